@@ -1,0 +1,133 @@
+# ided: GNU make, out of tree into obj/.
+#
+#	make		build everything
+#	make demo	all that is missing, then ided on https://127.0.0.1:8443
+#	make check	all tests, with what they need installed first
+#	make install	DESTDIR= PREFIX=/usr/local
+#	make deps ide	Debian packages; the VS Code server
+#	make bench fuzz check-long
+#
+# SAN=1 builds with AddressSanitizer and UBSan into obj-san/; CC=clang works.
+
+VERSION	 = 0.1
+PREFIX	?= /usr/local
+DESTDIR	?=
+SYSCONFDIR ?= /etc
+LIBEXECDIR = $(PREFIX)/libexec/ided
+IDEDIR	?= $(PREFIX)/lib/ided/vscode
+CC	?= cc
+ifeq ($(origin CC),default)
+CC	 = gcc
+endif
+
+PKGS	 = libevent_core libseccomp libbsd
+PC	 = $(shell pkg-config --cflags --libs $(1))
+
+WARN	 = -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes \
+	   -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wvla -Wundef
+HARDEN	 = -fPIE -fno-common -fstack-protector-strong -fstack-clash-protection \
+	   -fcf-protection -D_FORTIFY_SOURCE=2
+LDHARDEN = -pie -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--as-needed
+
+ifeq ($(SAN),1)
+O	?= obj-san
+OPT	 = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
+	   -fno-omit-frame-pointer
+HARDEN	 = -fPIE -fno-common -fstack-protector-strong
+LDHARDEN = -pie -Wl,-z,relro,-z,now -fsanitize=address,undefined
+else
+O	?= obj
+OPT	 = -O2 -g
+endif
+
+CFLAGS_ALL = -std=c17 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' \
+	   -DLIBEXECDIR='"$(LIBEXECDIR)"' $(OPT) $(WARN) $(HARDEN) $(CFLAGS)
+
+# What each process is made of.  privsep/*.c is common to all of them, except
+# the configuration's parser, which only the two that read the file have.
+CONF_SRC  := $(wildcard privsep/conf.c privsep/conf_*.c)
+COMMON_SRC := $(filter-out $(CONF_SRC),$(wildcard privsep/*.c))
+KEYS_SRC  := $(wildcard privsep/keys/*.c)
+HASH_SRC  := privsep/auth/hash.c privsep/auth/seccomp_hash.c
+AUTH_SRC  := $(filter-out $(HASH_SRC),$(wildcard privsep/auth/*.c))
+ISOLATION_SRC := $(wildcard privsep/isolation/*.c)
+WORKER_SRC := $(wildcard worker/*.c)
+MASTER_SRC := $(wildcard master/*.c)
+SESSION_SRC := $(wildcard bin/ide-session/*.c)
+CTL_SRC	  := $(wildcard bin/idectl/*.c)
+START_SRC := $(wildcard bin/ided/*.c)
+
+PROGRAMS = ided idectl ided-isolation ided-auth ided-hash ided-keys ided-worker \
+	   ide-session
+BINS	 = $(addprefix $(O)/,$(PROGRAMS))
+
+objs	 = $(patsubst %.c,$(O)/%.o,$(1))
+
+all: $(BINS)
+
+$(O)/ided: $(call objs,$(START_SRC) $(MASTER_SRC) $(CONF_SRC) $(COMMON_SRC))
+$(O)/idectl: $(call objs,$(CTL_SRC) $(COMMON_SRC))
+$(O)/ided-isolation: $(call objs,$(ISOLATION_SRC) $(CONF_SRC) $(COMMON_SRC))
+$(O)/ided-auth: $(call objs,$(AUTH_SRC) $(COMMON_SRC))
+$(O)/ided-hash: $(call objs,$(HASH_SRC) $(COMMON_SRC))
+$(O)/ided-keys: $(call objs,$(KEYS_SRC) $(COMMON_SRC))
+$(O)/ided-worker: $(call objs,$(WORKER_SRC) $(COMMON_SRC)) $(O)/worker/www.o
+$(O)/ide-session: $(call objs,$(SESSION_SRC) $(COMMON_SRC))
+
+LIBS_ided-isolation = -lcrypto
+LIBS_ided-auth	    = -ldb-5.3 -lcrypto
+LIBS_ided-hash	    = -largon2 -lcrypto
+LIBS_ided-keys	    = -lcrypto
+LIBS_ided-worker    = -lssl -lcrypto -lnghttp2 -ljansson
+LIBS_idectl	    = -ljansson
+
+$(BINS):
+	$(CC) $(OPT) $(LDHARDEN) $(LDFLAGS) -o $@ $^ $(LIBS_$(@F)) $(call PC,$(PKGS))
+
+$(O)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+
+# The pages, as arrays in the worker's executable.
+$(O)/worker/www.c: worker/www/embed $(filter-out worker/www/embed,$(wildcard worker/www/*))
+	@mkdir -p $(@D)
+	worker/www/embed $(filter-out $<,$^) >$@.tmp && mv $@.tmp $@
+
+$(O)/worker/www.o: $(O)/worker/www.c
+	$(CC) $(CFLAGS_ALL) -Iworker -c -o $@ $<
+
+-include $(shell find $(O) -name '*.d' 2>/dev/null)
+
+clean:
+	rm -rf obj obj-san obj-fuzz
+
+include regress/regress.mk
+
+deps:
+	etc/install-deps build
+
+ide:
+	bin/ide-session/vscode/install $(IDEDIR)
+
+demo:
+	etc/demo
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(LIBEXECDIR) \
+	    $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man8 \
+	    $(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)$(PREFIX)/lib/sysusers.d \
+	    $(DESTDIR)$(PREFIX)/share/doc/ided/examples \
+	    $(DESTDIR)$(SYSCONFDIR)/logrotate.d
+	install -m 0755 $(O)/ided $(O)/idectl $(DESTDIR)$(PREFIX)/sbin
+	install -m 0755 $(filter-out $(O)/ided $(O)/idectl,$(BINS)) \
+	    $(DESTDIR)$(LIBEXECDIR)
+	install -m 0644 man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5
+	install -m 0644 man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
+	sed 's|@PREFIX@|$(PREFIX)|g' etc/ided.service \
+	    >$(DESTDIR)$(PREFIX)/lib/systemd/system/ided.service
+	install -m 0644 etc/sysusers.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/ided.conf
+	install -m 0644 etc/logrotate $(DESTDIR)$(SYSCONFDIR)/logrotate.d/ided
+	install -m 0644 etc/ided.conf $(DESTDIR)$(PREFIX)/share/doc/ided/examples
+
+.PHONY: all clean deps ide demo install
+.DELETE_ON_ERROR:

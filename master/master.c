@@ -1,0 +1,400 @@
+/* The master process: see master.h. */
+#include <sys/socket.h>
+
+#include <bsd/stdlib.h>
+#include <bsd/string.h>
+#include <bsd/unistd.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../privsep/log.h"
+#include "../privsep/sandbox.h"
+#include "admission.h"
+#include "master.h"
+
+/* How long connections may finish what they do once ided is told to stop. */
+#define STOP_SECONDS	5
+
+struct master master;
+
+extern const struct sandbox sandbox_master;
+
+static int exit_code;
+
+static void on_join_auth(struct chan *, struct msg *);
+static void on_join_keys(struct chan *, struct msg *);
+static void on_join_zygote(struct chan *, struct msg *);
+static void on_conf(struct chan *, struct msg *);
+static void on_listen(struct chan *, struct msg *);
+static void on_listen_done(struct chan *, struct msg *);
+static void on_log_file(struct chan *, struct msg *);
+static void on_ready(struct chan *, struct msg *);
+static void on_note(struct chan *, struct msg *);
+static void on_exit_note(struct chan *, struct msg *);
+static void on_stop(struct chan *, struct msg *);
+static void on_status(struct chan *, struct msg *);
+
+static const struct chan_handler from_isolation[] = {
+	{ M_JOIN_AUTH, on_join_auth },
+	{ M_JOIN_KEYS, on_join_keys },
+	{ M_JOIN_ZYGOTE, on_join_zygote },
+	{ M_CONF_MASTER, on_conf },
+	{ M_LISTEN, on_listen },
+	{ M_LISTEN_DONE, on_listen_done },
+	{ M_LOG_FILE, on_log_file },
+	{ M_NONE, NULL }
+};
+
+static const struct chan_handler from_auth[] = {
+	{ M_READY, on_ready },
+	{ M_WORKER_NOTE, on_note },
+	{ M_STOP, on_stop },
+	{ M_STATUS_ASK, on_status },
+	{ M_NONE, NULL }
+};
+
+static const struct chan_handler from_keys[] = {
+	{ M_READY, on_ready },
+	{ M_NONE, NULL }
+};
+
+static const struct chan_handler from_zygote[] = {
+	{ M_READY, on_ready },
+	{ M_WORKER_EXIT, on_exit_note },
+	{ M_NONE, NULL }
+};
+
+static struct conf_for_master new_conf;
+
+int64_t
+master_now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+void
+master_quit(int code)
+{
+	exit_code = code;
+	event_base_loopbreak(master.base);
+}
+
+static void
+tell_service_manager(const char *text)
+{
+	if (master.notify != -1)
+		(void)send(master.notify, text, strlen(text), MSG_NOSIGNAL);
+}
+
+/* Whoever waits for the start (ided without -d) learns how it went. */
+static void
+tell_parent(char result)
+{
+	if (master.parent == -1)
+		return;
+	(void)!write(master.parent, &result, 1);
+	close(master.parent);
+	master.parent = -1;
+}
+
+static void
+configure(void)
+{
+	const struct admission_conf a = {
+		master.conf.prefork.per_source,
+		master.conf.prefork.startups_begin,
+		master.conf.prefork.startups_rate,
+		master.conf.prefork.startups_full
+	};
+
+	admission_configure(&a);
+}
+
+static void
+isolation_gone(struct chan *c, const char *why)
+{
+	(void)c;
+	if (master.stopping)
+		return;
+	log_warnx("isolation is gone%s%s; leaving", why ? ": " : "", why ? why : "");
+	master_quit(1);
+}
+
+static void
+auth_gone(struct chan *c, const char *why)
+{
+	(void)c;
+	(void)why;
+	master.auth_joined = master.auth_ready = false;
+	if (!master.stopping)
+		log_warnx("auth is gone; logins wait until it is back");
+}
+
+static void
+keys_gone(struct chan *c, const char *why)
+{
+	(void)c;
+	(void)why;
+	master.keys_joined = master.keys_ready = false;
+	if (!master.stopping)
+		log_warnx("keys is gone; handshakes wait until it is back");
+}
+
+static void
+zygote_gone(struct chan *c, const char *why)
+{
+	(void)c;
+	(void)why;
+	master.zygote_joined = master.zygote_ready = false;
+	pool_drop_spares();
+	if (!master.stopping)
+		log_warnx("zygote is gone; new connections wait until it is back");
+}
+
+static void
+join(struct chan *c, bool *joined, struct msg *m, enum proc peer,
+    const struct chan_handler *handlers, chan_gone_fn gone)
+{
+	if (*joined)
+		chan_close(c);
+	chan_init(c, msg_take_fd(m), P_MASTER, peer, master.base, handlers, gone,
+	    NULL);
+	*joined = true;
+}
+
+static void
+on_join_auth(struct chan *c, struct msg *m)
+{
+	(void)c;
+	join(&master.auth, &master.auth_joined, m, P_AUTH, from_auth, auth_gone);
+	master.auth_ready = false;
+	pool_join_auth();
+}
+
+static void
+on_join_keys(struct chan *c, struct msg *m)
+{
+	(void)c;
+	join(&master.keys, &master.keys_joined, m, P_KEYS, from_keys, keys_gone);
+	master.keys_ready = false;
+	pool_join_keys();
+}
+
+static void
+on_join_zygote(struct chan *c, struct msg *m)
+{
+	(void)c;
+	pool_drop_spares();
+	join(&master.zygote, &master.zygote_joined, m, P_ZYGOTE, from_zygote,
+	    zygote_gone);
+	master.zygote_ready = false;
+	pool_fill();
+}
+
+static void
+serve(void)
+{
+	master.serving = true;
+	listeners_start();
+	log_event(LOG_NOTICE, "ided.ready", LOG_S("version", master.version),
+	    LOG_N("listeners", master.conf.nlisten));
+	tell_service_manager("READY=1\n");
+	tell_parent(0);
+}
+
+static void
+on_ready(struct chan *c, struct msg *m)
+{
+	(void)m;
+	switch (c->peer) {
+	case P_AUTH:
+		master.auth_ready = true;
+		break;
+	case P_KEYS:
+		master.keys_ready = true;
+		break;
+	default:
+		master.zygote_ready = true;
+		break;
+	}
+	if (!master.serving && master.auth_ready && master.keys_ready &&
+	    master.zygote_ready)
+		serve();
+}
+
+static void
+on_conf(struct chan *c, struct msg *m)
+{
+	(void)c;
+	conf_section_recv(msg_take_fd(m), &new_conf, sizeof(new_conf));
+}
+
+static void
+on_listen(struct chan *c, struct msg *m)
+{
+	(void)c;
+	listeners_new(MSG_DATA(m, m_listen)->index, msg_take_fd(m));
+}
+
+static void
+on_listen_done(struct chan *c, struct msg *m)
+{
+	(void)c;
+	(void)m;
+	listeners_apply(&new_conf);
+	master.conf = new_conf;
+	log_init("master", log_get_fd(), master.conf.common.log_format,
+	    master.conf.common.log_level,
+	    master.conf.common.log_to == LOG_TO_SYSLOG);
+	configure();
+	pool_fill();
+	tell_service_manager("READY=1\n");
+}
+
+static void
+on_log_file(struct chan *c, struct msg *m)
+{
+	(void)c;
+	log_set_fd(msg_take_fd(m));
+}
+
+static void
+on_note(struct chan *c, struct msg *m)
+{
+	(void)c;
+	pool_note(MSG_DATA(m, m_worker_note));
+}
+
+static void
+on_exit_note(struct chan *c, struct msg *m)
+{
+	(void)c;
+	pool_exit(MSG_DATA(m, m_worker_exit));
+}
+
+static void
+on_stop_time(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	log_info("%u connections did not finish in %d s", pool_count(), STOP_SECONDS);
+	master_quit(0);
+}
+
+static void
+stop(void)
+{
+	const struct timeval t = { STOP_SECONDS, 0 };
+
+	if (master.stopping)
+		return;
+	master.stopping = true;
+	log_event(LOG_NOTICE, "ided.stop", LOG_N("connections", pool_count()));
+	tell_service_manager("STOPPING=1\n");
+	listeners_stop();
+	if (master.auth_joined)
+		chan_send(&master.auth, M_STOPPING, 0, -1, NULL, 0);
+	if (pool_count() == 0) {
+		master_quit(0);
+		return;
+	}
+	if (event_base_once(master.base, -1, EV_TIMEOUT, on_stop_time, NULL, &t) == -1)
+		master_quit(0);
+	pool_drain();
+}
+
+static void
+on_stop(struct chan *c, struct msg *m)
+{
+	(void)c;
+	(void)m;
+	stop();
+}
+
+static void
+on_status(struct chan *c, struct msg *m)
+{
+	struct m_status s = master.count;
+
+	s.workers = pool_count();
+	s.spare = pool_spares();
+	s.unauthenticated = pool_unauthenticated();
+	s.penalised = admission_penalised(master_now_ms());
+	s.pid = getpid();
+	strlcpy(s.version, master.version, sizeof(s.version));
+	chan_send(c, M_STATUS_MASTER, m->head.id, -1, &s, sizeof(s));
+}
+
+static void
+on_signal(evutil_socket_t sig, short what, void *arg)
+{
+	(void)what;
+	(void)arg;
+	if (sig == SIGHUP) {
+		tell_service_manager("RELOADING=1\n");
+		if (master.auth_joined)
+			chan_send(&master.auth, M_RELOAD, 0, -1, NULL, 0);
+		return;
+	}
+	stop();
+}
+
+static void
+signals(void)
+{
+	static const int sigs[] = { SIGHUP, SIGTERM, SIGINT };
+	struct event *ev;
+	size_t i;
+
+	signal(SIGPIPE, SIG_IGN);
+	for (i = 0; i < sizeof(sigs) / sizeof(sigs[0]); i++) {
+		ev = evsignal_new(master.base, sigs[i], on_signal, NULL);
+		if (ev == NULL || event_add(ev, NULL) == -1)
+			fatalx("signals: out of memory");
+	}
+}
+
+int
+master_main(struct master_start *st)
+{
+	master.conf = st->conf;
+	master.version = st->version;
+	master.notify = st->notify;
+	master.parent = st->parent;
+	master.count.started = time(NULL);
+	setproctitle("-ided: master");
+	log_init("master", st->log, st->conf.common.log_format,
+	    st->conf.common.log_level, st->conf.common.log_to == LOG_TO_SYSLOG);
+	/* gmtime_r asks for the time zone file once; afterwards there is none. */
+	tzset();
+	sandbox_drop(st->rootfd, st->uid, st->gid);
+
+	master.base = event_base_new();
+	if (master.base == NULL)
+		fatalx("event loop: out of memory");
+	admission_init(arc4random_uniform);
+	configure();
+	pool_init();
+	signals();
+	listeners_init(st->listen);
+	chan_init(&master.isolation, st->isolation, P_MASTER, P_ISOLATION,
+	    master.base, from_isolation, isolation_gone, NULL);
+	/* Its first call maps memory and reads the seed. */
+	if (arc4random() == 0)
+		log_debug("random numbers are ready");
+	sandbox_enter(&sandbox_master);
+
+	event_base_dispatch(master.base);
+	if (!master.serving)
+		tell_parent(1);
+	return exit_code;
+}

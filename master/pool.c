@@ -1,0 +1,452 @@
+/* The pool of workers: spares are forked ahead of need; each serves one
+ * connection. */
+#include <sys/wait.h>
+
+#include <bsd/stdlib.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../privsep/log.h"
+#include "admission.h"
+#include "master.h"
+
+#define SLOTS		65536
+#define LOG_PER_SECOND	10
+
+static struct {
+	struct mworker	*slot[SLOTS];
+	uint32_t	 nslots;	/* ever used */
+	uint16_t	 free[SLOTS];
+	uint32_t	 nfree;
+	uint32_t	 workers;
+	uint32_t	 spares;
+	uint32_t	 unauthenticated;
+	uint64_t	 count;
+	uint32_t	 given;		/* since the zygote was made */
+	uint32_t	 generation;
+	struct mworker	 unauth;	/* ring, oldest first */
+	struct mworker	 spare;		/* ring */
+} pool;
+
+static void on_stage(struct chan *, struct msg *);
+static void on_log(struct chan *, struct msg *);
+static void on_gone(struct chan *, const char *);
+
+static const struct chan_handler handlers[] = {
+	{ M_STAGE, on_stage },
+	{ M_LOG, on_log },
+	{ M_NONE, NULL }
+};
+
+/* A zygote is renewed after so many connections: so is its memory layout. */
+#define RENEW_AFTER	20000
+
+void
+pool_init(void)
+{
+	memset(&pool, 0, sizeof(pool));
+	pool.unauth.prev = pool.unauth.next = &pool.unauth;
+	pool.spare.prev = pool.spare.next = &pool.spare;
+}
+
+/* A worker is in one ring at most: spare, then unauthenticated, then none. */
+static void
+ring_add(struct mworker *ring, struct mworker *w)
+{
+	w->prev = ring->prev;
+	w->next = ring;
+	w->prev->next = w;
+	ring->prev = w;
+}
+
+static void
+ring_remove(struct mworker *w)
+{
+	if (w->next == NULL)
+		return;
+	w->prev->next = w->next;
+	w->next->prev = w->prev;
+	w->prev = w->next = NULL;
+}
+
+static struct mworker *
+worker_find(uint64_t id)
+{
+	struct mworker *w;
+
+	if ((id & 0xffff) >= pool.nslots)
+		return NULL;
+	w = pool.slot[id & 0xffff];
+	return w != NULL && w->used && w->id == id ? w : NULL;
+}
+
+/* It is no spare any more, or somebody has logged in on it. */
+static void
+leave_ring(struct mworker *w)
+{
+	if (w->next == NULL)
+		return;
+	ring_remove(w);
+	if (w->state == WORKER_SPARE)
+		pool.spares--;
+	else
+		pool.unauthenticated--;
+}
+
+/* Forget a worker; its channel is closed, so it leaves by itself. */
+static void
+worker_free(struct mworker *w)
+{
+	leave_ring(w);
+	admission_release(w->source, w->bound);
+	w->source = NULL;
+	chan_close(&w->chan);
+	w->used = false;
+	pool.workers--;
+	pool.free[pool.nfree++] = (uint16_t)(w->id & 0xffff);
+	if (master.stopping && pool.workers == 0)
+		master_quit(0);
+}
+
+/*
+ * The channel may end before the zygote says how the process did.  The slot is
+ * kept until then, so that a crash is still known by its source; pool_exit
+ * comes always, as long as the zygote lives.
+ */
+static void
+on_gone(struct chan *c, const char *why)
+{
+	struct mworker *w = c->arg;
+
+	if (why != NULL && w->source != NULL)
+		admission_penalise(w->source, PENALTY_CRASH, master_now_ms());
+	if (w->zygote != pool.generation || !master.zygote_joined) {
+		worker_free(w);
+		return;
+	}
+	w->closed = true;
+	leave_ring(w);
+}
+
+void
+pool_exit(const struct m_worker_exit *x)
+{
+	struct mworker *w = worker_find(x->id);
+	int sig = WIFSIGNALED(x->status) ? WTERMSIG(x->status) : 0;
+
+	if (sig != 0 && sig != SIGKILL && sig != SIGTERM) {
+		master.count.crashes++;
+		log_event(LOG_ERR, "worker.crash", LOG_N("worker", x->pid),
+		    LOG_S("signal", strsignal(sig)),
+		    LOG_S("hint", sig == SIGSYS ? "a system call that is not allowed" : ""));
+	}
+	if (w == NULL)
+		return;
+	if (sig != 0 && sig != SIGKILL && sig != SIGTERM)
+		admission_penalise(w->source, PENALTY_CRASH, master_now_ms());
+	worker_free(w);
+	pool_fill();
+}
+
+static struct mworker *
+slot_take(void)
+{
+	struct mworker *w;
+	uint16_t i;
+
+	if (pool.nfree > 0) {
+		i = pool.free[--pool.nfree];
+	} else if (pool.nslots < SLOTS) {
+		i = (uint16_t)pool.nslots++;
+		pool.slot[i] = calloc(1, sizeof(*w));
+		if (pool.slot[i] == NULL)
+			fatal("workers");
+	} else {
+		return NULL;
+	}
+	w = pool.slot[i];
+	memset(w, 0, sizeof(*w));
+	w->id = (++pool.count << 16) | i;
+	w->used = true;
+	return w;
+}
+
+static struct mworker *
+worker_fork(void)
+{
+	struct m_fork m;
+	struct mworker *w;
+	int fds[2];
+
+	if (!master.zygote_joined || pool.workers >= master.conf.prefork.max)
+		return NULL;
+	if (chan_pair(fds) == -1) {
+		log_warn("channel for a worker");
+		return NULL;
+	}
+	w = slot_take();
+	if (w == NULL) {
+		close(fds[0]);
+		close(fds[1]);
+		return NULL;
+	}
+	w->state = WORKER_SPARE;
+	w->zygote = pool.generation;
+	w->log_tokens = LOG_PER_SECOND;
+	chan_init(&w->chan, fds[0], P_MASTER, P_WORKER, master.base, handlers,
+	    on_gone, w);
+	pool.workers++;
+	ring_add(&pool.spare, w);
+	pool.spares++;
+	memset(&m, 0, sizeof(m));
+	m.id = w->id;
+	if (chan_send(&master.zygote, M_FORK, 0, fds[1], &m, sizeof(m)) == -1) {
+		worker_free(w);
+		return NULL;
+	}
+	return w;
+}
+
+void
+pool_fill(void)
+{
+	if (master.stopping)
+		return;
+	while (pool.spares < master.conf.prefork.spare && worker_fork() != NULL)
+		;
+}
+
+/* A new zygote: the old one's spares go, its busy workers finish. */
+void
+pool_drop_spares(void)
+{
+	struct mworker *w;
+	uint32_t i;
+
+	pool.generation++;
+	pool.given = 0;
+	for (i = 0; i < pool.nslots; i++) {
+		w = pool.slot[i];
+		if (w->used && (w->state == WORKER_SPARE || w->closed))
+			worker_free(w);
+	}
+}
+
+static struct mworker *
+spare_take(void)
+{
+	struct mworker *w = pool.spare.next;
+
+	if (w == &pool.spare)
+		w = worker_fork();
+	if (w != NULL)
+		leave_ring(w);
+	return w;
+}
+
+/* All places are taken: the oldest connection that nobody logged in on goes. */
+static void
+evict_oldest(void)
+{
+	struct mworker *w = pool.unauth.next;
+
+	if (w == &pool.unauth)
+		return;
+	log_event(LOG_NOTICE, "worker.evicted", LOG_S("why",
+	    "all workers are busy; this connection had nobody logged in"));
+	worker_free(w);
+}
+
+static void
+join_auth(struct mworker *w)
+{
+	struct m_worker m;
+	int fds[2];
+
+	if (!master.auth_joined || chan_pair(fds) == -1)
+		return;
+	memset(&m, 0, sizeof(m));
+	m.id = w->id;
+	m.source = w->source_addr;
+	chan_send(&master.auth, M_WORKER_AUTH, 0, fds[0], &m, sizeof(m));
+	chan_send(&w->chan, M_CONN_AUTH, 0, fds[1], NULL, 0);
+}
+
+static void
+join_keys(struct mworker *w)
+{
+	struct m_worker m;
+	int fds[2];
+
+	if (!master.keys_joined || w->kind != LISTEN_TLS || chan_pair(fds) == -1)
+		return;
+	memset(&m, 0, sizeof(m));
+	m.id = w->id;
+	m.source = w->source_addr;
+	chan_send(&master.keys, M_WORKER_KEYS, 0, fds[0], &m, sizeof(m));
+	chan_send(&w->chan, M_CONN_KEYS, 0, fds[1], NULL, 0);
+}
+
+void
+pool_join_auth(void)
+{
+	uint32_t i;
+
+	for (i = 0; i < pool.nslots; i++)
+		if (pool.slot[i]->used && pool.slot[i]->state == WORKER_BUSY &&
+		    !pool.slot[i]->closed)
+			join_auth(pool.slot[i]);
+}
+
+/* Who waits with the handshake gets the new channel; after it, none is wanted. */
+void
+pool_join_keys(void)
+{
+	struct mworker *w;
+	uint32_t i;
+
+	for (i = 0; i < pool.nslots; i++) {
+		w = pool.slot[i];
+		if (w->used && w->state == WORKER_BUSY && !w->closed &&
+		    w->since_ms + 1000LL * master.conf.prefork.handshake_timeout >
+		    master_now_ms())
+			join_keys(w);
+	}
+}
+
+void
+pool_give(int fd, const struct wire_addr *addr, uint32_t kind,
+    struct source *src)
+{
+	struct m_conn m;
+	struct mworker *w;
+
+	w = spare_take();
+	if (w == NULL && pool.workers >= master.conf.prefork.max) {
+		evict_oldest();
+		w = spare_take();
+	}
+	if (w == NULL) {
+		master.count.refused++;
+		admission_release(src, false);
+		close(fd);
+		return;
+	}
+	w->state = WORKER_BUSY;
+	w->source = src;
+	w->source_addr = *addr;
+	w->kind = kind;
+	w->since_ms = master_now_ms();
+	ring_add(&pool.unauth, w);
+	pool.unauthenticated++;
+	memset(&m, 0, sizeof(m));
+	m.id = w->id;
+	m.source = *addr;
+	m.kind = kind;
+	m.nonce = arc4random();
+	join_keys(w);
+	chan_send(&w->chan, M_CONN, 0, fd, &m, sizeof(m));
+	join_auth(w);
+	master.count.accepted++;
+	if (++pool.given == RENEW_AFTER && master.auth_joined)
+		chan_send(&master.auth, M_RENEW, 0, -1, NULL, 0);
+	pool_fill();
+}
+
+/* Auth's word about a worker: a user is known, or a login failed. */
+void
+pool_note(const struct m_worker_note *note)
+{
+	struct mworker *w = worker_find(note->id);
+
+	if (w == NULL || w->closed)
+		return;
+	switch (note->kind) {
+	case NOTE_BOUND:
+		if (!w->bound) {
+			w->bound = true;
+			admission_bound(w->source);
+			leave_ring(w);
+		}
+		break;
+	case NOTE_LOGIN_FAILED:
+	case NOTE_UNKNOWN_USER:
+		admission_penalise(w->source, PENALTY_LOGIN, master_now_ms());
+		break;
+	}
+}
+
+/* A worker's own word concerns its own source only, so it may be believed. */
+static void
+on_stage(struct chan *c, struct msg *m)
+{
+	const struct m_stage *s = MSG_DATA(m, m_stage);
+	struct mworker *w = c->arg;
+
+	master.count.requests += s->requests;
+	if (s->stage == STAGE_TIMEOUT)
+		admission_penalise(w->source, PENALTY_GRACE, master_now_ms());
+	else if (s->stage == STAGE_BAD_REQUEST)
+		admission_penalise(w->source, PENALTY_BAD_REQUEST, master_now_ms());
+}
+
+static void
+on_log(struct chan *c, struct msg *m)
+{
+	const struct m_log *l = MSG_DATA(m, m_log);
+	struct mworker *w = c->arg;
+	int64_t now = master_now_ms();
+
+	if (!wire_str(l->event) || !wire_str(l->text) || l->level > LOG_DEBUG)
+		return;
+	if (now - w->log_since_ms >= 1000) {
+		w->log_since_ms = now;
+		w->log_tokens = LOG_PER_SECOND;
+	}
+	if (w->log_tokens == 0)
+		return;
+	if (--w->log_tokens == 0) {
+		log_relay("worker", (int32_t)(w->id >> 16), LOG_WARNING,
+		    "log.limited", "more lines of this worker are dropped for a second");
+		return;
+	}
+	/* A worker cannot write at a level that alarms people about ided. */
+	log_relay("worker", (int32_t)(w->id >> 16),
+	    l->level < LOG_ERR ? LOG_ERR : (int)l->level, l->event, l->text);
+}
+
+void
+pool_drain(void)
+{
+	struct mworker *w;
+	uint32_t i;
+
+	for (i = 0; i < pool.nslots; i++) {
+		w = pool.slot[i];
+		if (!w->used)
+			continue;
+		if (w->state == WORKER_SPARE || w->closed)
+			worker_free(w);
+		else
+			chan_send(&w->chan, M_DRAIN, 0, -1, NULL, 0);
+	}
+}
+
+unsigned int
+pool_count(void)
+{
+	return pool.workers;
+}
+
+unsigned int
+pool_spares(void)
+{
+	return pool.spares;
+}
+
+unsigned int
+pool_unauthenticated(void)
+{
+	return pool.unauthenticated;
+}

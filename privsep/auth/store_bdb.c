@@ -1,0 +1,711 @@
+/*
+ * Berkeley DB behind store.h: the environment.
+ *
+ * Private to this process, transactional, recovered at every start.  There is
+ * no lock subsystem: one thread of one process has nobody to lock out, and a
+ * lock that is never taken cannot be left behind.  That there is only one
+ * process is seen to by a lock on the folder.
+ */
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <bsd/string.h>
+
+#include "../log.h"
+#include "store_bdb.h"
+
+#define CACHE_BYTES	(8u << 20)
+#define LOG_FILE_BYTES	(2u << 20)
+#define LOG_BUF_BYTES	(256u << 10)
+#define LOG_MEMORY_BYTES (8u << 20)	/* in-memory mode keeps the log there */
+#define PAGE_BYTES	4096
+#define FREE_AT_START	(16u << 20)
+#define FREE_TO_WRITE	(2 * LOG_FILE_BYTES) /* so that the log never hits the end */
+#define HEAL_SECONDS	1
+
+static int	index_name(DB *, const DBT *, const DBT *, DBT *);
+static int	index_email(DB *, const DBT *, const DBT *, DBT *);
+static int	index_id(DB *, const DBT *, const DBT *, DBT *);
+static int	index_user(DB *, const DBT *, const DBT *, DBT *);
+
+static const struct {
+	const char	*file;
+	int		 of;		/* the table that this one is an index of */
+	int		(*key)(DB *, const DBT *, const DBT *, DBT *);
+	bool		 many;		/* records under one key */
+} tables[T_MAX] = {
+	[T_META] =	{ "meta.db",		-1,	   NULL,	false },
+	[T_ACCOUNT] =	{ "account.db",		-1,	   NULL,	false },
+	[T_NAME] =	{ "account-name.db",	T_ACCOUNT, index_name,	false },
+	[T_EMAIL] =	{ "account-email.db",	T_ACCOUNT, index_email,	false },
+	[T_SESSION] =	{ "session.db",		-1,	   NULL,	false },
+	[T_ID] =	{ "session-id.db",	T_SESSION, index_id,	false },
+	[T_USER] =	{ "session-user.db",	T_SESSION, index_user,	true },
+};
+
+void
+bdb_dbt(DBT *d, const void *data, size_t len)
+{
+	memset(d, 0, sizeof(*d));
+	d->data = (void *)(uintptr_t)data;
+	d->size = (u_int32_t)len;
+}
+
+void
+bdb_buf(DBT *d, void *buf, size_t size)
+{
+	memset(d, 0, sizeof(*d));
+	d->data = buf;
+	d->ulen = (u_int32_t)size;
+	d->flags = DB_DBT_USERMEM;
+}
+
+int
+bdb_decoded(enum record_result r)
+{
+	switch (r) {
+	case RECORD_OK:
+		return 0;
+	case RECORD_NEWER:
+		return BDB_NEWER_RECORD;
+	case RECORD_BAD:
+		break;
+	}
+	return BDB_BAD_RECORD;
+}
+
+/* An index's key; the engine frees it. */
+static int
+index_key(DBT *key, const void *p, size_t len)
+{
+	memset(key, 0, sizeof(*key));
+	key->data = malloc(len);
+	if (key->data == NULL)
+		return ENOMEM;
+	memcpy(key->data, p, len);
+	key->size = (u_int32_t)len;
+	key->flags = DB_DBT_APPMALLOC;
+	return 0;
+}
+
+static int
+index_name(DB *db, const DBT *pkey, const DBT *data, DBT *key)
+{
+	struct store_account a;
+
+	(void)db;
+	(void)pkey;
+	if (account_decode(&a, data->data, data->size) != RECORD_OK)
+		return DB_DONOTINDEX;
+	return index_key(key, a.name, strlen(a.name));
+}
+
+static int
+index_email(DB *db, const DBT *pkey, const DBT *data, DBT *key)
+{
+	struct store_account a;
+
+	(void)db;
+	(void)pkey;
+	if (account_decode(&a, data->data, data->size) != RECORD_OK ||
+	    a.email[0] == '\0')
+		return DB_DONOTINDEX;
+	return index_key(key, a.email, strlen(a.email));
+}
+
+static int
+index_id(DB *db, const DBT *pkey, const DBT *data, DBT *key)
+{
+	struct store_session s;
+
+	(void)db;
+	(void)pkey;
+	if (session_decode(&s, data->data, data->size) != RECORD_OK)
+		return DB_DONOTINDEX;
+	return index_key(key, s.id, strlen(s.id));
+}
+
+static int
+index_user(DB *db, const DBT *pkey, const DBT *data, DBT *key)
+{
+	struct store_session s;
+	uint8_t uid[4];
+
+	(void)db;
+	(void)pkey;
+	if (session_decode(&s, data->data, data->size) != RECORD_OK)
+		return DB_DONOTINDEX;
+	record_put32be(uid, s.uid);
+	return index_key(key, uid, sizeof(uid));
+}
+
+static void
+on_error(const DB_ENV *env, const char *prefix, const char *text)
+{
+	struct store *st = env->app_private;
+
+	(void)prefix;
+	strlcpy(st->why, text, sizeof(st->why));
+	log_debug("store: %s", text);
+}
+
+int
+bdb_meta_get(struct store *st, DB_TXN *txn, const char *key, uint32_t *v)
+{
+	uint8_t b[4];
+	DBT k, d;
+	int r;
+
+	bdb_dbt(&k, key, strlen(key));
+	bdb_buf(&d, b, sizeof(b));
+	r = st->db[T_META]->get(st->db[T_META], txn, &k, &d, 0);
+	if (r != 0)
+		return r;
+	if (d.size != sizeof(b))
+		return BDB_BAD_RECORD;
+	*v = (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 |
+	    (uint32_t)b[3] << 24;
+	return 0;
+}
+
+int
+bdb_meta_put(struct store *st, DB_TXN *txn, const char *key, uint32_t v)
+{
+	uint8_t b[4] = { (uint8_t)v, (uint8_t)(v >> 8), (uint8_t)(v >> 16),
+	    (uint8_t)(v >> 24) };
+	DBT k, d;
+
+	bdb_dbt(&k, key, strlen(key));
+	bdb_dbt(&d, b, sizeof(b));
+	return st->db[T_META]->put(st->db[T_META], txn, &k, &d, 0);
+}
+
+static uint64_t
+space(const struct store *st)
+{
+	struct statvfs v;
+
+	if (st->memory || fstatvfs(st->dir, &v) == -1)
+		return UINT64_MAX;
+	return (uint64_t)v.f_bavail * v.f_frsize;
+}
+
+static int
+env_open(struct store *st)
+{
+	u_int32_t flags = DB_INIT_TXN | DB_INIT_LOG | DB_INIT_MPOOL | DB_CREATE |
+	    DB_PRIVATE;
+	DB_ENV *env;
+	int r;
+
+	st->why[0] = '\0';
+	if ((r = db_env_create(&st->env, 0)) != 0) {
+		st->env = NULL;
+		return r;
+	}
+	env = st->env;
+	env->app_private = st;
+	env->set_errcall(env, on_error);
+	if ((r = env->set_cachesize(env, 0, CACHE_BYTES, 1)) != 0)
+		return r;
+	if (st->memory) {
+		if ((r = env->log_set_config(env, DB_LOG_IN_MEMORY, 1)) != 0 ||
+		    (r = env->set_lg_bsize(env, LOG_MEMORY_BYTES)) != 0)
+			return r;
+	} else {
+		flags |= DB_RECOVER;
+		if ((r = env->log_set_config(env, DB_LOG_AUTO_REMOVE, 1)) != 0 ||
+		    (r = env->set_lg_bsize(env, LOG_BUF_BYTES)) != 0 ||
+		    (r = env->set_lg_max(env, LOG_FILE_BYTES)) != 0)
+			return r;
+	}
+	return env->open(env, st->home, flags, 0600);
+}
+
+static int
+table_open(struct store *st, enum table t)
+{
+	const char *file = st->memory ? NULL : tables[t].file;
+	const char *name = st->memory ? tables[t].file : NULL;
+	u_int32_t flags = DB_CHKSUM;
+	DB *db;
+	int r;
+
+	if ((r = db_create(&db, st->env, 0)) != 0)
+		return r;
+	st->db[t] = db;
+	if (tables[t].many)
+		flags |= DB_DUPSORT;
+	if ((r = db->set_flags(db, flags)) != 0 ||
+	    (r = db->set_pagesize(db, PAGE_BYTES)) != 0 ||
+	    (r = db->open(db, NULL, file, name, DB_BTREE,
+	    DB_CREATE | DB_AUTO_COMMIT, 0600)) != 0)
+		return r;
+	if (tables[t].of == -1)
+		return 0;
+	/* DB_CREATE: an index that was lost is made again. */
+	db = st->db[tables[t].of];
+	return db->associate(db, NULL, st->db[t], tables[t].key,
+	    DB_CREATE | DB_AUTO_COMMIT);
+}
+
+static void
+bdb_close(struct store *st)
+{
+	int t;
+
+	/* Indexes before what they are of. */
+	for (t = T_MAX - 1; t >= 0; t--) {
+		if (st->db[t] != NULL)
+			st->db[t]->close(st->db[t], st->broken ? DB_NOSYNC : 0);
+		st->db[t] = NULL;
+	}
+	if (st->env != NULL) {
+		if (!st->broken)
+			st->env->txn_checkpoint(st->env, 0, 0, 0);
+		st->env->close(st->env, 0);
+	}
+	st->env = NULL;
+}
+
+/*
+ * Walk a table: each record must decode and be found again through each of its
+ * indexes; every page's checksum is seen on the way.
+ */
+static int
+walk(struct store *st, enum table t, uint32_t *count)
+{
+	union {
+		struct store_account a;
+		struct store_session s;
+	} u;
+	uint8_t kbuf[64], buf[STORE_RECORD_MAX];
+	DBT k, d;
+	DBC *c;
+	int r;
+
+	*count = 0;
+	if ((r = st->db[t]->cursor(st->db[t], NULL, &c, 0)) != 0)
+		return r;
+	for (;;) {
+		bdb_buf(&k, kbuf, sizeof(kbuf));
+		bdb_buf(&d, buf, sizeof(buf));
+		if ((r = c->get(c, &k, &d, DB_NEXT)) != 0)
+			break;
+		if (t == T_ACCOUNT)
+			r = bdb_decoded(account_decode(&u.a, buf, d.size));
+		else if (t == T_SESSION)
+			r = bdb_decoded(session_decode(&u.s, buf, d.size));
+		if (r == 0 && ((t == T_ACCOUNT && (k.size != 4 ||
+		    record_get32be(kbuf) != u.a.uid)) ||
+		    (t == T_SESSION && k.size != STORE_KEY)))
+			r = BDB_BAD_RECORD;
+		if (r != 0)
+			break;
+		++*count;
+	}
+	c->close(c);
+	if (r == DB_BUFFER_SMALL)
+		r = BDB_BAD_RECORD;
+	return r == DB_NOTFOUND ? 0 : r;
+}
+
+/* How many records an index leads to; each must be there. */
+static int
+walk_index(struct store *st, enum table t, uint32_t *count)
+{
+	uint8_t kbuf[WIRE_EMAIL], pbuf[64], buf[STORE_RECORD_MAX];
+	DBT k, p, d;
+	DBC *c;
+	int r;
+
+	*count = 0;
+	if ((r = st->db[t]->cursor(st->db[t], NULL, &c, 0)) != 0)
+		return r;
+	for (;;) {
+		bdb_buf(&k, kbuf, sizeof(kbuf));
+		bdb_buf(&p, pbuf, sizeof(pbuf));
+		bdb_buf(&d, buf, sizeof(buf));
+		if ((r = c->pget(c, &k, &p, &d, DB_NEXT)) != 0)
+			break;
+		++*count;
+	}
+	c->close(c);
+	if (r == DB_BUFFER_SMALL || r == DB_SECONDARY_BAD)
+		r = BDB_BAD_RECORD;
+	return r == DB_NOTFOUND ? 0 : r;
+}
+
+static int
+check_version(struct store *st)
+{
+	uint32_t v;
+	int r;
+
+	r = bdb_meta_get(st, NULL, META_VERSION, &v);
+	if (r == 0)
+		return v == 0 ? BDB_BAD_RECORD :
+		    v > STORE_VERSION ? BDB_NEWER_RECORD : 0;
+	if (r != DB_NOTFOUND)
+		return r;
+	/* A store that was just made has nothing in it. */
+	if (st->counts.accounts != 0 || st->counts.sessions != 0)
+		return BDB_BAD_RECORD;
+	return bdb_meta_put(st, NULL, META_VERSION, STORE_VERSION);
+}
+
+static int
+check(struct store *st)
+{
+	uint32_t meta, n;
+	int r;
+
+	/* The version first: what a newer one wrote is not damage. */
+	if ((r = bdb_meta_get(st, NULL, META_VERSION, &n)) == 0 &&
+	    n > STORE_VERSION)
+		return BDB_NEWER_RECORD;
+	if ((r = walk(st, T_META, &meta)) != 0 ||
+	    (r = walk(st, T_ACCOUNT, &st->counts.accounts)) != 0 ||
+	    (r = walk(st, T_SESSION, &st->counts.sessions)) != 0)
+		return r;
+	if ((r = walk_index(st, T_NAME, &n)) != 0)
+		return r;
+	if (n != st->counts.accounts)
+		return BDB_BAD_RECORD;
+	if ((r = walk_index(st, T_EMAIL, &n)) != 0)
+		return r;
+	if (n > st->counts.accounts)
+		return BDB_BAD_RECORD;
+	if ((r = walk_index(st, T_ID, &n)) != 0)
+		return r;
+	if (n != st->counts.sessions)
+		return BDB_BAD_RECORD;
+	if ((r = walk_index(st, T_USER, &n)) != 0)
+		return r;
+	if (n != st->counts.sessions)
+		return BDB_BAD_RECORD;
+	return check_version(st);
+}
+
+static int
+bdb_open(struct store *st)
+{
+	int r, t;
+
+	st->broken = false;
+	r = env_open(st);
+	for (t = 0; r == 0 && t < T_MAX; t++)
+		r = table_open(st, (enum table)t);
+	if (r == 0)
+		r = check(st);
+	if (r != 0) {
+		st->broken = true;
+		bdb_close(st);
+	}
+	return r;
+}
+
+/* One entry of the store's folder; false with the remedy in err. */
+static bool
+entry_ok(const struct store *st, const char *name, char *err, size_t errlen)
+{
+	struct stat sb;
+
+	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+	    strcmp(name, "lost+found") == 0)
+		return true;
+	if (fstatat(st->dir, name, &sb, AT_SYMLINK_NOFOLLOW) == -1) {
+		snprintf(err, errlen, "%s/%s: %s", st->shown, name,
+		    strerror(errno));
+		return false;
+	}
+	if (strcmp(name, "DB_CONFIG") == 0)
+		snprintf(err, errlen, "%s/DB_CONFIG would change how the store "
+		    "is kept: remove it", st->shown);
+	else if (!S_ISREG(sb.st_mode))
+		snprintf(err, errlen, "%s/%s is not a file: remove it",
+		    st->shown, name);
+	else if (sb.st_uid != geteuid())
+		snprintf(err, errlen, "%s/%s belongs to uid %u: run "
+		    "`chown -R %u %s'", st->shown, name, sb.st_uid, geteuid(),
+		    st->shown);
+	else if ((sb.st_mode & 077) != 0)
+		snprintf(err, errlen, "%s/%s is open to others: run "
+		    "`chmod -R go= %s'", st->shown, name, st->shown);
+	else
+		return true;
+	return false;
+}
+
+/* The folder must be ours alone, and no other ided may work in it. */
+static bool
+home_ok(struct store *st, char *err, size_t errlen)
+{
+	const struct dirent *e;
+	struct stat sb;
+	DIR *d;
+	bool ok = true;
+	int fd;
+
+	st->dir = open(st->home, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (st->dir == -1 || fstat(st->dir, &sb) == -1) {
+		snprintf(err, errlen, "%s: %s", st->shown, strerror(errno));
+		return false;
+	}
+	if (sb.st_uid != geteuid() || (sb.st_mode & 077) != 0) {
+		snprintf(err, errlen, "%s belongs to uid %u with mode %o: run "
+		    "`chown -R %u %s' and `chmod 700 %s'", st->shown, sb.st_uid,
+		    sb.st_mode & 07777, geteuid(), st->shown, st->shown);
+		return false;
+	}
+	if (flock(st->dir, LOCK_EX | LOCK_NB) == -1) {
+		snprintf(err, errlen, "%s is in use by another ided: stop that "
+		    "one first", st->shown);
+		return false;
+	}
+	fd = openat(st->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd == -1 || (d = fdopendir(fd)) == NULL) {
+		snprintf(err, errlen, "%s: %s", st->shown, strerror(errno));
+		if (fd != -1)
+			close(fd);
+		return false;
+	}
+	while (ok && (e = readdir(d)) != NULL)
+		ok = entry_ok(st, e->d_name, err, errlen);
+	closedir(d);
+	return ok;
+}
+
+/* What a person is to do about it. */
+static void
+explain(const struct store *st, int r, char *err, size_t errlen)
+{
+	const char *why = st->why[0] != '\0' ? st->why : db_strerror(r);
+
+	switch (r) {
+	case BDB_NEWER_RECORD:
+		snprintf(err, errlen, "%s was written by a newer ided than this "
+		    "one (which knows version %d): install that ided again, or "
+		    "restore a backup made before it; nothing was changed",
+		    st->shown, STORE_VERSION);
+		break;
+	case BDB_BAD_RECORD:
+		why = "a record or an index is not sound";
+		/* FALLTHROUGH */
+	default:
+		snprintf(err, errlen, "%s is damaged (%s): keep a copy of the "
+		    "folder, then restore it from a backup", st->shown, why);
+		break;
+	case ENOSPC:
+	case EDQUOT:
+		snprintf(err, errlen, "%s: no space left: free at least %u MB "
+		    "there and start again; nothing was lost", st->shown,
+		    FREE_AT_START >> 20);
+		break;
+	case EACCES:
+	case EPERM:
+	case EROFS:
+		snprintf(err, errlen, "%s cannot be written (%s): it must belong "
+		    "to uid %u and be mounted for writing", st->shown,
+		    strerror(r), geteuid());
+		break;
+	case DB_VERSION_MISMATCH:
+	case DB_OLD_VERSION:
+		snprintf(err, errlen, "%s was written by another version of "
+		    "Berkeley DB (%s): this one is %s", st->shown, why,
+		    DB_VERSION_STRING);
+		break;
+	case ENOMEM:
+		snprintf(err, errlen, "%s: out of memory", st->shown);
+		break;
+	}
+}
+
+struct store *
+store_open(const struct store_options *opt, char *err, size_t errlen)
+{
+	struct store *st;
+	int r;
+
+	if ((st = calloc(1, sizeof(*st))) == NULL) {
+		strlcpy(err, "out of memory", errlen);
+		return NULL;
+	}
+	st->dir = -1;
+	st->memory = opt->memory;
+	store_set_range(st, opt->uid_first, opt->uid_count);
+	strlcpy(st->shown, opt->shown, sizeof(st->shown));
+	/* Never none: the engine would read DB_CONFIG from anywhere. */
+	if (strlcpy(st->home, opt->home, sizeof(st->home)) >= sizeof(st->home)) {
+		snprintf(err, errlen, "%s: path too long", st->shown);
+		goto fail;
+	}
+	if (!st->memory && !home_ok(st, err, errlen))
+		goto fail;
+	if (space(st) < FREE_AT_START) {
+		explain(st, ENOSPC, err, errlen);
+		goto fail;
+	}
+	if ((r = bdb_open(st)) != 0) {
+		explain(st, r, err, errlen);
+		goto fail;
+	}
+	return st;
+fail:
+	if (st->dir != -1)
+		close(st->dir);
+	free(st);
+	return NULL;
+}
+
+void
+store_close(struct store *st)
+{
+	if (st == NULL)
+		return;
+	bdb_close(st);
+	if (st->dir != -1)
+		close(st->dir);
+	free(st);
+}
+
+void
+store_set_range(struct store *st, uint32_t uid_first, uint32_t uid_count)
+{
+	st->uid_first = uid_first;
+	st->uid_count = uid_count;
+}
+
+/* In memory there is nothing to recover from. */
+static bool
+heal(struct store *st)
+{
+	struct timespec ts;
+	char err[1400];
+	int r;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	if (st->memory || ts.tv_sec - st->healed < HEAL_SECONDS)
+		return false;
+	st->healed = ts.tv_sec;
+	bdb_close(st);
+	if (space(st) < FREE_TO_WRITE)
+		r = ENOSPC;
+	else
+		r = bdb_open(st);
+	if (r != 0) {
+		explain(st, r, err, sizeof(err));
+		log_warnx("store: %s", err);
+		st->broken = true;
+		return false;
+	}
+	log_info("store: recovered");
+	return true;
+}
+
+bool
+bdb_ready(struct store *st)
+{
+	return (!st->broken && st->env != NULL) || heal(st);
+}
+
+enum store_result
+bdb_result(struct store *st, int r)
+{
+	switch (r) {
+	case 0:
+		return STORE_OK;
+	case DB_NOTFOUND:
+		return STORE_NOT_FOUND;
+	case ENOSPC:
+	case EDQUOT:
+		log_warnx("store: %s: no space left", st->shown);
+		return STORE_NO_SPACE;
+	case DB_RUNRECOVERY:
+		st->broken = true;
+		break;
+	default:
+		break;
+	}
+	log_warnx("store: %s: %s", st->shown, r == BDB_BAD_RECORD ||
+	    r == BDB_NEWER_RECORD || r == DB_BUFFER_SMALL ?
+	    "a record is not sound" : st->why[0] != '\0' ? st->why :
+	    db_strerror(r));
+	return STORE_ERROR;
+}
+
+enum store_result
+bdb_begin(struct store *st, DB_TXN **txn)
+{
+	*txn = NULL;
+	if (!bdb_ready(st))
+		return space(st) < FREE_TO_WRITE ? STORE_NO_SPACE : STORE_ERROR;
+	if (space(st) < FREE_TO_WRITE)
+		return bdb_result(st, ENOSPC);
+	return bdb_result(st, st->env->txn_begin(st->env, NULL, txn, 0));
+}
+
+enum store_result
+bdb_end(struct store *st, DB_TXN *txn, int r, bool durable)
+{
+	int a;
+
+	if (r == 0)
+		return bdb_result(st, txn->commit(txn,
+		    durable ? DB_TXN_SYNC : DB_TXN_WRITE_NOSYNC));
+	if ((a = txn->abort(txn)) != 0)
+		(void)bdb_result(st, a);
+	return bdb_result(st, r);
+}
+
+void
+store_tick(struct store *st)
+{
+	int r;
+
+	if (!bdb_ready(st) || st->memory || space(st) < FREE_TO_WRITE)
+		return;
+	if ((r = st->env->txn_checkpoint(st->env, 0, 0, 0)) != 0)
+		(void)bdb_result(st, r);
+}
+
+void
+store_count(struct store *st, struct store_counts *c)
+{
+	*c = st->counts;
+}
+
+const char *
+store_strerror(enum store_result r)
+{
+	switch (r) {
+	case STORE_OK:
+		return "done";
+	case STORE_NOT_FOUND:
+		return "not found";
+	case STORE_NAME_TAKEN:
+		return "this name is taken";
+	case STORE_EMAIL_TAKEN:
+		return "this e-mail address is taken";
+	case STORE_NO_UID:
+		return "no uid is left: make `uids' of the configuration larger";
+	case STORE_INVALID:
+		return "not a sound record";
+	case STORE_NO_SPACE:
+		return "no space is left on the store's disk: free some, nothing "
+		    "was lost";
+	case STORE_ERROR:
+		break;
+	}
+	return "the store failed; the log says how";
+}

@@ -1,0 +1,61 @@
+/*
+ * The Berkeley DB engine's own header: store_bdb.c opens and heals the
+ * environment, store_bdb_account.c and store_bdb_session.c work in it.
+ */
+#ifndef AUTH_STORE_BDB_H
+#define AUTH_STORE_BDB_H
+
+#include <db.h>
+
+#include "store.h"
+#include "store_record.h"
+
+enum table {
+	T_META,
+	T_ACCOUNT,	/* by uid */
+	T_NAME,		/* index of accounts */
+	T_EMAIL,	/* index of accounts that have one */
+	T_SESSION,	/* by SHA-256 of the token */
+	T_ID,		/* index of sessions by public id */
+	T_USER,		/* index of sessions by uid */
+	T_MAX
+};
+
+struct store {
+	DB_ENV		*env;
+	DB		*db[T_MAX];
+	char		 home[256];
+	char		 shown[1100];
+	bool		 memory;
+	bool		 broken;	/* the engine wants recovery */
+	int64_t		 healed;	/* when that was last tried */
+	int		 dir;		/* of home, locked; -1 in memory */
+	uint32_t	 uid_first;
+	uint32_t	 uid_count;
+	struct store_counts counts;
+	char		 why[256];	/* the engine's last complaint */
+};
+
+/* Everything that touches the engine starts with one of these: they heal what
+ * is broken, and look for space before something is written. */
+bool	bdb_ready(struct store *);
+enum store_result bdb_begin(struct store *, DB_TXN **);
+/* Commit on r == 0, abort otherwise. */
+enum store_result bdb_end(struct store *, DB_TXN *, int r, bool durable);
+enum store_result bdb_result(struct store *, int r);
+
+void	bdb_dbt(DBT *, const void *data, size_t len);
+void	bdb_buf(DBT *, void *buf, size_t size);
+
+/* Returned for a record that does not decode; in no range of the engine's. */
+#define BDB_BAD_RECORD	(-29999)
+#define BDB_NEWER_RECORD (-29998)
+int	bdb_decoded(enum record_result);
+
+int	bdb_meta_get(struct store *, DB_TXN *, const char *key, uint32_t *v);
+int	bdb_meta_put(struct store *, DB_TXN *, const char *key, uint32_t v);
+
+#define META_VERSION	"version"
+#define META_NEXT_UID	"next-uid"
+
+#endif

@@ -1,0 +1,311 @@
+/* Berkeley DB behind store.h: accounts. */
+#include <errno.h>
+#include <string.h>
+
+#include <bsd/string.h>
+
+#include "store_bdb.h"
+
+/* 0, or the engine's error. */
+static int
+get_by_uid(struct store *st, DB_TXN *txn, uint32_t uid, struct store_account *a)
+{
+	uint8_t key[4], buf[STORE_RECORD_MAX];
+	DB *db = st->db[T_ACCOUNT];
+	DBT k, d;
+	int r;
+
+	record_put32be(key, uid);
+	bdb_dbt(&k, key, sizeof(key));
+	bdb_buf(&d, buf, sizeof(buf));
+	if ((r = db->get(db, txn, &k, &d, 0)) == 0)
+		r = bdb_decoded(account_decode(a, buf, d.size));
+	explicit_bzero(buf, sizeof(buf));
+	return r;
+}
+
+static int
+get_by_index(struct store *st, DB_TXN *txn, enum table t, const char *key,
+    struct store_account *a)
+{
+	uint8_t pbuf[64], buf[STORE_RECORD_MAX];
+	DB *db = st->db[t];
+	DBT k, p, d;
+	int r;
+
+	bdb_dbt(&k, key, strlen(key));
+	bdb_buf(&p, pbuf, sizeof(pbuf));
+	bdb_buf(&d, buf, sizeof(buf));
+	if ((r = db->pget(db, txn, &k, &p, &d, 0)) == 0)
+		r = bdb_decoded(account_decode(a, buf, d.size));
+	explicit_bzero(buf, sizeof(buf));
+	return r;
+}
+
+static int
+put(struct store *st, DB_TXN *txn, const struct store_account *a,
+    u_int32_t flags)
+{
+	uint8_t key[4], buf[STORE_RECORD_MAX];
+	DB *db = st->db[T_ACCOUNT];
+	size_t len;
+	DBT k, d;
+	int r;
+
+	if ((len = account_encode(a, buf)) == 0)
+		return EINVAL;
+	record_put32be(key, a->uid);
+	bdb_dbt(&k, key, sizeof(key));
+	bdb_dbt(&d, buf, len);
+	r = db->put(db, txn, &k, &d, flags);
+	explicit_bzero(buf, sizeof(buf));
+	return r;
+}
+
+/* Is the e-mail address another account's?  0 or the engine's error. */
+static int
+email_taken(struct store *st, DB_TXN *txn, const struct store_account *a,
+    bool *taken)
+{
+	struct store_account other;
+	int r;
+
+	*taken = false;
+	if (a->email[0] == '\0')
+		return 0;
+	r = get_by_index(st, txn, T_EMAIL, a->email, &other);
+	if (r == 0)
+		*taken = other.uid != a->uid;
+	explicit_bzero(&other, sizeof(other));
+	return r == DB_NOTFOUND ? 0 : r;
+}
+
+static int
+name_taken(struct store *st, DB_TXN *txn, const char *name, bool *taken)
+{
+	struct store_account other;
+	int r;
+
+	r = get_by_index(st, txn, T_NAME, name, &other);
+	*taken = r == 0;
+	explicit_bzero(&other, sizeof(other));
+	return r == DB_NOTFOUND ? 0 : r;
+}
+
+/* The next uid that was never given out; 0 in *uid when the range is used up. */
+static int
+next_uid(struct store *st, DB_TXN *txn, uint32_t *uid)
+{
+	uint64_t end = (uint64_t)st->uid_first + st->uid_count;
+	uint32_t next = 0;
+	int r;
+
+	*uid = 0;
+	r = bdb_meta_get(st, txn, META_NEXT_UID, &next);
+	if (r != 0 && r != DB_NOTFOUND)
+		return r;
+	if (next < st->uid_first)
+		next = st->uid_first;
+	if (next >= end || next >= UINT32_MAX - 1 || next == 0)
+		return 0;
+	*uid = next;
+	return bdb_meta_put(st, txn, META_NEXT_UID, next + 1);
+}
+
+enum store_result
+store_account_add(struct store *st, struct store_account *a)
+{
+	struct store_account check = *a;
+	uint8_t buf[STORE_RECORD_MAX];
+	enum store_result res;
+	bool name = false, email = false;
+	uint32_t uid = 0;
+	DB_TXN *txn;
+	size_t len;
+	int r;
+
+	check.uid = 1;
+	len = account_encode(&check, buf);
+	explicit_bzero(&check, sizeof(check));
+	explicit_bzero(buf, sizeof(buf));
+	if (len == 0)
+		return STORE_INVALID;
+	if ((res = bdb_begin(st, &txn)) != STORE_OK)
+		return res;
+	a->uid = 0;
+	if ((r = name_taken(st, txn, a->name, &name)) == 0 &&
+	    (r = email_taken(st, txn, a, &email)) == 0 && !name && !email &&
+	    (r = next_uid(st, txn, &uid)) == 0 && uid != 0) {
+		a->uid = uid;
+		r = put(st, txn, a, DB_NOOVERWRITE);
+	}
+	if (r == 0 && (name || email || uid == 0)) {
+		(void)txn->abort(txn);
+		return name ? STORE_NAME_TAKEN : email ? STORE_EMAIL_TAKEN :
+		    STORE_NO_UID;
+	}
+	if ((res = bdb_end(st, txn, r, true)) == STORE_OK)
+		st->counts.accounts++;
+	return res;
+}
+
+enum store_result
+store_account_by_uid(struct store *st, uint32_t uid, struct store_account *a)
+{
+	if (!bdb_ready(st))
+		return STORE_ERROR;
+	return bdb_result(st, get_by_uid(st, NULL, uid, a));
+}
+
+enum store_result
+store_account_by_name(struct store *st, const char *name,
+    struct store_account *a)
+{
+	if (!bdb_ready(st))
+		return STORE_ERROR;
+	return bdb_result(st, get_by_index(st, NULL, T_NAME, name, a));
+}
+
+enum store_result
+store_account_by_email(struct store *st, const char *email,
+    struct store_account *a)
+{
+	if (!bdb_ready(st))
+		return STORE_ERROR;
+	return bdb_result(st, get_by_index(st, NULL, T_EMAIL, email, a));
+}
+
+enum store_result
+store_account_next(struct store *st, const char *name, struct store_account *a)
+{
+	uint8_t pbuf[64], buf[STORE_RECORD_MAX];
+	char kbuf[WIRE_NAME];
+	DB *db;
+	DBT k, p, d;
+	DBC *c;
+	int r;
+
+	if (!bdb_ready(st))
+		return STORE_ERROR;
+	db = st->db[T_NAME];
+	if ((r = db->cursor(db, NULL, &c, 0)) != 0)
+		return bdb_result(st, r);
+	strlcpy(kbuf, name, sizeof(kbuf));
+	bdb_buf(&k, kbuf, sizeof(kbuf));
+	bdb_buf(&p, pbuf, sizeof(pbuf));
+	bdb_buf(&d, buf, sizeof(buf));
+	k.size = (u_int32_t)strlen(kbuf);
+	r = c->pget(c, &k, &p, &d, DB_SET_RANGE);
+	if (r == 0 && k.size == strlen(name) && memcmp(kbuf, name, k.size) == 0)
+		r = c->pget(c, &k, &p, &d, DB_NEXT);
+	if (r == 0)
+		r = bdb_decoded(account_decode(a, buf, d.size));
+	c->close(c);
+	explicit_bzero(buf, sizeof(buf));
+	return bdb_result(st, r);
+}
+
+enum store_result
+store_account_put(struct store *st, const struct store_account *a)
+{
+	struct store_account old;
+	uint8_t buf[STORE_RECORD_MAX];
+	enum store_result res;
+	bool email = false, renamed = false;
+	DB_TXN *txn;
+	size_t len;
+	int r;
+
+	len = account_encode(a, buf);
+	explicit_bzero(buf, sizeof(buf));
+	if (len == 0)
+		return STORE_INVALID;
+	if ((res = bdb_begin(st, &txn)) != STORE_OK)
+		return res;
+	if ((r = get_by_uid(st, txn, a->uid, &old)) == 0) {
+		renamed = strcmp(old.name, a->name) != 0;
+		if (!renamed && (r = email_taken(st, txn, a, &email)) == 0 &&
+		    !email)
+			r = put(st, txn, a, 0);
+	}
+	explicit_bzero(&old, sizeof(old));
+	if (r == 0 && (renamed || email)) {
+		(void)txn->abort(txn);
+		return renamed ? STORE_INVALID : STORE_EMAIL_TAKEN;
+	}
+	return bdb_end(st, txn, r, true);
+}
+
+/* Every session of a user but one: 0 or the engine's error. */
+static int
+delete_sessions(struct store *st, DB_TXN *txn, uint32_t uid,
+    const uint8_t *but, uint32_t *deleted)
+{
+	uint8_t kbuf[4], pbuf[STORE_KEY], buf[STORE_RECORD_MAX];
+	DB *db = st->db[T_USER];
+	u_int32_t how = DB_SET;
+	DBT k, p, d;
+	DBC *c;
+	int r;
+
+	*deleted = 0;
+	if ((r = db->cursor(db, txn, &c, 0)) != 0)
+		return r;
+	for (;;) {
+		record_put32be(kbuf, uid);
+		bdb_buf(&k, kbuf, sizeof(kbuf));
+		k.size = sizeof(kbuf);
+		bdb_buf(&p, pbuf, sizeof(pbuf));
+		bdb_buf(&d, buf, sizeof(buf));
+		if ((r = c->pget(c, &k, &p, &d, how)) != 0)
+			break;
+		how = DB_NEXT_DUP;
+		if (but != NULL && p.size == STORE_KEY &&
+		    memcmp(pbuf, but, STORE_KEY) == 0)
+			continue;
+		if ((r = c->del(c, 0)) != 0)
+			break;
+		++*deleted;
+	}
+	c->close(c);
+	return r == DB_NOTFOUND ? 0 : r;
+}
+
+enum store_result
+store_session_delete_user(struct store *st, uint32_t uid, const uint8_t *but)
+{
+	enum store_result res;
+	uint32_t deleted;
+	DB_TXN *txn;
+	int r;
+
+	if ((res = bdb_begin(st, &txn)) != STORE_OK)
+		return res;
+	r = delete_sessions(st, txn, uid, but, &deleted);
+	if ((res = bdb_end(st, txn, r, true)) == STORE_OK)
+		st->counts.sessions -= deleted;
+	return res;
+}
+
+enum store_result
+store_account_delete(struct store *st, uint32_t uid)
+{
+	enum store_result res;
+	uint32_t deleted = 0;
+	uint8_t key[4];
+	DB_TXN *txn;
+	DBT k;
+	int r;
+
+	if ((res = bdb_begin(st, &txn)) != STORE_OK)
+		return res;
+	record_put32be(key, uid);
+	bdb_dbt(&k, key, sizeof(key));
+	if ((r = st->db[T_ACCOUNT]->del(st->db[T_ACCOUNT], txn, &k, 0)) == 0)
+		r = delete_sessions(st, txn, uid, NULL, &deleted);
+	if ((res = bdb_end(st, txn, r, true)) == STORE_OK) {
+		st->counts.accounts--;
+		st->counts.sessions -= deleted;
+	}
+	return res;
+}

@@ -1,0 +1,215 @@
+/* Berkeley DB behind store.h: sessions. */
+#include <errno.h>
+#include <string.h>
+
+#include <bsd/string.h>
+
+#include "store_bdb.h"
+
+static int
+get(struct store *st, DB_TXN *txn, const uint8_t key[STORE_KEY],
+    struct store_session *s)
+{
+	uint8_t buf[STORE_RECORD_MAX];
+	DB *db = st->db[T_SESSION];
+	DBT k, d;
+	int r;
+
+	bdb_dbt(&k, key, STORE_KEY);
+	bdb_buf(&d, buf, sizeof(buf));
+	if ((r = db->get(db, txn, &k, &d, 0)) == 0)
+		r = bdb_decoded(session_decode(s, buf, d.size));
+	if (r == 0)
+		memcpy(s->key, key, STORE_KEY);
+	return r;
+}
+
+static int
+put(struct store *st, DB_TXN *txn, const struct store_session *s,
+    u_int32_t flags)
+{
+	uint8_t buf[STORE_RECORD_MAX];
+	DB *db = st->db[T_SESSION];
+	size_t len;
+	DBT k, d;
+
+	if ((len = session_encode(s, buf)) == 0)
+		return EINVAL;
+	bdb_dbt(&k, s->key, STORE_KEY);
+	bdb_dbt(&d, buf, len);
+	return db->put(db, txn, &k, &d, flags);
+}
+
+/* What a lookup through an index gave. */
+static int
+found(struct store_session *s, const DBT *p, const DBT *d)
+{
+	int r;
+
+	if (p->size != STORE_KEY)
+		return BDB_BAD_RECORD;
+	if ((r = bdb_decoded(session_decode(s, d->data, d->size))) == 0)
+		memcpy(s->key, p->data, STORE_KEY);
+	return r;
+}
+
+enum store_result
+store_session_add(struct store *st, const struct store_session *s)
+{
+	uint8_t buf[STORE_RECORD_MAX], pbuf[64];
+	enum store_result res;
+	DB_TXN *txn;
+	DBT k, p, d;
+	int r;
+
+	if (session_encode(s, buf) == 0)
+		return STORE_INVALID;
+	if ((res = bdb_begin(st, &txn)) != STORE_OK)
+		return res;
+	bdb_dbt(&k, s->id, strlen(s->id));
+	bdb_buf(&p, pbuf, sizeof(pbuf));
+	bdb_buf(&d, buf, sizeof(buf));
+	r = st->db[T_ID]->pget(st->db[T_ID], txn, &k, &p, &d, 0);
+	if (r == 0) {
+		(void)txn->abort(txn);
+		return STORE_NAME_TAKEN;
+	}
+	if (r == DB_NOTFOUND)
+		r = put(st, txn, s, DB_NOOVERWRITE);
+	if (r == DB_KEYEXIST) {
+		(void)txn->abort(txn);
+		return STORE_NAME_TAKEN;
+	}
+	if ((res = bdb_end(st, txn, r, true)) == STORE_OK)
+		st->counts.sessions++;
+	return res;
+}
+
+enum store_result
+store_session_by_key(struct store *st, const uint8_t key[STORE_KEY],
+    struct store_session *s)
+{
+	if (!bdb_ready(st))
+		return STORE_ERROR;
+	return bdb_result(st, get(st, NULL, key, s));
+}
+
+enum store_result
+store_session_by_id(struct store *st, const char *id, struct store_session *s)
+{
+	uint8_t pbuf[STORE_KEY], buf[STORE_RECORD_MAX];
+	DB *db;
+	DBT k, p, d;
+	int r;
+
+	if (!bdb_ready(st))
+		return STORE_ERROR;
+	db = st->db[T_ID];
+	bdb_dbt(&k, id, strlen(id));
+	bdb_buf(&p, pbuf, sizeof(pbuf));
+	bdb_buf(&d, buf, sizeof(buf));
+	if ((r = db->pget(db, NULL, &k, &p, &d, 0)) == 0)
+		r = found(s, &p, &d);
+	return bdb_result(st, r);
+}
+
+enum store_result
+store_session_next(struct store *st, const char *id, struct store_session *s)
+{
+	uint8_t pbuf[STORE_KEY], buf[STORE_RECORD_MAX];
+	char kbuf[WIRE_SESSION];
+	DB *db;
+	DBT k, p, d;
+	DBC *c;
+	int r;
+
+	if (!bdb_ready(st))
+		return STORE_ERROR;
+	db = st->db[T_ID];
+	if ((r = db->cursor(db, NULL, &c, 0)) != 0)
+		return bdb_result(st, r);
+	strlcpy(kbuf, id, sizeof(kbuf));
+	bdb_buf(&k, kbuf, sizeof(kbuf));
+	bdb_buf(&p, pbuf, sizeof(pbuf));
+	bdb_buf(&d, buf, sizeof(buf));
+	k.size = (u_int32_t)strlen(kbuf);
+	r = c->pget(c, &k, &p, &d, DB_SET_RANGE);
+	if (r == 0 && k.size == strlen(id) && memcmp(kbuf, id, k.size) == 0)
+		r = c->pget(c, &k, &p, &d, DB_NEXT);
+	if (r == 0)
+		r = found(s, &p, &d);
+	c->close(c);
+	return bdb_result(st, r);
+}
+
+size_t
+store_session_of_user(struct store *st, uint32_t uid, struct store_session *s,
+    size_t max)
+{
+	uint8_t kbuf[4], pbuf[STORE_KEY], buf[STORE_RECORD_MAX];
+	u_int32_t how = DB_SET;
+	size_t n = 0;
+	DB *db;
+	DBT k, p, d;
+	DBC *c;
+	int r;
+
+	if (!bdb_ready(st))
+		return 0;
+	db = st->db[T_USER];
+	if ((r = db->cursor(db, NULL, &c, 0)) != 0) {
+		(void)bdb_result(st, r);
+		return 0;
+	}
+	while (n < max) {
+		record_put32be(kbuf, uid);
+		bdb_buf(&k, kbuf, sizeof(kbuf));
+		k.size = sizeof(kbuf);
+		bdb_buf(&p, pbuf, sizeof(pbuf));
+		bdb_buf(&d, buf, sizeof(buf));
+		if ((r = c->pget(c, &k, &p, &d, how)) != 0 ||
+		    (r = found(&s[n], &p, &d)) != 0)
+			break;
+		how = DB_NEXT_DUP;
+		n++;
+	}
+	c->close(c);
+	if (r != 0 && r != DB_NOTFOUND)
+		(void)bdb_result(st, r);
+	return n;
+}
+
+enum store_result
+store_session_seen(struct store *st, const uint8_t key[STORE_KEY], int64_t seen)
+{
+	struct store_session s;
+	enum store_result res;
+	DB_TXN *txn;
+	int r;
+
+	if ((res = bdb_begin(st, &txn)) != STORE_OK)
+		return res;
+	if ((r = get(st, txn, key, &s)) == 0) {
+		s.seen = seen;
+		r = put(st, txn, &s, 0);
+	}
+	return bdb_end(st, txn, r, false);
+}
+
+enum store_result
+store_session_delete(struct store *st, const uint8_t key[STORE_KEY])
+{
+	enum store_result res;
+	DB *db;
+	DB_TXN *txn;
+	DBT k;
+
+	if ((res = bdb_begin(st, &txn)) != STORE_OK)
+		return res;
+	db = st->db[T_SESSION];
+	bdb_dbt(&k, key, STORE_KEY);
+	res = bdb_end(st, txn, db->del(db, txn, &k, 0), true);
+	if (res == STORE_OK)
+		st->counts.sessions--;
+	return res;
+}

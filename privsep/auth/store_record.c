@@ -1,0 +1,293 @@
+/* Records of the store: see store_record.h. */
+#include <string.h>
+
+#include "store_record.h"
+
+#define ACCOUNT_ACTIVE	0x01
+#define ACCOUNT_MINT	0x02
+#define ACCOUNT_FLAGS	(ACCOUNT_ACTIVE | ACCOUNT_MINT)
+#define SESSION_UNIX	0x01
+#define SESSION_FLAGS	SESSION_UNIX
+
+/* Writes and reads that cannot leave the buffer: once bad, always bad. */
+struct out {
+	uint8_t		*p;
+	size_t		 left;
+	bool		 bad;
+};
+
+struct in {
+	const uint8_t	*p;
+	size_t		 left;
+	bool		 bad;
+};
+
+static void
+put_bytes(struct out *o, const void *p, size_t n)
+{
+	if (o->bad || n > o->left) {
+		o->bad = true;
+		return;
+	}
+	memcpy(o->p, p, n);
+	o->p += n;
+	o->left -= n;
+}
+
+static void
+put_int(struct out *o, uint64_t v, unsigned int bytes)
+{
+	uint8_t		 b[8];
+	unsigned int	 i;
+
+	for (i = 0; i < bytes; i++)
+		b[i] = (uint8_t)(v >> (8 * i));
+	put_bytes(o, b, bytes);
+}
+
+/* size is that of the array that holds s. */
+static void
+put_str(struct out *o, const char *s, size_t size)
+{
+	size_t		 n = strnlen(s, size);
+
+	if (n == size) {
+		o->bad = true;
+		return;
+	}
+	put_int(o, n, 2);
+	put_bytes(o, s, n);
+}
+
+static void
+get_bytes(struct in *in, void *p, size_t n)
+{
+	if (in->bad || n > in->left) {
+		in->bad = true;
+		memset(p, 0, n);
+		return;
+	}
+	memcpy(p, in->p, n);
+	in->p += n;
+	in->left -= n;
+}
+
+static uint64_t
+get_int(struct in *in, unsigned int bytes)
+{
+	uint8_t		 b[8];
+	uint64_t	 v = 0;
+	unsigned int	 i;
+
+	get_bytes(in, b, bytes);
+	for (i = 0; i < bytes; i++)
+		v |= (uint64_t)b[i] << (8 * i);
+	return v;
+}
+
+static void
+get_str(struct in *in, char *s, size_t size)
+{
+	size_t		 n = (size_t)get_int(in, 2);
+
+	if (in->bad || n >= size) {
+		in->bad = true;
+		return;
+	}
+	get_bytes(in, s, n);
+	s[n] = '\0';
+	if (strlen(s) != n)
+		in->bad = true;
+}
+
+bool
+account_name_ok(const char *name)
+{
+	size_t		 i, n = strnlen(name, WIRE_NAME);
+
+	if (n == 0 || n >= WIRE_NAME || name[0] < 'a' || name[0] > 'z')
+		return false;
+	for (i = 1; i < n; i++)
+		if (!(name[i] >= 'a' && name[i] <= 'z') &&
+		    !(name[i] >= '0' && name[i] <= '9') &&
+		    strchr("._-", name[i]) == NULL)
+			return false;
+	return true;
+}
+
+/* Enough to tell an address from a mistake; only mail shows that it works. */
+bool
+account_email_ok(const char *email)
+{
+	size_t		 i, n = strnlen(email, WIRE_EMAIL);
+	const char	*at;
+
+	if (n < 3 || n >= WIRE_EMAIL)
+		return false;
+	for (i = 0; i < n; i++)
+		if (email[i] <= ' ' || email[i] >= 0x7f ||
+		    strchr("\"'<>()[],;:\\`", email[i]) != NULL ||
+		    (email[i] >= 'A' && email[i] <= 'Z'))
+			return false;
+	at = strchr(email, '@');
+	return at != NULL && at != email && at[1] != '\0' && at[1] != '.' &&
+	    strchr(at + 1, '@') == NULL && email[n - 1] != '.';
+}
+
+bool
+account_role_ok(const char *role)
+{
+	static const char *const roles[] = { "admin", "operator", "user" };
+	unsigned int	 i;
+
+	for (i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
+		if (strcmp(role, roles[i]) == 0)
+			return true;
+	return false;
+}
+
+bool
+session_id_ok(const char *id)
+{
+	size_t		 i;
+
+	if (strnlen(id, WIRE_SESSION) != WIRE_SESSION - 1)
+		return false;
+	for (i = 0; i < WIRE_SESSION - 1; i++)
+		if (!(id[i] >= '0' && id[i] <= '9') &&
+		    !(id[i] >= 'a' && id[i] <= 'f'))
+			return false;
+	return true;
+}
+
+static bool
+account_ok(const struct store_account *a)
+{
+	return a->uid != 0 && account_name_ok(a->name) &&
+	    (a->email[0] == '\0' || account_email_ok(a->email)) &&
+	    account_role_ok(a->role) && a->hash[0] == '$' && a->created >= 0 &&
+	    a->updated >= 0 && a->last_login >= 0;
+}
+
+static bool
+session_ok(const struct store_session *s)
+{
+	return s->uid != 0 && session_id_ok(s->id) && s->created >= 0 &&
+	    s->seen >= 0 && s->expires >= 0;
+}
+
+size_t
+account_encode(const struct store_account *a, uint8_t buf[STORE_RECORD_MAX])
+{
+	struct out	 o = { buf, STORE_RECORD_MAX, false };
+
+	put_int(&o, STORE_VERSION, 1);
+	put_int(&o, (a->active ? ACCOUNT_ACTIVE : 0u) |
+	    (a->has_mint ? ACCOUNT_MINT : 0u), 1);
+	put_int(&o, a->uid, 4);
+	put_int(&o, (uint64_t)a->created, 8);
+	put_int(&o, (uint64_t)a->updated, 8);
+	put_int(&o, (uint64_t)a->last_login, 8);
+	put_str(&o, a->name, sizeof(a->name));
+	put_str(&o, a->email, sizeof(a->email));
+	put_str(&o, a->role, sizeof(a->role));
+	put_str(&o, a->hash, sizeof(a->hash));
+	put_str(&o, a->last_query, sizeof(a->last_query));
+	if (a->has_mint)
+		put_bytes(&o, a->mint, sizeof(a->mint));
+	if (o.bad || !account_ok(a))
+		return 0;
+	return STORE_RECORD_MAX - o.left;
+}
+
+enum record_result
+account_decode(struct store_account *a, const void *data, size_t len)
+{
+	struct in	 in = { data, len, len > STORE_RECORD_MAX };
+	uint8_t		 version, flags;
+
+	memset(a, 0, sizeof(*a));
+	version = (uint8_t)get_int(&in, 1);
+	if (!in.bad && version > STORE_VERSION)
+		return RECORD_NEWER;
+	flags = (uint8_t)get_int(&in, 1);
+	a->active = (flags & ACCOUNT_ACTIVE) != 0;
+	a->has_mint = (flags & ACCOUNT_MINT) != 0;
+	a->uid = (uint32_t)get_int(&in, 4);
+	a->created = (int64_t)get_int(&in, 8);
+	a->updated = (int64_t)get_int(&in, 8);
+	a->last_login = (int64_t)get_int(&in, 8);
+	get_str(&in, a->name, sizeof(a->name));
+	get_str(&in, a->email, sizeof(a->email));
+	get_str(&in, a->role, sizeof(a->role));
+	get_str(&in, a->hash, sizeof(a->hash));
+	get_str(&in, a->last_query, sizeof(a->last_query));
+	if (a->has_mint)
+		get_bytes(&in, a->mint, sizeof(a->mint));
+	if (in.bad || in.left != 0 || version == 0 ||
+	    (flags & ~ACCOUNT_FLAGS) != 0 || !account_ok(a))
+		return RECORD_BAD;
+	return RECORD_OK;
+}
+
+size_t
+session_encode(const struct store_session *s, uint8_t buf[STORE_RECORD_MAX])
+{
+	struct out	 o = { buf, STORE_RECORD_MAX, false };
+
+	put_int(&o, STORE_VERSION, 1);
+	put_int(&o, s->source.unix_peer != 0 ? SESSION_UNIX : 0u, 1);
+	put_int(&o, s->uid, 4);
+	put_bytes(&o, s->id, WIRE_SESSION - 1);
+	put_int(&o, (uint64_t)s->created, 8);
+	put_int(&o, (uint64_t)s->seen, 8);
+	put_int(&o, (uint64_t)s->expires, 8);
+	put_bytes(&o, s->source.ip, sizeof(s->source.ip));
+	put_int(&o, s->source.port, 2);
+	put_str(&o, s->agent, sizeof(s->agent));
+	if (o.bad || !session_ok(s))
+		return 0;
+	return STORE_RECORD_MAX - o.left;
+}
+
+enum record_result
+session_decode(struct store_session *s, const void *data, size_t len)
+{
+	struct in	 in = { data, len, len > STORE_RECORD_MAX };
+	uint8_t		 version, flags;
+
+	memset(s, 0, sizeof(*s));
+	version = (uint8_t)get_int(&in, 1);
+	if (!in.bad && version > STORE_VERSION)
+		return RECORD_NEWER;
+	flags = (uint8_t)get_int(&in, 1);
+	s->source.unix_peer = (flags & SESSION_UNIX) != 0;
+	s->uid = (uint32_t)get_int(&in, 4);
+	get_bytes(&in, s->id, WIRE_SESSION - 1);
+	s->created = (int64_t)get_int(&in, 8);
+	s->seen = (int64_t)get_int(&in, 8);
+	s->expires = (int64_t)get_int(&in, 8);
+	get_bytes(&in, s->source.ip, sizeof(s->source.ip));
+	s->source.port = (uint16_t)get_int(&in, 2);
+	get_str(&in, s->agent, sizeof(s->agent));
+	if (in.bad || in.left != 0 || version == 0 ||
+	    (flags & ~SESSION_FLAGS) != 0 || !session_ok(s))
+		return RECORD_BAD;
+	return RECORD_OK;
+}
+
+void
+record_put32be(uint8_t p[4], uint32_t v)
+{
+	p[0] = (uint8_t)(v >> 24);
+	p[1] = (uint8_t)(v >> 16);
+	p[2] = (uint8_t)(v >> 8);
+	p[3] = (uint8_t)v;
+}
+
+uint32_t
+record_get32be(const uint8_t p[4])
+{
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
+	    (uint32_t)p[2] << 8 | p[3];
+}

@@ -1,0 +1,258 @@
+/*
+ * The values that only one keyword has, and the shape that is its own.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "conf_parse.h"
+
+/* What a location serves: a path of URLs. */
+bool
+conf_value_prefix(struct conf_parser *p, const struct conf_row *row, void *base)
+{
+	const char *s = p->tok.text;
+	size_t i, len = p->tok.len;
+	bool good;
+
+	good = conf_is_value(p) && len > 2 && s[0] == '/' &&
+	    s[len - 1] == '/' && strstr(s, "//") == NULL && !conf_climbs(s);
+	for (i = 0; good && i < len; i++)
+		good = conf_word_byte(s[i]) || s[i] == '/' || s[i] == '~';
+	if (!good) {
+		conf_expected(p, NULL, "a path such as \"/name/\" after \"%s\"",
+		    conf_row_name(row));
+		return false;
+	}
+	return conf_take_text(p, (char *)base + row->offset, row->size);
+}
+
+/* 5 per 15m */
+bool
+conf_value_rate(struct conf_parser *p, const struct conf_row *row, void *base)
+{
+	struct conf_row part = *row;
+	struct conf_rate rate;
+	uint64_t count, period;
+
+	if (!conf_take_unit(p, &part, conf_numbers, &count) ||
+	    !conf_keyword(p, "per", row->name))
+		return false;
+	part.name = "per";
+	part.min = 1;
+	part.max = 24 * 3600;
+	if (!conf_take_unit(p, &part, conf_durations, &period))
+		return false;
+	rate.count = (uint32_t)count;
+	rate.period = (uint32_t)period;
+	memcpy((char *)base + row->offset, &rate, sizeof(rate));
+	return true;
+}
+
+/* 64:30:512, as sshd's MaxStartups */
+bool
+conf_value_startups(struct conf_parser *p, const struct conf_row *row,
+    struct conf_prefork *prefork)
+{
+	const char *s = p->tok.text;
+	uint64_t begin = 0, rate = 0, full = 0;
+
+	if (!conf_is_value(p) ||
+	    !conf_number(s, &begin, &s) || *s++ != ':' ||
+	    !conf_number(s, &rate, &s) || *s++ != ':' ||
+	    !conf_number(s, &full, &s) || *s != '\0' ||
+	    begin < row->min || begin > row->max || rate < 1 || rate > 100 ||
+	    full < row->min || full > row->max) {
+		conf_expected(p, NULL, "begin:percent:full, numbers from "
+		    "%" PRIu64 " to %" PRIu64 " and a percent from 1 to 100, "
+		    "after \"%s\"", row->min, row->max, row->name);
+		return false;
+	}
+	if (begin > full) {
+		conf_expected(p, NULL, "begin:percent:full with begin not above "
+		    "full after \"%s\"", row->name);
+		return false;
+	}
+	prefork->startups_begin = (uint32_t)begin;
+	prefork->startups_rate = (uint32_t)rate;
+	prefork->startups_full = (uint32_t)full;
+	conf_next(p);
+	return true;
+}
+
+/*
+ * first:count.  Below 1000 are the system's accounts, 65534 and 65535 stand for
+ * nobody, and the last two of 32 bits are -1 and -2 in disguise.
+ */
+bool
+conf_value_uids(struct conf_parser *p, const struct conf_row *row,
+    struct conf_isolation *isolation)
+{
+	const char *s = p->tok.text, *hint = NULL;
+	const uint64_t low = 1000, high = UINT32_MAX - 2;
+	uint64_t first = 0, count = 0;
+
+	if (!conf_is_value(p) ||
+	    !conf_number(s, &first, &s) || *s++ != ':' ||
+	    !conf_number(s, &count, &s) || *s != '\0' || count == 0)
+		hint = "such as 200000:65536";
+	else if (first < low)
+		hint = "below 1000 are accounts of the system";
+	else if (first > high || count - 1 > high - first)
+		hint = "the last one is above 4294967293";
+	else if (first <= 65535 && count - 1 >= 65534 - first)
+		hint = "65534 and 65535 are nobody's: begin above them";
+	if (hint != NULL) {
+		conf_expected(p, hint, "first:count, users from 1000 to "
+		    "4294967293, after \"%s\"", row->name);
+		return false;
+	}
+	isolation->uid_first = (uint32_t)first;
+	isolation->uid_count = (uint32_t)count;
+	conf_next(p);
+	return true;
+}
+
+/* Words, in one string or bare. */
+bool
+conf_value_protocols(struct conf_parser *p, const struct conf_row *row,
+    struct conf_tls *tls)
+{
+	const char *s;
+	size_t len;
+	bool tls12 = false, tls13 = false, good = conf_is_value(p);
+
+	while (good && (conf_is_value(p) || p->tok.type == TOK_COMMA)) {
+		s = p->tok.type == TOK_COMMA ? "" : p->tok.text;
+		for (;;) {
+			s += strspn(s, " \t,");
+			if ((len = strcspn(s, " \t,")) == 0)
+				break;
+			if (len == 7 && memcmp(s, "tlsv1.2", len) == 0)
+				tls12 = true;
+			else if (len == 7 && memcmp(s, "tlsv1.3", len) == 0)
+				tls13 = true;
+			else {
+				good = false;
+				break;
+			}
+			s += len;
+		}
+		if (good)
+			conf_next(p);
+	}
+	if (!good || p->tok.type == TOK_BAD || (!tls12 && !tls13)) {
+		conf_expected(p, NULL, "tlsv1.2, tlsv1.3 or both after \"%s\"",
+		    row->name);
+		return false;
+	}
+	tls->tls12 = tls12;
+	tls->tls13 = tls13;
+	return true;
+}
+
+bool
+conf_value_log_to(struct conf_parser *p, const struct conf_row *row,
+    struct conf_common *common)
+{
+	const struct conf_word *w = conf_take_word(p, row);
+
+	if (w == NULL)
+		return false;
+	common->log_file[0] = '\0';
+	if (w->value == LOG_TO_FILE && !conf_path(p, "to file",
+	    common->log_file, sizeof(common->log_file), 0))
+		return false;
+	common->log_to = w->value;
+	return true;
+}
+
+static bool
+given(const struct conf_parser *p, const char *name)
+{
+	const struct conf_row *row = conf_row_find(B_COMPRESSION, name);
+
+	return p->at[conf_row_index(row)].name != NULL;
+}
+
+/* off, or the encodings to use: those that are not named are not used. */
+bool
+conf_value_compression(struct conf_parser *p, const struct conf_row *row,
+    struct conf_http *http)
+{
+	bool brotli, gzip;
+
+	if (p->tok.type == TOK_WORD && strcmp(p->tok.text, "off") == 0) {
+		http->brotli_on = http->gzip_on = 0;
+		conf_next(p);
+		return true;
+	}
+	if (!conf_options(p, B_COMPRESSION, p->conf))
+		return false;
+	brotli = given(p, "brotli");
+	gzip = given(p, "gzip");
+	if (brotli || gzip) {
+		http->brotli_on = brotli;
+		http->gzip_on = gzip;
+	} else if (!given(p, "minimum")) {
+		conf_expected(p, NULL, "brotli, gzip, minimum or off after "
+		    "\"%s\"", row->name);
+		return false;
+	}
+	return true;
+}
+
+/* The first one given takes the place of the default. */
+bool
+conf_value_argument(struct conf_parser *p, const struct conf_row *row,
+    struct conf_ide *ide)
+{
+	if (!p->seen[conf_row_index(row)] || p->lx->env)
+		ide->nargs = 0;
+	do {
+		if (p->tok.type == TOK_COMMA)
+			conf_next(p);
+		if (!conf_is_value(p) || p->tok.len == 0) {
+			conf_expected(p, NULL, "a string after \"%s\"",
+			    row->name);
+			return false;
+		}
+		if (ide->nargs == CONF_ARG_MAX) {
+			conf_expected(p, NULL, "at most %d arguments",
+			    CONF_ARG_MAX);
+			return false;
+		}
+		if (!conf_take_text(p, ide->arg[ide->nargs], CONF_ARGLEN_MAX))
+			return false;
+		ide->nargs++;
+	} while (p->tok.type == TOK_COMMA || conf_is_value(p));
+	return true;
+}
+
+/* Name: value */
+bool
+conf_value_header(struct conf_parser *p, const struct conf_row *row,
+    struct conf_location *location)
+{
+	const char *s = p->tok.text;
+	size_t n = 0;
+
+	if (location->nheaders == CONF_HEADER_MAX) {
+		conf_expected(p, NULL, "at most %d headers in a location",
+		    CONF_HEADER_MAX);
+		return false;
+	}
+	if (conf_is_value(p))
+		while (conf_word_byte(s[n]) && s[n] != '.')
+			n++;
+	if (n == 0 || s[n] != ':' || s[n + 1] != ' ' || s[n + 2] == '\0') {
+		conf_expected(p, NULL, "\"Name: value\" after \"%s\"",
+		    row->name);
+		return false;
+	}
+	if (!conf_take_text(p, location->header[location->nheaders],
+	    sizeof(location->header[0])))
+		return false;
+	location->nheaders++;
+	return true;
+}

@@ -1,0 +1,290 @@
+/*
+ * What no single statement can tell: whether the values agree with one another,
+ * whether something lacks, and which of them have no effect yet.
+ *
+ * A value that was an error has been reported; it is not compared.
+ */
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include <bsd/string.h>
+
+#include "conf_parse.h"
+
+/* The first is to be below the second, or may equal it. */
+static const struct {
+	enum conf_block	 block;
+	const char	*name;
+	enum conf_block	 above_block;
+	const char	*above;
+	bool		 equal;
+} orders[] = {
+	{ B_PREFORK, "spare", B_PREFORK, "max", true },
+	{ B_SESSION, "idle", B_SESSION, "lifetime", true },
+	{ B_TOKEN, "access", B_TOKEN, "refresh", true },
+	{ B_ISOLATION, "memory-warn", B_MEMWARN, "critical", false },
+	{ B_POOL, "idle", B_PROXY, "pool", true },
+};
+
+/* What ided serves itself. */
+static const char *const routes[] = {
+	"/ide/", "/login/", "/logout/", "/api/", "/proxy/", "/absproxy/",
+	"/_static/", "/healthz/", "/metrics/",
+};
+
+static bool
+bad(const struct conf_parser *p, enum conf_block block, const char *name)
+{
+	return p->bad[conf_row_index(conf_row_find(block, name))];
+}
+
+/* Where a keyword was set, or the statement that it is an option of. */
+static struct conf_where
+where(const struct conf_parser *p, const struct conf_row *row)
+{
+	struct conf_where at = p->at[conf_row_index(row)];
+
+	if (at.name == NULL && (row = conf_row_opening(row->block)) != NULL)
+		at = p->at[conf_row_index(row)];
+	return at.name != NULL ? at : p->end;
+}
+
+/* Which of two set the value that spoilt it: the one that comes last. */
+static struct conf_where
+later(const struct conf_parser *p, const struct conf_row *a,
+    const struct conf_row *b)
+{
+	struct conf_where wa = where(p, a), wb = where(p, b);
+
+	if (p->at[conf_row_index(b)].name == NULL)
+		return wa;
+	if (p->at[conf_row_index(a)].name == NULL)
+		return wb;
+	return wa.line > wb.line ? wa : wb;
+}
+
+static void
+verify_orders(struct conf_parser *p)
+{
+	const struct conf_row *a, *b;
+	char low[32], high[32];
+	uint64_t va, vb;
+	size_t i;
+
+	for (i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
+		a = conf_row_find(orders[i].block, orders[i].name);
+		b = conf_row_find(orders[i].above_block, orders[i].above);
+		if (p->bad[conf_row_index(a)] || p->bad[conf_row_index(b)])
+			continue;
+		va = conf_load(p->conf, a);
+		vb = conf_load(p->conf, b);
+		if (va < vb || (va == vb && orders[i].equal))
+			continue;
+		conf_error(p, later(p, a, b), "expected \"%s\" %s \"%s\", which "
+		    "is %s, got %s; lower the one or raise the other", a->name,
+		    orders[i].equal ? "not above" : "below", b->name,
+		    conf_format(b, vb, high, sizeof(high)),
+		    conf_format(a, va, low, sizeof(low)));
+	}
+}
+
+/* Would the one take connections of the other?  "*" takes those of IPv4 too. */
+static bool
+overlap(const struct conf_listen *a, const struct conf_listen *b)
+{
+	static const struct in6_addr any = IN6ADDR_ANY_INIT;
+	struct sockaddr_in6 sin6[2];
+	struct sockaddr_in sin[2];
+	struct sockaddr_un sun[2];
+	const struct conf_listen *l[2] = { a, b };
+	bool every[2] = { false, false };
+	in_port_t port[2] = { 0, 0 };
+	int i;
+
+	if ((a->addr.ss_family == AF_UNIX) != (b->addr.ss_family == AF_UNIX))
+		return false;
+	for (i = 0; i < 2; i++) {
+		memcpy(&sun[i], &l[i]->addr, sizeof(sun[i]));
+		memcpy(&sin[i], &l[i]->addr, sizeof(sin[i]));
+		memcpy(&sin6[i], &l[i]->addr, sizeof(sin6[i]));
+		if (l[i]->addr.ss_family == AF_INET6) {
+			every[i] = memcmp(&sin6[i].sin6_addr, &any,
+			    sizeof(any)) == 0;
+			port[i] = sin6[i].sin6_port;
+		} else
+			port[i] = sin[i].sin_port;
+	}
+	if (a->addr.ss_family == AF_UNIX)
+		return strcmp(sun[0].sun_path, sun[1].sun_path) == 0;
+	if (port[0] != port[1])
+		return false;
+	if (every[0] || every[1])
+		return true;
+	if (a->addr.ss_family != b->addr.ss_family)
+		return false;
+	if (a->addr.ss_family == AF_INET6)
+		return memcmp(&sin6[0].sin6_addr, &sin6[1].sin6_addr,
+		    sizeof(any)) == 0;
+	return sin[0].sin_addr.s_addr == sin[1].sin_addr.s_addr ||
+	    sin[0].sin_addr.s_addr == htonl(INADDR_ANY) ||
+	    sin[1].sin_addr.s_addr == htonl(INADDR_ANY);
+}
+
+static void
+verify_addresses(struct conf_parser *p)
+{
+	const struct conf *c = p->conf;
+	char text[CONF_PATH_MAX + 32], address[160];
+	uint32_t i, j;
+
+	for (i = 1; i < c->nlisten; i++) {
+		for (j = 0; j < i; j++) {
+			if (!overlap(&c->listen[j], &c->listen[i]))
+				continue;
+			conf_error(p, p->listen_at[i], "expected an address "
+			    "that %s does not take already, got %s; \"*\" takes "
+			    "all of IPv4 and IPv6",
+			    conf_where_text(p->listen_at[j], text,
+			    sizeof(text)), conf_address(&c->listen[i], address,
+			    sizeof(address)));
+			break;
+		}
+	}
+}
+
+/* The first TLS listener speaks for all that lack a certificate or key. */
+static void
+verify_tls(struct conf_parser *p)
+{
+	static const char *const names[] = { "certificate", "key" };
+	const struct conf_tls *tls = &p->conf->tls;
+	const char *const paths[] = { tls->certificate, tls->key };
+	uint32_t i, k;
+
+	if (p->partial || bad(p, B_TOP, "tls"))
+		return;
+	for (i = 0; i < p->conf->nlisten; i++) {
+		if (p->conf->listen[i].kind == LISTEN_TLS)
+			break;
+	}
+	for (k = 0; k < 2 && i < p->conf->nlisten; k++) {
+		if (paths[k][0] == '\0' && !bad(p, B_TLS, names[k]))
+			conf_error(p, p->listen_at[i], "expected \"%s\" in the "
+			    "block \"tls\" for this listener, got none; add "
+			    "%s \"/path\" there", names[k], names[k]);
+	}
+}
+
+static void
+verify_listen(struct conf_parser *p)
+{
+	const struct conf *c = p->conf;
+	char address[160];
+	uint32_t i, serving = 0;
+
+	for (i = 0; i < c->nlisten; i++) {
+		if (c->listen[i].kind == LISTEN_METRICS)
+			continue;
+		serving++;
+		if (c->auth.mode == AUTH_NONE && !bad(p, B_AUTH, "mode") &&
+		    !conf_loopback(&c->listen[i]))
+			conf_error(p, p->listen_at[i], "expected an address of "
+			    "loopback or unix, as auth mode none lets everyone "
+			    "in, got %s", conf_address(&c->listen[i], address,
+			    sizeof(address)));
+	}
+	if (serving == 0 && !p->partial && !bad(p, B_TOP, "listen"))
+		conf_error(p, p->end, "expected a listener, got none; "
+		    "add: listen on * port 443 tls");
+}
+
+/* At the end of a block: false, if it is not to be kept. */
+bool
+conf_location_check(struct conf_parser *p, const struct conf_location *l,
+    struct conf_where at)
+{
+	const struct conf_row *proxy = conf_row_find(B_LOCATION, "proxy");
+	const struct conf_row *root = conf_row_find(B_LOCATION, "root");
+	char text[CONF_PATH_MAX + 32];
+	bool to, from;
+	uint32_t i;
+
+	if (bad(p, B_LOCATION, "") || p->bad[conf_row_index(proxy)] ||
+	    p->bad[conf_row_index(root)])
+		return false;
+	to = p->at[conf_row_index(proxy)].name != NULL;
+	from = p->at[conf_row_index(root)].name != NULL;
+	if (to == from) {
+		conf_error(p, at, "expected \"proxy\" or \"root\" in the block "
+		    "\"location\", got %s", to ? "both" : "none");
+		return false;
+	}
+	for (i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
+		if (strncmp(l->prefix, routes[i], strlen(routes[i])) == 0) {
+			conf_error(p, at, "expected a path that ided does not "
+			    "serve itself after \"location\", got \"%s\"",
+			    l->prefix);
+			return false;
+		}
+	}
+	for (i = 0; i < p->conf->nlocation; i++) {
+		if (strcmp(l->prefix, p->conf->location[i].prefix) == 0) {
+			conf_error(p, at, "expected the location \"%s\" once, "
+			    "got it again; the first is in %s", l->prefix,
+			    conf_where_text(p->location_at[i], text,
+			    sizeof(text)));
+			return false;
+		}
+	}
+	if (from)
+		p->conf->location[p->conf->nlocation].kind = LOCATION_ROOT;
+	return true;
+}
+
+void
+conf_verify(struct conf_parser *p)
+{
+	const struct conf_row *data = conf_row_find(B_TOP, "data");
+	const struct conf_row *runtime = conf_row_find(B_TOP, "runtime");
+
+	verify_orders(p);
+	verify_addresses(p);
+	verify_tls(p);
+	verify_listen(p);
+	if (!bad(p, B_TOP, "data") && !bad(p, B_TOP, "runtime") &&
+	    strcmp(p->conf->common.data, p->conf->common.runtime) == 0)
+		conf_error(p, later(p, data, runtime), "expected two folders "
+		    "for \"data\" and \"runtime\", got one");
+}
+
+static void
+add(struct conf *conf, const char *text)
+{
+	if (text != NULL && conf->nineffect < CONF_INEFFECT_MAX)
+		strlcpy(conf->ineffect[conf->nineffect++], text,
+		    sizeof(conf->ineffect[0]));
+}
+
+/* Each keyword that its user set and that does nothing, in the table's order. */
+void
+conf_ineffect(struct conf_parser *p)
+{
+	const struct conf_row *row;
+	const struct conf_word *w;
+	size_t i;
+
+	for (i = 0; i < conf_nrows; i++) {
+		row = &conf_rows[i];
+		if (!p->seen[i] || p->bad[i])
+			continue;
+		add(p->conf, row->ineffect);
+		for (w = row->words; row->kind == K_WORD &&
+		    w->name != NULL; w++) {
+			if (conf_load(p->conf, row) == w->value)
+				add(p->conf, w->ineffect);
+		}
+	}
+}

@@ -1,0 +1,105 @@
+/*
+ * A user's sandbox, as isolation keeps it.
+ *
+ * What ide-session says is a stranger's word: each of its messages must answer
+ * something that was asked, within a time limit, and the worst that it can
+ * bring about is the end of its own sandbox.
+ */
+#ifndef ISOLATION_BOX_H
+#define ISOLATION_BOX_H
+
+#include <sys/queue.h>
+#include <sys/types.h>
+
+#include <event2/event.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../chan.h"
+#include "../wire.h"
+
+#define BOX_ASKS_MAX	64	/* of one user, unanswered */
+#define BOX_EXECS_MAX	16	/* commands of one user that run */
+
+#define BOX_START_MS	5000	/* until ide-session listens */
+#define BOX_CONNECT_MS	25000	/* IDE's own start-up included */
+#define BOX_ASK_MS	5000
+#define BOX_STOP_MS	5000	/* then its processes are killed */
+
+enum ask_kind { ASK_CONNECT, ASK_EXEC, ASK_SHOW, ASK_ADOPT, ASK_STOP };
+
+/* Something that auth, or adoption, waits for. */
+struct ask {
+	TAILQ_ENTRY(ask) entry;
+	struct box	*box;
+	enum ask_kind	 kind;
+	uint32_t	 id;		/* auth's number */
+	uint32_t	 epoch;		/* of the channel to auth that asked */
+	uint32_t	 number;	/* ours, towards ide-session; 0: not sent */
+	struct m_exec	*exec;
+	int		 fd[3];		/* of ASK_EXEC */
+	struct event	*timer;
+};
+TAILQ_HEAD(asks, ask);
+
+struct box {
+	TAILQ_ENTRY(box) entry;
+	char		 user[WIRE_NAME];
+	uint32_t	 uid;
+	enum wire_sandbox state;
+	int64_t		 started;	/* seconds since the epoch */
+	pid_t		 pid;
+	int		 pidfd;
+	bool		 adopted;
+	bool		 ide_running;
+	bool		 killed;
+	struct chan	 chan;		/* to ide-session */
+	bool		 joined;
+	/* While it starts. */
+	int		 report;
+	pid_t		 helper;
+	struct event	*ev_report;
+	struct m_fail	 fault;
+	/* While it lives, and while it ends. */
+	struct event	*ev_end;
+	struct event	*ev_timer;
+	unsigned int	 sweeps;
+	struct asks	 asks;
+	unsigned int	 nasks;
+	unsigned int	 nexecs;
+};
+
+/* box.c */
+struct box *box_find(uint32_t uid);
+struct box *box_start(const char *user, uint32_t uid, struct m_fail *fault);
+void	box_each(void (*fn)(struct box *, void *), void *arg);
+void	box_stop(struct box *b);	/* asks it to end, kills it later */
+void	box_kill(struct box *b, const char *why);
+bool	box_reap(pid_t pid, int status);
+void	box_row(const struct box *b, struct m_sandbox *row);
+struct box *box_new(const char *user, uint32_t uid);
+int	box_join(struct box *b, struct m_fail *fault);
+void	box_running(struct box *b);
+void	box_forget(struct box *b);
+void	box_watch(struct box *b);
+int	box_folder(uint32_t uid, bool make);	/* runtime/sandbox/<uid> */
+void	box_folder_remove(uint32_t uid);
+void	fault_set(struct m_fail *f, uint32_t code, const char *fmt, ...)
+	    __attribute__((format(printf, 3, 4)));
+
+/* box_ask.c */
+extern const struct chan_handler box_handlers[];
+void	box_ask(struct box *b, enum ask_kind kind, uint32_t id,
+	    const struct m_exec *exec, const int fd[3]);
+void	box_ask_send_all(struct box *b);
+void	box_ask_fail_all(struct box *b, uint32_t code, const char *text);
+void	box_ask_stopped(struct box *b);
+void	answer_fail(uint32_t epoch, uint32_t id, uint32_t code, const char *text);
+uint32_t answer_epoch(void);
+void	answer_new_epoch(void);
+
+/* box_adopt.c */
+void	box_adopt_all(void);
+
+#endif

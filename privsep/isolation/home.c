@@ -1,0 +1,226 @@
+/*
+ * Users' names and homes.
+ *
+ * data/home is root's alone, so what stands in it can only have been made by
+ * root; a home's inside is the user's, and nothing in there is trusted to stay
+ * what it was a moment ago: it is opened without following links, and what is
+ * made there is made with the user's own rights.
+ */
+#include <sys/fsuid.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include <linux/openat2.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "box.h"
+#include "sandbox_steps.h"
+
+static const char *const folders[] = {
+	"data", "settings", "extensions", "workspaces", "logs", NULL
+};
+
+void
+fault_set(struct m_fail *f, uint32_t code, const char *fmt, ...)
+{
+	va_list ap;
+
+	memset(f, 0, sizeof(*f));
+	f->code = code;
+	va_start(ap, fmt);
+	vsnprintf(f->text, sizeof(f->text), fmt, ap);
+	va_end(ap);
+}
+
+/* [a-z][a-z0-9._-]{0,31}: no slash, no dot first, nothing to quote. */
+bool
+user_name_ok(const char name[WIRE_NAME])
+{
+	size_t i, len = strnlen(name, WIRE_NAME);
+
+	if (len == 0 || len >= WIRE_NAME || name[0] < 'a' || name[0] > 'z')
+		return false;
+	for (i = 1; i < len; i++)
+		if ((name[i] < 'a' || name[i] > 'z') &&
+		    (name[i] < '0' || name[i] > '9') && name[i] != '.' &&
+		    name[i] != '_' && name[i] != '-')
+			return false;
+	return true;
+}
+
+static int
+open_folder(int dir, const char *name)
+{
+	struct open_how how;
+
+	memset(&how, 0, sizeof(how));
+	how.flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+	how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+	return (int)syscall(SYS_openat2, dir, name, &how, sizeof(how));
+}
+
+static uint32_t
+code_of(int error)
+{
+	switch (error) {
+	case ENOSPC:
+	case EDQUOT:
+		return FAIL_NO_SPACE;
+	case ENOMEM:
+	case EAGAIN:
+		return FAIL_BUSY;
+	default:
+		return FAIL_UNAVAILABLE;
+	}
+}
+
+/* Why a name did not open as a folder, for a person. */
+static void
+not_a_folder(int dir, const char *name, const char *what, struct m_fail *f)
+{
+	struct stat st;
+	int error = errno;
+
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+		fault_set(f, code_of(error), "%s: %s", what, strerror(error));
+	else if (S_ISLNK(st.st_mode))
+		fault_set(f, FAIL_INVALID, "%s is a symbolic link where a "
+		    "folder is expected: remove it", what);
+	else if (!S_ISDIR(st.st_mode))
+		fault_set(f, FAIL_INVALID, "%s is no folder: remove it", what);
+	else
+		fault_set(f, code_of(error), "%s: %s", what, strerror(error));
+	errno = error;
+}
+
+/*
+ * A home is made under another name and renamed when it is the user's, so that
+ * one that is there is always whole.
+ */
+static int
+home_make(int homes, const char *user, uint32_t uid, struct m_fail *f)
+{
+	char fresh[32];
+	int fd = -1, error;
+
+	snprintf(fresh, sizeof(fresh), ".new-%u", uid);
+	(void)unlinkat(homes, fresh, AT_REMOVEDIR); /* of a start that died */
+	if (mkdirat(homes, fresh, 0700) == -1)
+		goto bad;
+	fd = open_folder(homes, fresh);
+	if (fd == -1 || fchown(fd, uid, uid) == -1 || fchmod(fd, 0700) == -1 ||
+	    syscall(SYS_renameat2, homes, fresh, homes, user,
+	    1U /* RENAME_NOREPLACE */) == -1)
+		goto bad;
+	return fd;
+bad:
+	error = errno;
+	fault_set(f, code_of(error), "home of %s: %s", user, strerror(error));
+	if (fd != -1)
+		close(fd);
+	(void)unlinkat(homes, fresh, AT_REMOVEDIR);
+	errno = error;
+	return -1;
+}
+
+int
+home_open(int homes, const char *user, uint32_t uid, struct m_fail *f)
+{
+	char what[64];
+	struct stat st;
+	int fd;
+
+	snprintf(what, sizeof(what), "home of %s", user);
+	fd = open_folder(homes, user);
+	if (fd == -1 && errno == ENOENT)
+		return home_make(homes, user, uid, f);
+	if (fd == -1) {
+		not_a_folder(homes, user, what, f);
+		return -1;
+	}
+	if (fstat(fd, &st) == -1) {
+		fault_set(f, FAIL_INTERNAL, "%s: %s", what, strerror(errno));
+	} else if (st.st_uid != uid) {
+		fault_set(f, FAIL_DENIED, "%s belongs to uid %u, not to %u: "
+		    "move it away or give it to its user", what,
+		    (unsigned int)st.st_uid, uid);
+	} else if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+		fault_set(f, FAIL_DENIED, "%s may be written to by others "
+		    "(mode %04o): make it 0700", what,
+		    (unsigned int)st.st_mode & 07777);
+	} else {
+		return fd;
+	}
+	close(fd);
+	errno = EPERM;
+	return -1;
+}
+
+static int
+folder_check(int home, const char *name, const char *user, uint32_t uid,
+    struct m_fail *f)
+{
+	char what[96];
+	struct stat st;
+	int fd;
+
+	snprintf(what, sizeof(what), "folder %s in the home of %s", name, user);
+	if (mkdirat(home, name, 0700) == -1 && errno != EEXIST) {
+		fault_set(f, code_of(errno), "%s: %s", what, strerror(errno));
+		return -1;
+	}
+	fd = open_folder(home, name);
+	if (fd == -1) {
+		not_a_folder(home, name, what, f);
+		return -1;
+	}
+	if (fstat(fd, &st) == -1 || st.st_uid != uid) {
+		fault_set(f, FAIL_DENIED, "%s belongs to another user", what);
+		close(fd);
+		errno = EPERM;
+		return -1;
+	}
+	close(fd);
+	return 0;
+}
+
+/* With the user's own rights: nothing that only root could make or open. */
+int
+home_folders(int home, const char *user, uint32_t uid, struct m_fail *f)
+{
+	unsigned int i;
+	int r = 0, error;
+
+	/* setfsuid(2) tells no errors; asking again with -1 does. */
+	(void)setfsgid(uid);
+	(void)setfsuid(uid);
+	if ((uint32_t)setfsuid((uid_t)-1) != uid ||
+	    (uint32_t)setfsgid((gid_t)-1) != uid) {
+		fault_set(f, FAIL_INTERNAL, "home of %s: cannot act as uid %u",
+		    user, uid);
+		errno = EPERM;
+		r = -1;
+	}
+	for (i = 0; r == 0 && folders[i] != NULL; i++)
+		r = folder_check(home, folders[i], user, uid, f);
+	error = errno;
+	(void)setfsuid(0);
+	(void)setfsgid(0);
+	errno = error;
+	return r;
+}
+
+int
+setup_home(struct setup *s)
+{
+	s->home = home_open(s->homes, s->user, s->uid, &s->fault);
+	if (s->home == -1)
+		return -1;
+	return home_folders(s->home, s->user, s->uid, &s->fault);
+}

@@ -1,0 +1,76 @@
+/* Namespaces. */
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#include <linux/sched.h>
+#include <net/if.h>
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "sandbox_steps.h"
+
+/*
+ * fork(2) with namespaces, a pidfd and, on cgroup v2, the control group that
+ * the new process is born in.  Called in single-threaded processes only.
+ */
+pid_t
+ns_clone(uint64_t flags, int cgroup, int *pidfd)
+{
+	struct clone_args a;
+
+	memset(&a, 0, sizeof(a));
+	a.flags = flags;
+	a.exit_signal = SIGCHLD;
+	if (pidfd != NULL) {
+		a.flags |= CLONE_PIDFD;
+		a.pidfd = (uint64_t)(uintptr_t)pidfd;
+	}
+	if (cgroup != -1) {
+		a.flags |= CLONE_INTO_CGROUP;
+		a.cgroup = (uint64_t)cgroup;
+	}
+	return (pid_t)syscall(SYS_clone3, &a, sizeof(a));
+}
+
+uint64_t
+ns_flags(const struct conf_isolation *conf)
+{
+	uint64_t flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC |
+	    CLONE_NEWUTS | CLONE_NEWCGROUP;
+
+	if (conf->network != NETWORK_HOST)
+		flags |= CLONE_NEWNET;
+	return flags;
+}
+
+int
+setup_loopback(struct setup *s)
+{
+	struct ifreq ifr;
+	int fd, r;
+
+	if (s->conf->isolation.network == NETWORK_HOST)
+		return 0;
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		return -1;
+	memset(&ifr, 0, sizeof(ifr));
+	strcpy(ifr.ifr_name, "lo");
+	ifr.ifr_flags = IFF_UP | IFF_RUNNING;
+	r = ioctl(fd, SIOCSIFFLAGS, &ifr);
+	close(fd);
+	return r;
+}
+
+int
+setup_hostname(struct setup *s)
+{
+	if (sethostname(s->user, strlen(s->user)) == -1)
+		return -1;
+	return setdomainname("", 0);
+}

@@ -1,0 +1,105 @@
+/* Becoming the user, for good. */
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include <linux/capability.h>
+#include <linux/securebits.h>
+
+#include <errno.h>
+#include <grp.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "sandbox_steps.h"
+
+struct limit_row {
+	int		what;
+	rlim_t		soft;
+	rlim_t		hard;
+};
+
+static const struct limit_row limits[] = {
+	/* Descriptors bound what can be in flight over sockets as well. */
+	{ RLIMIT_NOFILE, 65536, 65536 },
+	/* 1, not 0: a program that the host pipes core dumps to runs as the
+	 * host's root, and only the value 1 keeps it from being run. */
+	{ RLIMIT_CORE, 1, 1 },
+	{ RLIMIT_MEMLOCK, 8 << 20, 8 << 20 },
+	{ RLIMIT_MSGQUEUE, 819200, 819200 },
+	{ RLIMIT_NICE, 0, 0 },
+	{ RLIMIT_RTPRIO, 0, 0 },
+	{ RLIMIT_STACK, 8 << 20, RLIM_INFINITY },
+};
+
+/* Without CAP_SYS_RESOURCE a limit can only be lowered. */
+static int
+limit_set(int what, rlim_t soft, rlim_t hard)
+{
+	struct rlimit old, r;
+
+	if (getrlimit((__rlimit_resource_t)what, &old) == -1)
+		return -1;
+	r.rlim_max = hard < old.rlim_max ? hard : old.rlim_max;
+	r.rlim_cur = soft < r.rlim_max ? soft : r.rlim_max;
+	return setrlimit((__rlimit_resource_t)what, &r);
+}
+
+int
+setup_limits(struct setup *s)
+{
+	unsigned int i;
+
+	for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
+		if (limit_set(limits[i].what, limits[i].soft,
+		    limits[i].hard) == -1)
+			return -1;
+	/* What the control group says too; here it also holds without one. */
+	return limit_set(RLIMIT_NPROC, s->conf->isolation.processes,
+	    s->conf->isolation.processes);
+}
+
+static int
+no_bounding_set(void)
+{
+	int cap;
+
+	for (cap = 0; cap <= 63; cap++)
+		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == -1 && errno != EINVAL)
+			return -1;
+	return prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+}
+
+static int
+no_capabilities(void)
+{
+	struct __user_cap_header_struct h = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct d[2];
+
+	memset(d, 0, sizeof(d));
+	return (int)syscall(SYS_capset, &h, d);
+}
+
+int
+setup_user(struct setup *s)
+{
+	char home[64];
+
+	if (setsid() == -1 && errno != EPERM)
+		return -1;
+	if (no_bounding_set() == -1 || setgroups(0, NULL) == -1 ||
+	    setresgid(s->uid, s->uid, s->uid) == -1 ||
+	    setresuid(s->uid, s->uid, s->uid) == -1 || no_capabilities() == -1)
+		return -1;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
+		return -1;
+	if (setuid(0) != -1 || getuid() != s->uid || geteuid() != s->uid) {
+		errno = EPERM;
+		return -1;
+	}
+	umask(022);
+	snprintf(home, sizeof(home), "/home/%s", s->user);
+	return chdir(home);
+}

@@ -1,0 +1,181 @@
+/*
+ * The one list of messages: everything that may pass between two processes.
+ *
+ *	M(name, from, to, state, smallest, largest, descriptor)
+ *
+ * name        M_<name> in the code, <name> in logs and in ided-msg(7)
+ * from, to    the roles that may send and receive it
+ * state       of the receiving end's channel in which it is accepted: S_NEW
+ *             (nobody is known yet), S_BOUND (the channel acts for one user),
+ *             S_ANY
+ * smallest,
+ * largest     payload in bytes; equal for fixed layouts (wire.h)
+ * descriptor  FD_NONE, or what must come with it: FD_CHAN (a channel's end),
+ *             FD_SOCK (a stream socket), FD_FILE (a regular or memory file),
+ *             FD_PIPE
+ *
+ * chan_recv() (chan.h) checks all of it before a handler runs.  What is not
+ * listed here cannot be said.
+ */
+#ifndef PRIVSEP_MSG_H
+#define PRIVSEP_MSG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "wire.h"
+
+enum proc {
+	P_MASTER = 0x001,
+	P_ZYGOTE = 0x002,
+	P_WORKER = 0x004,
+	P_AUTH = 0x008,
+	P_HASH = 0x010,
+	P_KEYS = 0x020,
+	P_ISOLATION = 0x040,
+	P_SESSION = 0x080,
+	P_CTL = 0x100
+};
+
+enum msg_state { S_NEW = 0x1, S_BOUND = 0x2, S_ANY = 0x3 };
+enum msg_fd { FD_NONE, FD_CHAN, FD_SOCK, FD_FILE, FD_PIPE, FD_LISTEN };
+
+#define MSG_PAYLOAD_MAX	16384
+
+#define X_(t) sizeof(struct t), sizeof(struct t)	/* exactly this struct */
+#define NONE_ 0, 0
+
+/* clang-format off */
+#define MSG_TABLE(M)								\
+/* Start, stop, and channels joined: isolation speaks, master never answers. */	\
+M(JOIN_AUTH,	P_ISOLATION, P_MASTER,	S_ANY,	NONE_,		FD_CHAN)	\
+M(JOIN_KEYS,	P_ISOLATION, P_MASTER,	S_ANY,	NONE_,		FD_CHAN)	\
+M(JOIN_ZYGOTE,	P_ISOLATION, P_MASTER,	S_ANY,	NONE_,		FD_CHAN)	\
+M(JOIN_HASH,	P_ISOLATION, P_AUTH,	S_ANY,	NONE_,		FD_CHAN)	\
+M(CONF_MASTER,	P_ISOLATION, P_MASTER,	S_ANY,	NONE_,		FD_FILE)	\
+M(CONF_AUTH,	P_ISOLATION, P_AUTH,	S_ANY,	NONE_,		FD_FILE)	\
+M(LISTEN,	P_ISOLATION, P_MASTER,	S_ANY,	X_(m_listen),	FD_LISTEN)	\
+M(LISTEN_DONE,	P_ISOLATION, P_MASTER,	S_ANY,	NONE_,		FD_NONE)	\
+M(KEY,		P_ISOLATION, P_KEYS,	S_ANY,	X_(m_key),	FD_FILE)	\
+M(LOG_FILE,	P_ISOLATION, P_MASTER | P_AUTH | P_KEYS | P_HASH, S_ANY, NONE_,	FD_FILE)	\
+M(READY,	P_AUTH | P_KEYS | P_ZYGOTE, P_MASTER, S_ANY, NONE_, FD_NONE)	\
+/* The pool of workers. */							\
+M(FORK,		P_MASTER, P_ZYGOTE,	S_ANY,	X_(m_fork),	FD_CHAN)	\
+M(WORKER_EXIT,	P_ZYGOTE, P_MASTER,	S_ANY,	X_(m_worker_exit), FD_NONE)	\
+M(CONN_AUTH,	P_MASTER, P_WORKER,	S_ANY,	NONE_,		FD_CHAN)	\
+M(CONN_KEYS,	P_MASTER, P_WORKER,	S_NEW,	NONE_,		FD_CHAN)	\
+M(CONN,		P_MASTER, P_WORKER,	S_NEW,	X_(m_conn),	FD_SOCK)	\
+M(DRAIN,	P_MASTER, P_WORKER,	S_ANY,	NONE_,		FD_NONE)	\
+M(STAGE,	P_WORKER, P_MASTER,	S_ANY,	X_(m_stage),	FD_NONE)	\
+M(LOG,		P_WORKER, P_MASTER,	S_ANY,	X_(m_log),	FD_NONE)	\
+M(WORKER_AUTH,	P_MASTER, P_AUTH,	S_ANY,	X_(m_worker),	FD_CHAN)	\
+M(WORKER_KEYS,	P_MASTER, P_KEYS,	S_ANY,	X_(m_worker),	FD_CHAN)	\
+M(WORKER_NOTE,	P_AUTH, P_MASTER,	S_ANY,	X_(m_worker_note), FD_NONE)	\
+M(RENEW,	P_MASTER, P_AUTH,	S_ANY,	NONE_,		FD_NONE)	\
+M(RELOAD,	P_MASTER, P_AUTH,	S_ANY,	NONE_,		FD_NONE)	\
+M(STOPPING,	P_MASTER, P_AUTH,	S_ANY,	NONE_,		FD_NONE)	\
+M(STOP,		P_AUTH, P_MASTER,	S_ANY,	NONE_,		FD_NONE)	\
+M(STATUS_ASK,	P_AUTH, P_MASTER,	S_ANY,	NONE_,		FD_NONE)	\
+M(STATUS_MASTER, P_MASTER, P_AUTH,	S_ANY,	X_(m_status),	FD_NONE)	\
+/* TLS: only during the handshake. */						\
+M(SIGN,		P_WORKER, P_KEYS,	S_NEW,	X_(m_sign),	FD_NONE)	\
+M(SIGNED,	P_KEYS, P_WORKER,	S_ANY,	X_(m_signed),	FD_NONE)	\
+M(SESS_PUT,	P_WORKER, P_KEYS,	S_ANY,	X_(m_sess),	FD_NONE)	\
+M(SESS_GET,	P_WORKER, P_KEYS,	S_NEW,	X_(m_sess),	FD_NONE)	\
+M(SESS,		P_KEYS, P_WORKER,	S_ANY,	X_(m_sess),	FD_NONE)	\
+/* Who is it, and what may it have: a worker and auth. */			\
+M(AUTH_TOKEN,	P_WORKER, P_AUTH,	S_ANY,	X_(m_auth_token), FD_NONE)	\
+M(LOGIN,	P_WORKER, P_AUTH,	S_ANY,	X_(m_login),	FD_NONE)	\
+M(WHO,		P_AUTH, P_WORKER,	S_ANY,	X_(m_who),	FD_NONE)	\
+M(REVOKED,	P_AUTH, P_WORKER,	S_ANY,	X_(m_revoked),	FD_NONE)	\
+M(LOGOUT,	P_WORKER, P_AUTH,	S_BOUND, NONE_,		FD_NONE)	\
+M(IDE,		P_WORKER, P_AUTH,	S_BOUND, X_(m_ide),	FD_NONE)	\
+M(IDE_FD,	P_AUTH, P_WORKER,	S_ANY,	NONE_,		FD_SOCK)	\
+M(FAIL,		P_AUTH, P_WORKER | P_CTL, S_ANY, X_(m_fail),	FD_NONE)	\
+M(LAST,		P_WORKER, P_AUTH,	S_BOUND, X_(m_last),	FD_NONE)	\
+M(MINT,		P_WORKER, P_AUTH,	S_BOUND, NONE_,		FD_NONE)	\
+M(MINTED,	P_AUTH, P_WORKER,	S_ANY,	X_(m_minted),	FD_NONE)	\
+M(PORTAL,	P_WORKER, P_AUTH,	S_BOUND, NONE_,		FD_NONE)	\
+M(SESSION_END,	P_WORKER, P_AUTH,	S_BOUND, X_(m_session_id), FD_NONE)	\
+M(BEAT,		P_WORKER, P_AUTH,	S_BOUND, NONE_,		FD_NONE)	\
+M(OK,		P_AUTH, P_WORKER | P_CTL, S_ANY, X_(m_ok),	FD_NONE)	\
+/* Rows of an answer; M_OK ends them. */					\
+M(ROW_USER,	P_AUTH, P_CTL,		S_ANY,	X_(m_user),	FD_NONE)	\
+M(ROW_SESSION,	P_AUTH, P_WORKER | P_CTL, S_ANY, X_(m_session),	FD_NONE)	\
+M(ROW_SANDBOX,	P_AUTH, P_WORKER | P_CTL, S_ANY, X_(m_sandbox),	FD_NONE)	\
+M(ROW_TEXT,	P_AUTH, P_CTL,		S_ANY,	X_(m_ok),	FD_NONE)	\
+/* idectl. */									\
+M(CTL_USER_ADD,	P_CTL, P_AUTH,		S_ANY,	X_(m_user_edit), FD_NONE)	\
+M(CTL_USER_LIST, P_CTL, P_AUTH,		S_ANY,	NONE_,		FD_NONE)	\
+M(CTL_USER_SHOW, P_CTL, P_AUTH,		S_ANY,	X_(m_name),	FD_NONE)	\
+M(CTL_USER_PASSWD, P_CTL, P_AUTH,	S_ANY,	X_(m_user_edit), FD_NONE)	\
+M(CTL_USER_DISABLE, P_CTL, P_AUTH,	S_ANY,	X_(m_name),	FD_NONE)	\
+M(CTL_USER_ENABLE, P_CTL, P_AUTH,	S_ANY,	X_(m_name),	FD_NONE)	\
+M(CTL_USER_DELETE, P_CTL, P_AUTH,	S_ANY,	X_(m_name),	FD_NONE)	\
+M(CTL_SESSION_LIST, P_CTL, P_AUTH,	S_ANY,	X_(m_name),	FD_NONE)	\
+M(CTL_SESSION_REVOKE, P_CTL, P_AUTH,	S_ANY,	X_(m_session_id), FD_NONE)	\
+M(CTL_SESSION_REVOKE_ALL, P_CTL, P_AUTH, S_ANY,	X_(m_name),	FD_NONE)	\
+M(CTL_SANDBOX_LIST, P_CTL, P_AUTH,	S_ANY,	NONE_,		FD_NONE)	\
+M(CTL_SANDBOX_SHOW, P_CTL, P_AUTH,	S_ANY,	X_(m_name),	FD_NONE)	\
+M(CTL_SANDBOX_STOP, P_CTL, P_AUTH,	S_ANY,	X_(m_name),	FD_NONE)	\
+M(CTL_EXEC,	P_CTL, P_AUTH,		S_ANY,	X_(m_exec),	FD_NONE)	\
+M(CTL_EXEC_FD,	P_CTL, P_AUTH,		S_ANY,	X_(m_exec_fd),	FD_PIPE)	\
+M(CTL_EXIT,	P_AUTH, P_CTL,		S_ANY,	X_(m_exit),	FD_NONE)	\
+M(CTL_STATUS,	P_CTL, P_AUTH,		S_ANY,	NONE_,		FD_NONE)	\
+M(STATUS,	P_AUTH, P_CTL,		S_ANY,	X_(m_status),	FD_NONE)	\
+M(CTL_RELOAD,	P_CTL, P_AUTH,		S_ANY,	NONE_,		FD_NONE)	\
+M(CTL_STOP,	P_CTL, P_AUTH,		S_ANY,	NONE_,		FD_NONE)	\
+/* Argon2id. */									\
+M(HASH_MAKE,	P_AUTH, P_HASH,		S_ANY,	X_(m_hash),	FD_NONE)	\
+M(HASH_VERIFY,	P_AUTH, P_HASH,		S_ANY,	X_(m_hash),	FD_NONE)	\
+M(HASHED,	P_HASH, P_AUTH,		S_ANY,	X_(m_hashed),	FD_NONE)	\
+/* Sandboxes: auth asks, isolation does. */					\
+M(SB_CONNECT,	P_AUTH, P_ISOLATION,	S_ANY,	X_(m_sb),	FD_NONE)	\
+M(SB_SHOW,	P_AUTH, P_ISOLATION,	S_ANY,	X_(m_sb),	FD_NONE)	\
+M(SB_LIST,	P_AUTH, P_ISOLATION,	S_ANY,	NONE_,		FD_NONE)	\
+M(SB_STOP,	P_AUTH, P_ISOLATION,	S_ANY,	X_(m_sb),	FD_NONE)	\
+M(SB_EXEC,	P_AUTH, P_ISOLATION,	S_ANY,	X_(m_exec),	FD_NONE)	\
+M(SB_EXEC_FD,	P_AUTH, P_ISOLATION,	S_ANY,	X_(m_exec_fd),	FD_PIPE)	\
+M(SB_RENEW,	P_AUTH, P_ISOLATION,	S_ANY,	NONE_,		FD_NONE)	\
+M(SB_RELOAD,	P_AUTH, P_ISOLATION,	S_ANY,	NONE_,		FD_NONE)	\
+M(SB_LEAVE,	P_AUTH, P_ISOLATION,	S_ANY,	NONE_,		FD_NONE)	\
+M(SB_FD,	P_ISOLATION, P_AUTH,	S_ANY,	NONE_,		FD_SOCK)	\
+M(SB_FAIL,	P_ISOLATION, P_AUTH,	S_ANY,	X_(m_fail),	FD_NONE)	\
+M(SB_ROW,	P_ISOLATION, P_AUTH,	S_ANY,	X_(m_sandbox),	FD_NONE)	\
+M(SB_TEXT,	P_ISOLATION, P_AUTH,	S_ANY,	X_(m_ok),	FD_NONE)	\
+M(SB_OK,	P_ISOLATION, P_AUTH,	S_ANY,	X_(m_ok),	FD_NONE)	\
+M(SB_EXIT,	P_ISOLATION, P_AUTH,	S_ANY,	X_(m_exit),	FD_NONE)	\
+M(SB_GONE,	P_ISOLATION, P_AUTH,	S_ANY,	X_(m_sb),	FD_NONE)	\
+/* A user's own session: nobody trusts what it says. */				\
+M(SESSION_CONNECT, P_ISOLATION, P_SESSION, S_ANY, X_(m_session_what), FD_NONE)	\
+M(SESSION_FD,	P_SESSION, P_ISOLATION,	S_ANY,	NONE_,		FD_SOCK)	\
+M(SESSION_FAIL,	P_SESSION, P_ISOLATION,	S_ANY,	X_(m_fail),	FD_NONE)	\
+M(SESSION_EXEC,	P_ISOLATION, P_SESSION,	S_ANY,	X_(m_exec),	FD_NONE)	\
+M(SESSION_EXEC_FD, P_ISOLATION, P_SESSION, S_ANY, X_(m_exec_fd), FD_PIPE)	\
+M(SESSION_EXIT,	P_SESSION, P_ISOLATION,	S_ANY,	X_(m_exit),	FD_NONE)	\
+M(SESSION_ASK,	P_ISOLATION, P_SESSION,	S_ANY,	NONE_,		FD_NONE)	\
+M(SESSION_STATE, P_SESSION, P_ISOLATION, S_ANY,	X_(m_session_state), FD_NONE)	\
+M(SESSION_STOP,	P_ISOLATION, P_SESSION,	S_ANY,	NONE_,		FD_NONE)
+/* clang-format on */
+
+#define M_ENUM_(n, f, t, s, ...) M_##n,
+enum msg_type { M_NONE, MSG_TABLE(M_ENUM_) M_MAX };
+#undef M_ENUM_
+
+/* A row of the table, for the checks, for logs, and for hostile tests. */
+struct msg_row {
+	const char	*name;
+	uint16_t	from;	/* enum proc bits */
+	uint16_t	to;
+	uint8_t		state;
+	uint8_t		fd;
+	uint32_t	min;
+	uint32_t	max;
+};
+
+extern const struct msg_row msg_table[M_MAX];
+
+const char	*msg_name(unsigned int type);
+const char	*proc_name(enum proc p);
+
+#endif

@@ -1,0 +1,290 @@
+/* Giving up for good: see sandbox.h. */
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include <linux/capability.h>
+#include <linux/landlock.h>
+#include <linux/seccomp.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "sandbox.h"
+
+/* Rights of Landlock's later ABIs that Debian 12's headers may lack. */
+#ifndef LANDLOCK_ACCESS_FS_REFER
+#define LANDLOCK_ACCESS_FS_REFER	(1ULL << 13)
+#endif
+#ifndef LANDLOCK_ACCESS_FS_TRUNCATE
+#define LANDLOCK_ACCESS_FS_TRUNCATE	(1ULL << 14)
+#endif
+#ifndef LANDLOCK_ACCESS_FS_IOCTL_DEV
+#define LANDLOCK_ACCESS_FS_IOCTL_DEV	(1ULL << 15)
+#endif
+#define LL_NET_BIND_TCP			(1ULL << 0)
+#define LL_NET_CONNECT_TCP		(1ULL << 1)
+#define LL_SCOPE_ABSTRACT_UNIX		(1ULL << 0)
+#define LL_SCOPE_SIGNAL			(1ULL << 1)
+
+#define LL_READ	(LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
+#define LL_WRITE (LL_READ | LANDLOCK_ACCESS_FS_WRITE_FILE |			\
+	LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG |	\
+	LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_MAKE_DIR |	\
+	LANDLOCK_ACCESS_FS_TRUNCATE)
+
+/* linux/landlock.h of any version: only the first nfields that the ABI has. */
+struct ll_attr {
+	uint64_t	fs;
+	uint64_t	net;
+	uint64_t	scoped;
+};
+
+static void
+no_capabilities(void)
+{
+	struct __user_cap_header_struct h = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct d[2];
+
+	memset(d, 0, sizeof(d));
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == -1)
+		fatal("giving up ambient capabilities");
+	if (syscall(SYS_capset, &h, d) == -1)
+		fatal("giving up capabilities");
+}
+
+static void
+undumpable(void)
+{
+	struct rlimit none = { 0, 0 };
+
+	/* After the last change of uid and the last exec: both reset it. */
+	if (setrlimit(RLIMIT_CORE, &none) == -1)
+		fatal("RLIMIT_CORE");
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1)
+		fatal("PR_SET_DUMPABLE");
+}
+
+static void
+enter_root(int fd)
+{
+	if (fchdir(fd) == -1)
+		fatal("entering the root folder");
+	if (chroot(".") == -1)
+		fatal("chroot");
+	if (chdir("/") == -1)
+		fatal("chdir");
+	close(fd);
+}
+
+void
+sandbox_root(void)
+{
+	if (syscall(SYS_close_range, FD_FIRST_FREE, ~0U, 0) == -1)
+		fatal("close_range");
+	enter_root(FD_ROOT);
+	no_capabilities();
+	undumpable();
+	if (geteuid() == 0 || getuid() == 0)
+		fatalx("this process must not run as root");
+}
+
+void
+sandbox_drop(int rootfd, uint32_t uid, uint32_t gid)
+{
+	enter_root(rootfd);
+	if (setgroups(0, NULL) == -1)
+		fatal("setgroups");
+	if (setresgid(gid, gid, gid) == -1)
+		fatal("setresgid");
+	if (setresuid(uid, uid, uid) == -1)
+		fatal("setresuid");
+	no_capabilities();
+	undumpable();
+	if (setuid(0) != -1)
+		fatalx("root could be had again");
+}
+
+static void
+limit(int what, const char *name, uint64_t v)
+{
+	struct rlimit r, old;
+
+	if (getrlimit((__rlimit_resource_t)what, &old) == -1)
+		fatal("%s", name);
+	/* Without CAP_SYS_RESOURCE a limit can only be lowered. */
+	if (old.rlim_max != RLIM_INFINITY && v > old.rlim_max)
+		v = old.rlim_max;
+	r.rlim_cur = r.rlim_max = v;
+	if (setrlimit((__rlimit_resource_t)what, &r) == -1)
+		fatal("%s", name);
+}
+
+void
+sandbox_limits(const struct sandbox_limits *l)
+{
+	limit(RLIMIT_NOFILE, "RLIMIT_NOFILE", l->nofile);
+	if (!l->may_fork)
+		limit(RLIMIT_NPROC, "RLIMIT_NPROC", l->nproc);
+	if (!l->may_write)
+		limit(RLIMIT_FSIZE, "RLIMIT_FSIZE", l->fsize);
+	if (l->as != 0 && l->as != ~0ULL)
+		limit(RLIMIT_AS, "RLIMIT_AS", l->as);
+}
+
+int
+sandbox_landlock_abi(void)
+{
+	long abi;
+
+	abi = syscall(SYS_landlock_create_ruleset, NULL, 0,
+	    LANDLOCK_CREATE_RULESET_VERSION);
+	return abi < 0 ? 0 : (int)abi;
+}
+
+static void
+landlock_path(int ruleset, const struct sandbox_path *p, uint64_t handled)
+{
+	struct landlock_path_beneath_attr beneath;
+
+	memset(&beneath, 0, sizeof(beneath));
+	beneath.allowed_access = (p->write ? LL_WRITE : LL_READ) & handled;
+	beneath.parent_fd = open(p->path, O_PATH | O_CLOEXEC);
+	if (beneath.parent_fd == -1)
+		fatal("%s", p->path);
+	if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH,
+	    &beneath, 0) == -1)
+		fatal("Landlock: %s", p->path);
+	close(beneath.parent_fd);
+}
+
+void
+sandbox_landlock(const struct sandbox *sb)
+{
+	struct ll_attr attr;
+	size_t size;
+	unsigned int i;
+	int abi, fd;
+
+	abi = sandbox_landlock_abi();
+	if (abi == 0)
+		return; /* named at start by isolation; `require' makes it fatal */
+	memset(&attr, 0, sizeof(attr));
+	attr.fs = (1ULL << 13) - 1;
+	if (abi >= 2)
+		attr.fs |= LANDLOCK_ACCESS_FS_REFER;
+	if (abi >= 3)
+		attr.fs |= LANDLOCK_ACCESS_FS_TRUNCATE;
+	if (abi >= 5)
+		attr.fs |= LANDLOCK_ACCESS_FS_IOCTL_DEV;
+	size = sizeof(attr.fs);
+	if (abi >= 4) {
+		attr.net = sb->tcp ? 0 : LL_NET_BIND_TCP | LL_NET_CONNECT_TCP;
+		size = sizeof(attr.fs) + sizeof(attr.net);
+	}
+	if (abi >= 6) {
+		attr.scoped = LL_SCOPE_ABSTRACT_UNIX | LL_SCOPE_SIGNAL;
+		size = sizeof(attr);
+	}
+	fd = (int)syscall(SYS_landlock_create_ruleset, &attr, size, 0);
+	if (fd == -1)
+		fatal("Landlock");
+	for (i = 0; i < SANDBOX_LANDLOCK_MAX && sb->paths[i].path != NULL; i++)
+		landlock_path(fd, &sb->paths[i], attr.fs);
+	if (syscall(SYS_landlock_restrict_self, fd, 0) == -1)
+		fatal("Landlock");
+	close(fd);
+}
+
+static void
+filter_row(scmp_filter_ctx ctx, const struct sandbox *sb,
+    const struct sandbox_row *row)
+{
+	struct scmp_arg_cmp cmp[SANDBOX_ARGS];
+	unsigned int i, n = 0;
+	uint32_t action;
+	int r;
+
+	for (i = 0; i < SANDBOX_ARGS && row->args[i].mask != 0; i++)
+		cmp[n++] = (struct scmp_arg_cmp){ row->args[i].arg,
+		    SCMP_CMP_MASKED_EQ, row->args[i].mask, row->args[i].value };
+	action = row->act == ACT_ERRNO ? SCMP_ACT_ERRNO(EACCES) : SCMP_ACT_ALLOW;
+	r = seccomp_rule_add_exact_array(ctx, action, row->nr, n, cmp);
+	if (r < 0)
+		fatalx("seccomp: %s: rule %d: %s", sb->name, row->nr, strerror(-r));
+}
+
+static scmp_filter_ctx
+filter_build(const struct sandbox *sb)
+{
+	scmp_filter_ctx ctx;
+	unsigned int i;
+
+	ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	if (ctx == NULL)
+		fatalx("seccomp: %s: out of memory", sb->name);
+	/* Calls of another architecture (x32, i386) die as well. */
+	if (seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH,
+	    SCMP_ACT_KILL_PROCESS) < 0 ||
+	    seccomp_attr_set(ctx, SCMP_FLTATR_CTL_NNP, 0) < 0)
+		fatalx("seccomp: %s: attributes", sb->name);
+	for (i = 0; i < sb->nrows; i++)
+		filter_row(ctx, sb, &sb->rows[i]);
+	return ctx;
+}
+
+struct sock_fprog
+sandbox_compile(const struct sandbox *sb)
+{
+	struct sock_fprog prog;
+	scmp_filter_ctx ctx;
+	struct stat st;
+	ssize_t n;
+	int fd;
+
+	ctx = filter_build(sb);
+	fd = (int)syscall(SYS_memfd_create, "seccomp", 1U /* MFD_CLOEXEC */);
+	if (fd == -1 || seccomp_export_bpf(ctx, fd) < 0 || fstat(fd, &st) == -1)
+		fatalx("seccomp: %s: export", sb->name);
+	seccomp_release(ctx);
+	if (st.st_size <= 0 || (size_t)st.st_size % sizeof(struct sock_filter) != 0 ||
+	    (size_t)st.st_size / sizeof(struct sock_filter) > BPF_MAXINSNS)
+		fatalx("seccomp: %s: filter of %lld bytes", sb->name,
+		    (long long)st.st_size);
+	prog.len = (unsigned short)((size_t)st.st_size / sizeof(struct sock_filter));
+	prog.filter = malloc((size_t)st.st_size);
+	if (prog.filter == NULL)
+		fatal("seccomp: %s", sb->name);
+	n = pread(fd, prog.filter, (size_t)st.st_size, 0);
+	if (n != st.st_size)
+		fatal("seccomp: %s: read", sb->name);
+	close(fd);
+	return prog;
+}
+
+void
+sandbox_install(const struct sock_fprog *prog)
+{
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, prog) != 0)
+		fatal("seccomp");
+}
+
+void
+sandbox_enter(const struct sandbox *sb)
+{
+	struct sock_fprog prog;
+
+	sandbox_limits(&sb->limits);
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
+		fatal("PR_SET_NO_NEW_PRIVS");
+	sandbox_landlock(sb);
+	prog = sandbox_compile(sb);
+	sandbox_install(&prog);
+	free(prog.filter);
+}

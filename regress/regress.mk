@@ -1,0 +1,74 @@
+# Tests: see regress/README.  Included by the Makefile at the top.
+
+# Everything but the files that hold a main(), as archives: a unit test is
+# linked with all of them and takes the real objects that it needs.
+MAIN_SRC  = privsep/auth/auth.c privsep/auth/hash.c privsep/keys/keys.c \
+	    privsep/isolation/isolation.c worker/zygote.c bin/ided/ided.c \
+	    bin/idectl/idectl.c bin/ide-session/ide-session.c
+LIB_SRC   = $(sort $(filter-out $(MAIN_SRC),$(COMMON_SRC) $(CONF_SRC) $(KEYS_SRC) \
+	    $(AUTH_SRC) $(HASH_SRC) $(ISOLATION_SRC) $(WORKER_SRC) $(MASTER_SRC)))
+LIB_OBJ   = $(call objs,$(LIB_SRC)) $(O)/worker/www.o
+TEST_LIBS = -lssl -lcrypto -lnghttp2 -ljansson -ldb-5.3 -largon2 -lcmocka \
+	    $(call PC,$(PKGS))
+
+$(O)/libtest.a: $(LIB_OBJ)
+	rm -f $@
+	ar rcs $@ $^
+
+UNIT_SRC  = $(wildcard regress/unit/*_test.c)
+UNIT	  = $(patsubst %.c,$(O)/%,$(UNIT_SRC))
+
+$(O)/regress/unit/%: regress/unit/%.c $(O)/libtest.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -Wno-missing-prototypes -MMD -MP -o $@ $< \
+	    $(LDHARDEN) -Wl,--start-group $(O)/libtest.a -Wl,--end-group $(TEST_LIBS)
+
+unit: $(UNIT)
+	regress/run-unit $(UNIT)
+
+# Fuzz targets are built whole with clang, for coverage of what they test.
+FUZZ_SECONDS ?= 5
+FUZZ_SRC  = $(wildcard regress/fuzz/*_fuzz.c)
+FUZZ	  = $(patsubst regress/fuzz/%.c,obj-fuzz/%,$(FUZZ_SRC))
+FUZZ_CFLAGS = -std=c17 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' \
+	    -DLIBEXECDIR='"$(LIBEXECDIR)"' -O1 -g -w -fno-common \
+	    -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+FUZZ_OBJ  = $(patsubst %.c,obj-fuzz/%.o,$(LIB_SRC)) obj-fuzz/worker/www.o
+
+obj-fuzz/%.o: %.c
+	@mkdir -p $(@D)
+	clang $(FUZZ_CFLAGS) -MMD -MP -c -o $@ $<
+
+obj-fuzz/worker/www.o: $(O)/worker/www.c
+	@mkdir -p $(@D)
+	clang $(FUZZ_CFLAGS) -Iworker -c -o $@ $<
+
+obj-fuzz/libfuzz.a: $(FUZZ_OBJ)
+	rm -f $@
+	ar rcs $@ $^
+
+obj-fuzz/%_fuzz: regress/fuzz/%_fuzz.c obj-fuzz/libfuzz.a
+	clang $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $< -Wl,--start-group \
+	    obj-fuzz/libfuzz.a -Wl,--end-group $(TEST_LIBS)
+
+-include $(shell find obj-fuzz -name '*.d' 2>/dev/null)
+
+fuzz: $(FUZZ)
+	regress/run-fuzz $(FUZZ_SECONDS) $(FUZZ)
+
+check-deps:
+	etc/install-deps build check
+
+system hostile browser: %: all
+	O=$(O) regress/run-node regress/$*
+
+check:
+	$(MAKE) check-deps ide
+	$(MAKE) all unit
+	$(MAKE) $(if $(SAN),,fuzz) system hostile browser
+	@regress/summary
+
+bench: all
+	O=$(O) regress/bench/run
+
+.PHONY: unit fuzz check check-deps system hostile browser bench

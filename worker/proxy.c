@@ -1,0 +1,340 @@
+/*
+ * The relay of one request and its answer: see proxy.h.
+ *
+ * A relay waits for its connection, then for upstream's head, then hands on the
+ * body as fast as the client takes it.  The request's body goes the other way
+ * meanwhile, as fast as upstream takes it.
+ */
+#include <arpa/inet.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "proxy.h"
+#include "relay.h"
+#include "respond.h"
+#include "worker.h"
+#include "../privsep/log.h"
+
+int64_t
+relay_now(void)
+{
+	struct timespec	 ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ((int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000);
+}
+
+/* --- the end --- */
+
+void
+relay_free(struct relay *r)
+{
+	if (r->wait != NULL)
+		upstream_cancel(r->wait);
+	if (r->u != NULL)
+		upstream_close(r->u);
+	event_free(r->ev_timer);
+	evbuffer_free(r->out);
+	free(r->head);
+	free(r);
+}
+
+static void
+on_close(struct stream *s)
+{
+	struct relay	*r = s->arg;
+
+	s->arg = NULL;
+	relay_free(r);
+}
+
+/* The relay has nothing more to do; its stream may live on for a while. */
+void
+relay_done(struct relay *r)
+{
+	struct stream	*s = r->s;
+
+	r->state = R_DONE;
+	s->on_body = NULL;
+	s->on_body_end = NULL;
+	s->on_drain = NULL;
+	event_del(r->ev_timer);
+	evbuffer_drain(r->out, evbuffer_get_length(r->out));
+	free(r->head);
+	r->head = NULL;
+}
+
+void
+relay_fail(struct relay *r, unsigned int status, const char *why)
+{
+	struct stream	*s = r->s;
+	struct upstream	*u = r->u;
+
+	log_event(LOG_WARNING, "proxy.failed", LOG_S("rid", s->rid),
+	    LOG_S("why", why), LOG_N("status", status));
+	r->u = NULL;
+	if (u != NULL)
+		upstream_close(u);
+	relay_done(r);
+	if (s->status == 0)
+		respond_error(s, status, why);
+	else
+		stream_reset(s);
+	stream_pause(s, false);	/* what still comes is thrown away */
+}
+
+/* --- the request --- */
+
+static void
+relay_send(struct relay *r)
+{
+	ssize_t	 n;
+	size_t	 left;
+
+	if (r->u == NULL)
+		return;
+	n = upstream_write(r->u, r->out);
+	if (n > 0) {
+		r->sent = true;
+		r->active = relay_now();
+	}
+	/*
+	 * One who does not want to hear more may have answered already; that
+	 * and the end are read.  What never went may go to another.
+	 */
+	if (n == -1 && r->sent)
+		evbuffer_drain(r->out, evbuffer_get_length(r->out));
+	if (n == -1)
+		r->keep = false;
+	left = n == -1 ? 0 : evbuffer_get_length(r->out);
+	if (r->s->websocket || r->s->on_body == NULL)
+		return;
+	if (left > PROXY_BUFFER)
+		stream_pause(r->s, true);
+	else if (r->s->paused && left < PROXY_BUFFER / 2)
+		stream_pause(r->s, false);
+}
+
+static void
+on_writable(void *arg)
+{
+	relay_send(arg);
+}
+
+static void
+add(struct evbuffer *out, const void *p, size_t len)
+{
+	if (evbuffer_add(out, p, len) == -1)
+		fatalx("evbuffer_add");
+}
+
+static void
+on_body(struct stream *s, const uint8_t *data, size_t len)
+{
+	struct relay	*r = s->arg;
+	char		 head[CHUNK_HEAD_MAX];
+
+	if (len == 0)
+		return;
+	if (s->head.body == BODY_CHUNKED) {
+		add(r->out, head, chunk_head(head, len));
+		add(r->out, data, len);
+		add(r->out, CHUNK_TAIL, 2);
+	} else {
+		if ((int64_t)len > r->body_left) {
+			relay_fail(r, 400, "The body is too long.");
+			return;
+		}
+		r->body_left -= (int64_t)len;
+		add(r->out, data, len);
+	}
+	relay_send(r);
+}
+
+static void
+on_body_end(struct stream *s)
+{
+	struct relay	*r = s->arg;
+
+	if (r->asked)
+		return;
+	if (s->head.body == BODY_LENGTH && r->body_left > 0) {
+		relay_fail(r, 400, "The body is too short.");
+		return;
+	}
+	r->asked = true;
+	if (s->head.body == BODY_CHUNKED)
+		add(r->out, CHUNK_LAST, 5);
+	relay_send(r);
+}
+
+/* The client's address as text; "" for a unix socket. */
+static const char *
+source_text(const struct wire_addr *a)
+{
+	static char	 text[INET6_ADDRSTRLEN];
+	struct in6_addr	 ip;
+
+	memcpy(&ip, a->ip, sizeof(ip));
+	text[0] = '\0';
+	if (a->unix_peer || IN6_IS_ADDR_UNSPECIFIED(&ip))
+		return (text);
+	if (IN6_IS_ADDR_V4MAPPED(&ip))
+		inet_ntop(AF_INET, a->ip + 12, text, sizeof(text));
+	else
+		inet_ntop(AF_INET6, a->ip, text, sizeof(text));
+	return (text);
+}
+
+static void
+on_connected(void *arg, struct upstream *u, unsigned int status,
+    const char *why)
+{
+	struct relay	*r = arg;
+	struct stream	*s = r->s;
+	struct proxy_via via;
+
+	r->wait = NULL;
+	if (u == NULL) {
+		relay_fail(r, status, why);
+		return;
+	}
+	r->u = u;
+	r->state = R_HEAD;
+	r->active = relay_now();
+	upstream_own(u, relay_readable, on_writable, r);
+	upstream_want_read(u, true);
+	if (evbuffer_get_length(r->out) == 0) {
+		via.source = source_text(&s->w->source);
+		via.tls = s->w->kind == LISTEN_TLS;
+		via.key = s->websocket ? r->key : NULL;
+		proxy_head_request(r->out, s, &via);
+	}
+	r->sent = false;
+	relay_send(r);
+}
+
+void
+relay_connect(struct relay *r, bool fresh)
+{
+	struct upstream_wait	*wt;
+	struct stream		*s = r->s;
+
+	r->state = R_CONNECT;
+	r->active = relay_now();
+	stream_pause(s, true);
+	/* on_connected may have run, and the stream may be answered. */
+	wt = upstream_get(s->w, s->rid, fresh, on_connected, r);
+	if (wt != NULL)
+		r->wait = wt;
+}
+
+/* --- time --- */
+
+static int64_t
+limit_ms(const struct relay *r)
+{
+	if (r->state == R_CONNECT)
+		return (PROXY_CONNECT * 1000);
+	if (r->state == R_HEAD && r->asked && evbuffer_get_length(r->out) == 0)
+		return (PROXY_FIRST * 1000);
+	return (PROXY_IDLE * 1000);
+}
+
+static void
+timer_set(struct relay *r, int64_t ms)
+{
+	struct timeval	 tv;
+
+	/* A limit may become a shorter one meanwhile: look early enough. */
+	if (ms > PROXY_FIRST * 1000)
+		ms = PROXY_FIRST * 1000;
+	tv.tv_sec = ms / 1000;
+	tv.tv_usec = ms % 1000 * 1000 + 1000;
+	event_add(r->ev_timer, &tv);
+}
+
+static void
+on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct relay	*r = arg;
+	int64_t		 left;
+
+	(void)fd;
+	(void)what;
+	/* While the client does not take the answer, its time is not ours. */
+	if (r->stopped)
+		r->active = relay_now();
+	left = r->active + limit_ms(r) - relay_now();
+	if (left > 0)
+		timer_set(r, left);
+	else
+		relay_fail(r, 504, "The IDE did not answer in time.");
+}
+
+/* --- the beginning --- */
+
+/* 16 random bytes in base64: 22 characters that count, and "==". */
+static bool
+key_ok(struct slice key)
+{
+	static const char	 alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "abcdefghijklmnopqrstuvwxyz0123456789+/";
+
+	if (key.p == NULL || key.len != PROXY_KEY_LEN)
+		return (false);
+	for (size_t i = 0; i < PROXY_KEY_LEN - 2; i++)
+		if (strchr(alphabet, key.p[i]) == NULL || key.p[i] == '\0')
+			return (false);
+	return (key.p[22] == '=' && key.p[23] == '=');
+}
+
+/* The key of a handshake: the client's in HTTP/1.1, ours in HTTP/2. */
+static bool
+handshake_begin(struct relay *r)
+{
+	const struct http_head	*head = &r->s->head;
+	struct slice		 key = http_header(head, HDR_SEC_WEBSOCKET_KEY);
+
+	if (!slice_eq(http_header(head, HDR_SEC_WEBSOCKET_VERSION),
+	    SLICE("13")))
+		return (false);
+	if (!head->websocket) {
+		proxy_ws_key(r->key);
+		return (true);
+	}
+	if (!key_ok(key))
+		return (false);
+	memcpy(r->key, key.p, PROXY_KEY_LEN);
+	return (true);
+}
+
+void
+proxy_request(struct stream *s)
+{
+	struct relay	*r;
+
+	if ((r = calloc(1, sizeof(*r))) == NULL)
+		fatal("calloc");
+	r->s = s;
+	r->out = evbuffer_new();
+	r->ev_timer = evtimer_new(s->w->base, on_timer, r);
+	if (r->out == NULL || r->ev_timer == NULL)
+		fatalx("out of memory");
+	r->body_left = s->head.content_length;
+	r->asked = s->head.body == BODY_NONE;
+	s->arg = r;
+	s->on_close = on_close;
+	if (s->websocket && !handshake_begin(r)) {
+		relay_done(r);
+		respond_error(s, 400, "This is not a WebSocket handshake.");
+		return;
+	}
+	s->on_body = on_body;
+	s->on_body_end = on_body_end;
+	s->on_drain = relay_drain;
+	timer_set(r, PROXY_CONNECT * 1000);
+	relay_connect(r, false);
+}

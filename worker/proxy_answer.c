@@ -1,0 +1,345 @@
+/*
+ * Upstream's answer on its way to the client: see proxy.h.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proxy.h"
+#include "relay.h"
+#include "respond.h"
+#include "tunnel.h"
+#include "worker.h"
+#include "../privsep/log.h"
+
+#define READ_MAX	(64 * 1024)
+#define OWN_HEADERS	16	/* room for those of respond.c */
+#define INTERIM_MAX	8	/* answers of 1xx before the real one */
+
+static void
+relay_finish(struct relay *r)
+{
+	struct upstream	*u = r->u;
+	bool		 keep;
+
+	keep = r->keep && r->asked && evbuffer_get_length(r->out) == 0;
+	r->u = NULL;
+	relay_done(r);
+	stream_end(r->s);
+	stream_pause(r->s, false);	/* what still comes is thrown away */
+	if (keep)
+		upstream_put(u);
+	else
+		upstream_close(u);
+}
+
+/* --- the answer's body --- */
+
+/*
+ * Looks at n bytes of body at p, which stay there, decoded: *out of them are
+ * the client's.  1: the body goes on, 0: it is complete, -1: malformed.
+ */
+static int
+body_bytes(struct relay *r, uint8_t *p, size_t n, size_t *out)
+{
+	size_t	 used = n;
+
+	*out = n;
+	switch (r->framing) {
+	case BODY_CLOSE:
+		return (1);
+	case BODY_CHUNKED:
+		switch (chunk_decode(&r->chunk, (char *)p, &used, out)) {
+		case CHUNK_MORE:
+			return (1);
+		case CHUNK_DONE:
+			break;
+		default:
+			return (-1);
+		}
+		break;
+	case BODY_LENGTH:
+		if (n < r->left) {
+			r->left -= n;
+			return (1);
+		}
+		used = *out = (size_t)r->left;
+		r->left = 0;
+		break;
+	case BODY_NONE:
+		used = *out = 0;
+		break;
+	}
+	/* What nobody asked for: there is no telling what would follow. */
+	if (used < n)
+		r->keep = false;
+	return (0);
+}
+
+static void
+body_next(struct relay *r, int more)
+{
+	if (more == -1)
+		relay_fail(r, 502, "The IDE sent a malformed answer.");
+	else if (more == 0)
+		relay_finish(r);
+}
+
+static bool
+relay_may_retry(const struct relay *r)
+{
+	enum http_method	 m = r->s->head.method;
+
+	if (r->retried || !upstream_reused(r->u) || r->state != R_HEAD ||
+	    r->head != NULL)
+		return (false);
+	if (!r->sent)
+		return (true);
+	return (r->s->head.body == BODY_NONE && !r->s->websocket &&
+	    (m == METHOD_GET || m == METHOD_HEAD || m == METHOD_OPTIONS ||
+	    m == METHOD_PUT || m == METHOD_DELETE));
+}
+
+/* Upstream closed the connection, or lost it. */
+static void
+relay_lost(struct relay *r, bool in_order)
+{
+	struct upstream	*u = r->u;
+
+	if (r->state == R_BODY && r->framing == BODY_CLOSE && in_order) {
+		relay_finish(r);
+		return;
+	}
+	if (!relay_may_retry(r)) {
+		relay_fail(r, 502, "The IDE closed the connection.");
+		return;
+	}
+	/* It was kept, and closed just when it was wanted. */
+	r->u = NULL;
+	r->retried = true;
+	upstream_close(u);
+	if (r->sent)
+		evbuffer_drain(r->out, evbuffer_get_length(r->out));
+	relay_connect(r, true);
+}
+
+static void
+body_read(struct relay *r)
+{
+	static uint8_t	 spare[16 * 1024];
+	size_t		 want = stream_room(r->s), out = 0;
+	uint8_t		*p;
+	ssize_t		 n;
+	int		 more = 1;
+
+	if (want == 0) {
+		r->stopped = true;
+		upstream_want_read(r->u, false);
+		return;
+	}
+	if (want > READ_MAX)
+		want = READ_MAX;
+	if (r->framing == BODY_LENGTH && want > r->left)
+		want = (size_t)r->left;
+	if ((p = stream_reserve(r->s, want)) == NULL) {
+		p = spare;
+		if (want > sizeof(spare))
+			want = sizeof(spare);
+	}
+	n = upstream_read(r->u, p, want);
+	if (n > 0)
+		more = body_bytes(r, p, (size_t)n, &out);
+	if (p != spare)
+		stream_commit(r->s, out);
+	else if (out > 0)
+		stream_write(r->s, p, out);
+	if (n > 0)
+		r->active = relay_now();
+	if (n == 0 || (n == -1 && errno != EAGAIN))
+		relay_lost(r, n == 0);
+	else
+		body_next(r, more);
+}
+
+void
+relay_drain(struct stream *s)
+{
+	struct relay	*r = s->arg;
+
+	if (!r->stopped || r->u == NULL)
+		return;
+	r->stopped = false;
+	r->active = relay_now();
+	upstream_want_read(r->u, true);
+}
+
+/* --- the answer's head --- */
+
+static bool
+handshake_ok(const struct relay *r, const struct http_head *head)
+{
+	char		 want[PROXY_ACCEPT_LEN + 1];
+	struct slice	 got = http_header(head, HDR_SEC_WEBSOCKET_ACCEPT);
+
+	return (head->status == 101 && head->websocket &&
+	    proxy_ws_accept(r->key, want) &&
+	    got.p != NULL && slice_eq(got, slice_str(want)));
+}
+
+/* Upstream agreed: from here on it is a tunnel's affair. */
+static void
+relay_tunnel(struct relay *r, const struct header *h, int n)
+{
+	struct stream	*s = r->s;
+	struct upstream	*u = r->u;
+	struct relay_head *a = r->head;
+
+	r->u = NULL;
+	r->head = NULL;
+	stream_upgrade(s, h, (size_t)n);
+	tunnel_start(s, u, a->buf + a->head.size, a->len - a->head.size);
+	free(a);
+	relay_free(r);
+}
+
+static int64_t
+answer_length(const struct stream *s, const struct http_head *head)
+{
+	if (head->body == BODY_LENGTH || s->head.method == METHOD_HEAD)
+		return (head->content_length);
+	return (head->body == BODY_NONE ? 0 : -1);
+}
+
+/* Upstream's headers, but for those that are ours to give. */
+static int
+answer_headers(const struct relay *r, struct header h[STREAM_RESP_HEADERS])
+{
+	const struct worker	*w = r->s->w;
+	int			 all, n = 0;
+
+	all = proxy_head_answer(&r->head->head, r->s->head.websocket, h,
+	    STREAM_RESP_HEADERS - OWN_HEADERS);
+	if (all == -1)
+		return (-1);
+	for (int i = 0; i < all; i++)
+		if (!security_owns(w, ANSWER_IDE, h[i].name))
+			h[n++] = h[i];
+	h[n++] = (struct header){ SLICE("x-request-id"),
+	    slice_str(r->s->rid) };
+	return ((int)security_headers(w, ANSWER_IDE, h, (size_t)n,
+	    STREAM_RESP_HEADERS));
+}
+
+static void
+head_complete(struct relay *r)
+{
+	struct header	 h[STREAM_RESP_HEADERS];
+	struct relay_head *a = r->head;
+	struct stream	*s = r->s;
+	size_t		 out;
+	int		 n, more;
+
+	if ((n = answer_headers(r, h)) == -1) {
+		relay_fail(r, 502, "The IDE sent too many headers.");
+		return;
+	}
+	if (a->head.status == 101 || (s->websocket && a->head.status < 300)) {
+		if (s->websocket && handshake_ok(r, &a->head))
+			relay_tunnel(r, h, n);
+		else
+			relay_fail(r, 502, "The IDE sent a wrong handshake.");
+		return;
+	}
+	r->state = R_BODY;
+	r->framing = a->head.body;
+	r->left = a->head.content_length > 0 ?
+	    (uint64_t)a->head.content_length : 0;
+	r->keep = a->head.keep_alive;
+	chunk_init(&r->chunk, INT64_MAX);
+	stream_respond(s, (unsigned int)a->head.status, h, (size_t)n,
+	    answer_length(s, &a->head));
+	/* What came with the head is body already. */
+	out = a->len - a->head.size;
+	more = r->framing != BODY_NONE;
+	if (out > 0)
+		more = body_bytes(r, (uint8_t *)a->buf + a->head.size, out,
+		    &out);
+	if (out > 0)
+		stream_write(s, a->buf + a->head.size, out);
+	r->head = NULL;
+	free(a);
+	body_next(r, more);
+}
+
+static void
+head_read(struct relay *r)
+{
+	struct relay_head *a = r->head;
+	bool		 was_head = r->s->head.method == METHOD_HEAD;
+	char		 first[1];
+	ssize_t		 n;
+
+	/* The memory is only taken when something comes. */
+	if (a == NULL) {
+		n = upstream_read(r->u, first, sizeof(first));
+		if (n > 0) {
+			if ((a = malloc(sizeof(*a))) == NULL)
+				fatal("malloc");
+			http_head_init(&a->head);
+			a->buf[0] = first[0];
+			a->len = 1;
+			a->interims = 0;
+			r->head = a;
+		}
+	}
+	if (a != NULL) {
+		n = upstream_read(r->u, a->buf + a->len,
+		    sizeof(a->buf) - a->len);
+		if (n > 0)
+			a->len += (size_t)n;
+	}
+	if (n == 0 || (n == -1 && errno != EAGAIN)) {
+		relay_lost(r, n == 0);
+		return;
+	}
+	if (a == NULL)
+		return;
+	r->active = relay_now();
+	for (;;) {
+		switch (http_response_parse(&a->head, a->buf, a->len,
+		    was_head)) {
+		case HTTP_MORE:
+			return;
+		case HTTP_ERROR:
+			log_event(LOG_WARNING, "proxy.answer",
+			    LOG_S("rid", r->s->rid),
+			    LOG_S("why", http_error_reason(a->head.error)));
+			relay_fail(r, 502, "The IDE sent a malformed answer.");
+			return;
+		case HTTP_DONE:
+			break;
+		}
+		if (a->head.status >= 200 || a->head.status == 101)
+			break;
+		if (++a->interims > INTERIM_MAX) {
+			relay_fail(r, 502, "The IDE sent a malformed answer.");
+			return;
+		}
+		a->len -= a->head.size;
+		memmove(a->buf, a->buf + a->head.size, a->len);
+		http_head_init(&a->head);
+	}
+	head_complete(r);
+}
+
+void
+relay_readable(void *arg)
+{
+	struct relay	*r = arg;
+
+	if (r->state == R_HEAD)
+		head_read(r);
+	else
+		body_read(r);
+}
+

@@ -1,0 +1,28 @@
+/*
+ * What the zygote may ask of the kernel: fork, see its children end, and
+ * install the shorter list in them.  A worker has this list and its own: only
+ * what stands in both.
+ */
+#include <linux/seccomp.h>
+#include <stddef.h>
+
+#include "seccomp_worker.h"
+
+static const struct sandbox_row rows[] = {
+	WORKER_ROWS
+	/* one worker more, and the end of one */
+	{ SCMP_SYS(clone), ACT_ALLOW, { { 0, 0x7e020000 /* CLONE_NEW* */, 0 } } },
+	{ SCMP_SYS(wait4), ACT_ALLOW, { { 0 } } },
+	{ SCMP_SYS(set_robust_list), ACT_ALLOW, { { 0 } } },
+	/* in the child: fewer rights */
+	{ SCMP_SYS(seccomp), ACT_ALLOW, { { 0, ~0ULL, SECCOMP_SET_MODE_FILTER } } },
+	{ SCMP_SYS(prlimit64), ACT_ALLOW, { { 0, ~0ULL, 0 /* itself */ } } },
+};
+
+const struct sandbox sandbox_zygote = {
+	.name = "zygote",
+	.rows = rows,
+	.nrows = sizeof(rows) / sizeof(rows[0]),
+	.limits = { .nofile = 4096, .fsize = 0, .may_fork = true },
+	.paths = { { "/", false }, { NULL, false } },
+};

@@ -1,0 +1,383 @@
+/*
+ * Connections to the user's sandbox, and the few that are kept: upstream.h.
+ */
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bsd/string.h>
+
+#include "session.h"
+#include "upstream.h"
+#include "../privsep/log.h"
+
+#define IOVECS	8
+
+struct upstream {
+	TAILQ_ENTRY(upstream) entry;	/* in pool.idle */
+	struct worker	*w;
+	int		 fd;
+	bool		 reused;
+	bool		 idle;
+	bool		 reading;
+	struct event	*ev_read;
+	struct event	*ev_write;
+	struct event	*ev_idle;
+	upstream_io	 readable;
+	upstream_io	 writable;
+	void		*arg;
+};
+
+struct upstream_wait {
+	TAILQ_ENTRY(upstream_wait) entry;
+	struct worker	*w;
+	char		 rid[WIRE_RID];
+	uint32_t	 question;	/* auth_ask()'s number; 0: not asked yet */
+	bool		 fresh;
+	upstream_fn	 fn;
+	void		*arg;
+};
+
+/* One process, one connection, one pool. */
+static struct {
+	TAILQ_HEAD(upstream_idle, upstream) idle;	/* the last used first */
+	TAILQ_HEAD(, upstream_wait) waits;
+	unsigned int	 nidle;
+	unsigned int	 nopen;
+	unsigned int	 nasked;
+} pool = {
+	.idle = TAILQ_HEAD_INITIALIZER(pool.idle),
+	.waits = TAILQ_HEAD_INITIALIZER(pool.waits)
+};
+
+/* What the client is told when auth says no. */
+static const struct {
+	uint32_t	 code;
+	unsigned int	 status;
+} fail_status[] = {
+	{ FAIL_INTERNAL, 502 },
+	{ FAIL_BUSY, 503 },
+	{ FAIL_TIMEOUT, 504 },
+	{ FAIL_DENIED, 403 },
+	{ FAIL_NO_SPACE, 507 }
+};
+
+static void	ask_more(void);
+
+/* --- a connection --- */
+
+static void
+idle_remove(struct upstream *u)
+{
+	if (!u->idle)
+		return;
+	u->idle = false;
+	TAILQ_REMOVE(&pool.idle, u, entry);
+	pool.nidle--;
+	event_del(u->ev_idle);
+}
+
+void
+upstream_close(struct upstream *u)
+{
+	idle_remove(u);
+	event_free(u->ev_read);
+	event_free(u->ev_write);
+	event_free(u->ev_idle);
+	close(u->fd);
+	free(u);
+	pool.nopen--;
+	ask_more();
+}
+
+static void
+on_read(evutil_socket_t fd, short what, void *arg)
+{
+	struct upstream	*u = arg;
+
+	(void)fd;
+	(void)what;
+	/* A kept one has nothing to say but its end. */
+	if (u->idle)
+		upstream_close(u);
+	else
+		u->readable(u->arg);
+}
+
+static void
+on_write(evutil_socket_t fd, short what, void *arg)
+{
+	struct upstream	*u = arg;
+
+	(void)fd;
+	(void)what;
+	u->writable(u->arg);
+}
+
+static void
+on_idle(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	upstream_close(arg);
+}
+
+static struct upstream *
+upstream_new(struct worker *w, int fd)
+{
+	struct upstream	*u;
+
+	if ((u = calloc(1, sizeof(*u))) == NULL)
+		fatal("calloc");
+	u->w = w;
+	u->fd = fd;
+	u->ev_read = event_new(w->base, fd, EV_READ | EV_PERSIST, on_read, u);
+	u->ev_write = event_new(w->base, fd, EV_WRITE, on_write, u);
+	u->ev_idle = evtimer_new(w->base, on_idle, u);
+	if (u->ev_read == NULL || u->ev_write == NULL || u->ev_idle == NULL)
+		fatalx("event_new");
+	pool.nopen++;
+	return (u);
+}
+
+void
+upstream_own(struct upstream *u, upstream_io readable, upstream_io writable,
+    void *arg)
+{
+	u->readable = readable;
+	u->writable = writable;
+	u->arg = arg;
+}
+
+bool
+upstream_reused(const struct upstream *u)
+{
+	return (u->reused);
+}
+
+void
+upstream_want_read(struct upstream *u, bool on)
+{
+	if (u->reading == on)
+		return;
+	u->reading = on;
+	on ? event_add(u->ev_read, NULL) : event_del(u->ev_read);
+}
+
+ssize_t
+upstream_read(struct upstream *u, void *buf, size_t len)
+{
+	struct iovec	 iov = { buf, len };
+	struct msghdr	 mh;
+	ssize_t		 n;
+
+	memset(&mh, 0, sizeof(mh));
+	mh.msg_iov = &iov;
+	mh.msg_iovlen = 1;
+	do
+		n = recvmsg(u->fd, &mh, MSG_DONTWAIT);
+	while (n == -1 && errno == EINTR);
+	return (n);
+}
+
+ssize_t
+upstream_write(struct upstream *u, struct evbuffer *out)
+{
+	struct evbuffer_iovec	 v[IOVECS];
+	struct msghdr		 mh;
+	ssize_t			 n, all = 0;
+	int			 nv;
+
+	memset(&mh, 0, sizeof(mh));
+	while (evbuffer_get_length(out) > 0) {
+		nv = evbuffer_peek(out, -1, NULL, v, IOVECS);
+		mh.msg_iov = v;
+		mh.msg_iovlen = (size_t)(nv < IOVECS ? nv : IOVECS);
+		n = sendmsg(u->fd, &mh, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1 && errno == EAGAIN) {
+			event_add(u->ev_write, NULL);
+			return (all);
+		}
+		if (n == -1)
+			return (-1);
+		evbuffer_drain(out, (size_t)n);
+		all += n;
+	}
+	return (all);
+}
+
+void
+upstream_shutdown(struct upstream *u)
+{
+	shutdown(u->fd, SHUT_WR);
+}
+
+/* --- who gets one --- */
+
+static void
+wait_free(struct upstream_wait *wt)
+{
+	if (wt->question != 0)
+		pool.nasked--;
+	TAILQ_REMOVE(&pool.waits, wt, entry);
+	free(wt);
+}
+
+static void
+wait_over(struct upstream_wait *wt, struct upstream *u, unsigned int status,
+    const char *why)
+{
+	upstream_fn	 fn = wt->fn;
+	void		*arg = wt->arg;
+
+	wait_free(wt);
+	fn(arg, u, status, why);
+}
+
+static unsigned int
+status_of(uint32_t code)
+{
+	for (size_t i = 0; i < sizeof(fail_status) / sizeof(fail_status[0]);
+	    i++)
+		if (fail_status[i].code == code)
+			return (fail_status[i].status);
+	return (503);
+}
+
+static void
+on_answer(void *arg, struct msg *m)
+{
+	struct upstream_wait	*wt = arg;
+	const struct m_fail	*fail;
+	char			 why[WIRE_TEXT];
+	int			 fd;
+
+	if (m != NULL && m->head.type == M_IDE_FD &&
+	    (fd = msg_take_fd(m)) != -1) {
+		wait_over(wt, upstream_new(wt->w, fd), 0, NULL);
+	} else if (m != NULL && m->head.type == M_FAIL &&
+	    wire_str((fail = MSG_DATA(m, m_fail))->text)) {
+		/* The message goes when the handler is done. */
+		strlcpy(why, fail->text, sizeof(why));
+		wait_over(wt, NULL, status_of(fail->code), why);
+	} else
+		wait_over(wt, NULL, 503, "The login service is restarting.");
+	ask_more();
+}
+
+/* Ask for those who wait, as many at a time as may be. */
+static void
+ask_more(void)
+{
+	struct upstream_wait	*wt, *next;
+	struct m_ide		 ide;
+
+	for (wt = TAILQ_FIRST(&pool.waits); wt != NULL &&
+	    pool.nasked < UPSTREAM_ASKED &&
+	    pool.nasked + pool.nopen < UPSTREAM_MAX; wt = next) {
+		next = TAILQ_NEXT(wt, entry);
+		if (wt->question != 0)
+			continue;
+		memset(&ide, 0, sizeof(ide));
+		strlcpy(ide.rid, wt->rid, sizeof(ide.rid));
+		wt->question = auth_ask(wt->w, M_IDE, &ide, sizeof(ide),
+		    on_answer, wt);
+		if (wt->question != 0) {
+			pool.nasked++;
+			continue;
+		}
+		/* Whoever gets told may change the list. */
+		wait_over(wt, NULL, 503, "The login service is not there.");
+		next = TAILQ_FIRST(&pool.waits);
+	}
+}
+
+static struct upstream *
+idle_take(void)
+{
+	struct upstream	*u = TAILQ_FIRST(&pool.idle);
+	char		 byte;
+
+	/* One that was closed meanwhile, and nobody has heard of it yet. */
+	while (u != NULL) {
+		idle_remove(u);
+		if (upstream_read(u, &byte, 1) == -1 && errno == EAGAIN)
+			break;
+		upstream_close(u);
+		u = TAILQ_FIRST(&pool.idle);
+	}
+	return (u);
+}
+
+struct upstream_wait *
+upstream_get(struct worker *w, const char *rid, bool fresh, upstream_fn fn,
+    void *arg)
+{
+	struct upstream_wait	*wt;
+	struct upstream		*u;
+
+	if (!fresh && (u = idle_take()) != NULL) {
+		fn(arg, u, 0, NULL);
+		return (NULL);
+	}
+	/* Kept ones make place for a new one. */
+	if (pool.nopen >= UPSTREAM_MAX &&
+	    (u = TAILQ_LAST(&pool.idle, upstream_idle)) != NULL)
+		upstream_close(u);
+	if ((wt = calloc(1, sizeof(*wt))) == NULL)
+		fatal("calloc");
+	wt->w = w;
+	strlcpy(wt->rid, rid, sizeof(wt->rid));
+	wt->fresh = fresh;
+	wt->fn = fn;
+	wt->arg = arg;
+	TAILQ_INSERT_TAIL(&pool.waits, wt, entry);
+	ask_more();
+	TAILQ_FOREACH(wt, &pool.waits, entry)
+		if (wt->arg == arg)
+			return (wt);
+	return (NULL);		/* fn was called */
+}
+
+void
+upstream_cancel(struct upstream_wait *wt)
+{
+	if (wt->question != 0)
+		auth_forget(wt->w, wt->question);
+	wait_free(wt);
+	ask_more();
+}
+
+/* Somebody who has not asked yet gets it; else it is kept. */
+void
+upstream_put(struct upstream *u)
+{
+	static const struct timeval	 keep = { UPSTREAM_KEEP, 0 };
+	struct upstream_wait		*wt;
+
+	u->reused = true;
+	event_del(u->ev_write);
+	TAILQ_FOREACH(wt, &pool.waits, entry)
+		if (wt->question == 0 && !wt->fresh) {
+			wait_over(wt, u, 0, NULL);
+			return;
+		}
+	/* Who still waits wants a new one: make place. */
+	if (pool.nidle >= UPSTREAM_IDLE || (pool.nopen >= UPSTREAM_MAX &&
+	    !TAILQ_EMPTY(&pool.waits))) {
+		upstream_close(u);
+		return;
+	}
+	u->idle = true;
+	TAILQ_INSERT_HEAD(&pool.idle, u, entry);
+	pool.nidle++;
+	upstream_want_read(u, true);
+	event_add(u->ev_idle, &keep);
+}

@@ -1,0 +1,63 @@
+/*
+ * Connections to what runs in the user's own sandbox.  A worker cannot
+ * make one: it asks auth, and gets a connected descriptor, or the reason why not.
+ *
+ * Some are kept for the next request.  They never change hands: this process
+ * serves one client, and no other process has them.
+ *
+ * Reads and writes never block, whatever the flags of the descriptor say:
+ * others may hold the same open file.
+ */
+#ifndef WORKER_UPSTREAM_H
+#define WORKER_UPSTREAM_H
+
+#include <sys/types.h>
+
+#include <event2/buffer.h>
+
+#include <stdbool.h>
+
+#include "worker.h"
+
+#define UPSTREAM_MAX	 64	/* open at a time; more requests wait */
+#define UPSTREAM_ASKED	 16	/* questions to auth at a time */
+#define UPSTREAM_IDLE	 8	/* kept */
+#define UPSTREAM_KEEP	 30	/* s that they are kept */
+
+struct upstream;
+struct upstream_wait;
+
+/* Here it is; or u is NULL, and status and why are the answer to give. */
+typedef void (*upstream_fn)(void *arg, struct upstream *u, unsigned int status,
+	    const char *why);
+typedef void (*upstream_io)(void *arg);
+
+/*
+ * Get a connection; with fresh a new one.  fn is called once: at once (then
+ * NULL is returned), or later unless upstream_cancel() comes first.
+ */
+struct upstream_wait *upstream_get(struct worker *, const char *rid,
+	    bool fresh, upstream_fn fn, void *arg);
+void	upstream_cancel(struct upstream_wait *);
+
+/* Whose it is from now on: what to call when it can be read or written. */
+void	upstream_own(struct upstream *, upstream_io readable,
+	    upstream_io writable, void *arg);
+/* Was it used before? */
+bool	upstream_reused(const struct upstream *);
+void	upstream_want_read(struct upstream *, bool);
+/* Bytes, 0 at the end, or -1 with errno. */
+ssize_t	upstream_read(struct upstream *, void *buf, size_t len);
+/*
+ * Writes what the socket takes of out, and calls writable when it takes more.
+ * Returns the bytes that went, or -1.
+ */
+ssize_t	upstream_write(struct upstream *, struct evbuffer *out);
+/* The end of our side. */
+void	upstream_shutdown(struct upstream *);
+
+/* Done with it, and it may be used again. */
+void	upstream_put(struct upstream *);
+void	upstream_close(struct upstream *);
+
+#endif /* WORKER_UPSTREAM_H */

@@ -1,0 +1,215 @@
+/*
+ * The zygote: made ready once, before any client, and then forked for every
+ * worker.  It never sees a client's byte and holds no secret.
+ */
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+
+#include <bsd/stdlib.h>
+#include <bsd/unistd.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../privsep/log.h"
+#include "../privsep/sandbox.h"
+#include "worker.h"
+#include "zygote.h"
+
+extern const struct sandbox sandbox_zygote;
+extern const struct sandbox sandbox_worker;
+
+static struct conf_for_worker conf;
+static struct chan to_master;
+static struct sock_fprog worker_filter;
+static int child_signal = -1;
+static bool leaving;		/* master has a newer zygote, or is gone */
+
+/* Which child is which worker. */
+struct child {
+	pid_t		pid;
+	uint64_t	id;
+};
+static struct child *children;
+static size_t nchildren, children_room;
+
+static void
+child_add(pid_t pid, uint64_t id)
+{
+	if (nchildren == children_room) {
+		children_room = children_room == 0 ? 256 : children_room * 2;
+		children = reallocarray(children, children_room, sizeof(*children));
+		if (children == NULL)
+			fatal("workers");
+	}
+	children[nchildren].pid = pid;
+	children[nchildren].id = id;
+	nchildren++;
+}
+
+/*
+ * What is left between fork and the first message: no way to make processes or
+ * files, and the shorter list of system calls, on top of the zygote's.
+ */
+static void
+become_worker(uint64_t id, int fd)
+{
+	sigset_t none;
+
+	close(child_signal);
+	close(to_master.fd);
+	free(children);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	setproctitle("-ided: worker");
+	sandbox_limits(&sandbox_worker.limits);
+	sandbox_install(&worker_filter);
+	worker_main(id, fd);
+}
+
+static void
+on_fork(struct msg *m)
+{
+	const struct m_fork *f = MSG_DATA(m, m_fork);
+	int fd = msg_take_fd(m);
+	pid_t pid;
+
+	pid = fork();
+	switch (pid) {
+	case -1:
+		/* Master sees the channel's end and counts it out. */
+		log_warn("fork");
+		break;
+	case 0:
+		become_worker(f->id, fd);
+		break;
+	default:
+		child_add(pid, f->id);
+		break;
+	}
+	close(fd);
+}
+
+/* A message could not be sent at once: wait, master reads us always. */
+static void
+tell_master(const struct m_worker_exit *x)
+{
+	struct pollfd p = { to_master.fd, POLLOUT, 0 };
+	int tries = 0;
+
+	if (leaving)
+		return;
+	while (chan_send(&to_master, M_WORKER_EXIT, 0, -1, x, sizeof(*x)) == -1) {
+		if (++tries > 100 || to_master.fd == -1) {
+			leaving = true;
+			return;
+		}
+		to_master.gone_pending = false;
+		(void)poll(&p, 1, 100);
+	}
+}
+
+static void
+reap(void)
+{
+	struct signalfd_siginfo si;
+	struct m_worker_exit x;
+	size_t i;
+	pid_t pid;
+	int status;
+
+	while (read(child_signal, &si, sizeof(si)) > 0)
+		;
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		for (i = 0; i < nchildren; i++)
+			if (children[i].pid == pid)
+				break;
+		if (i == nchildren)
+			continue;
+		memset(&x, 0, sizeof(x));
+		x.id = children[i].id;
+		x.pid = pid;
+		x.status = status;
+		children[i] = children[--nchildren];
+		tell_master(&x);
+	}
+}
+
+static void
+read_master(void)
+{
+	static struct msg m;
+	const char *why;
+	int r;
+
+	while ((r = chan_recv(&to_master, &m, &why)) == 1) {
+		if (m.head.type == M_FORK)
+			on_fork(&m);
+		else if (m.fd != -1)
+			close(m.fd);
+	}
+	if (r == 0)
+		leaving = true;
+	if (r == -2)
+		fatalx("master: %s: %s", msg_name(m.head.type), why);
+}
+
+static void
+run(void)
+{
+	struct pollfd p[2];
+
+	while (!leaving || nchildren > 0) {
+		p[0].fd = child_signal;
+		p[0].events = POLLIN;
+		p[1].fd = leaving ? -1 : to_master.fd;
+		p[1].events = POLLIN;
+		p[0].revents = p[1].revents = 0;
+		if (poll(p, 2, -1) == -1 && errno != EINTR)
+			fatal("poll");
+		if (p[0].revents != 0)
+			reap();
+		if (p[1].revents != 0)
+			read_master();
+	}
+}
+
+int
+main(int argc, char *argv[], char *envp[])
+{
+	sigset_t chld;
+
+	setproctitle_init(argc, argv, envp);
+	sandbox_root();
+	conf_section_recv(FD_CONF, &conf, sizeof(conf));
+	log_init("zygote", FD_LOG, conf.common.log_format, conf.common.log_level,
+	    conf.common.log_to == LOG_TO_SYSLOG);
+	setproctitle("-ided: zygote");
+	signal(SIGPIPE, SIG_IGN);
+	/* The channel to isolation says only that isolation lives; a worker
+	 * must not hold it. */
+	close(FD_PARENT);
+	chan_init(&to_master, FD_MASTER, P_ZYGOTE, P_MASTER, NULL, NULL, NULL, NULL);
+
+	sigemptyset(&chld);
+	sigaddset(&chld, SIGCHLD);
+	if (sigprocmask(SIG_BLOCK, &chld, NULL) == -1)
+		fatal("sigprocmask");
+	child_signal = signalfd(-1, &chld, SFD_NONBLOCK | SFD_CLOEXEC);
+	if (child_signal == -1)
+		fatal("signalfd");
+	tzset();
+	worker_prepare(&conf);
+	worker_filter = sandbox_compile(&sandbox_worker);
+	sandbox_enter(&sandbox_zygote);
+	if (chan_send(&to_master, M_READY, 0, -1, NULL, 0) == -1)
+		fatalx("master is gone");
+	run();
+	return 0;
+}
