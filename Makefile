@@ -61,6 +61,9 @@ PROGRAMS = ided idectl ided-isolation ided-auth ided-hash ided-keys ided-worker 
 	   ide-session
 BINS	 = $(addprefix $(O)/,$(PROGRAMS))
 
+# Short lines; V=1 shows the commands.
+say	 = $(if $(filter 1,$(V)),,@printf '  %-4s %s\n' $(1) $@;)
+
 objs	 = $(patsubst %.c,$(O)/%.o,$(1))
 
 all: $(BINS)
@@ -82,11 +85,11 @@ LIBS_ided-worker    = -lssl -lcrypto -lnghttp2 -ljansson
 LIBS_idectl	    = -ljansson
 
 $(BINS):
-	$(CC) $(OPT) $(LDHARDEN) $(LDFLAGS) -o $@ $^ $(LIBS_$(@F)) $(call PC,$(PKGS))
+	$(call say,LD) $(CC) $(OPT) $(LDHARDEN) $(LDFLAGS) -o $@ $^ $(LIBS_$(@F)) $(call PC,$(PKGS))
 
 $(O)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+	$(call say,CC) $(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
 # The pages, as arrays in the worker's executable.
 $(O)/worker/www.c: worker/www/embed $(filter-out worker/www/embed,$(wildcard worker/www/*))
@@ -94,7 +97,7 @@ $(O)/worker/www.c: worker/www/embed $(filter-out worker/www/embed,$(wildcard wor
 	worker/www/embed $(filter-out $<,$^) >$@.tmp && mv $@.tmp $@
 
 $(O)/worker/www.o: $(O)/worker/www.c
-	$(CC) $(CFLAGS_ALL) -Iworker -c -o $@ $<
+	$(call say,CC) $(CC) $(CFLAGS_ALL) -Iworker -c -o $@ $<
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
 

@@ -336,8 +336,9 @@ struct m_hash {
 	uint32_t	lanes;
 	uint32_t	pad2;
 };
+enum wire_hashed { HASHED_NO, HASHED_YES, HASHED_FAILED /* not computed */ };
 struct m_hashed {
-	uint32_t	ok;
+	uint32_t	ok;		/* enum wire_hashed */
 	char		encoded[WIRE_HASH];
 	uint32_t	pad;
 };

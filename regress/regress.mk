@@ -20,7 +20,7 @@ UNIT	  = $(patsubst %.c,$(O)/%,$(UNIT_SRC))
 
 $(O)/regress/unit/%: regress/unit/%.c $(O)/libtest.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) -Wno-missing-prototypes -MMD -MP -o $@ $< \
+	$(call say,CC) $(CC) $(CFLAGS_ALL) -Wno-missing-prototypes -MMD -MP -o $@ $< \
 	    $(LDHARDEN) -Wl,--start-group $(O)/libtest.a -Wl,--end-group $(TEST_LIBS)
 
 unit: $(UNIT)
@@ -37,18 +37,18 @@ FUZZ_OBJ  = $(patsubst %.c,obj-fuzz/%.o,$(LIB_SRC)) obj-fuzz/worker/www.o
 
 obj-fuzz/%.o: %.c
 	@mkdir -p $(@D)
-	clang $(FUZZ_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,FUZZ) clang $(FUZZ_CFLAGS) -MMD -MP -c -o $@ $<
 
 obj-fuzz/worker/www.o: $(O)/worker/www.c
 	@mkdir -p $(@D)
-	clang $(FUZZ_CFLAGS) -Iworker -c -o $@ $<
+	$(call say,FUZZ) clang $(FUZZ_CFLAGS) -Iworker -c -o $@ $<
 
 obj-fuzz/libfuzz.a: $(FUZZ_OBJ)
 	rm -f $@
 	ar rcs $@ $^
 
 obj-fuzz/%_fuzz: regress/fuzz/%_fuzz.c obj-fuzz/libfuzz.a
-	clang $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $< -Wl,--start-group \
+	$(call say,FUZZ) clang $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $< -Wl,--start-group \
 	    obj-fuzz/libfuzz.a -Wl,--end-group $(TEST_LIBS)
 
 -include $(shell find obj-fuzz -name '*.d' 2>/dev/null)
@@ -69,6 +69,6 @@ check:
 	@regress/summary
 
 bench: all
-	O=$(O) regress/bench/run
+	O=$(O) node regress/bench/run.mjs
 
 .PHONY: unit fuzz check check-deps system hostile browser bench

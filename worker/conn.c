@@ -293,15 +293,17 @@ void
 conn_drain(struct worker *w)
 {
 	struct conn	*c = w->conn;
+	bool		 inside;
 
 	w->draining = true;
 	if (c == NULL)
 		worker_exit("drained");
 	if (c->front == NULL || c->phase == PHASE_LINGER)
 		return;
+	inside = c->running;
 	c->running = true;
 	c->front->leave(c);
-	c->running = false;
+	c->running = inside;
 	event_active(c->ev_soon, 0, 0);
 }
 

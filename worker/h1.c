@@ -289,6 +289,7 @@ h1_upgrade(struct stream *s, const struct header *hd, size_t n)
 	char		*p, *start;
 
 	h->keep = false;
+	h->in_done = h->end_told = s->body_done = false;
 	p = head_start(h, 101, hd, n, &start);
 	p = put_header(p, SLICE("connection"), SLICE("Upgrade"));
 	p = put_header(p, SLICE("upgrade"), SLICE("websocket"));
@@ -364,6 +365,7 @@ h1_head(struct h1 *h, uint8_t *data, size_t len, size_t used)
 	if (head->body == BODY_CHUNKED)
 		chunk_init(&h->chunk, INT64_MAX);
 	h->s.websocket = head->websocket;
+	conn_phase(h->c, PHASE_WORK);
 	stream_request(&h->s);
 	if (h->s.on_body == NULL && h->s.on_body_end == NULL &&
 	    h->s.status == 0)
@@ -420,8 +422,9 @@ h1_body(struct h1 *h, uint8_t *data, size_t len)
 	if (s->paused && !drop)
 		return (0);
 	if (s->tunnel && !h->in_done) {
-		if (len > 0 && s->on_body != NULL) {
-			conn_progress(h->c, len);
+		if (len > 0 && s->on_body == NULL)
+			return (0);
+		if (len > 0) {
 			s->on_body(s, data, len);
 			return (len);
 		}
@@ -436,7 +439,8 @@ h1_body(struct h1 *h, uint8_t *data, size_t len)
 			conn_write(h->c, "HTTP/1.1 100 Continue\r\n\r\n", 25);
 		}
 	}
-	if (h->in_done && !h->end_told && !s->paused && !s->ended) {
+	if (h->in_done && !h->end_told && !s->paused && !s->ended &&
+	    (s->tunnel || !s->websocket)) {
 		h->end_told = true;
 		s->body_done = true;
 		if (s->on_body_end != NULL)
@@ -526,7 +530,6 @@ h1_eof(struct conn *c)
 	struct h1	*h = conn_state(c);
 
 	h->eof = true;
-	h->keep = h->keep && h->active;
 	conn_kick(c);
 }
 

@@ -228,6 +228,7 @@ on_frame_send(nghttp2_session *ng, const nghttp2_frame *f, void *arg)
 	struct h2		*h = arg;
 	struct h2_stream	*st;
 
+	(void)ng;
 	switch (f->hd.type) {
 	case NGHTTP2_GOAWAY:
 		h->said = h->dying;
@@ -241,14 +242,9 @@ on_frame_send(nghttp2_session *ng, const nghttp2_frame *f, void *arg)
 		break;
 	case NGHTTP2_HEADERS:
 	case NGHTTP2_DATA:
-		/* All is said: the rest of the body need not come. */
 		st = stream_of(h, f->hd.stream_id);
-		if (st != NULL && (f->hd.flags & NGHTTP2_FLAG_END_STREAM) &&
-		    !st->in_end && !st->s.tunnel && !st->reset) {
-			st->reset = true;
-			nghttp2_submit_rst_stream(ng, NGHTTP2_FLAG_NONE,
-			    st->s.id, NGHTTP2_NO_ERROR);
-		}
+		if (st != NULL && (f->hd.flags & NGHTTP2_FLAG_END_STREAM))
+			st->said = true;
 		break;
 	default:
 		break;
@@ -389,7 +385,9 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	if (h->leaving)
 		leave_now(h);
 	TAILQ_FOREACH(st, &h->streams, entry)
-		if (h2_stream_stalled(st)) {
+		if (h2_stream_unwanted(st))
+			h2_stream_reset(st, NGHTTP2_NO_ERROR);
+		else if (h2_stream_stalled(st)) {
 			log_event(LOG_INFO, "stream.stalled",
 			    LOG_S("rid", st->s.rid));
 			h2_stream_reset(st, NGHTTP2_CANCEL);

@@ -36,6 +36,7 @@
 #define H2_ROOM_MIN	 4096		/* less room than this is none */
 #define H2_TICK		 5		/* s between two looks for stalled streams */
 #define H2_STALL	 60000		/* ms in which a stream must move */
+#define H2_UNWANTED	 2000		/* ms that the rest of a body has */
 
 enum h2_pseudo {
 	PSEUDO_METHOD, PSEUDO_SCHEME, PSEUDO_AUTHORITY, PSEUDO_PATH,
@@ -79,6 +80,7 @@ struct h2_stream {
 	bool		 answered;
 	bool		 no_body;	/* the answer has none: HEAD, 204, 304 */
 	bool		 out_end;	/* the answerer has said all */
+	bool		 said;		/* and it went: END_STREAM */
 	bool		 deferred;	/* nghttp2 waits for more of the answer */
 	bool		 blocked;	/* the answerer waits for room */
 	bool		 pump;		/* look at the body again */
@@ -134,6 +136,11 @@ void	h2_stream_drain(struct h2_stream *);
 void	h2_stream_reset(struct h2_stream *, uint32_t code);
 /* Does it stand still, and by the client's fault? */
 bool	h2_stream_stalled(const struct h2_stream *);
+/*
+ * Is all said, and still the body comes?  RFC 9113 8.1 has a RST_STREAM for that,
+ * but there are clients that throw the answer away when it comes with it.
+ */
+bool	h2_stream_unwanted(const struct h2_stream *);
 /* nghttp2's callbacks for DATA. */
 ssize_t	h2_data_read(nghttp2_session *, int32_t id, uint8_t *buf, size_t len,
 	    uint32_t *flags, nghttp2_data_source *, void *arg);

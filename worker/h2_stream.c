@@ -483,7 +483,8 @@ h2_stream_data(struct h2_stream *st, const uint8_t *data, size_t len)
 	struct stream	*s = &st->s;
 	bool		 waits = st->in != NULL && evbuffer_get_length(st->in) > 0;
 
-	st->moved = h->now;
+	if (!st->said || s->tunnel)
+		st->moved = h->now;
 	if (!throw_away(st) && (waits || s->paused || s->on_body == NULL)) {
 		if (st->in == NULL)
 			st->in = buffer_new();
@@ -499,7 +500,8 @@ h2_stream_data(struct h2_stream *st, const uint8_t *data, size_t len)
 	if (!throw_away(st))
 		s->on_body(s, data, len);
 	nghttp2_session_consume_connection(h->ng, len);
-	nghttp2_session_consume_stream(h->ng, s->id, len);
+	if (!st->said || s->tunnel)
+		nghttp2_session_consume_stream(h->ng, s->id, len);
 }
 
 static void
@@ -557,4 +559,11 @@ h2_stream_stalled(const struct h2_stream *st)
 	reads = !st->deferred && st->answered;
 	sends = st->in_end || st->s.paused || st->s.tunnel;
 	return ((reads && !st->no_body) || !sends);
+}
+
+bool
+h2_stream_unwanted(const struct h2_stream *st)
+{
+	return (st->said && !st->in_end && !st->s.tunnel &&
+	    st->h->now - st->moved >= H2_UNWANTED);
 }

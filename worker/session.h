@@ -20,23 +20,26 @@
 /* M_CONN_AUTH: the channel to auth, for the first time or after it died. */
 void	session_join(struct worker *w, int fd);
 
-enum session_who {
+enum {
 	WHO_NOBODY,	/* no credential, or none that is good */
-	WHO_USER,	/* w->who */
-	WHO_ANSWERED,	/* refused, and the answer is on its way */
-	WHO_GONE	/* the stream was closed while auth thought */
+	WHO_USER	/* w->who */
 };
 
 /*
- * Who sends this request?  fn is called once, at once or later, and not for
- * WHO_ANSWERED and WHO_GONE.  Until then the stream belongs to session.c (arg and
- * on_close are its).
+ * Who sends this request?  fn is called once, at once or later; not at all
+ * if the request was refused (and answered) or the client left.  Until then the
+ * stream belongs to session.c (on_close is its).
  */
-typedef void (*session_fn)(struct stream *s, enum session_who who);
+typedef void (*session_fn)(struct stream *s, unsigned int who);
 void	session_who(struct stream *s, session_fn fn);
 
-/* Log in with name and password; fn as an answer to auth_ask(): M_WHO. */
-struct m_login;
+/* Auth says who it is, to a login: from now on the connection is that user's.
+ * False when what it says is not sound, or another user than before. */
+bool	session_bind(struct worker *w, const struct wire_who *who,
+	    const uint8_t token[WIRE_TOKEN]);
+/* The user leaves: the end of the session, which auth will announce, is not to
+ * cut off the answer that says so. */
+void	session_leaving(struct worker *w);
 
 /*
  * Ask auth.  fn gets the answer: the one message, or several rows (M_ROW_…)

@@ -12,7 +12,8 @@
  * set nor an answer begun, the stream is paused: whoever sets on_body later calls
  * stream_pause(s, false).  Once the answer is begun and on_body is not set, the
  * front throws the body away, as far as it is willing to.  on_body_end is
- * called once, also for a request without a body.  With Expect: 100-continue
+ * called once, also for a request without a body; but not for a WebSocket's
+ * handshake, where it is the end of the tunnel's bytes.  With Expect: 100-continue
  * the front says 100 when the body is first wanted (on_body is set, not paused,
  * not answered).
  *
@@ -109,7 +110,7 @@ struct stream {
 
 	/* session.c's, while auth is asked who it is. */
 	struct stream	*who_next;
-	void	(*who_fn)(struct stream *, int who);
+	void	(*who_fn)(struct stream *, unsigned int who);
 	uint8_t		 who_token[32];
 };
 

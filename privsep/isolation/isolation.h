@@ -9,6 +9,7 @@
  * sections.c		what each child gets of the configuration
  * folders.c		data and runtime folders, made and verified
  * worker_root.c	the root of zygote and workers
+ * check.c		what must hold outside the configuration file
  * caps.c		which capabilities are kept
  * features.c		what this kernel has
  * seccomp_isolation.c	its own system calls
@@ -50,7 +51,7 @@ struct isolation {
 	int		 store;		/* data/store, auth's */
 	int		 empty;		/* runtime/empty */
 	int		 boxes;		/* runtime/sandbox, root only */
-	int		 nullns;	/* our own mount namespace */
+	int		 hostns;	/* our own mount namespace */
 };
 
 extern struct isolation isolation;
@@ -90,8 +91,7 @@ const uint8_t *section_keyid(void);
 /* folders.c */
 void	folders_open(void);
 
-/* worker_root.c: run start() inside a new mount namespace whose folder in
- * *root is the workers' root. */
+/* worker_root.c: into a new mount namespace, and out again */
 void	worker_root_in(int *root);
 void	worker_root_out(int root);
 

@@ -96,18 +96,18 @@ setup_private(struct setup *s)
 	return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
 }
 
-/* From here on the working directory is the new root. */
+/* From here on the working directory, an empty folder, is the new root. */
 int
 setup_root(struct setup *s)
 {
 	unsigned int i;
 
-	if (fchdir(s->empty) == -1 ||
-	    mount("root", ".", "tmpfs", MS_NOSUID | MS_NODEV,
+	(void)s;
+	if (mount("root", ".", "tmpfs", MS_NOSUID | MS_NODEV,
 	    "size=4m,nr_inodes=4k,mode=0755") == -1)
 		return -1;
 	/* "." is still what lies below; the mount is found by its name. */
-	if (fchdir(s->empty) == -1 || chdir("../empty") == -1)
+	if (chdir("../empty") == -1)
 		return -1;
 	umask(0);
 	for (i = 0; i < COUNT(dirs); i++)
@@ -146,6 +146,7 @@ mnt_bind(int dir, const char *from, const char *to, uint64_t attr,
 		return -1;
 	memset(&ma, 0, sizeof(ma));
 	ma.attr_set = attr;
+	ma.propagation = MS_PRIVATE;
 	if (fstat(fd, &st) == 0 && make_place(to, st.st_mode) == 0 &&
 	    mount_setattr(fd, "", AT_EMPTY_PATH | rec, &ma, sizeof(ma)) == 0)
 		r = move_mount(fd, "", AT_FDCWD, to, MOVE_MOUNT_F_EMPTY_PATH);
@@ -250,13 +251,37 @@ setup_tmp(struct setup *s)
 	return mount_tmpfs(s, "run/ide", 16 << 20, MS_NOEXEC, own);
 }
 
+/* Before the namespaces: a mount can be taken of what is ours only. */
+int
+setup_home_tree(struct setup *s)
+{
+	struct mount_attr ma;
+	int fd;
+
+	fd = open_tree(s->home, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
+	    AT_EMPTY_PATH);
+	if (fd == -1)
+		return -1;
+	memset(&ma, 0, sizeof(ma));
+	ma.attr_set = SAFE;
+	ma.propagation = MS_PRIVATE;
+	if (mount_setattr(fd, "", AT_EMPTY_PATH, &ma, sizeof(ma)) == -1) {
+		close(fd);
+		return -1;
+	}
+	close(s->home);
+	s->home = fd;
+	return 0;
+}
+
 int
 setup_home_mount(struct setup *s)
 {
 	char to[64];
 
 	snprintf(to, sizeof(to), "home/%s", s->user);
-	if (mnt_bind(s->home, "", to, SAFE, false) == -1)
+	if (mkdir(to, 0755) == -1 || move_mount(s->home, "", AT_FDCWD, to,
+	    MOVE_MOUNT_F_EMPTY_PATH) == -1)
 		return -1;
 	close(s->home);
 	s->home = -1;

@@ -22,8 +22,8 @@ struct setup {
 	int		 report;	/* to isolation: pidfd, or what went wrong */
 	int		 control;	/* bound socket, for ide-session */
 	int		 homes;
-	int		 home;		/* opened by setup_home */
-	int		 empty;		/* any folder, to mount on */
+	int		 home;		/* of setup_home, setup_home_tree */
+	int		 empty;		/* runtime/empty, to mount on */
 	struct m_fail	 fault;		/* why a step failed, if it knows better */
 };
 
@@ -79,6 +79,7 @@ int	setup_root(struct setup *s);
 int	setup_binds(struct setup *s);
 int	setup_dev(struct setup *s);
 int	setup_tmp(struct setup *s);
+int	setup_home_tree(struct setup *s);
 int	setup_home_mount(struct setup *s);
 int	setup_pivot(struct setup *s);
 int	setup_proc(struct setup *s);

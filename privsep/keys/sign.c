@@ -38,9 +38,9 @@ static const struct curve {
 	{ 0x0018, 97, 0x04 },	/* secp384r1 */
 };
 
-#define PAD_LEN		64	/* spaces before the context string */
-#define RANDOMS		64	/* client_random and server_random */
-#define PARAMS_HEAD	4	/* named_curve, group, length of the point */
+#define PAD_LEN		64U	/* spaces before the context string */
+#define RANDOMS		64U	/* client_random and server_random */
+#define PARAMS_HEAD	4U	/* named_curve, group, length of the point */
 #define NAMED_CURVE	3
 
 /* 64 spaces, the context and a NUL, then a transcript hash: SHA-256 or SHA-384,

@@ -1,0 +1,166 @@
+/*
+ * Who is there: users that have a bound connection, or had one since this
+ * process started.  What they did last decides when their sandbox is idle, and
+ * the folder that they opened last waits here to be written.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include <bsd/string.h>
+
+#include "auth.h"
+
+#define WRITE_EVERY	5	/* seconds: a folder is not worth a commit a click */
+
+struct present {
+	RB_ENTRY(present) entry;
+	uint32_t	 uid;
+	char		 name[WIRE_NAME];
+	unsigned int	 bound;
+	int64_t		 active;
+	bool		 dirty;
+	int64_t		 written;
+	char		 query[WIRE_QUERY];
+};
+
+static int
+present_cmp(const struct present *a, const struct present *b)
+{
+	return a->uid < b->uid ? -1 : a->uid > b->uid;
+}
+
+static RB_HEAD(presence, present) presence = RB_INITIALIZER(&presence);
+RB_GENERATE_INTERNAL(presence, present, entry, present_cmp,
+    static __attribute__((unused)))
+
+static struct present *
+present_find(uint32_t uid)
+{
+	struct present key = { .uid = uid };
+
+	return RB_FIND(presence, &presence, &key);
+}
+
+void
+present_bind(uint32_t uid, const char *name)
+{
+	struct present *p;
+
+	if ((p = present_find(uid)) == NULL) {
+		if ((p = calloc(1, sizeof(*p))) == NULL)
+			fatalx("out of memory");
+		p->uid = uid;
+		strlcpy(p->name, name, sizeof(p->name));
+		RB_INSERT(presence, &presence, p);
+	}
+	p->bound++;
+	p->active = auth_now();
+}
+
+void
+present_unbind(uint32_t uid)
+{
+	struct present *p;
+
+	if ((p = present_find(uid)) == NULL || p->bound == 0)
+		return;
+	p->bound--;
+	p->active = auth_now();
+}
+
+void
+present_beat(uint32_t uid)
+{
+	struct present *p;
+
+	if ((p = present_find(uid)) != NULL)
+		p->active = auth_now();
+}
+
+void
+present_last(uint32_t uid, const char *query)
+{
+	struct present *p;
+
+	if ((p = present_find(uid)) == NULL)
+		return;
+	strlcpy(p->query, query, sizeof(p->query));
+	p->dirty = true;
+}
+
+const char *
+present_query(uint32_t uid)
+{
+	struct present *p;
+
+	p = present_find(uid);
+	return p != NULL && p->dirty ? p->query : NULL;
+}
+
+/* No connection, and nothing done for so long? */
+bool
+present_idle(uint32_t uid, int64_t idle_stop)
+{
+	struct present *p;
+	int64_t since;
+
+	p = present_find(uid);
+	if (p != NULL && p->bound > 0)
+		return false;
+	/* Of one who was not here yet we know that much. */
+	since = p != NULL ? p->active : auth.started;
+	return auth_now() - since >= idle_stop;
+}
+
+static void
+present_write(struct present *p)
+{
+	struct store_account a;
+	enum store_result r;
+
+	r = store_account_by_uid(auth.store, p->uid, &a);
+	if (r == STORE_OK && strcmp(a.last_query, p->query) != 0) {
+		strlcpy(a.last_query, p->query, sizeof(a.last_query));
+		r = store_account_put(auth.store, &a);
+	}
+	explicit_bzero(&a, sizeof(a));
+	p->written = auth_now();
+	/* Kept for later while the disk is full. */
+	if (r == STORE_OK || r == STORE_NOT_FOUND || r == STORE_INVALID)
+		p->dirty = false;
+}
+
+/* The sandbox is gone: with nobody there, nothing is left to watch. */
+void
+present_gone(uint32_t uid)
+{
+	struct present *p;
+
+	if ((p = present_find(uid)) == NULL || p->bound > 0)
+		return;
+	if (p->dirty)
+		present_write(p);
+	RB_REMOVE(presence, &presence, p);
+	free(p);
+}
+
+void
+present_tick(void)
+{
+	struct present *p;
+	int64_t now = auth_now();
+
+	RB_FOREACH(p, presence, &presence)
+		if (p->dirty && now - p->written >= WRITE_EVERY)
+			present_write(p);
+}
+
+void
+present_flush(void)
+{
+	struct present *p;
+
+	RB_FOREACH(p, presence, &presence)
+		if (p->dirty)
+			present_write(p);
+}

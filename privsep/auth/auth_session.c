@@ -1,0 +1,349 @@
+/*
+ * Sessions: made, looked up, touched, ended.  The browser holds 256 random bits,
+ * the store their SHA-256.  A session that some worker acts for is also kept
+ * here, so that its end reaches every one of them at once.
+ */
+#include <openssl/evp.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <bsd/stdlib.h>
+#include <bsd/string.h>
+
+#include "auth.h"
+#include "auth_policy.h"
+
+#define SEEN_EVERY	60	/* seconds between writes of `last seen' */
+#define SWEEP_BATCH	256	/* sessions looked at in one go */
+#define SESSIONS_MAX	1024	/* of one user; the configuration allows 1000 */
+
+static int
+live_cmp(const struct live *a, const struct live *b)
+{
+	return strcmp(a->id, b->id);
+}
+
+static RB_HEAD(lives, live) lives = RB_INITIALIZER(&lives);
+RB_GENERATE_INTERNAL(lives, live, entry, live_cmp,
+    static __attribute__((unused)))
+
+static struct live *
+live_find(const char *id)
+{
+	struct live key;
+
+	strlcpy(key.id, id, sizeof(key.id));
+	return RB_FIND(lives, &lives, &key);
+}
+
+static void
+hash_token(const uint8_t token[WIRE_TOKEN], uint8_t key[STORE_KEY])
+{
+	if (EVP_Digest(token, WIRE_TOKEN, key, NULL, EVP_sha256(), NULL) != 1)
+		fatalx("SHA-256 failed");
+}
+
+/* The user's oldest sessions go until there is room for one more. */
+static enum store_result
+make_room(const struct store_account *a)
+{
+	static struct store_session s[SESSIONS_MAX];
+	enum store_result r = STORE_OK;
+	size_t i, n;
+
+	n = store_session_of_user(auth.store, a->uid, s, SESSIONS_MAX);
+	for (i = 0; i < n;) {
+		if (policy_session_alive(&auth.conf.auth, &s[i], auth_now()) ||
+		    live_find(s[i].id) != NULL) {
+			i++;
+			continue;
+		}
+		if ((r = store_session_delete(auth.store, s[i].key)) != STORE_OK &&
+		    r != STORE_NOT_FOUND)
+			return r;
+		s[i] = s[--n];
+	}
+	while (n >= auth.conf.auth.session_max && n > 0) {
+		i = policy_session_oldest(s, n);
+		if ((r = session_revoke(&s[i], REVOKED_EXPIRED, "limit")) !=
+		    STORE_OK && r != STORE_NOT_FOUND)
+			return r;
+		s[i] = s[--n];
+	}
+	return STORE_OK;
+}
+
+enum store_result
+session_create(const struct store_account *a, const struct wire_addr *source,
+    const char *agent, uint8_t token[WIRE_TOKEN], struct store_session *s)
+{
+	enum store_result r;
+	uint8_t id[8];
+	size_t i;
+
+	if ((r = make_room(a)) != STORE_OK)
+		return r;
+	memset(s, 0, sizeof(*s));
+	arc4random_buf(token, WIRE_TOKEN);
+	hash_token(token, s->key);
+	arc4random_buf(id, sizeof(id));
+	for (i = 0; i < sizeof(id); i++)
+		snprintf(s->id + 2 * i, 3, "%02x", id[i]);
+	s->uid = a->uid;
+	s->created = s->seen = auth_now();
+	s->expires = s->created + auth.conf.auth.session_lifetime;
+	s->source = *source;
+	strlcpy(s->agent, agent, sizeof(s->agent));
+	return store_session_add(auth.store, s);
+}
+
+/* The session and the active account that a token stands for. */
+enum store_result
+session_find(const uint8_t token[WIRE_TOKEN], struct store_session *s,
+    struct store_account *a)
+{
+	uint8_t key[STORE_KEY];
+	enum store_result r;
+	struct live *l;
+
+	hash_token(token, key);
+	if ((r = store_session_by_key(auth.store, key, s)) != STORE_OK)
+		return r;
+	if ((l = live_find(s->id)) != NULL && l->seen > s->seen)
+		s->seen = l->seen;
+	if (!policy_session_alive(&auth.conf.auth, s, auth_now())) {
+		(void)session_revoke(s, REVOKED_EXPIRED, "time");
+		return STORE_NOT_FOUND;
+	}
+	if ((r = store_account_by_uid(auth.store, s->uid, a)) != STORE_OK)
+		return r;
+	return a->active ? STORE_OK : STORE_NOT_FOUND;
+}
+
+/* Tell every worker that acts for it; l is free afterwards. */
+static void
+live_end(struct live *l, enum wire_revoked why)
+{
+	unsigned int n;
+
+	/* The last worker that leaves frees it. */
+	for (n = l->nworkers; n > 0; n--)
+		worker_revoke(LIST_FIRST(&l->workers), why);
+}
+
+static const char *
+why_text(enum wire_revoked why)
+{
+	switch (why) {
+	case REVOKED_LOGOUT:
+		return "logout";
+	case REVOKED_ADMIN:
+		return "administrator";
+	case REVOKED_DISABLED:
+		return "disabled";
+	case REVOKED_EXPIRED:
+		return "expired";
+	}
+	return "unknown";
+}
+
+enum store_result
+session_revoke(const struct store_session *s, enum wire_revoked why,
+    const char *by)
+{
+	char id[WIRE_SESSION];
+	enum store_result r;
+	struct live *l;
+
+	/* s may be a copy of what goes away. */
+	strlcpy(id, s->id, sizeof(id));
+	r = store_session_delete(auth.store, s->key);
+	if (r != STORE_OK && r != STORE_NOT_FOUND)
+		return r;
+	if (r == STORE_OK)
+		log_event(LOG_INFO, "session.revoked", LOG_S("session", id),
+		    LOG_N("uid", s->uid), LOG_S("reason", why_text(why)),
+		    LOG_S("by", by));
+	if ((l = live_find(id)) != NULL)
+		live_end(l, why);
+	return r;
+}
+
+void
+session_drop_user(uint32_t uid, enum wire_revoked why)
+{
+	struct live *l, *next;
+
+	RB_FOREACH_SAFE(l, lives, &lives, next)
+		if (l->uid == uid)
+			live_end(l, why);
+}
+
+enum store_result
+session_revoke_user(uint32_t uid, enum wire_revoked why, const char *by)
+{
+	enum store_result r;
+
+	r = store_session_delete_user(auth.store, uid, NULL);
+	if (r != STORE_OK)
+		return r;
+	log_event(LOG_INFO, "session.revoked", LOG_N("uid", uid),
+	    LOG_S("session", "all"), LOG_S("reason", why_text(why)),
+	    LOG_S("by", by));
+	session_drop_user(uid, why);
+	return STORE_OK;
+}
+
+void
+session_join(struct worker *w, const struct store_session *s)
+{
+	struct live *l;
+
+	if (w->live != NULL && strcmp(w->live->id, s->id) == 0)
+		return;
+	session_leave(w);
+	if ((l = live_find(s->id)) == NULL) {
+		if ((l = calloc(1, sizeof(*l))) == NULL)
+			fatalx("out of memory");
+		memcpy(l->key, s->key, sizeof(l->key));
+		strlcpy(l->id, s->id, sizeof(l->id));
+		l->uid = s->uid;
+		l->created = s->created;
+		l->flushed = s->seen;
+		l->seen = s->seen;
+		l->expires = s->expires;
+		LIST_INIT(&l->workers);
+		RB_INSERT(lives, &lives, l);
+	}
+	l->nworkers++;
+	LIST_INSERT_HEAD(&l->workers, w, of_session);
+	w->live = l;
+}
+
+static void
+live_write(struct live *l)
+{
+	/* One that fails is not tried again before the next is due. */
+	if (l->seen > l->flushed)
+		(void)store_session_seen(auth.store, l->key, l->seen);
+	l->flushed = l->seen;
+}
+
+void
+session_leave(struct worker *w)
+{
+	struct live *l;
+
+	if ((l = w->live) == NULL)
+		return;
+	LIST_REMOVE(w, of_session);
+	w->live = NULL;
+	if (--l->nworkers > 0)
+		return;
+	if (l->seen - l->flushed >= SEEN_EVERY)
+		live_write(l);
+	RB_REMOVE(lives, &lives, l);
+	explicit_bzero(l, sizeof(*l));
+	free(l);
+}
+
+/* Activity; the store hears of it once a minute. */
+void
+session_beat(struct live *l)
+{
+	l->seen = auth_now();
+	if (l->seen - l->flushed >= SEEN_EVERY)
+		live_write(l);
+}
+
+void
+session_row(const struct store_session *s, const char *user,
+    const char *current, struct m_session *row)
+{
+	struct live *l;
+
+	memset(row, 0, sizeof(*row));
+	strlcpy(row->session, s->id, sizeof(row->session));
+	strlcpy(row->user, user, sizeof(row->user));
+	strlcpy(row->agent, s->agent, sizeof(row->agent));
+	row->source = s->source;
+	row->created = s->created;
+	row->seen = s->seen;
+	row->expires = s->expires;
+	row->current = strcmp(s->id, current) == 0;
+	if ((l = live_find(s->id)) != NULL) {
+		row->connections = l->nworkers;
+		if (l->seen > row->seen)
+			row->seen = l->seen;
+	}
+}
+
+/* Sessions that workers act for: over to the second. */
+static void
+expire_live(void)
+{
+	struct store_session s;
+	struct live *l, *next;
+	int64_t now = auth_now();
+
+	RB_FOREACH_SAFE(l, lives, &lives, next) {
+		memset(&s, 0, sizeof(s));
+		memcpy(s.key, l->key, sizeof(s.key));
+		strlcpy(s.id, l->id, sizeof(s.id));
+		s.uid = l->uid;
+		s.created = l->created;
+		s.seen = l->seen;
+		s.expires = l->expires;
+		if (policy_session_alive(&auth.conf.auth, &s, now))
+			continue;
+		/* Even if the store cannot be told, it is over. */
+		if (session_revoke(&s, REVOKED_EXPIRED, "time") != STORE_OK &&
+		    (l = live_find(s.id)) != NULL)
+			live_end(l, REVOKED_EXPIRED);
+	}
+}
+
+/* The others: some of them at a time, round and round. */
+static void
+sweep(void)
+{
+	static char at[WIRE_SESSION];
+	struct store_session s;
+	unsigned int i;
+
+	for (i = 0; i < SWEEP_BATCH; i++) {
+		if (store_session_next(auth.store, at, &s) != STORE_OK) {
+			at[0] = '\0';
+			return;
+		}
+		strlcpy(at, s.id, sizeof(at));
+		if (live_find(s.id) == NULL &&
+		    !policy_session_alive(&auth.conf.auth, &s, auth_now()) &&
+		    session_revoke(&s, REVOKED_EXPIRED, "time") != STORE_OK)
+			return;
+	}
+}
+
+void
+session_tick(void)
+{
+	static int64_t swept;
+
+	expire_live();
+	if (auth_now() - swept >= 10) {
+		swept = auth_now();
+		sweep();
+	}
+}
+
+/* Before this process leaves. */
+void
+session_flush(void)
+{
+	struct live *l;
+
+	RB_FOREACH(l, lives, &lives)
+		live_write(l);
+}

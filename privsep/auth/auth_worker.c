@@ -1,0 +1,452 @@
+/*
+ * Workers.  A worker is known by its channel: what it may have is decided by
+ * whom the channel is bound to, which the first valid credential does for life.
+ * Assume that the worker on the other end belongs to an attacker.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bsd/stdlib.h>
+#include <bsd/string.h>
+
+#include "auth.h"
+
+#define WORKERS_MAX	16000
+#define LINGER		10	/* seconds that a revoked one has to leave */
+
+/* Work that a worker may cause: a burst, and so much per second. */
+#define CREDIT_MAX	400
+#define CREDIT_RATE	100
+enum cost { COST_LOOK = 1, COST_ASK = 5, COST_COMMIT = 20 };
+
+static TAILQ_HEAD(, worker) workers = TAILQ_HEAD_INITIALIZER(workers);
+static unsigned int nworkers;
+
+static void	on_token(struct chan *, struct msg *);
+static void	on_login(struct chan *, struct msg *);
+static void	on_logout(struct chan *, struct msg *);
+static void	on_ide(struct chan *, struct msg *);
+static void	on_last(struct chan *, struct msg *);
+static void	on_mint(struct chan *, struct msg *);
+static void	on_portal(struct chan *, struct msg *);
+static void	on_session_end(struct chan *, struct msg *);
+static void	on_beat(struct chan *, struct msg *);
+
+/* In which state each is taken stands in msg.h. */
+static const struct chan_handler handlers[] = {
+	{ M_AUTH_TOKEN,		on_token },
+	{ M_LOGIN,		on_login },
+	{ M_LOGOUT,		on_logout },
+	{ M_IDE,		on_ide },
+	{ M_LAST,		on_last },
+	{ M_MINT,		on_mint },
+	{ M_PORTAL,		on_portal },
+	{ M_SESSION_END,	on_session_end },
+	{ M_BEAT,		on_beat },
+	{ M_NONE,		NULL }
+};
+
+void
+worker_close(struct worker *w)
+{
+	if (w->uid != 0)
+		present_unbind(w->uid);
+	session_leave(w);
+	login_forget(w);
+	ask_forget(w);
+	chan_close(&w->chan);
+	if (w->timer != NULL)
+		event_free(w->timer);
+	TAILQ_REMOVE(&workers, w, entry);
+	nworkers--;
+	explicit_bzero(w, sizeof(*w));
+	free(w);
+}
+
+static void
+on_gone(struct chan *c, const char *why)
+{
+	struct worker *w = c->arg;
+
+	if (why != NULL)
+		log_event(LOG_WARNING, "worker.violation", LOG_N("worker", w->id),
+		    LOG_S("source", w->from), LOG_S("user", w->user),
+		    LOG_S("why", why));
+	worker_close(w);
+}
+
+/* The worker broke a rule that the table does not know. */
+static void
+worker_bad(struct worker *w, const char *why)
+{
+	on_gone(&w->chan, why);
+}
+
+static void
+on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker *w = arg;
+
+	(void)fd;
+	(void)what;
+	if (w->over)
+		worker_close(w);
+	else
+		chan_pause(&w->chan, false);
+}
+
+static void
+timer(struct worker *w, int64_t ms)
+{
+	struct timeval tv = { ms / 1000, (ms % 1000) * 1000 };
+
+	event_add(w->timer, &tv);
+}
+
+/*
+ * Who asks for much is read slowly: a flood waits in the worker's own socket and
+ * costs the others nothing.
+ */
+static void
+worker_charge(struct worker *w, enum cost cost)
+{
+	int64_t now = auth_ms();
+	int64_t credit;
+
+	credit = w->credit + (now - w->credit_at) * CREDIT_RATE / 1000;
+	if (credit >= CREDIT_MAX)
+		credit = CREDIT_MAX;
+	if (credit != w->credit)
+		w->credit_at = now;
+	w->credit = (int32_t)credit - (int32_t)cost;
+	if (w->credit < 0) {
+		chan_pause(&w->chan, true);
+		timer(w, (1 - w->credit) * 1000 / CREDIT_RATE);
+	}
+}
+
+void
+worker_new(const struct m_worker *m, int fd)
+{
+	struct worker *w;
+
+	if (nworkers >= WORKERS_MAX || (w = calloc(1, sizeof(*w))) == NULL) {
+		log_warnx("too many workers");
+		close(fd);
+		return;
+	}
+	w->id = m->id;
+	w->source = m->source;
+	addr_text(&w->source, w->from);
+	w->credit = CREDIT_MAX;
+	w->credit_at = auth_ms();
+	if ((w->timer = evtimer_new(auth.base, on_timer, w)) == NULL)
+		fatalx("out of memory");
+	TAILQ_INSERT_TAIL(&workers, w, entry);
+	nworkers++;
+	chan_init(&w->chan, fd, P_AUTH, P_WORKER, auth.base, handlers, on_gone, w);
+}
+
+unsigned int
+worker_count(void)
+{
+	return nworkers;
+}
+
+/*
+ * Bind to a user for life, and act for that session from now on.  False if the
+ * worker is another user's already.
+ */
+bool
+worker_bind(struct worker *w, const struct store_account *a,
+    const struct store_session *s)
+{
+	if (w->uid != 0 && w->uid != a->uid)
+		return false;
+	if (w->uid == 0) {
+		w->uid = a->uid;
+		strlcpy(w->user, a->name, sizeof(w->user));
+		w->chan.state = S_BOUND;
+		present_bind(w->uid, w->user);
+		worker_note(w, NOTE_BOUND);
+	}
+	session_join(w, s);
+	session_beat(w->live);
+	present_beat(w->uid);
+	return true;
+}
+
+static void
+worker_end(struct worker *w)
+{
+	session_leave(w);
+	login_forget(w);
+	ask_forget(w);
+	w->over = true;
+	/* Nothing that it says counts any more. */
+	chan_pause(&w->chan, true);
+	timer(w, LINGER * 1000);
+}
+
+void
+worker_revoke(struct worker *w, enum wire_revoked why)
+{
+	const struct m_revoked m = { (uint32_t)why, 0 };
+
+	worker_end(w);
+	chan_send(&w->chan, M_REVOKED, 0, -1, &m, sizeof(m));
+}
+
+void
+worker_note(const struct worker *w, enum wire_note kind)
+{
+	const struct m_worker_note m = { w->id, (uint32_t)kind, 0 };
+
+	chan_send(&auth.master, M_WORKER_NOTE, 0, -1, &m, sizeof(m));
+}
+
+void
+worker_who(struct worker *w, uint32_t id, enum wire_auth result,
+    uint32_t retry_after)
+{
+	struct m_who m;
+
+	memset(&m, 0, sizeof(m));
+	m.result = result;
+	m.retry_after = retry_after;
+	chan_send(&w->chan, M_WHO, id, -1, &m, sizeof(m));
+	if (result == AUTH_OTHER_USER) {
+		log_event(LOG_NOTICE, "worker.other_user",
+		    LOG_N("worker", w->id), LOG_S("user", w->user),
+		    LOG_S("source", w->from));
+		worker_close(w);
+	}
+}
+
+void
+worker_who_ok(struct worker *w, uint32_t id, const uint8_t *token,
+    const struct store_account *a, const struct store_session *s)
+{
+	const char *query;
+	struct m_who m;
+
+	memset(&m, 0, sizeof(m));
+	m.result = AUTH_OK;
+	if (token != NULL)
+		memcpy(m.token, token, sizeof(m.token));
+	strlcpy(m.who.name, a->name, sizeof(m.who.name));
+	strlcpy(m.who.role, a->role, sizeof(m.who.role));
+	strlcpy(m.who.session, s->id, sizeof(m.who.session));
+	m.who.uid = a->uid;
+	m.who.expires = s->expires;
+	query = present_query(a->uid);
+	strlcpy(m.who.last_query, query != NULL ? query : a->last_query,
+	    sizeof(m.who.last_query));
+	chan_send(&w->chan, M_WHO, id, -1, &m, sizeof(m));
+	explicit_bzero(&m, sizeof(m));
+}
+
+void
+worker_fail(struct worker *w, uint32_t id, enum wire_fail code,
+    const char *text)
+{
+	struct m_fail m;
+
+	memset(&m, 0, sizeof(m));
+	m.code = code;
+	strlcpy(m.text, text, sizeof(m.text));
+	chan_send(&w->chan, M_FAIL, id, -1, &m, sizeof(m));
+}
+
+static void
+worker_ok(struct worker *w, uint32_t id, const char *text)
+{
+	struct m_ok m;
+
+	memset(&m, 0, sizeof(m));
+	strlcpy(m.text, text, sizeof(m.text));
+	chan_send(&w->chan, M_OK, id, -1, &m, sizeof(m));
+}
+
+/* What went wrong in the store, for someone outside. */
+static void
+store_fail(struct worker *w, uint32_t id, enum store_result r)
+{
+	if (r == STORE_NO_SPACE)
+		worker_fail(w, id, FAIL_NO_SPACE, "no space is left");
+	else if (r == STORE_NOT_FOUND)
+		worker_fail(w, id, FAIL_NOT_FOUND, "not found");
+	else
+		worker_fail(w, id, FAIL_INTERNAL, "internal error");
+}
+
+static void
+on_token(struct chan *c, struct msg *m)
+{
+	struct worker *w = c->arg;
+	struct store_session s;
+	struct store_account a;
+	enum store_result r;
+
+	worker_charge(w, COST_LOOK);
+	r = session_find(MSG_DATA(m, m_auth_token)->token, &s, &a);
+	explicit_bzero(m->u.bytes, sizeof(struct m_auth_token));
+	if (w->over)
+		; /* its own session had just run out: it has been told */
+	else if (r == STORE_NOT_FOUND)
+		worker_who(w, m->head.id, AUTH_DENIED, 0);
+	else if (r != STORE_OK)
+		store_fail(w, m->head.id, r);
+	else if (!worker_bind(w, &a, &s))
+		worker_who(w, m->head.id, AUTH_OTHER_USER, 0); /* w is gone */
+	else
+		worker_who_ok(w, m->head.id, NULL, &a, &s);
+	explicit_bzero(&a, sizeof(a));
+	explicit_bzero(&s, sizeof(s));
+}
+
+static void
+on_login(struct chan *c, struct msg *m)
+{
+	struct worker *w = c->arg;
+	struct m_login *l = (struct m_login *)(void *)m->u.bytes;
+
+	worker_charge(w, COST_COMMIT);
+	if (!wire_str(l->name) || !wire_str(l->password) ||
+	    !wire_str(l->agent) || !wire_str(l->rid)) {
+		worker_bad(w, "login without an end of a string");
+		return;
+	}
+	login_start(w, m->head.id, l);
+	explicit_bzero(l, sizeof(*l));
+}
+
+static void
+on_logout(struct chan *c, struct msg *m)
+{
+	struct worker *w = c->arg;
+	struct store_session s;
+	enum store_result r;
+
+	worker_charge(w, COST_COMMIT);
+	memset(&s, 0, sizeof(s));
+	memcpy(s.key, w->live->key, sizeof(s.key));
+	strlcpy(s.id, w->live->id, sizeof(s.id));
+	s.uid = w->uid;
+	log_event(LOG_INFO, "logout", LOG_S("user", w->user),
+	    LOG_S("source", w->from), LOG_S("session", s.id));
+	/* It gets its answer; the others of this session are revoked. */
+	session_leave(w);
+	r = session_revoke(&s, REVOKED_LOGOUT, w->user);
+	explicit_bzero(&s, sizeof(s));
+	if (r != STORE_OK && r != STORE_NOT_FOUND)
+		store_fail(w, m->head.id, r);
+	else
+		worker_ok(w, m->head.id, "logged out");
+	worker_end(w);
+}
+
+static void
+on_ide(struct chan *c, struct msg *m)
+{
+	struct worker *w = c->arg;
+
+	worker_charge(w, COST_ASK);
+	if (!wire_str(MSG_DATA(m, m_ide)->rid)) {
+		worker_bad(w, "request id without an end");
+		return;
+	}
+	sandbox_ide(w, m->head.id);
+}
+
+static void
+on_last(struct chan *c, struct msg *m)
+{
+	struct worker *w = c->arg;
+	const struct m_last *l = MSG_DATA(m, m_last);
+
+	worker_charge(w, COST_LOOK);
+	if (!wire_str(l->query)) {
+		worker_bad(w, "query without an end");
+		return;
+	}
+	present_last(w->uid, l->query);
+}
+
+static void
+on_mint(struct chan *c, struct msg *m)
+{
+	struct worker *w = c->arg;
+	struct store_account a;
+	enum store_result r;
+	struct m_minted key;
+
+	worker_charge(w, COST_ASK);
+	r = store_account_by_uid(auth.store, w->uid, &a);
+	if (r == STORE_OK && !a.has_mint) {
+		arc4random_buf(a.mint, sizeof(a.mint));
+		a.has_mint = true;
+		r = store_account_put(auth.store, &a);
+	}
+	if (r == STORE_OK) {
+		memcpy(key.key, a.mint, sizeof(key.key));
+		chan_send(c, M_MINTED, m->head.id, -1, &key, sizeof(key));
+		explicit_bzero(&key, sizeof(key));
+	} else {
+		store_fail(w, m->head.id, r);
+	}
+	explicit_bzero(&a, sizeof(a));
+}
+
+static void
+on_portal(struct chan *c, struct msg *m)
+{
+	struct worker *w = c->arg;
+
+	worker_charge(w, COST_ASK);
+	sandbox_portal(w, m->head.id);
+}
+
+static void
+on_session_end(struct chan *c, struct msg *m)
+{
+	struct worker *w = c->arg;
+	const struct m_session_id *id = MSG_DATA(m, m_session_id);
+	struct store_session s;
+	enum store_result r;
+
+	worker_charge(w, COST_COMMIT);
+	if (!wire_str(id->session)) {
+		worker_bad(w, "session id without an end");
+		return;
+	}
+	/* Another user's session is, for this one, not there. */
+	r = store_session_by_id(auth.store, id->session, &s);
+	if (r == STORE_OK && s.uid != w->uid)
+		r = STORE_NOT_FOUND;
+	if (r == STORE_OK && w->live != NULL &&
+	    strcmp(w->live->id, s.id) == 0) {
+		on_logout(c, m);
+		explicit_bzero(&s, sizeof(s));
+		return;
+	}
+	if (r == STORE_OK)
+		r = session_revoke(&s, REVOKED_LOGOUT, w->user);
+	explicit_bzero(&s, sizeof(s));
+	if (r != STORE_OK)
+		store_fail(w, m->head.id, r);
+	else
+		worker_ok(w, m->head.id, "session ended");
+}
+
+static void
+on_beat(struct chan *c, struct msg *m)
+{
+	struct worker *w = c->arg;
+
+	(void)m;
+	worker_charge(w, COST_LOOK);
+	session_beat(w->live);
+	present_beat(w->uid);
+}

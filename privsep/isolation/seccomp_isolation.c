@@ -1,0 +1,51 @@
+/*
+ * The system calls of isolation itself.
+ *
+ * A filter cannot be taken off again, and every process that isolation starts
+ * lives under this one as well: auth, keys, workers, and users' programs.  So
+ * the list is what users' programs may call and, beyond that, what making a
+ * sandbox takes.  For the same reason a call that is not listed is refused
+ * (EPERM) and does not kill: under a killing filter a user's program would die
+ * where it only probes what the kernel has, as node does with io_uring.  The
+ * other processes' own filters kill.
+ */
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#include <linux/seccomp.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "../log.h"
+#include "../sandbox.h"
+#include "isolation.h"
+#include "sandbox_steps.h"
+
+#define A(name) { SCMP_SYS(name), ACT_ALLOW, { { 0, 0, 0 } } }
+
+static const struct sandbox_row more[] = {
+	/* Making namespaces, and the sandbox's first process. */
+	A(clone), A(clone3), A(unshare), A(setns), A(sethostname),
+	A(setdomainname),
+	/* The sandbox's root, and the workers'. */
+	A(mount), A(umount2), A(pivot_root), A(chroot), A(open_tree),
+	A(move_mount), A(mount_setattr),
+};
+
+void
+seccomp_isolation(void)
+{
+	const struct sandbox_row *tables[3] = { NULL, more, NULL };
+	unsigned int sizes[2] = { 0, sizeof(more) / sizeof(more[0]) };
+	struct sock_fprog prog;
+
+	tables[0] = seccomp_user_rows(&sizes[0]);
+	prog = seccomp_build("isolation", tables, sizes, SCMP_ACT_ERRNO(EPERM),
+	    SCMP_ACT_ALLOW);
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
+		fatal("PR_SET_NO_NEW_PRIVS");
+	sandbox_install(&prog);
+	free(prog.filter);
+}

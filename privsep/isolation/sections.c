@@ -1,0 +1,293 @@
+/*
+ * What each child gets to know of the configuration, and the facts in files
+ * that it names: the certificate, its key's name, the IDE's version.
+ */
+#include <sys/stat.h>
+
+#include <bsd/string.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <openssl/bio.h>
+#include <openssl/pem.h>
+#include <openssl/sha.h>
+#include <openssl/x509.h>
+
+#include "../log.h"
+#include "isolation.h"
+
+static struct sections taken;
+static struct conf_for_auth admin;	/* only its two last fields */
+
+static int
+file_read(const char *path, char *buf, size_t size, size_t *len)
+{
+	struct stat st;
+	ssize_t n;
+	int fd;
+
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd == -1)
+		return -1;
+	*len = 0;
+	n = -1;
+	errno = EINVAL;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		while (*len < size &&
+		    (n = read(fd, buf + *len, size - *len)) > 0)
+			*len += (size_t)n;
+	close(fd);
+	if (n != 0 && errno == 0)
+		errno = EFBIG;
+	return n == 0 ? 0 : -1;
+}
+
+/* A key is called by the SHA-256 of its public half (SPKI). */
+static int
+key_id(const char *pem, size_t len, uint8_t id[32])
+{
+	unsigned char *der = NULL;
+	X509 *cert = NULL;
+	BIO *bio;
+	int n = 0;
+
+	bio = BIO_new_mem_buf(pem, (int)len);
+	if (bio != NULL)
+		cert = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+	if (cert != NULL)
+		n = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &der);
+	if (n > 0)
+		SHA256(der, (size_t)n, id);
+	OPENSSL_free(der);
+	X509_free(cert);
+	BIO_free(bio);
+	return n > 0 ? 0 : -1;
+}
+
+/* The value of a line "key=value"; letters, digits, dot and dash only. */
+static bool
+product_value(const char *text, const char *key, char *to, size_t size)
+{
+	const char *p = text;
+	size_t len = strlen(key), n;
+
+	while (strncmp(p, key, len) != 0 || p[len] != '=') {
+		p = strchr(p, '\n');
+		if (p == NULL)
+			return false;
+		p++;
+	}
+	p += len + 1;
+	n = strspn(p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	    "0123456789.-");
+	if (n == 0 || n >= size || (p[n] != '\n' && p[n] != '\0'))
+		return false;
+	memcpy(to, p, n);
+	to[n] = '\0';
+	return true;
+}
+
+static int
+product_read(struct sections *s, const struct conf *conf, char *err,
+    size_t errlen)
+{
+	char path[CONF_PATH_MAX + 16], text[4096];
+	char quality[16], commit[45];
+	size_t len;
+
+	snprintf(path, sizeof(path), "%s/product", conf->ide.path);
+	if (file_read(path, text, sizeof(text) - 1, &len) == -1) {
+		snprintf(err, errlen, "ide: \"%s\": %s; install it: make ide",
+		    path, strerror(errno));
+		return -1;
+	}
+	text[len] = '\0';
+	if (!product_value(text, "quality", quality, sizeof(quality)) ||
+	    !product_value(text, "commit", commit, sizeof(commit)) ||
+	    !product_value(text, "version", s->worker.ide_version,
+	    sizeof(s->worker.ide_version))) {
+		snprintf(err, errlen, "ide: \"%s\": expected lines quality=, "
+		    "commit= and version=; install it again: make ide", path);
+		return -1;
+	}
+	snprintf(s->worker.ide_prefix, sizeof(s->worker.ide_prefix), "%s-%s",
+	    quality, commit);
+	return 0;
+}
+
+static uint16_t
+https_port(const struct conf *conf)
+{
+	const struct sockaddr_storage *ss;
+	uint32_t i;
+
+	for (i = 0; i < conf->nlisten; i++) {
+		ss = &conf->listen[i].addr;
+		if (conf->listen[i].kind != LISTEN_TLS)
+			continue;
+		if (ss->ss_family == AF_INET)
+			return ntohs(((const struct sockaddr_in *)ss)->sin_port);
+		if (ss->ss_family == AF_INET6)
+			return ntohs(((const struct sockaddr_in6 *)ss)->sin6_port);
+	}
+	return 0;
+}
+
+int
+sections_read(struct sections *s, const struct conf *conf, char *err,
+    size_t errlen)
+{
+	struct conf_for_worker *w = &s->worker;
+	size_t len;
+
+	memset(s, 0, sizeof(*s));
+	w->common = conf->common;
+	w->prefork = conf->prefork;
+	w->http = conf->http;
+	w->registration = conf->auth.registration;
+	w->tls12 = conf->tls.tls12;
+	w->tls13 = conf->tls.tls13;
+	w->https_port = https_port(conf);
+	w->session_lifetime = conf->auth.session_lifetime;
+	if (product_read(s, conf, err, errlen) == -1)
+		return -1;
+	/* The last byte stays zero. */
+	if (file_read(conf->tls.certificate, w->cert, sizeof(w->cert) - 1,
+	    &len) == -1) {
+		snprintf(err, errlen, "tls certificate \"%s\": %s",
+		    conf->tls.certificate, strerror(errno));
+		return -1;
+	}
+	w->certlen = (uint32_t)len;
+	if (key_id(w->cert, len, s->keyid) == -1) {
+		snprintf(err, errlen, "tls certificate \"%s\": holds no "
+		    "certificate in PEM form", conf->tls.certificate);
+		return -1;
+	}
+	memcpy(w->keyid, s->keyid, sizeof(w->keyid));
+	return 0;
+}
+
+void
+sections_take(const struct sections *s)
+{
+	taken = *s;
+}
+
+/*
+ * The first administrator's password came by the environment: it leaves it
+ * before anything else is started, and this memory with the first auth.
+ */
+void
+sections_admin(void)
+{
+	static const struct {
+		const char	*name;
+		char		*to;
+		size_t		 size;
+	} vars[] = {
+		{ "IDED_ADMIN_USERNAME", admin.admin_name,
+		    sizeof(admin.admin_name) },
+		{ "IDED_ADMIN_PASSWORD", admin.admin_password,
+		    sizeof(admin.admin_password) },
+	};
+	unsigned int i;
+	char *v;
+
+	for (i = 0; i < sizeof(vars) / sizeof(vars[0]); i++) {
+		v = getenv(vars[i].name);
+		if (v == NULL)
+			continue;
+		if (strlcpy(vars[i].to, v, vars[i].size) >= vars[i].size)
+			fatalx("%s: too long", vars[i].name);
+		explicit_bzero(v, strlen(v));
+		unsetenv(vars[i].name);
+	}
+}
+
+static int
+section(const void *data, size_t len, const char *whose)
+{
+	int fd;
+
+	fd = conf_section_send(data, len);
+	if (fd == -1)
+		fatal("configuration for %s", whose);
+	return fd;
+}
+
+int
+section_master(void)
+{
+	static struct conf_for_master m;
+	const struct conf *conf = &isolation.conf;
+
+	memset(&m, 0, sizeof(m));
+	m.common = conf->common;
+	m.nlisten = conf->nlisten;
+	memcpy(m.listen, conf->listen, sizeof(m.listen));
+	m.prefork = conf->prefork;
+	return section(&m, sizeof(m), "master");
+}
+
+int
+section_auth(void)
+{
+	const struct conf *conf = &isolation.conf;
+	struct conf_for_auth a;
+	int fd;
+
+	memset(&a, 0, sizeof(a));
+	a.common = conf->common;
+	a.auth = conf->auth;
+	a.ratelimit = conf->ratelimit;
+	a.audit = conf->audit;
+	a.uid_first = conf->isolation.uid_first;
+	a.uid_count = conf->isolation.uid_count;
+	a.idle_stop = conf->isolation.idle_stop;
+	memcpy(a.admin_name, admin.admin_name, sizeof(a.admin_name));
+	memcpy(a.admin_password, admin.admin_password,
+	    sizeof(a.admin_password));
+	fd = section(&a, sizeof(a), "auth");
+	explicit_bzero(&a, sizeof(a));
+	explicit_bzero(&admin, sizeof(admin));
+	return fd;
+}
+
+int
+section_hash(void)
+{
+	struct conf_for_hash h;
+
+	memset(&h, 0, sizeof(h));
+	h.common = isolation.conf.common;
+	return section(&h, sizeof(h), "hash");
+}
+
+int
+section_keys(void)
+{
+	struct conf_for_keys k;
+
+	memset(&k, 0, sizeof(k));
+	k.common = isolation.conf.common;
+	memcpy(k.keyid, taken.keyid, sizeof(k.keyid));
+	return section(&k, sizeof(k), "keys");
+}
+
+int
+section_worker(void)
+{
+	return section(&taken.worker, sizeof(taken.worker), "worker");
+}
+
+const uint8_t *
+section_keyid(void)
+{
+	return taken.keyid;
+}

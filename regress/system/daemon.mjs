@@ -1,0 +1,264 @@
+// Starts a real ided on free loopback ports, in a folder of its own, and talks
+// to it as users do.  Everything is gone after stop().
+import { spawn, spawnSync, execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import tls from 'node:tls';
+import https from 'node:https';
+import { fileURLToPath } from 'node:url';
+
+export const top = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
+export const obj = path.resolve(top, process.env.O || 'obj');
+export const idePath = process.env.IDEDIR || '/usr/local/lib/ided/vscode';
+export const sleep = (ms) => new Promise((r) => setTimeout(r, ms));
+export const password = 'Correct-Horse-7';
+
+export function freePort() {
+	return new Promise((resolve, reject) => {
+		const s = net.createServer();
+		s.on('error', reject);
+		s.listen(0, '127.0.0.1', () => {
+			const { port } = s.address();
+			s.close(() => resolve(port));
+		});
+	});
+}
+
+export function makeCertificate(dir, name = 'server', kind = 'ec') {
+	const alg = kind === 'ec' ? ['ec', '-pkeyopt', 'ec_paramgen_curve:P-256'] : ['rsa:2048'];
+	execFileSync('openssl', ['req', '-x509', '-newkey', ...alg, '-nodes', '-keyout',
+		`${dir}/${name}.key`, '-out', `${dir}/${name}.crt`, '-days', '30', '-subj',
+		'/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'],
+	{ stdio: 'ignore' });
+	fs.chmodSync(`${dir}/${name}.key`, 0o600);
+}
+
+export async function waitFor(what, fn, ms = 20000, every = 50) {
+	const end = Date.now() + ms;
+	for (;;) {
+		const v = await fn();
+		if (v) return v;
+		if (Date.now() > end) throw new Error(`${what}: not within ${ms} ms`);
+		await sleep(every);
+	}
+}
+
+// Pids and titles of ided's processes, found by the parent's process group or
+// the log's tag: children have sessions of their own, so by environment-free
+// means: their open lock or channel is not visible, hence the recorded tree.
+export function processes() {
+	const out = [];
+	for (const d of fs.readdirSync('/proc')) {
+		if (!/^\d+$/.test(d)) continue;
+		try {
+			const cmd = fs.readFileSync(`/proc/${d}/cmdline`, 'latin1').replace(/\0+/g, ' ').trim();
+			const status = fs.readFileSync(`/proc/${d}/status`, 'latin1');
+			out.push({
+				pid: Number(d), cmd,
+				ppid: Number(/^PPid:\s+(\d+)/m.exec(status)[1]),
+				uid: Number(/^Uid:\s+(\d+)/m.exec(status)[1]),
+				seccomp: Number(/^Seccomp:\s+(\d+)/m.exec(status)[1]),
+				capEff: /^CapEff:\s+(\w+)/m.exec(status)[1],
+				nnp: Number(/^NoNewPrivs:\s+(\d+)/m.exec(status)[1]),
+				name: /^Name:\s+(.*)/m.exec(status)[1],
+				state: /^State:\s+(\w)/m.exec(status)[1],
+			});
+		} catch { /* it ended meanwhile */ }
+	}
+	return out;
+}
+
+export class Daemon {
+	constructor(opts) {
+		this.opts = opts;
+		this.dir = fs.mkdtempSync(path.join(os.tmpdir(), 'ided-test-'));
+		fs.chmodSync(this.dir, 0o711);
+		this.data = `${this.dir}/data`;
+		this.runtime = `${this.dir}/run`;
+		this.conf = `${this.dir}/ided.conf`;
+		this.log = '';
+		this.env = {};
+	}
+
+	write(extra = this.opts.conf || '') {
+		const o = this.opts;
+		fs.writeFileSync(this.conf, `
+data "${this.data}"
+runtime "${this.runtime}"
+log to stderr ${o.logFormat ? `format ${o.logFormat} ` : ''}level ${o.level || 'info'}
+listen on ${o.address || '127.0.0.1'} port ${this.port} tls
+tls { certificate "${this.dir}/server.crt"
+	key "${this.dir}/server.key" }
+prefork { ${o.prefork || 'spare 4'} }
+auth { argon2 memory 19M passes 2 lanes 1 helpers 2
+${o.auth || ''} }
+ratelimit { ${o.ratelimit || 'login 1000 per 15m'} }
+isolation namespace { network private
+${o.isolation || ''} }
+ide "code" { path "${idePath}"
+	argument "--disable-telemetry" }
+${extra}
+`);
+	}
+
+	async prepare() {
+		this.port = this.opts.port || await freePort();
+		fs.mkdirSync(this.data, { mode: 0o711 });
+		makeCertificate(this.dir, 'server', this.opts.certificate);
+		this.write();
+	}
+
+	async start() {
+		this.log = '';
+		this.exit = null;
+		const env = { PATH: process.env.PATH, LANG: 'C.UTF-8', ...this.env, ...(this.opts.env || {}) };
+		this.child = spawn(`${obj}/ided`, ['-d', '-f', this.conf, ...(this.opts.args || [])],
+			{ env, stdio: ['ignore', 'ignore', 'pipe'], cwd: '/' });
+		this.child.stderr.setEncoding('utf8');
+		this.child.stderr.on('data', (s) => {
+			this.log += s;
+			if (process.env.IDED_TEST_LOG) process.stderr.write(s);
+		});
+		const ended = new Promise((r) => this.child.on('exit', (code, sig) => {
+			this.exit = { code, sig };
+			r();
+		}));
+		this.ended = ended;
+		await waitFor('ided to be ready', () => {
+			if (this.exit) throw new Error(`ided ended (${JSON.stringify(this.exit)}):\n${this.log}`);
+			return /ided\.ready/.test(this.log);
+		}).catch((e) => { throw new Error(`${e.message}\n${this.log}`); });
+		return this;
+	}
+
+	get pid() { return this.child.pid; }
+
+	// Processes of this very daemon: they descend from it, or were started with
+	// its configuration, or hold its log's pipe as their descriptor 6.
+	tree() {
+		let pipe;
+		try { pipe = fs.readlinkSync(`/proc/${this.pid}/fd/2`); } catch { return []; }
+		return processes().filter((p) => {
+			if (p.state === 'Z') return false;
+			for (const fd of [6, 2]) {
+				try {
+					if (fs.readlinkSync(`/proc/${p.pid}/fd/${fd}`) === pipe &&
+					    p.pid !== process.pid && /^ided/.test(p.name)) return true;
+				} catch { /* gone, or has none */ }
+			}
+			return false;
+		});
+	}
+
+	role(title) { return this.tree().filter((p) => p.cmd === `ided: ${title}`); }
+
+	ctl(args, input) {
+		const r = spawnSync(`${obj}/idectl`, ['-s', `${this.runtime}/ided.sock`, ...args],
+			{ input: input ?? '', encoding: 'utf8', timeout: 60000 });
+		return { status: r.status, out: r.stdout, err: r.stderr };
+	}
+
+	ok(args, input) {
+		const r = this.ctl(args, input);
+		if (r.status !== 0) throw new Error(`idectl ${args.join(' ')}: ${r.status} ${r.err}${r.out}\n${this.log.slice(-3000)}`);
+		return r.out;
+	}
+
+	addUser(name, role = 'user', pw = password) {
+		return this.ok(['user', 'add', '-r', role, name], `${pw}\n`);
+	}
+
+	// One request on a connection of its own, unless an agent is given.
+	request(method, url, { headers = {}, body, agent, localAddress } = {}) {
+		return new Promise((resolve, reject) => {
+			const req = https.request({
+				host: '127.0.0.1', port: this.port, method, path: url,
+				servername: 'localhost', rejectUnauthorized: false, localAddress,
+				agent: agent ?? false,
+				headers: { host: `localhost:${this.port}`, ...headers },
+			}, (res) => {
+				const parts = [];
+				res.on('data', (d) => parts.push(d));
+				res.on('end', () => resolve({ status: res.statusCode, headers: res.headers,
+					raw: Buffer.concat(parts), get body() { return this.raw.toString('utf8'); },
+					get json() { return JSON.parse(this.body); } }));
+				res.on('error', reject);
+			});
+			req.on('error', reject);
+			if (body !== undefined) req.write(body);
+			req.end();
+		});
+	}
+
+	get origin() { return `https://localhost:${this.port}`; }
+
+	post(url, body, { headers = {}, ...rest } = {}) {
+		const form = typeof body === 'string' ? body : new URLSearchParams(body).toString();
+		return this.request('POST', url, { ...rest, body: form, headers: {
+			'content-type': 'application/x-www-form-urlencoded',
+			'content-length': Buffer.byteLength(form), origin: this.origin, ...headers } });
+	}
+
+	async login(username, pw = password, opts = {}) {
+		const r = await this.post('/login', { username, password: pw }, opts);
+		const c = (r.headers['set-cookie'] || []).map((s) => s.split(';')[0])
+			.find((s) => s.startsWith('__Host-ided='));
+		if (r.status !== 303 && r.status !== 302) throw new Error(`login of ${username}: ${r.status} ${r.body}`);
+		return c;
+	}
+
+	// A bare TLS socket, for what no client library would send.
+	raw({ alpn = ['http/1.1'], localAddress, session, ...rest } = {}) {
+		return new Promise((resolve, reject) => {
+			const s = tls.connect({ host: '127.0.0.1', port: this.port, servername: 'localhost',
+				rejectUnauthorized: false, ALPNProtocols: alpn, localAddress, session, ...rest });
+			s.once('secureConnect', () => resolve(s));
+			s.once('error', reject);
+		});
+	}
+
+	// Send bytes, take all that comes until the end (or ms).
+	async exchange(bytes, { ms = 5000, ...opts } = {}) {
+		const s = await this.raw(opts);
+		return new Promise((resolve) => {
+			let out = '';
+			const done = () => { clearTimeout(t); s.destroy(); resolve({ out, closed }); };
+			let closed = false;
+			const t = setTimeout(done, ms);
+			s.on('data', (d) => { out += d.toString('latin1'); });
+			s.on('error', () => { closed = true; done(); });
+			s.on('close', () => { closed = true; done(); });
+			s.on('end', () => { closed = true; done(); });
+			s.write(Buffer.from(bytes, 'latin1'));
+		});
+	}
+
+	async stop({ keep = false } = {}) {
+		if (this.child && !this.exit) {
+			for (const s of this.sandboxes()) this.ctl(['sandbox', 'stop', s.user]);
+			this.child.kill('SIGTERM');
+			await Promise.race([this.ended, sleep(12000)]);
+			if (!this.exit) {
+				for (const p of this.tree()) try { process.kill(p.pid, 'SIGKILL'); } catch { /* gone */ }
+				this.child.kill('SIGKILL');
+				await this.ended;
+			}
+		}
+		if (!keep) fs.rmSync(this.dir, { recursive: true, force: true });
+	}
+
+	sandboxes() {
+		const r = this.ctl(['-j', 'sandbox', 'list']);
+		try { return JSON.parse(r.out); } catch { return []; }
+	}
+}
+
+export async function startDaemon(opts = {}) {
+	const d = new Daemon(opts);
+	await d.prepare();
+	await d.start();
+	for (const u of opts.users || []) d.addUser(u, u === 'admin' ? 'admin' : 'user');
+	return d;
+}

@@ -1,0 +1,132 @@
+// What runs, as whom, and what it may do.
+import { test, before, after } from 'node:test';
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { startDaemon, obj, sleep, waitFor } from './daemon.mjs';
+import { execFileSync } from 'node:child_process';
+
+let d;
+before(async () => { d = await startDaemon({ users: ['ann'], prefork: 'spare 3' }); });
+after(() => d?.stop());
+
+test('each role runs, under its own title and account', () => {
+	const want = { master: '_ided', zygote: '_idedw', worker: '_idedw', auth: '_ideda',
+		hash: '_ideda', keys: '_idedk', isolation: 'root' };
+	for (const [role, user] of Object.entries(want)) {
+		const uid = Number(execFileSync('id', ['-u', user], { encoding: 'utf8' }));
+		const ps = d.role(role);
+		assert.ok(ps.length >= 1, `no ided: ${role}`);
+		for (const p of ps) assert.equal(p.uid, uid, `${role} runs as ${p.uid}`);
+	}
+	assert.equal(d.role('worker').length, 3);
+	assert.equal(d.role('hash').length, 2);
+});
+
+test('exactly one process is root, and every one has a seccomp filter', () => {
+	const tree = d.tree();
+	assert.deepEqual(tree.filter((p) => p.uid === 0).map((p) => p.cmd), ['ided: isolation']);
+	for (const p of tree) {
+		assert.equal(p.seccomp, 2, `${p.cmd}: Seccomp: ${p.seccomp}`);
+		assert.equal(p.nnp, 1, `${p.cmd}: NoNewPrivs`);
+		if (p.uid !== 0) assert.equal(BigInt(`0x${p.capEff}`), 0n, `${p.cmd}: capabilities`);
+	}
+});
+
+test('nobody but root can look into any of them', () => {
+	for (const p of d.tree()) {
+		// An undumpable process's /proc files belong to root.
+		assert.equal(fs.statSync(`/proc/${p.pid}/environ`).uid, 0, p.cmd);
+		const lim = fs.readFileSync(`/proc/${p.pid}/limits`, 'utf8');
+		assert.match(lim, /Max core file size\s+0\s+0/, p.cmd);
+	}
+});
+
+test('each has a root of its own', () => {
+	for (const [role, files] of [['master', []], ['keys', []], ['hash', []]])
+		for (const p of d.role(role))
+			assert.deepEqual(fs.readdirSync(`/proc/${p.pid}/root/`), files, role);
+	for (const p of [...d.role('worker'), ...d.role('zygote')])
+		assert.deepEqual(fs.readdirSync(`/proc/${p.pid}/root/`), ['ide'], 'worker');
+	const auth = d.role('auth')[0];
+	assert.ok(!fs.existsSync(`/proc/${auth.pid}/root/etc`));
+});
+
+test('no two roles share an address-space layout', () => {
+	const bases = new Map();
+	for (const role of ['master', 'zygote', 'auth', 'hash', 'keys', 'isolation'])
+		for (const p of d.role(role)) {
+			const base = fs.readFileSync(`/proc/${p.pid}/maps`, 'utf8').split('-')[0];
+			assert.ok(!bases.has(base), `${role} and ${bases.get(base)} share ${base}`);
+			bases.set(base, role);
+		}
+});
+
+test('executables are hardened and hold only the code of their role', () => {
+	for (const f of ['ided', 'idectl', 'ided-isolation', 'ided-auth', 'ided-hash', 'ided-keys',
+		'ided-worker', 'ide-session']) {
+		const h = execFileSync('readelf', ['-hldW', `${obj}/${f}`], { encoding: 'utf8' });
+		assert.match(h, /Type:\s+DYN/, `${f}: PIE`);
+		assert.match(h, /GNU_RELRO/, `${f}: RELRO`);
+		assert.match(h, /BIND_NOW|FLAGS_1.*NOW/, `${f}: full RELRO`);
+		assert.match(h, /GNU_STACK\s.*RW /, `${f}: stack`);
+		const n = execFileSync('nm', ['-D', `${obj}/${f}`], { encoding: 'utf8' });
+		if (!process.env.SAN) assert.match(n, /__stack_chk_fail/, `${f}: stack protector`);
+	}
+	const sym = (f) => execFileSync('nm', [`${obj}/${f}`], { encoding: 'utf8' });
+	const not = {
+		ided: /\bU (SSL_|EVP_|X509_|argon2|db_|mount@|unshare|setns)/,
+		'ided-worker': /\bU (argon2|db_create|mount@|umount|unshare|setns|pivot_root|execve|socket@)/,
+		'ided-auth': /\bU (SSL_|nghttp2_|mount@|unshare|setns|argon2)/,
+		'ided-keys': /\bU (SSL_|nghttp2_|db_create|mount@|argon2|socket@)/,
+		'ided-isolation': /\bU (SSL_|nghttp2_|db_create|argon2|json_)/,
+		'ided-hash': /\bU (SSL_|nghttp2_|db_create|mount@|socket@)/,
+	};
+	for (const [f, re] of Object.entries(not)) assert.doesNotMatch(sym(f), re, f);
+});
+
+test('a connection takes a spare, and a new spare takes its place', async () => {
+	const s = await d.raw();
+	await waitFor('four workers', () => d.role('worker').length === 4);
+	s.destroy();
+	await waitFor('three workers', () => d.role('worker').length === 3);
+	assert.equal(d.tree().filter((p) => p.state === 'Z').length, 0);
+});
+
+test('killed workers are replaced and nobody else notices', async () => {
+	const s = await d.raw();
+	const before = d.role('auth')[0].pid;
+	for (let i = 0; i < 5; i++) {
+		process.kill(d.role('worker').pop().pid, 'SIGKILL');
+		await sleep(50);
+	}
+	await waitFor('spares', () => d.role('worker').length >= 3);
+	assert.equal(d.role('auth')[0].pid, before);
+	s.destroy();
+});
+
+for (const role of ['keys', 'auth', 'hash', 'zygote'])
+	test(`kill -9 of ${role}: back, and logins work again`, async () => {
+		const cookie = await d.login('ann');
+		const old = d.role(role).map((p) => p.pid);
+		process.kill(old[0], 'SIGKILL');
+		await waitFor(`${role} is back`, () => d.role(role).length >= old.length &&
+			!d.role(role).some((p) => p.pid === old[0]), 5000);
+		const again = await waitFor('login', () => d.login('ann').catch(() => null), 5000, 200);
+		assert.ok(again);
+		const r = await d.request('GET', '/', { headers: { cookie } });
+		assert.equal(r.status, 200, 'the old session is still good');
+	});
+
+test('kill -9 of isolation or master: all leave, and a new start finds everything', async () => {
+	for (const role of ['isolation', 'master']) {
+		const cookie = await d.login('ann');
+		const pids = d.tree().map((p) => p.pid);
+		process.kill(d.role(role)[0].pid, 'SIGKILL');
+		await waitFor('all to leave', () => pids.every((p) => !fs.existsSync(`/proc/${p}`) ||
+			/State:\s+Z/.test(fs.readFileSync(`/proc/${p}/status`, 'utf8'))), 8000);
+		await d.ended;
+		await d.start();
+		const r = await d.request('GET', '/', { headers: { cookie } });
+		assert.equal(r.status, 200);
+	}
+});

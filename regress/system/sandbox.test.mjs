@@ -1,0 +1,163 @@
+// A user's sandbox: started on first use, shared, found again, stopped.
+import { test, before, after } from 'node:test';
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import crypto from 'node:crypto';
+import { startDaemon, waitFor, sleep, idePath } from './daemon.mjs';
+
+let d;
+let ann;
+before(async () => {
+	d = await startDaemon({ users: ['ann', 'bob'], isolation: 'processes 256' });
+	ann = await d.login('ann');
+});
+after(() => d?.stop());
+const ide = (cookie, path = '/ide/?folder=/home/ann') =>
+	d.request('GET', path, { headers: { cookie, accept: 'text/html' } });
+const box = (user) => d.sandboxes().find((s) => s.user === user);
+
+test('VS Code is started on first use and answers', async () => {
+	assert.equal(box('ann'), undefined);
+	const r = await ide(ann);
+	assert.equal(r.status, 200, r.body);
+	assert.match(r.body, /vscode-workbench-web-configuration/);
+	assert.ok(box('ann').pid > 0);
+});
+
+test('a second browser of the same user shares it', async () => {
+	const pid = box('ann').pid;
+	const other = await d.login('ann');
+	assert.equal((await ide(other)).status, 200);
+	assert.equal(box('ann').pid, pid);
+	assert.equal(d.sandboxes().length, 1);
+});
+
+test('inside: own uid, name, processes, network, and only own home', () => {
+	const out = (...c) => d.ok(['sandbox', 'exec', 'ann', '--', ...c]);
+	const uid = Number(out('id', '-u'));
+	assert.ok(uid >= 200000 && uid < 265536);
+	assert.match(out('id'), /\(ann\)/);
+	assert.equal(out('hostname').trim(), 'ann');
+	assert.deepEqual(out('ls', '/home').trim().split('\n'), ['ann']);
+	assert.match(out('cat', '/proc/1/comm'), /ide-session/);
+	assert.match(out('cat', '/proc/self/status'), /CapBnd:\s+0+\n/);
+	assert.match(out('cat', '/proc/self/status'), /Seccomp:\s+2\n/);
+	assert.match(out('cat', '/proc/self/status'), /NoNewPrivs:\s+1\n/);
+	assert.match(out('cat', '/proc/net/dev'), /lo:/);
+	assert.doesNotMatch(out('cat', '/proc/net/dev'), /eth0/);
+	for (const dir of ['data', 'settings', 'extensions', 'workspaces', 'logs']) {
+		const st = fs.statSync(`${d.data}/home/ann/${dir}`);
+		assert.equal(st.uid, uid);
+		assert.equal(st.mode & 0o777, 0o700);
+	}
+	const host = fs.readFileSync(`/proc/${box('ann').pid}/status`, 'utf8');
+	assert.match(host, new RegExp(`Uid:\\s+${uid}\\s+${uid}\\s+${uid}`));
+});
+
+test('exec: exit status, output and input are the command\'s', () => {
+	const r = d.ctl(['sandbox', 'exec', 'ann', '--', 'sh', '-c', 'cat; echo err >&2; exit 7'], 'in\n');
+	assert.equal(r.status, 7);
+	assert.equal(r.out, 'in\n');
+	assert.equal(r.err, 'err\n');
+	assert.match(d.log, /sandbox\.exec.*ann/);
+	assert.equal(d.ctl(['sandbox', 'exec', 'nobody-here', '--', 'id']).status, 1);
+});
+
+test('a WebSocket goes through, both ways', async () => {
+	const m = /\/ide\/([a-z]+-[0-9a-f]{40})/.exec((await ide(ann)).body);
+	assert.ok(m, 'the page names its commit');
+	const s = await d.raw();
+	const key = crypto.randomBytes(16).toString('base64');
+	const got = [];
+	s.on('data', (b) => got.push(b));
+	s.write(`GET /ide/${m[1]}?reconnectionToken=${crypto.randomUUID()}&reconnection=false&skipWebSocketFrames=false HTTP/1.1\r\n` +
+		`Host: localhost:${d.port}\r\nOrigin: ${d.origin}\r\nCookie: ${ann}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+		`Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n\r\n`);
+	await waitFor('101', () => Buffer.concat(got).includes('\r\n\r\n'));
+	const head = Buffer.concat(got).toString('latin1');
+	assert.match(head, /^HTTP\/1\.1 101 /);
+	const accept = crypto.createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
+	assert.ok(head.includes(accept));
+	s.destroy();
+	const x = await d.exchange(`GET /ide/${m[1]}?reconnectionToken=x HTTP/1.1\r\nHost: localhost:${d.port}\r\n` +
+		`Origin: https://evil.example\r\nCookie: ${ann}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+		`Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n\r\n`);
+	assert.match(x.out, /^HTTP\/1\.1 403/, 'another origin is refused');
+});
+
+test('the last opened folder is remembered', async () => {
+	await ide(ann, '/ide/?folder=/home/ann/workspaces');
+	await sleep(200);
+	const r = await ide(ann, '/ide/');
+	assert.equal(r.status, 302);
+	assert.match(r.headers.location, /folder=\/home\/ann\/workspaces/);
+	const other = await d.login('ann');
+	assert.match((await ide(other, '/ide/')).headers.location, /workspaces/);
+});
+
+test('VS Code that dies is started again', async () => {
+	d.ctl(['sandbox', 'exec', 'ann', '--', 'sh', '-c', 'kill -9 $(pgrep -f server-main.js)']);
+	const r = await waitFor('VS Code', async () => {
+		const x = await ide(ann);
+		return x.status === 200 ? x : null;
+	}, 30000, 300);
+	assert.match(r.body, /workbench/);
+});
+
+test('a sandbox that is killed whole is started again on the next use', async () => {
+	const pid = box('ann').pid;
+	process.kill(pid, 'SIGKILL');
+	await waitFor('its end', () => !box('ann') || box('ann').pid !== pid);
+	const r = await waitFor('VS Code', async () => {
+		const x = await ide(ann);
+		return x.status === 200 ? x : null;
+	}, 30000, 300);
+	assert.ok(r);
+	assert.notEqual(box('ann').pid, pid);
+});
+
+test('it outlives ided, and is found again', async () => {
+	const pid = box('ann').pid;
+	d.child.kill('SIGTERM');
+	await d.ended;
+	assert.ok(fs.existsSync(`/proc/${pid}`), 'the sandbox still runs');
+	await d.start();
+	assert.equal((await ide(ann)).status, 200);
+	assert.equal(box('ann').pid, pid);
+});
+
+test('stopped by idectl: nothing of it is left', async () => {
+	const { pid, uid } = box('ann');
+	d.ok(['sandbox', 'stop', 'ann']);
+	await waitFor('its end', () => !fs.existsSync(`/proc/${pid}`), 10000);
+	await waitFor('its row to go', () => box('ann') === undefined, 5000);
+	for (const p of fs.readdirSync('/proc').filter((n) => /^\d+$/.test(n)))
+		try {
+			assert.doesNotMatch(fs.readFileSync(`/proc/${p}/status`, 'utf8'),
+				new RegExp(`Uid:\\s+${uid}\\s`));
+		} catch (e) { if (e.code !== 'ENOENT' && e.code !== 'ESRCH') throw e; }
+	assert.doesNotMatch(fs.readFileSync('/proc/mounts', 'utf8'), new RegExp(`/sandbox/${uid}`));
+});
+
+test('a home of another owner is refused clearly, and left alone', async () => {
+	fs.mkdirSync(`${d.data}/home/bob`, { mode: 0o700 });
+	fs.chownSync(`${d.data}/home/bob`, 65533, 65533);
+	const r = await ide(await d.login('bob'), '/ide/?folder=/home/bob');
+	assert.ok(r.status >= 500, `${r.status}`);
+	assert.deepEqual(fs.readdirSync(`${d.data}/home/bob`), []);
+	assert.equal(box('bob'), undefined);
+	fs.rmdirSync(`${d.data}/home/bob`);
+});
+
+test('idle: stopped after idle-stop', async () => {
+	const e = await startDaemon({ users: ['ann'], isolation: 'idle-stop 3s' });
+	try {
+		const cookie = await e.login('ann');
+		const r = await e.request('GET', '/ide/?folder=/home/ann', { headers: { cookie } });
+		assert.equal(r.status, 200, r.body);
+		assert.equal(e.sandboxes().length, 1);
+		await waitFor('the idle stop', () => e.sandboxes().length === 0, 20000, 500);
+	} finally {
+		await e.stop();
+	}
+});

@@ -1,0 +1,95 @@
+/*
+ * The security headers of every answer: one table.
+ *
+ * A page of ours needs nothing from elsewhere and runs no script that stands in
+ * it.  What the IDE sends keeps the IDE's own content policy, which names the
+ * hashes of its scripts.  The referrer stays within the site: "no-referrer"
+ * would make the browser send "Origin: null" with our own forms.
+ */
+#include "respond.h"
+#include "worker.h"
+
+#define STRICT		(1 << HEADERS_STRICT)
+#define BALANCED	(1 << HEADERS_BALANCED)
+#define DEVELOPMENT	(1 << HEADERS_DEVELOPMENT)
+#define SAFE		(STRICT | BALANCED)
+#define ALWAYS		(SAFE | DEVELOPMENT)
+
+#define OWN		(ANSWER_PAGE | ANSWER_DATA)
+#define IDE		(ANSWER_ASSET | ANSWER_IDE)
+
+static const struct security_row {
+	struct slice	 name;
+	struct slice	 value;
+	unsigned int	 presets;
+	unsigned int	 kinds;
+} rows[] = {
+#define ROW(n, v, p, k) { { n, sizeof(n) - 1 }, { v, sizeof(v) - 1 }, p, k }
+	ROW("strict-transport-security", "max-age=31536000", SAFE, ANSWER_ANY),
+	ROW("x-content-type-options", "nosniff", ALWAYS, OWN | IDE),
+	ROW("x-frame-options", "DENY", ALWAYS, OWN),
+	ROW("x-frame-options", "SAMEORIGIN", ALWAYS, IDE),
+	ROW("referrer-policy", "same-origin", SAFE, OWN | IDE),
+	ROW("referrer-policy", "strict-origin-when-cross-origin", DEVELOPMENT,
+	    OWN | IDE),
+	ROW("cross-origin-opener-policy", "same-origin", SAFE, OWN),
+	ROW("cross-origin-opener-policy", "same-origin-allow-popups", SAFE,
+	    ANSWER_IDE),
+	ROW("cross-origin-resource-policy", "same-origin", SAFE, OWN | IDE),
+	ROW("permissions-policy", "accelerometer=(), camera=(), "
+	    "display-capture=(), geolocation=(), gyroscope=(), hid=(), "
+	    "magnetometer=(), microphone=(), midi=(), payment=(), serial=(), "
+	    "usb=()", SAFE, OWN),
+	ROW("permissions-policy", "accelerometer=(), camera=(), "
+	    "geolocation=(), gyroscope=(), hid=(), magnetometer=(), "
+	    "microphone=(), midi=(), payment=(), serial=(), usb=()", STRICT,
+	    ANSWER_IDE),
+	ROW("permissions-policy", "camera=(), geolocation=(), payment=()",
+	    BALANCED, ANSWER_IDE),
+	ROW("content-security-policy", "default-src 'none'; style-src 'self'; "
+	    "img-src 'self'; script-src 'self'; connect-src 'self'; "
+	    "manifest-src 'self'; form-action 'self'; base-uri 'none'; "
+	    "frame-ancestors 'none'; require-trusted-types-for 'script'",
+	    STRICT, ANSWER_PAGE),
+	ROW("content-security-policy", "default-src 'none'; style-src 'self'; "
+	    "img-src 'self'; script-src 'self'; connect-src 'self'; "
+	    "manifest-src 'self'; form-action 'self'; base-uri 'none'; "
+	    "frame-ancestors 'none'", BALANCED | DEVELOPMENT, ANSWER_PAGE),
+	ROW("content-security-policy", "default-src 'none'; base-uri 'none'; "
+	    "frame-ancestors 'none'", ALWAYS, ANSWER_DATA),
+	ROW("cache-control", "no-store", ALWAYS, OWN)
+#undef ROW
+};
+
+static bool
+row_is(const struct worker *w, const struct security_row *r, unsigned int kind)
+{
+	return ((r->kinds & kind) != 0 &&
+	    (r->presets & 1U << w->conf->http.headers) != 0);
+}
+
+size_t
+security_headers(const struct worker *w, unsigned int kind, struct header *h,
+    size_t n, size_t max)
+{
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]) && n < max; i++) {
+		if (!row_is(w, &rows[i], kind))
+			continue;
+		h[n].name = rows[i].name;
+		h[n].value = rows[i].value;
+		if (w->conf->http.headers_report_only &&
+		    slice_eq(h[n].name, SLICE("content-security-policy")))
+			h[n].name = SLICE("content-security-policy-report-only");
+		n++;
+	}
+	return (n);
+}
+
+bool
+security_owns(const struct worker *w, unsigned int kind, struct slice name)
+{
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (row_is(w, &rows[i], kind) && slice_eq(rows[i].name, name))
+			return (true);
+	return (false);
+}

@@ -1,0 +1,477 @@
+/*
+ * Who the connection acts for: see session.h.
+ *
+ * Requests that come before auth has answered wait in a list; one question is
+ * asked at a time, and one good answer settles them all.  When auth dies, what
+ * runs goes on for AWAY_TIME; within it auth must be back and must know the
+ * token still, or everything is closed.
+ */
+#include <openssl/crypto.h>
+
+#include <string.h>
+#include <time.h>
+
+#include "../privsep/log.h"
+#include "conn.h"
+#include "cookie.h"
+#include "respond.h"
+#include "session.h"
+
+#define QUESTIONS	64	/* that may be open at once */
+#define AWAY_TIME	5	/* s */
+#define BEAT_TIME	60	/* s */
+
+struct question {
+	uint32_t	 id;	/* 0: free */
+	auth_fn		 fn;	/* NULL: forgotten, its answer is still to come */
+	void		*arg;
+};
+
+static struct {
+	struct question	 q[QUESTIONS];
+	uint32_t	 last_id;
+	struct stream	*wait;		/* list of those who wait to be known */
+	bool		 asked;		/* M_AUTH_TOKEN is on its way */
+	uint8_t		 asking[WIRE_TOKEN];
+	bool		 was_denied;
+	uint8_t		 denied[WIRE_TOKEN];
+	bool		 leaving;
+	struct event	*away;
+	time_t		 beat;
+} se;
+
+static void	ask_next(struct worker *);
+
+/* --- questions --- */
+
+uint32_t
+auth_ask(struct worker *w, enum msg_type type, const void *payload,
+    size_t len, auth_fn fn, void *arg)
+{
+	struct question	*q = NULL;
+
+	for (size_t i = 0; q == NULL && i < QUESTIONS; i++)
+		if (se.q[i].id == 0)
+			q = &se.q[i];
+	if (q == NULL || !w->auth_joined)
+		return (0);
+	if (++se.last_id == 0)
+		se.last_id = 1;
+	if (chan_send(&w->auth, type, se.last_id, -1, payload, len) == -1)
+		return (0);
+	q->id = se.last_id;
+	q->fn = fn;
+	q->arg = arg;
+	return (q->id);
+}
+
+void
+auth_forget(struct worker *w, uint32_t id)
+{
+	(void)w;
+	for (size_t i = 0; i < QUESTIONS; i++)
+		if (se.q[i].id == id && id != 0)
+			se.q[i].fn = NULL;
+}
+
+/* An answer, or one row of it. */
+static void
+on_answer(struct chan *c, struct msg *m)
+{
+	bool	 row = m->head.type == M_ROW_SESSION ||
+		    m->head.type == M_ROW_SANDBOX;
+	auth_fn	 fn;
+
+	(void)c;
+	for (size_t i = 0; i < QUESTIONS; i++) {
+		if (se.q[i].id != m->head.id || m->head.id == 0)
+			continue;
+		fn = se.q[i].fn;
+		if (!row)
+			se.q[i].id = 0;
+		if (fn != NULL)
+			fn(se.q[i].arg, m);
+		return;
+	}
+}
+
+/* --- the credential --- */
+
+static bool
+token_parse(uint8_t token[WIRE_TOKEN], struct slice hex)
+{
+	static const char	 digits[] = "0123456789abcdef";
+	const char		*p;
+	uint8_t			 v[2];
+
+	if (hex.len != 2 * WIRE_TOKEN)
+		return (false);
+	for (size_t i = 0; i < WIRE_TOKEN; i++) {
+		for (size_t j = 0; j < 2; j++) {
+			p = memchr(digits, hex.p[2 * i + j], 16);
+			if (p == NULL)
+				return (false);
+			v[j] = (uint8_t)(p - digits);
+		}
+		token[i] = (uint8_t)(v[0] << 4 | v[1]);
+	}
+	return (true);
+}
+
+/* 1 there is one, 0 there is none that could be good, -1 two cookies. */
+static int
+credential(struct stream *s, uint8_t token[WIRE_TOKEN])
+{
+	struct slice	 v = stream_header(s, HDR_AUTHORIZATION);
+	size_t		 i;
+
+	if (v.len > 7 && slice_caseeq((struct slice){ v.p, 7 },
+	    SLICE("bearer "))) {
+		s->by_bearer = true;
+		v.p += 7;
+		v.len -= 7;
+		return (token_parse(token, slice_trim(v)));
+	}
+	v = (struct slice){ NULL, 0 };
+	for (i = 0; i < s->head.nheader; i++)
+		if (s->head.header[i].id == HDR_COOKIE &&
+		    cookie_find(s->head.header[i].value,
+		    SLICE(SESSION_COOKIE), &v) == COOKIE_DUP)
+			return (-1);
+	return (v.p != NULL && token_parse(token, v));
+}
+
+/* --- those who wait --- */
+
+static void
+wait_remove(struct stream *s)
+{
+	struct stream	**p;
+
+	for (p = &se.wait; *p != NULL; p = &(*p)->who_next)
+		if (*p == s) {
+			*p = s->who_next;
+			break;
+		}
+	s->who_next = NULL;
+	s->on_close = NULL;
+	explicit_bzero(s->who_token, sizeof(s->who_token));
+}
+
+/* It is known now; goes on where session_who() was called. */
+static void
+wait_over(struct stream *s, unsigned int who)
+{
+	session_fn	 fn = s->who_fn;
+
+	wait_remove(s);
+	s->paused = false;
+	fn(s, who);
+	if (s->closed || s->paused)
+		return;
+	if (s->status == 0 && s->on_body == NULL && s->on_body_end == NULL)
+		s->paused = true;
+	else
+		stream_pause(s, false);
+}
+
+static void
+wait_refuse(unsigned int status, const char *text)
+{
+	struct stream	*s;
+
+	while ((s = se.wait) != NULL) {
+		wait_remove(s);
+		respond_error(s, status, text);
+	}
+}
+
+/* A credential that is not this connection's: whoever sends it is to come
+ * back on a connection of its own. */
+static void
+misdirected(struct stream *s)
+{
+	conn_drain(s->w);
+	respond_error(s, 421, NULL);
+}
+
+static bool
+is_bound_token(const struct worker *w, const uint8_t *token)
+{
+	return (CRYPTO_memcmp(token, w->token, WIRE_TOKEN) == 0);	/* constant time */
+}
+
+static void
+wait_bound(struct worker *w)
+{
+	struct stream	*s;
+
+	while ((s = se.wait) != NULL) {
+		if (is_bound_token(w, s->who_token))
+			wait_over(s, WHO_USER);
+		else {
+			wait_remove(s);
+			misdirected(s);
+		}
+	}
+}
+
+static void
+wait_denied(void)
+{
+	struct stream	*s = se.wait, *next;
+
+	for (; s != NULL; s = next) {
+		next = s->who_next;
+		if (memcmp(s->who_token, se.denied, WIRE_TOKEN) == 0) {
+			wait_over(s, WHO_NOBODY);
+			next = se.wait;		/* it may be another list now */
+		}
+	}
+}
+
+/* --- binding --- */
+
+bool
+session_bind(struct worker *w, const struct wire_who *who,
+    const uint8_t token[WIRE_TOKEN])
+{
+	if (!wire_str(who->name) || !wire_str(who->role) ||
+	    !wire_str(who->session) || !wire_str(who->last_query) ||
+	    (w->bound && strcmp(w->who.name, who->name) != 0)) {
+		log_warnx("BUG: unsound answer of auth");
+		return (false);
+	}
+	w->bound = true;
+	w->auth.state = S_BOUND;
+	w->who = *who;
+	memcpy(w->token, token, WIRE_TOKEN);
+	return (true);
+}
+
+/* Auth's answer to M_AUTH_TOKEN, for those who wait. */
+static void
+on_who(void *arg, struct msg *m)
+{
+	struct worker		*w = arg;
+	const struct m_who	*a;
+
+	se.asked = false;
+	if (m == NULL)
+		return;			/* they wait for auth to come back */
+	a = MSG_DATA(m, m_who);
+	switch (m->head.type == M_WHO ? a->result : 0) {
+	case AUTH_OK:
+		if (session_bind(w, &a->who, se.asking))
+			wait_bound(w);
+		else
+			conn_abort(w->conn, "auth's answer is unsound");
+		break;
+	case AUTH_DENIED:
+		memcpy(se.denied, se.asking, WIRE_TOKEN);
+		se.was_denied = true;
+		wait_denied();
+		ask_next(w);
+		break;
+	case AUTH_OTHER_USER:
+		conn_drain(w);
+		wait_refuse(421, NULL);
+		break;
+	case AUTH_RATE_LIMITED:
+		wait_refuse(429, NULL);
+		break;
+	default:
+		wait_refuse(503, NULL);
+		break;
+	}
+	explicit_bzero(se.asking, sizeof(se.asking));
+}
+
+static void
+ask_next(struct worker *w)
+{
+	struct m_auth_token	 t;
+
+	if (se.asked || se.wait == NULL || !w->auth_joined)
+		return;
+	memcpy(se.asking, se.wait->who_token, WIRE_TOKEN);
+	memcpy(t.token, se.asking, WIRE_TOKEN);
+	se.asked = auth_ask(w, M_AUTH_TOKEN, &t, sizeof(t), on_who, w) != 0;
+	explicit_bzero(&t, sizeof(t));
+	if (!se.asked)
+		wait_refuse(503, NULL);
+}
+
+/* --- auth comes and goes --- */
+
+static void
+on_away(int fd, short what, void *arg)
+{
+	struct worker	*w = arg;
+
+	(void)fd;
+	(void)what;
+	if (w->bound && w->conn != NULL)
+		conn_abort(w->conn, "auth did not come back");
+	else
+		wait_refuse(503, NULL);
+}
+
+static void
+away_start(struct worker *w)
+{
+	static const struct timeval	 tv = { AWAY_TIME, 0 };
+
+	if (se.away == NULL &&
+	    (se.away = event_new(w->base, -1, 0, on_away, w)) == NULL)
+		fatalx("event_new");
+	if (!event_pending(se.away, EV_TIMEOUT, NULL))
+		event_add(se.away, &tv);
+}
+
+/* A restarted auth's word on the token that we are bound by. */
+static void
+on_again(void *arg, struct msg *m)
+{
+	struct worker		*w = arg;
+	const struct m_who	*a;
+
+	if (m == NULL)
+		return;			/* the time to come back runs on */
+	a = MSG_DATA(m, m_who);
+	if (m->head.type != M_WHO || a->result != AUTH_OK ||
+	    !session_bind(w, &a->who, w->token)) {
+		conn_abort(w->conn, "the session is over");
+		return;
+	}
+	event_del(se.away);
+	wait_bound(w);
+}
+
+static void
+on_revoked(struct chan *c, struct msg *m)
+{
+	struct worker	*w = c->arg;
+
+	(void)m;
+	if (!se.leaving && w->conn != NULL)
+		conn_abort(w->conn, "session revoked");
+}
+
+static void
+on_gone(struct chan *c, const char *why)
+{
+	struct worker	*w = c->arg;
+	struct question	 q;
+
+	if (why != NULL)
+		log_warnx("channel to auth: %s", why);
+	w->auth_joined = false;
+	for (size_t i = 0; i < QUESTIONS; i++) {
+		q = se.q[i];
+		se.q[i].id = 0;
+		if (q.id != 0 && q.fn != NULL)
+			q.fn(q.arg, NULL);
+	}
+	if (w->bound || se.wait != NULL)
+		away_start(w);
+}
+
+static const struct chan_handler from_auth[] = {
+	{ M_WHO, on_answer },
+	{ M_IDE_FD, on_answer },
+	{ M_FAIL, on_answer },
+	{ M_MINTED, on_answer },
+	{ M_ROW_SESSION, on_answer },
+	{ M_ROW_SANDBOX, on_answer },
+	{ M_OK, on_answer },
+	{ M_REVOKED, on_revoked },
+	{ M_NONE, NULL }
+};
+
+void
+session_join(struct worker *w, int fd)
+{
+	struct m_auth_token	 t;
+
+	if (w->auth_joined) {
+		/* The new one is announced before we noticed the old one's end. */
+		chan_close(&w->auth);
+		on_gone(&w->auth, NULL);
+	}
+	chan_init(&w->auth, fd, P_WORKER, P_AUTH, w->base, from_auth, on_gone,
+	    w);
+	w->auth_joined = true;
+	if (!w->bound) {
+		if (se.away != NULL)
+			event_del(se.away);
+		ask_next(w);
+		return;
+	}
+	away_start(w);
+	memcpy(t.token, w->token, WIRE_TOKEN);
+	(void)auth_ask(w, M_AUTH_TOKEN, &t, sizeof(t), on_again, w);
+	explicit_bzero(&t, sizeof(t));
+}
+
+/* --- requests --- */
+
+void
+session_who(struct stream *s, session_fn fn)
+{
+	struct worker	*w = s->w;
+	struct stream	**p;
+	uint8_t		 token[WIRE_TOKEN];
+
+	switch (credential(s, token)) {
+	case -1:
+		respond_error(s, 400, "Two session cookies were sent. Please "
+		    "delete the cookies of this site.");
+		return;
+	case 0:
+		fn(s, WHO_NOBODY);
+		return;
+	}
+	if (w->bound) {
+		if (is_bound_token(w, token))
+			fn(s, WHO_USER);
+		else
+			misdirected(s);
+	} else if (se.was_denied &&
+	    memcmp(token, se.denied, WIRE_TOKEN) == 0) {
+		fn(s, WHO_NOBODY);
+	} else {
+		for (p = &se.wait; *p != NULL; p = &(*p)->who_next)
+			;
+		*p = s;
+		s->who_next = NULL;
+		s->who_fn = fn;
+		s->on_close = wait_remove;
+		memcpy(s->who_token, token, WIRE_TOKEN);
+		if (w->auth_joined)
+			ask_next(w);
+		else
+			away_start(w);
+	}
+	explicit_bzero(token, sizeof(token));
+}
+
+void
+session_leaving(struct worker *w)
+{
+	(void)w;
+	se.leaving = true;
+}
+
+void
+session_beat(struct worker *w)
+{
+	struct timespec	 ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	if (!w->bound || !w->auth_joined ||
+	    (se.beat != 0 && ts.tv_sec - se.beat < BEAT_TIME))
+		return;
+	se.beat = ts.tv_sec == 0 ? 1 : ts.tv_sec;
+	(void)chan_send(&w->auth, M_BEAT, 0, -1, NULL, 0);
+}
