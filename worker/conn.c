@@ -13,6 +13,7 @@
 
 #include "../privsep/log.h"
 #include "conn_int.h"
+#include "respond.h"
 #include "tls.h"
 
 #define DRAIN_ROUNDS	16	/* of writing, before it is others' turn */
@@ -206,6 +207,7 @@ conn_speak(struct conn *c)
 	/* Nothing more may be signed for this connection. */
 	if (c->w->keys.fd > 0 && !c->w->keys.closed)
 		chan_close(&c->w->keys);
+	http_start();
 	c->front = h2 ? &front_h2 : &front_h1;
 	conn_phase(c, PHASE_HEADER);
 	c->running = true;

@@ -121,10 +121,10 @@ request_begin(struct h2 *h, int32_t id, bool end_stream)
 		    http_error_reason(e));
 		return;
 	}
-	st->s.websocket = rq.websocket;
+	st->s.websocket = st->connect = rq.websocket;
 	st->expect = st->s.head.expect_continue && !end_stream;
 	stream_request(&st->s);
-	if (st->s.on_body == NULL && !st->answered)
+	if (st->s.on_body == NULL && st->s.on_body_end == NULL && !st->answered)
 		st->s.paused = true;
 	st->pump = true;
 	conn_kick(h->c);
@@ -228,10 +228,14 @@ on_frame_send(nghttp2_session *ng, const nghttp2_frame *f, void *arg)
 	struct h2		*h = arg;
 	struct h2_stream	*st;
 
-	(void)ng;
 	switch (f->hd.type) {
 	case NGHTTP2_GOAWAY:
 		h->said = h->dying;
+		if (h->dying || f->goaway.error_code == NGHTTP2_NO_ERROR)
+			break;
+		log_event(LOG_NOTICE, "h2.refused", LOG_S("why",
+		    nghttp2_http2_strerror(f->goaway.error_code)));
+		worker_stage(STAGE_BAD_REQUEST);
 		break;
 	case NGHTTP2_RST_STREAM:
 		/* What we did on our own account is no fault of the client. */
@@ -243,8 +247,16 @@ on_frame_send(nghttp2_session *ng, const nghttp2_frame *f, void *arg)
 	case NGHTTP2_HEADERS:
 	case NGHTTP2_DATA:
 		st = stream_of(h, f->hd.stream_id);
-		if (st != NULL && (f->hd.flags & NGHTTP2_FLAG_END_STREAM))
-			st->said = true;
+		if (st == NULL || !(f->hd.flags & NGHTTP2_FLAG_END_STREAM))
+			break;
+		st->said = true;
+		/* No body is coming that an answer could cross. */
+		if (!st->in_end && !st->s.tunnel && !st->reset &&
+		    st->s.head.body == BODY_NONE) {
+			st->reset = true;
+			nghttp2_submit_rst_stream(ng, NGHTTP2_FLAG_NONE,
+			    st->s.id, NGHTTP2_NO_ERROR);
+		}
 		break;
 	default:
 		break;
@@ -359,13 +371,13 @@ h2_turn(struct h2 *h)
 		h2_stream_drain(st);
 	h2_phase(h);
 	tick_set(h, h->nstreams > 0 || (h->leaving && !h->left));
-	if (h->nstreams > 0)
-		return;
-	if (h->block != NULL && !h->block->open) {
+	if (h->nstreams == 0 && h->block != NULL && !h->block->open) {
 		free(h->block);
 		h->block = NULL;
 	}
-	if (h->left || h->eof || (!nghttp2_session_want_read(h->ng) &&
+	/* The last stream is over, or nghttp2 has given the connection up. */
+	if ((h->nstreams == 0 && (h->left || h->eof)) ||
+	    (!nghttp2_session_want_read(h->ng) &&
 	    !nghttp2_session_want_write(h->ng))) {
 		h2_flush(h);
 		conn_end(h->c);
@@ -527,9 +539,12 @@ h2_eof(struct conn *c)
 static void
 h2_timeout(struct conn *c, enum conn_phase phase)
 {
-	struct h2	*h = conn_state(c);
+	struct h2		*h = conn_state(c);
+	struct h2_stream	*st;
 
-	(void)phase;
+	if (phase == PHASE_BODY)
+		TAILQ_FOREACH(st, &h->streams, entry)
+			stream_fail(&st->s, 408);
 	leave_now(h);
 	h2_flush(h);
 	conn_end(c);

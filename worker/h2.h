@@ -6,9 +6,10 @@
  *	h2_stream.c	one stream: its answer, its body, its bounds
  *	h2_guard.c	budgets against floods
  *
- * Bounds.  Towards us: a stream's window is H2_STREAM_WINDOW, given back as its
- * body is taken; the connection's is given back at once while what waits is below
- * H2_IN_MAX, so that one stream that stands still does not stop the others.
+ * Bounds.  Towards us: a stream's window is given back as its body is taken, and
+ * becomes H2_WINDOW_WIDE once some was; the connection's is given back at
+ * once while what waits is below H2_IN_MAX, so that streams that stand still do
+ * not stop the others.
  * From us: STREAM_BUFFER a stream, and H2_OUT_LOW once all hold H2_OUT_MAX.
  */
 #ifndef WORKER_H2_H
@@ -28,9 +29,10 @@
 #define H2_LIST_MAX	 HTTP_HEAD_MAX	/* header list, as RFC 9113 6.5.2 counts */
 #define H2_LIST_STOP	 (2 * H2_LIST_MAX) /* no answer any more, the end */
 #define H2_FIELD_COST	 32		/* of each field, the same */
-#define H2_STREAM_WINDOW (256 * 1024)
+#define H2_STREAM_WINDOW (64 * 1024)
+#define H2_WINDOW_WIDE	 (256 * 1024)
 #define H2_CONN_WINDOW	 (1024 * 1024)
-#define H2_IN_MAX	 (1024 * 1024)
+#define H2_IN_MAX	 (4 * 1024 * 1024)
 #define H2_OUT_MAX	 (1024 * 1024)
 #define H2_OUT_LOW	 (16 * 1024)
 #define H2_ROOM_MIN	 4096		/* less room than this is none */
@@ -75,7 +77,9 @@ struct h2_stream {
 	struct evbuffer_iovec iov;	/* between reserve and commit */
 	int64_t		 left;		/* of the length promised; -1: none was */
 	uint64_t	 moved;		/* ms when a byte last went */
+	bool		 connect;	/* extended CONNECT */
 	bool		 in_end;	/* the client's END_STREAM */
+	bool		 wide;		/* H2_WINDOW_WIDE */
 	bool		 expect;	/* 100 is to be said */
 	bool		 answered;
 	bool		 no_body;	/* the answer has none: HEAD, 204, 304 */

@@ -27,7 +27,7 @@
 	X(H2_RESET,		"client reset",		400,	20)	\
 	X(H2_SERVER_RESET,	"provoked reset",	200,	5)	\
 	X(H2_INVALID,		"invalid frame",	50,	2)	\
-	X(H2_BLOCK,		"header block",		50000,	50000)	\
+	X(H2_BLOCK,		"header block",		200000,	200000)	\
 	X(H2_TRAILER,		"trailer",		200,	20)	\
 	X(H2_CONTINUATION,	"continuation",		64,	8)	\
 	X(H2_CONTINUATION_EMPTY, "empty continuation",	8,	1)	\

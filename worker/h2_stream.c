@@ -10,9 +10,9 @@
 #include <time.h>
 
 #include "h2.h"
+#include "range.h"
 #include "../privsep/log.h"
 
-#define DATE_LEN	29	/* "Sun, 06 Nov 1994 08:49:37 GMT" */
 #define ANSWER_HEADERS	(STREAM_RESP_HEADERS + 4)
 
 static void
@@ -109,36 +109,19 @@ h2_stream_reset(struct h2_stream *st, uint32_t code)
 
 /* --- the answer --- */
 
-/* IMF-fixdate, RFC 9110 5.6.7, without a look at any time zone. */
-static void
-date_now(char out[DATE_LEN + 1])
+/* The answer's Date, made once a second. */
+static const char *
+date_now(void)
 {
-	static const char	 days[] = "ThuFriSatSunMonTueWed";
-	static const char	 months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-	static time_t		 last;
-	static char		 text[64];
-	time_t			 now = time(NULL);
-	unsigned int		 day, era_day, year, yday, month, mday, sec;
+	static char	 text[HTTP_DATE_LEN + 1];
+	static time_t	 last;
+	time_t		 now = time(NULL);
 
 	if (now != last) {
-		/* Years begin in March, so that a leap day is the last one. */
 		last = now;
-		day = (unsigned int)(now / 86400);
-		sec = (unsigned int)(now % 86400);
-		era_day = (day + 719468) % 146097;
-		year = (era_day - era_day / 1460 + era_day / 36524 -
-		    era_day / 146096) / 365;
-		yday = era_day - (365 * year + year / 4 - year / 100);
-		month = (5 * yday + 2) / 153;
-		mday = yday - (153 * month + 2) / 5 + 1;
-		month = month < 10 ? month + 2 : month - 10;
-		year += (day + 719468) / 146097 * 400 + (month < 2);
-		snprintf(text, sizeof(text),
-		    "%.3s, %02u %.3s %04u %02u:%02u:%02u GMT",
-		    days + day % 7 * 3, mday, months + month * 3, year,
-		    sec / 3600, sec / 60 % 60, sec % 60);
+		http_date_format(text, now);
 	}
-	memcpy(out, text, DATE_LEN + 1);
+	return (text);
 }
 
 struct h2_answer {
@@ -146,7 +129,6 @@ struct h2_answer {
 	size_t		 n;
 	char		 status[4];
 	char		 length[24];
-	char		 date[DATE_LEN + 1];
 };
 
 static void
@@ -197,10 +179,8 @@ nv_build(struct h2_answer *a, unsigned int status, const struct header *h,
 		    (long long)length);
 		nv_add(a, SLICE("content-length"), slice_str(a->length));
 	}
-	if (!date) {
-		date_now(a->date);
-		nv_add(a, SLICE("date"), slice_str(a->date));
-	}
+	if (!date)
+		nv_add(a, SLICE("date"), slice_str(date_now()));
 }
 
 static void
@@ -229,6 +209,9 @@ h2_respond(struct stream *s, unsigned int status, const struct header *h,
 
 	if (st->answered || st->reset || s->closed)
 		return;
+	/* To CONNECT, 2xx would mean a tunnel. */
+	if (st->connect && status < 300)
+		status = 501;
 	s->status = status;
 	st->no_body = s->head.method == METHOD_HEAD || status == 204 ||
 	    status == 304;
@@ -500,8 +483,14 @@ h2_stream_data(struct h2_stream *st, const uint8_t *data, size_t len)
 	if (!throw_away(st))
 		s->on_body(s, data, len);
 	nghttp2_session_consume_connection(h->ng, len);
-	if (!st->said || s->tunnel)
-		nghttp2_session_consume_stream(h->ng, s->id, len);
+	if (st->said && !s->tunnel)
+		return;
+	nghttp2_session_consume_stream(h->ng, s->id, len);
+	if (!st->wide && !s->paused) {
+		st->wide = true;
+		nghttp2_session_set_local_window_size(h->ng, NGHTTP2_FLAG_NONE,
+		    s->id, H2_WINDOW_WIDE);
+	}
 }
 
 static void

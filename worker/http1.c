@@ -287,7 +287,7 @@ field_line(struct http_head *h, char *p, size_t len)
 	if (slice_eq(name, SLICE("host")))
 		for (i = (size_t)(value.p - p); i < len; i++)
 			p[i] = (char)slice_lower(p[i]);
-	return (http_head_add(h, name, value));
+	return (http_head_put(h, name, value));
 }
 
 /* One line, without its CRLF, which begins at h->line. */

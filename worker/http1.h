@@ -252,9 +252,12 @@ const char *http_error_name(enum http_error);
  * The pieces, for heads that do not come as text (HTTP/2) and share these
  * rules.  add: one header, name in lower case already; checks both, classifies,
  * refuses duplicates.  finish: derives host, framing and connection state, as
- * after the empty line.  Each returns HTTP_E_NONE or what is wrong.
+ * after the empty line.  Each returns HTTP_E_NONE or what is wrong.  put is add
+ * for a name that is known to be a token in lower case.
  */
 enum http_error http_head_add(struct http_head *, struct slice name,
+	    struct slice value);
+enum http_error http_head_put(struct http_head *, struct slice name,
 	    struct slice value);
 enum http_error http_head_finish(struct http_head *, bool was_head);
 enum http_method http_method(struct slice token);

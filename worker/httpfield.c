@@ -218,13 +218,19 @@ name_is_alias(struct slice name)
 enum http_error
 http_head_add(struct http_head *h, struct slice name, struct slice value)
 {
-	enum http_hdr	 id;
-
 	if (!http_is_token(name))
 		return (HTTP_E_NAME);
 	for (size_t i = 0; i < name.len; i++)
 		if (name.p[i] >= 'A' && name.p[i] <= 'Z')
 			return (HTTP_E_NAME);
+	return (http_head_put(h, name, value));
+}
+
+enum http_error
+http_head_put(struct http_head *h, struct slice name, struct slice value)
+{
+	enum http_hdr	 id;
+
 	if (!http_is_value(value))
 		return (HTTP_E_VALUE);
 	if (h->nheader == HTTP_HEADER_MAX)

@@ -423,19 +423,18 @@ prov_init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in,
 void
 keyprov_load(void)
 {
-	static bool loaded;
+	static OSSL_PROVIDER *theirs, *ours;
 
-	if (loaded)
+	if (ours != NULL)
 		return;
 	/* Loaded by name, or it would be there no more beside ours. */
-	if (OSSL_PROVIDER_load(NULL, "default") == NULL ||
+	if ((theirs = OSSL_PROVIDER_load(NULL, "default")) == NULL ||
 	    OSSL_PROVIDER_add_builtin(NULL, NAME, prov_init) != 1 ||
-	    OSSL_PROVIDER_load(NULL, NAME) == NULL)
+	    (ours = OSSL_PROVIDER_load(NULL, NAME)) == NULL)
 		fatalx("OpenSSL: the provider of keys cannot be loaded");
 	/* All other keys, those of key exchanges above all, are the default's. */
 	if (EVP_set_default_properties(NULL, "?" NOT_OURS) != 1)
 		fatalx("OpenSSL: default properties");
-	loaded = true;
 }
 
 EVP_PKEY *

@@ -1,6 +1,8 @@
 /*
  * Answers that are put together here: see respond.h.
  */
+#include <bsd/stdlib.h>
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +13,7 @@
 #include "respond.h"
 #include "session.h"
 #include "worker.h"
+#include "www.h"
 
 /* Statuses that we use ourselves: reason, code of the API, a word for a person. */
 static const struct status {
@@ -91,6 +94,32 @@ status_reason(unsigned int status)
 	const struct status	*st = status_find(status);
 
 	return (st != NULL ? st->reason : "Status");
+}
+
+/* --- start --- */
+
+/* Before the fork: a page that is missing is noticed now. */
+void
+http_prepare(const struct conf_for_worker *conf)
+{
+	static const char *const	 pages[] = {
+		"error.html", "favicon.svg", "frame.html", "login.html",
+		"login_error.html", "portal.html", "portal_current.html",
+		"portal_notice.html", "portal_session.html",
+		"portal_usage.html", "style.css"
+	};
+
+	(void)conf;
+	for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++)
+		if (www_find(pages[i]) == NULL)
+			fatalx("BUG: no page file %s", pages[i]);
+}
+
+void
+http_start(void)
+{
+	/* Else jansson opens a file for it.  Each worker has its own. */
+	json_object_seed((size_t)arc4random() | 1);
 }
 
 /* --- heads --- */

@@ -6,6 +6,7 @@
  * runs goes on for AWAY_TIME; within it auth must be back and must know the
  * token still, or everything is closed.
  */
+#include <bsd/stdlib.h>
 #include <openssl/crypto.h>
 
 #include <string.h>
@@ -72,6 +73,23 @@ auth_forget(struct worker *w, uint32_t id)
 	for (size_t i = 0; i < QUESTIONS; i++)
 		if (se.q[i].id == id && id != 0)
 			se.q[i].fn = NULL;
+}
+
+static void
+ask_close(struct stream *s)
+{
+	auth_forget(s->w, s->question);
+}
+
+void
+auth_ask_for(struct stream *s, enum msg_type type, const void *payload,
+    size_t len, auth_fn fn)
+{
+	s->question = auth_ask(s->w, type, payload, len, fn, s);
+	if (s->question == 0)
+		respond_error(s, 503, NULL);
+	else
+		s->on_close = ask_close;
 }
 
 /* An answer, or one row of it. */
@@ -459,7 +477,8 @@ session_who(struct stream *s, session_fn fn)
 void
 session_leaving(struct worker *w)
 {
-	(void)w;
+	/* No request can be this user's from here on. */
+	arc4random_buf(w->token, sizeof(w->token));
 	se.leaving = true;
 }
 

@@ -51,6 +51,10 @@ void	session_leaving(struct worker *w);
 typedef void (*auth_fn)(void *arg, struct msg *m);
 uint32_t auth_ask(struct worker *w, enum msg_type type, const void *payload,
 	    size_t len, auth_fn fn, void *arg);
+/* The same for a stream, which is fn's arg: forgotten when it closes, answered
+ * with 503 when nothing can be asked. */
+void	auth_ask_for(struct stream *s, enum msg_type type, const void *payload,
+	    size_t len, auth_fn fn);
 /* The asker is gone: the answer is thrown away, its descriptor closed. */
 void	auth_forget(struct worker *w, uint32_t id);
 

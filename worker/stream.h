@@ -102,6 +102,7 @@ struct stream {
 	int64_t		 started_us;	/* monotonic */
 
 	/* Set by what answers. */
+	uint32_t	 question;	/* auth_ask_for()'s */
 	void		*arg;
 	void	(*on_body)(struct stream *, const uint8_t *data, size_t len);
 	void	(*on_body_end)(struct stream *);

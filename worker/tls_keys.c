@@ -76,10 +76,13 @@ session_new(SSL *ssl, SSL_SESSION *s)
 	uint8_t *p = put.der;
 	int len;
 
+	if (tls_conn.keys == NULL || SSL_version(ssl) != TLS1_3_VERSION)
+		return 0;
+	/* The server's name would only matter to early data, and is long. */
+	(void)SSL_SESSION_set1_hostname(s, NULL);
 	id = SSL_SESSION_get_id(s, &idlen);
 	len = i2d_SSL_SESSION(s, NULL);
-	if (tls_conn.keys == NULL || SSL_version(ssl) != TLS1_3_VERSION ||
-	    idlen != sizeof(put.id) || len <= 0 || (size_t)len > sizeof(put.der))
+	if (idlen != sizeof(put.id) || len <= 0 || (size_t)len > sizeof(put.der))
 		return 0;
 	memset(&put, 0, sizeof(put));
 	memcpy(put.id, id, sizeof(put.id));
@@ -138,13 +141,20 @@ session_get(SSL *ssl, const unsigned char *id, int len, int *copy)
 	return t->got;
 }
 
-/* TLS 1.2 clients use a session as often as they like, and unchanged: they get
- * none. */
+/*
+ * TLS 1.2 clients use a session as often as they like, and unchanged: they get
+ * none.  An empty id in the server's hello tells them (RFC 5246 7.4.1.3); OpenSSL
+ * leaves the one in place that it has drawn.
+ */
 static int
 session_never(SSL *ssl, int forward_secure)
 {
 	(void)forward_secure;
-	return SSL_version(ssl) != TLS1_3_VERSION;
+	if (SSL_version(ssl) == TLS1_3_VERSION)
+		return 0;
+	(void)SSL_SESSION_set1_id(SSL_get_session(ssl),
+	    (const unsigned char *)"", 0);
+	return 1;
 }
 
 void

@@ -125,12 +125,14 @@ void	present_flush(void);
 void	login_start(struct worker *, uint32_t id, struct m_login *);
 void	login_forget(const struct worker *);
 void	login_kick(void);
+void	login_tick(void);
 void	login_config(void);
 
 /* auth_hash.c: the hash helpers and the queue before them. */
 typedef void (*hash_fn)(void *owner, uint32_t tag, enum wire_hashed,
 	    const char *encoded);
 void	hash_join(int fd);
+bool	hash_present(void);
 unsigned int hash_free(void);
 bool	hash_make(const char *password, hash_fn, void *owner, uint32_t tag);
 bool	hash_verify(const char *password, const char *encoded, hash_fn,
@@ -158,11 +160,12 @@ void	sandbox_payload(struct m_sb *, uint32_t uid, const char *name);
 /* auth_admin.c: the first administrator; done is called in any case. */
 void	admin_first(void (*done)(void));
 
-/* auth_ctl.c: the control socket. */
+/* auth_ctl.c: the control socket; auth_reload.c */
 struct ctl;
 
 void	ctl_listen(int fd);
 void	reload_start(struct ctl *);
+void	reload_forget(const struct ctl *);
 
 /* auth_util.c */
 bool	log_allowed(void);	/* lines that outsiders can cause at will */
@@ -172,6 +175,6 @@ void	addr_prefix(const struct wire_addr *, uint8_t prefix[16]);
 void	fold(char *);		/* to lower case, ASCII only */
 
 /* seccomp_auth.c */
-extern const struct sandbox auth_sandbox;
+extern const struct sandbox sandbox_auth;
 
 #endif

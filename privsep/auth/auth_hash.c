@@ -160,6 +160,17 @@ hash_join(int fd)
 	login_kick();
 }
 
+bool
+hash_present(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < HELPERS_MAX; i++)
+		if (helpers[i].present)
+			return true;
+	return false;
+}
+
 /* Helpers that have nothing to do, and nothing that waits for them. */
 unsigned int
 hash_free(void)
@@ -237,10 +248,8 @@ hash_tick(void)
 	unsigned int i;
 
 	TAILQ_FOREACH_SAFE(t, &queue, entry, next) {
-		for (i = 0; i < HELPERS_MAX && !helpers[i].present; i++)
-			;
 		/* While helpers work, the queue moves. */
-		if (i < HELPERS_MAX || now - t->since < WAIT_MS)
+		if (hash_present() || now - t->since < WAIT_MS)
 			continue;
 		TAILQ_REMOVE(&queue, t, entry);
 		task_end(t, HASHED_FAILED, NULL);

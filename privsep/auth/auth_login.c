@@ -22,6 +22,8 @@
 #define QUEUE_SOURCE	16	/* of one source */
 #define QUEUE_ACCOUNT	16	/* for one account, from strange sources */
 #define LOGINS_MAX	512	/* with those whose answer is held back */
+#define WAIT_MS		30000
+#define NO_HELPER_MS	10000
 #define PAD_MS		50	/* failures are answered at multiples of this */
 #define UNIX_FACTOR	20	/* a local socket hides who is behind it */
 #define SLOW_FACTOR	10	/* times the limit, from anywhere: slow down */
@@ -45,7 +47,7 @@ struct login {
 	uint8_t		 by_both[RATE_KEY];
 	uint8_t		 by_account[RATE_KEY];
 	int64_t		 not_before;
-	int64_t		 started;
+	int64_t		 started;	/* queued, then run */
 	uint32_t	 uid;		/* 0: no such user */
 	char		 hash[WIRE_HASH]; /* that the password is held against */
 	struct event	*timer;
@@ -327,14 +329,20 @@ succeeded(struct login *l, struct store_account *a)
 	struct store_session s;
 	enum store_result r;
 	struct worker *w = l->worker;
+	bool moved;
 
 	if (w->uid != 0 && w->uid != a->uid) {
 		answer(l, AUTH_OTHER_USER, 0);
 		return;
 	}
+	/* Making room may end the session that it acted for: it moves on first. */
+	moved = w->live != NULL;
+	session_leave(w);
 	r = session_create(a, &l->source, l->agent, token, &s);
 	if (r != STORE_OK) {
 		no_session(l, r);
+		if (moved)
+			worker_revoke(w, REVOKED_EXPIRED);
 		return;
 	}
 	a->last_login = auth_now();
@@ -342,11 +350,8 @@ succeeded(struct login *l, struct store_account *a)
 	log_event(LOG_INFO, "login.ok", LOG_S("user", a->name),
 	    LOG_S("source", l->from), LOG_S("session", s.id),
 	    LOG_S("rid", l->rid));
-	/* Making room may have ended the session that it acted for. */
-	if (!w->over) {
-		(void)worker_bind(w, a, &s);
-		worker_who_ok(w, l->id, token, a, &s);
-	}
+	(void)worker_bind(w, a, &s);
+	worker_who_ok(w, l->id, token, a, &s);
 	explicit_bzero(token, sizeof(token));
 	explicit_bzero(&s, sizeof(s));
 	l->worker = NULL;
@@ -418,10 +423,17 @@ known_source(const struct login *l)
 static void
 on_slow(evutil_socket_t fd, short what, void *arg)
 {
+	const struct login *l;
+	int64_t now = auth_ms();
+
 	(void)fd;
 	(void)what;
 	(void)arg;
 	login_kick();
+	for (l = logins; l < logins + LOGINS_MAX; l++)
+		if (l->state == L_WAITING && l->not_before > now)
+			return;
+	event_del(lg.timer);
 }
 
 /*
@@ -490,6 +502,7 @@ login_new(struct worker *w, uint32_t id, struct m_login *m)
 	l->worker = w;
 	l->id = id;
 	l->order = ++order;
+	l->started = auth_ms();
 	l->source = w->source;
 	strlcpy(l->from, w->from, sizeof(l->from));
 	strlcpy(l->name, m->name, sizeof(l->name));
@@ -526,6 +539,19 @@ login_start(struct worker *w, uint32_t id, struct m_login *m)
 		return;
 	}
 	login_kick();
+}
+
+/* Nobody waits for ever: without helpers, logins fail. */
+void
+login_tick(void)
+{
+	int64_t limit = hash_present() ? WAIT_MS : NO_HELPER_MS;
+	int64_t now = auth_ms();
+	struct login *l;
+
+	for (l = logins; l < logins + LOGINS_MAX; l++)
+		if (l->state == L_WAITING && now - l->started >= limit)
+			answer(l, AUTH_BUSY, 5);
 }
 
 /* The worker is gone; what runs for it still counts. */

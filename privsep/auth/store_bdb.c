@@ -1,18 +1,14 @@
 /*
- * Berkeley DB behind store.h: the environment.
+ * Berkeley DB behind store.h: the environment, opened, healed and closed.
  *
  * Private to this process, transactional, recovered at every start.  There is
  * no lock subsystem: one thread of one process has nobody to lock out, and a
  * lock that is never taken cannot be left behind.  That there is only one
  * process is seen to by a lock on the folder.
  */
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <sys/statvfs.h>
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,8 +24,6 @@
 #define LOG_FILE_BYTES	(2u << 20)
 #define LOG_BUF_BYTES	(256u << 10)
 #define LOG_MEMORY_BYTES (8u << 20)	/* in-memory mode keeps the log there */
-#define PAGE_BYTES	4096
-#define FREE_AT_START	(16u << 20)
 #define FREE_TO_WRITE	(2 * LOG_FILE_BYTES) /* so that the log never hits the end */
 #define HEAL_SECONDS	1
 
@@ -52,6 +46,12 @@ static const struct {
 	[T_ID] =	{ "session-id.db",	T_SESSION, index_id,	false },
 	[T_USER] =	{ "session-user.db",	T_SESSION, index_user,	true },
 };
+
+const char *
+bdb_file(enum table t)
+{
+	return tables[t].file;
+}
 
 void
 bdb_dbt(DBT *d, const void *data, size_t len)
@@ -195,7 +195,7 @@ space(const struct store *st)
 {
 	struct statvfs v;
 
-	if (st->memory || fstatvfs(st->dir, &v) == -1)
+	if (st->memory || st->reckless || fstatvfs(st->dir, &v) == -1)
 		return UINT64_MAX;
 	return (uint64_t)v.f_bavail * v.f_frsize;
 }
@@ -247,7 +247,7 @@ table_open(struct store *st, enum table t)
 	if (tables[t].many)
 		flags |= DB_DUPSORT;
 	if ((r = db->set_flags(db, flags)) != 0 ||
-	    (r = db->set_pagesize(db, PAGE_BYTES)) != 0 ||
+	    (r = db->set_pagesize(db, BDB_PAGE)) != 0 ||
 	    (r = db->open(db, NULL, file, name, DB_BTREE,
 	    DB_CREATE | DB_AUTO_COMMIT, 0600)) != 0)
 		return r;
@@ -278,125 +278,6 @@ bdb_close(struct store *st)
 	st->env = NULL;
 }
 
-/*
- * Walk a table: each record must decode and be found again through each of its
- * indexes; every page's checksum is seen on the way.
- */
-static int
-walk(struct store *st, enum table t, uint32_t *count)
-{
-	union {
-		struct store_account a;
-		struct store_session s;
-	} u;
-	uint8_t kbuf[64], buf[STORE_RECORD_MAX];
-	DBT k, d;
-	DBC *c;
-	int r;
-
-	*count = 0;
-	if ((r = st->db[t]->cursor(st->db[t], NULL, &c, 0)) != 0)
-		return r;
-	for (;;) {
-		bdb_buf(&k, kbuf, sizeof(kbuf));
-		bdb_buf(&d, buf, sizeof(buf));
-		if ((r = c->get(c, &k, &d, DB_NEXT)) != 0)
-			break;
-		if (t == T_ACCOUNT)
-			r = bdb_decoded(account_decode(&u.a, buf, d.size));
-		else if (t == T_SESSION)
-			r = bdb_decoded(session_decode(&u.s, buf, d.size));
-		if (r == 0 && ((t == T_ACCOUNT && (k.size != 4 ||
-		    record_get32be(kbuf) != u.a.uid)) ||
-		    (t == T_SESSION && k.size != STORE_KEY)))
-			r = BDB_BAD_RECORD;
-		if (r != 0)
-			break;
-		++*count;
-	}
-	c->close(c);
-	if (r == DB_BUFFER_SMALL)
-		r = BDB_BAD_RECORD;
-	return r == DB_NOTFOUND ? 0 : r;
-}
-
-/* How many records an index leads to; each must be there. */
-static int
-walk_index(struct store *st, enum table t, uint32_t *count)
-{
-	uint8_t kbuf[WIRE_EMAIL], pbuf[64], buf[STORE_RECORD_MAX];
-	DBT k, p, d;
-	DBC *c;
-	int r;
-
-	*count = 0;
-	if ((r = st->db[t]->cursor(st->db[t], NULL, &c, 0)) != 0)
-		return r;
-	for (;;) {
-		bdb_buf(&k, kbuf, sizeof(kbuf));
-		bdb_buf(&p, pbuf, sizeof(pbuf));
-		bdb_buf(&d, buf, sizeof(buf));
-		if ((r = c->pget(c, &k, &p, &d, DB_NEXT)) != 0)
-			break;
-		++*count;
-	}
-	c->close(c);
-	if (r == DB_BUFFER_SMALL || r == DB_SECONDARY_BAD)
-		r = BDB_BAD_RECORD;
-	return r == DB_NOTFOUND ? 0 : r;
-}
-
-static int
-check_version(struct store *st)
-{
-	uint32_t v;
-	int r;
-
-	r = bdb_meta_get(st, NULL, META_VERSION, &v);
-	if (r == 0)
-		return v == 0 ? BDB_BAD_RECORD :
-		    v > STORE_VERSION ? BDB_NEWER_RECORD : 0;
-	if (r != DB_NOTFOUND)
-		return r;
-	/* A store that was just made has nothing in it. */
-	if (st->counts.accounts != 0 || st->counts.sessions != 0)
-		return BDB_BAD_RECORD;
-	return bdb_meta_put(st, NULL, META_VERSION, STORE_VERSION);
-}
-
-static int
-check(struct store *st)
-{
-	uint32_t meta, n;
-	int r;
-
-	/* The version first: what a newer one wrote is not damage. */
-	if ((r = bdb_meta_get(st, NULL, META_VERSION, &n)) == 0 &&
-	    n > STORE_VERSION)
-		return BDB_NEWER_RECORD;
-	if ((r = walk(st, T_META, &meta)) != 0 ||
-	    (r = walk(st, T_ACCOUNT, &st->counts.accounts)) != 0 ||
-	    (r = walk(st, T_SESSION, &st->counts.sessions)) != 0)
-		return r;
-	if ((r = walk_index(st, T_NAME, &n)) != 0)
-		return r;
-	if (n != st->counts.accounts)
-		return BDB_BAD_RECORD;
-	if ((r = walk_index(st, T_EMAIL, &n)) != 0)
-		return r;
-	if (n > st->counts.accounts)
-		return BDB_BAD_RECORD;
-	if ((r = walk_index(st, T_ID, &n)) != 0)
-		return r;
-	if (n != st->counts.sessions)
-		return BDB_BAD_RECORD;
-	if ((r = walk_index(st, T_USER, &n)) != 0)
-		return r;
-	if (n != st->counts.sessions)
-		return BDB_BAD_RECORD;
-	return check_version(st);
-}
-
 static int
 bdb_open(struct store *st)
 {
@@ -407,128 +288,12 @@ bdb_open(struct store *st)
 	for (t = 0; r == 0 && t < T_MAX; t++)
 		r = table_open(st, (enum table)t);
 	if (r == 0)
-		r = check(st);
+		r = bdb_check(st);
 	if (r != 0) {
 		st->broken = true;
 		bdb_close(st);
 	}
 	return r;
-}
-
-/* One entry of the store's folder; false with the remedy in err. */
-static bool
-entry_ok(const struct store *st, const char *name, char *err, size_t errlen)
-{
-	struct stat sb;
-
-	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
-	    strcmp(name, "lost+found") == 0)
-		return true;
-	if (fstatat(st->dir, name, &sb, AT_SYMLINK_NOFOLLOW) == -1) {
-		snprintf(err, errlen, "%s/%s: %s", st->shown, name,
-		    strerror(errno));
-		return false;
-	}
-	if (strcmp(name, "DB_CONFIG") == 0)
-		snprintf(err, errlen, "%s/DB_CONFIG would change how the store "
-		    "is kept: remove it", st->shown);
-	else if (!S_ISREG(sb.st_mode))
-		snprintf(err, errlen, "%s/%s is not a file: remove it",
-		    st->shown, name);
-	else if (sb.st_uid != geteuid())
-		snprintf(err, errlen, "%s/%s belongs to uid %u: run "
-		    "`chown -R %u %s'", st->shown, name, sb.st_uid, geteuid(),
-		    st->shown);
-	else if ((sb.st_mode & 077) != 0)
-		snprintf(err, errlen, "%s/%s is open to others: run "
-		    "`chmod -R go= %s'", st->shown, name, st->shown);
-	else
-		return true;
-	return false;
-}
-
-/* The folder must be ours alone, and no other ided may work in it. */
-static bool
-home_ok(struct store *st, char *err, size_t errlen)
-{
-	const struct dirent *e;
-	struct stat sb;
-	DIR *d;
-	bool ok = true;
-	int fd;
-
-	st->dir = open(st->home, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (st->dir == -1 || fstat(st->dir, &sb) == -1) {
-		snprintf(err, errlen, "%s: %s", st->shown, strerror(errno));
-		return false;
-	}
-	if (sb.st_uid != geteuid() || (sb.st_mode & 077) != 0) {
-		snprintf(err, errlen, "%s belongs to uid %u with mode %o: run "
-		    "`chown -R %u %s' and `chmod 700 %s'", st->shown, sb.st_uid,
-		    sb.st_mode & 07777, geteuid(), st->shown, st->shown);
-		return false;
-	}
-	if (flock(st->dir, LOCK_EX | LOCK_NB) == -1) {
-		snprintf(err, errlen, "%s is in use by another ided: stop that "
-		    "one first", st->shown);
-		return false;
-	}
-	fd = openat(st->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd == -1 || (d = fdopendir(fd)) == NULL) {
-		snprintf(err, errlen, "%s: %s", st->shown, strerror(errno));
-		if (fd != -1)
-			close(fd);
-		return false;
-	}
-	while (ok && (e = readdir(d)) != NULL)
-		ok = entry_ok(st, e->d_name, err, errlen);
-	closedir(d);
-	return ok;
-}
-
-/* What a person is to do about it. */
-static void
-explain(const struct store *st, int r, char *err, size_t errlen)
-{
-	const char *why = st->why[0] != '\0' ? st->why : db_strerror(r);
-
-	switch (r) {
-	case BDB_NEWER_RECORD:
-		snprintf(err, errlen, "%s was written by a newer ided than this "
-		    "one (which knows version %d): install that ided again, or "
-		    "restore a backup made before it; nothing was changed",
-		    st->shown, STORE_VERSION);
-		break;
-	case BDB_BAD_RECORD:
-		why = "a record or an index is not sound";
-		/* FALLTHROUGH */
-	default:
-		snprintf(err, errlen, "%s is damaged (%s): keep a copy of the "
-		    "folder, then restore it from a backup", st->shown, why);
-		break;
-	case ENOSPC:
-	case EDQUOT:
-		snprintf(err, errlen, "%s: no space left: free at least %u MB "
-		    "there and start again; nothing was lost", st->shown,
-		    FREE_AT_START >> 20);
-		break;
-	case EACCES:
-	case EPERM:
-	case EROFS:
-		snprintf(err, errlen, "%s cannot be written (%s): it must belong "
-		    "to uid %u and be mounted for writing", st->shown,
-		    strerror(r), geteuid());
-		break;
-	case DB_VERSION_MISMATCH:
-	case DB_OLD_VERSION:
-		snprintf(err, errlen, "%s was written by another version of "
-		    "Berkeley DB (%s): this one is %s", st->shown, why,
-		    DB_VERSION_STRING);
-		break;
-	case ENOMEM:
-		snprintf(err, errlen, "%s: out of memory", st->shown);
-		break;
-	}
 }
 
 struct store *
@@ -550,14 +315,14 @@ store_open(const struct store_options *opt, char *err, size_t errlen)
 		snprintf(err, errlen, "%s: path too long", st->shown);
 		goto fail;
 	}
-	if (!st->memory && !home_ok(st, err, errlen))
+	if (!st->memory && !bdb_home(st, err, errlen))
 		goto fail;
-	if (space(st) < FREE_AT_START) {
-		explain(st, ENOSPC, err, errlen);
+	if (space(st) < BDB_FREE_AT_START) {
+		bdb_explain(st, ENOSPC, err, errlen);
 		goto fail;
 	}
 	if ((r = bdb_open(st)) != 0) {
-		explain(st, r, err, errlen);
+		bdb_explain(st, r, err, errlen);
 		goto fail;
 	}
 	return st;
@@ -604,7 +369,7 @@ heal(struct store *st)
 	else
 		r = bdb_open(st);
 	if (r != 0) {
-		explain(st, r, err, sizeof(err));
+		bdb_explain(st, r, err, sizeof(err));
 		log_warnx("store: %s", err);
 		st->broken = true;
 		return false;
@@ -694,9 +459,9 @@ store_strerror(enum store_result r)
 	case STORE_NOT_FOUND:
 		return "not found";
 	case STORE_NAME_TAKEN:
-		return "this name is taken";
+		return "a user of this name exists";
 	case STORE_EMAIL_TAKEN:
-		return "this e-mail address is taken";
+		return "a user with this e-mail address exists";
 	case STORE_NO_UID:
 		return "no uid is left: make `uids' of the configuration larger";
 	case STORE_INVALID:

@@ -49,7 +49,10 @@ caps_keep(void)
 		fatal("capget");
 	d[0].effective = d[0].permitted = d[0].permitted & (uint32_t)keep;
 	d[1].effective = d[1].permitted = d[1].permitted & (uint32_t)(keep >> 32);
-	d[0].inheritable = d[1].inheritable = 0;
+	/* spawn() hands this one on, and can no longer make it inheritable once
+	 * the bounding set is empty. */
+	d[0].inheritable = 1U << CAP_SYS_CHROOT;
+	d[1].inheritable = 0;
 	if (syscall(SYS_capset, &h, d) == -1)
 		fatal("capset");
 }

@@ -162,6 +162,7 @@ home_open(int homes, const char *user, uint32_t uid, struct m_fail *f)
 	return -1;
 }
 
+/* A folder of the home: there and the user's, or not there at all (1). */
 static int
 folder_check(int home, const char *name, const char *user, uint32_t uid,
     struct m_fail *f)
@@ -171,11 +172,9 @@ folder_check(int home, const char *name, const char *user, uint32_t uid,
 	int fd;
 
 	snprintf(what, sizeof(what), "folder %s in the home of %s", name, user);
-	if (mkdirat(home, name, 0700) == -1 && errno != EEXIST) {
-		fault_set(f, code_of(errno), "%s: %s", what, strerror(errno));
-		return -1;
-	}
 	fd = open_folder(home, name);
+	if (fd == -1 && errno == ENOENT)
+		return 1;
 	if (fd == -1) {
 		not_a_folder(home, name, what, f);
 		return -1;
@@ -190,25 +189,50 @@ folder_check(int home, const char *name, const char *user, uint32_t uid,
 	return 0;
 }
 
+/* First all are looked at, then what is missing is made: a home that is not as
+ * it must be is left as it is. */
+static int
+folders_make(int home, const char *user, uint32_t uid, struct m_fail *f)
+{
+	bool missing[sizeof(folders) / sizeof(folders[0])];
+	unsigned int i;
+	int r;
+
+	for (i = 0; folders[i] != NULL; i++) {
+		r = folder_check(home, folders[i], user, uid, f);
+		if (r == -1)
+			return -1;
+		missing[i] = r == 1;
+	}
+	for (i = 0; folders[i] != NULL; i++)
+		if (missing[i] && mkdirat(home, folders[i], 0700) == -1) {
+			r = errno;
+			fault_set(f, code_of(r), "folder %s in the home of %s: "
+			    "%s", folders[i], user, strerror(r));
+			errno = r;
+			return -1;
+		}
+	return 0;
+}
+
 /* With the user's own rights: nothing that only root could make or open. */
 int
 home_folders(int home, const char *user, uint32_t uid, struct m_fail *f)
 {
-	unsigned int i;
-	int r = 0, error;
+	int r, error;
 
 	/* setfsuid(2) tells no errors; asking again with -1 does. */
 	(void)setfsgid(uid);
 	(void)setfsuid(uid);
-	if ((uint32_t)setfsuid((uid_t)-1) != uid ||
-	    (uint32_t)setfsgid((gid_t)-1) != uid) {
+	if ((uint32_t)setfsuid((uid_t)-1) == uid &&
+	    (uint32_t)setfsgid((gid_t)-1) == uid) {
+		r = folders_make(home, user, uid, f);
+	} else {
 		fault_set(f, FAIL_INTERNAL, "home of %s: cannot act as uid %u",
 		    user, uid);
 		errno = EPERM;
 		r = -1;
 	}
-	for (i = 0; r == 0 && folders[i] != NULL; i++)
-		r = folder_check(home, folders[i], user, uid, f);
 	error = errno;
 	(void)setfsuid(0);
 	(void)setfsgid(0);

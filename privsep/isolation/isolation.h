@@ -16,6 +16,7 @@
  * requests.c		what auth asks (M_SB_*)
  *
  * box.c		users' sandboxes: list, life, end
+ * box_folder.c	their folders and control sockets
  * box_ask.c		what a running sandbox is asked, with time limits
  * box_adopt.c		those that a predecessor left
  * sandbox_start.c	the steps from nothing to a running ide-session
@@ -41,6 +42,7 @@ struct isolation {
 	struct event_base *base;
 	struct conf	 conf;
 	const char	*conf_file;
+	bool		 verbose;
 	struct conf_define *def;
 	unsigned int	 ndef;
 	struct chan	 master;	/* one way: we speak */

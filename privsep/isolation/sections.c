@@ -42,7 +42,7 @@ file_read(const char *path, char *buf, size_t size, size_t *len)
 		    (n = read(fd, buf + *len, size - *len)) > 0)
 			*len += (size_t)n;
 	close(fd);
-	if (n != 0 && errno == 0)
+	if (n > 0)
 		errno = EFBIG;
 	return n == 0 ? 0 : -1;
 }

@@ -23,7 +23,7 @@
 static void
 bind_static(const char *root)
 {
-	char from[CONF_PATH_MAX + 16], to[CONF_PATH_MAX + 16];
+	char from[CONF_PATH_MAX + 16], to[CONF_PATH_MAX + 32];
 	struct mount_attr ma;
 	int fd;
 

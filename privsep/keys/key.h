@@ -15,7 +15,9 @@
  * reloads may happen meanwhile. */
 #define KEY_GENERATIONS	4
 #define KEY_FILE_MAX	65536	/* bytes of the PEM file, certificates included */
-#define KEY_HEAP	(1024 * 1024) /* OpenSSL's secure heap; all of it is locked */
+/* OpenSSL's secure heap.  With the table of sessions (session.h) it stays below
+ * the 8 MB that a process may lock by default. */
+#define KEY_HEAP	(512 * 1024)
 
 enum key_type { KEY_NONE, KEY_P256, KEY_P384, KEY_P521, KEY_RSA, KEY_ED25519 };
 

@@ -42,7 +42,7 @@ sess_init(void)
 	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (slots == MAP_FAILED)
 		fatal("no memory for TLS sessions");
-	/* Locked as it is touched: an idle server keeps no 9 MB resident. */
+	/* Locked as it is touched: an idle server keeps no 5 MB resident. */
 	if (mlock2(slots, size, MLOCK_ONFAULT) == -1)
 		fatal("memory for TLS sessions cannot be locked");
 	if (madvise(slots, size, MADV_DONTDUMP) == -1)

@@ -14,9 +14,9 @@
 #include "../wire.h"
 
 #define SESS_MAX	16384
-/* A server's session is some 150 bytes and the server name, which has at most
- * 255.  What is larger is not kept, and costs no more than a full handshake. */
-#define SESS_DER_MAX	512
+/* A session as workers send it has some 150 bytes.  What is larger is not kept,
+ * which costs no more than a full handshake. */
+#define SESS_DER_MAX	256
 #define SESS_LIFETIME	7200
 
 void	sess_init(void);

@@ -101,6 +101,12 @@ test_request_derived(void **state)
 	    BODY_NONE, -1, true, false, false },
 	{ R("GET", "1", "Connection: closed\r\n"), METHOD_GET,
 	    BODY_NONE, -1, true, false, false },
+	{ R("GET", "1", "Connection: a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p\r\n"),
+	    METHOD_GET, BODY_NONE, -1, true, false, false },
+	{ R("GET", "1", "Connection: an-option-longer-than-any-known-header\r\n"),
+	    METHOD_GET, BODY_NONE, -1, true, false, false },
+	{ R("GET", "1", "X_name_longer_than_any_header_that_is_known: a\r\n"),
+	    METHOD_GET, BODY_NONE, -1, true, false, false },
 	{ R("HEAD", "1", ""), METHOD_HEAD, BODY_NONE, -1, true, false, false },
 	{ R("PUT", "1", "Content-Length: 0\r\n"), METHOD_PUT,
 	    BODY_NONE, 0, true, false, false },
@@ -197,6 +203,11 @@ test_request_errors(void **state)
 	{ "GET /\r\n", HTTP_E_VERSION },
 	{ "GET / HTTP/1.1 \r\n", HTTP_E_VERSION },
 	{ "GET / http/1.1\r\n", HTTP_E_VERSION },
+	{ "GET / HTTP/x.1\r\n", HTTP_E_VERSION },
+	{ "GET / HTTP/1.x\r\n", HTTP_E_VERSION },
+	{ "GET / HTTP/ .1\r\n", HTTP_E_VERSION },
+	{ "GET / HTTP/1./\r\n", HTTP_E_VERSION },
+	{ "GET / HTTP/1.:\r\n", HTTP_E_VERSION },
 	{ "GET / HTTP/1.2\r\n", HTTP_E_VERSION_OTHER },
 	{ "GET / HTTP/2.0\r\n", HTTP_E_VERSION_OTHER },
 	{ G " X: y\r\n", HTTP_E_FOLD },
@@ -325,6 +336,8 @@ test_bounds(void **state)
 	assert_int_equal(filled("\r\nGET /", 'a', HTTP_TARGET_MAX, v),
 	    HTTP_E_TARGET_LONG);
 	assert_int_equal(filled("GET /", 'a', 40000, v), HTTP_E_TARGET_LONG);
+	assert_int_equal(filled("AAAAAAAABBBBBBBBCCCCCCCCDDDDDDDD /", 'a',
+	    40000, v), HTTP_E_TARGET_LONG);
 	assert_int_equal(filled("GET ", ' ', 40000, v), HTTP_E_TARGET_LONG);
 	assert_int_equal(filled("", 'A', HTTP_METHOD_MAX, " / HTTP/1.1\r\n" H
 	    "\r\n"), HTTP_E_NONE);

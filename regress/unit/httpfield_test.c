@@ -87,7 +87,7 @@ test_authority(void **state)
 	{ "[::1]", "[::1]", 0 }, { "[::1]:8", "[::1]", 8 },
 	{ "[1:2:3:4:5:6:7:8]", "[1:2:3:4:5:6:7:8]", 0 },
 	{ "[::ffff:1.2.3.4]", "[::ffff:1.2.3.4]", 0 },
-	{ "a_b-c.1", "a_b-c.1", 0 }, { "xn--bcher-kva.test", "xn--bcher-kva.test", 0 },
+	{ "a_b-c.1", "a_b-c.1", 0 }, { "0aAzZ9", "0aAzZ9", 0 }, { "xn--bcher-kva.test", "xn--bcher-kva.test", 0 },
 	{ "", NULL, 0 }, { ":", NULL, 0 }, { "a:", NULL, 0 }, { ".", NULL, 0 },
 	{ "a..b", NULL, 0 }, { ".a", NULL, 0 }, { "a:0", NULL, 0 },
 	{ "a:01", NULL, 0 }, { "a:65536", NULL, 0 }, { "a:100000", NULL, 0 },
@@ -99,6 +99,7 @@ test_authority(void **state)
 	{ "::1", NULL, 0 },
 	{ "[1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa]", NULL, 0 },
 	};
+	char		 longest[254];
 	struct slice	 host;
 	uint32_t	 port;
 
@@ -114,6 +115,16 @@ test_authority(void **state)
 			fail_msg("%s: %u", rows[i].in, port);
 	}
 	assert_true(http_authority(SLICE("a:1"), NULL, NULL));
+	for (size_t i = 0; i < sizeof(longest); i++)
+		longest[i] = i % 50 == 49 ? '.' : 'a';
+	assert_true(http_authority((struct slice){ longest, 253 }, NULL,
+	    NULL));
+	assert_false(http_authority((struct slice){ longest, 254 }, NULL,
+	    NULL));
+	memset(longest, 'a', 64);
+	assert_true(http_authority((struct slice){ longest, 63 }, NULL, NULL));
+	assert_false(http_authority((struct slice){ longest, 64 }, NULL,
+	    NULL));
 	assert_false(http_authority((struct slice){ "[\0]", 3 }, NULL, NULL));
 	assert_false(http_authority((struct slice){ "[::1\0]", 6 }, NULL,
 	    NULL));
@@ -175,6 +186,10 @@ test_by_hand(void **state)
 	assert_int_equal(http_head_add(&h, SLICE("host"), SLICE("a.b:1")),
 	    HTTP_E_DUP);
 	assert_int_equal(http_head_add(&h, SLICE("Upper"), SLICE("a")),
+	    HTTP_E_NAME);
+	assert_int_equal(http_head_add(&h, SLICE("aZ"), SLICE("a")),
+	    HTTP_E_NAME);
+	assert_int_equal(http_head_add(&h, SLICE("aA"), SLICE("a")),
 	    HTTP_E_NAME);
 	assert_int_equal(http_head_add(&h, SLICE(""), SLICE("a")),
 	    HTTP_E_NAME);

@@ -293,6 +293,23 @@ test_load_generations(void **state)
  */
 #define MASK	0x5a
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define WITH_ASAN
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define WITH_ASAN
+#endif
+
+#ifdef WITH_ASAN /* it keeps what is freed, and its own maps are endless */
+static void
+test_key_in_secure_heap_only(void **state)
+{
+	(void)state;
+	skip();
+}
+#else
+
 static void
 make_elsewhere(int pem[2], uint8_t masked[32], uint8_t id[WIRE_KEYID])
 {
@@ -369,10 +386,6 @@ search(const uint8_t masked[32], unsigned int *inside, unsigned int *outside)
 static void
 test_key_in_secure_heap_only(void **state)
 {
-#if defined(__SANITIZE_ADDRESS__)
-	(void)state;
-	skip();
-#else
 	uint8_t masked[32], id[WIRE_KEYID];
 	unsigned int inside, outside;
 	static uint8_t spoil[65536];
@@ -406,8 +419,8 @@ test_key_in_secure_heap_only(void **state)
 	assert_int_equal(outside, 0);
 	close(fds[0]);
 	close(fds[1]);
-#endif
 }
+#endif
 
 /* Signing. */
 

@@ -227,6 +227,8 @@ test_coding(void **state)
 	{ "br;q=-1", ID | BR, ID }, { "br;q=0.0001", ID | BR, ID },
 	{ "br;q=", ID | BR, ID }, { "br;q", ID | BR, ID },
 	{ "br;x=1", ID | BR, ID }, { "br;q=0,5", ID | BR, ID },
+	{ "br;q=0.x", ID | BR, ID }, { "br;q=0.5/", ID | BR, ID },
+	{ "br;q=0.55555", ID | BR, ID }, { "br;q=a", ID | BR, ID },
 	{ "br;q=.5", ID | BR, ID }, { "br;q=1;q=0", ID | BR, ID },
 	{ "br gzip", ID | GZ | BR, ID }, { "br;", ID | BR, ID },
 	{ ";q=1", ID | BR, ID }, { "br; q = 1", ID | BR, ID },

@@ -1,0 +1,165 @@
+/*
+ * The IDE: one server for all of the user's windows, started when the first is
+ * opened, started again when it dies, each time a little later.
+ */
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../../privsep/conf.h"
+#include "../../privsep/log.h"
+#include "session.h"
+
+#define TRY_MS		10	/* between attempts to connect */
+#define BACKOFF_MIN	200
+#define BACKOFF_MAX	30000
+#define STEADY_MS	60000	/* after that, a death is not a repeated one */
+
+static pid_t pid;
+static int64_t born;
+static long backoff;
+static uint32_t restarts;
+static bool accepting;		/* this one has been connected to */
+static struct event *try_timer, *start_timer;
+
+static void	ide_start(void);
+
+static void
+arm(struct event *ev, long ms)
+{
+	struct timeval tv = session_ms(ms);
+
+	event_add(ev, &tv);
+}
+
+static void
+on_try(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	if (!wait_serve())
+		arm(try_timer, TRY_MS);
+	else if (pid != 0)
+		accepting = true;
+}
+
+static void
+on_start(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	if (pid == 0 && !session.stopping)
+		ide_start();
+}
+
+void
+ide_init(void)
+{
+	try_timer = evtimer_new(session.base, on_try, NULL);
+	start_timer = evtimer_new(session.base, on_start, NULL);
+	if (try_timer == NULL || start_timer == NULL)
+		fatalx("out of memory");
+	backoff = BACKOFF_MIN;
+}
+
+/* The fixed arguments, then the configuration's. */
+static void
+arguments(char *argv[])
+{
+	static char data[128], extensions[128];
+	static const char *const fixed[] = {
+		IDE_NODE, IDE_MAIN, "--socket-path", IDE_SOCKET,
+		"--server-base-path", "/ide", "--server-data-dir", data,
+		"--extensions-dir", extensions, "--without-connection-token",
+		"--accept-server-license-terms", NULL
+	};
+	unsigned int n, i;
+
+	snprintf(data, sizeof(data), "%s/data", session.home);
+	snprintf(extensions, sizeof(extensions), "%s/extensions", session.home);
+	for (n = 0; fixed[n] != NULL; n++)
+		argv[n] = (char *)(uintptr_t)fixed[n];
+	for (i = 0; session.ide_args[i] != NULL && i < CONF_ARG_MAX; i++)
+		argv[n++] = session.ide_args[i];
+	argv[n] = NULL;
+}
+
+static void
+ide_start(void)
+{
+	char *argv[16 + CONF_ARG_MAX];
+	int fd[3];
+
+	(void)unlink(IDE_SOCKET);
+	arguments(argv);
+	fd[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	fd[1] = fd[2] = output_pipe();
+	if (fd[0] == -1 || fd[1] == -1 || (pid = run_program(argv, fd)) == -1) {
+		log_warn("the IDE cannot be started");
+		pid = 0;
+		wait_fail("the IDE cannot be started");
+	}
+	if (fd[0] != -1)
+		close(fd[0]);
+	if (fd[1] != -1)
+		close(fd[1]);
+	if (pid == 0)
+		return;
+	accepting = false;
+	born = session_now();
+	log_info("IDE started, pid %d", (int)pid);
+	arm(try_timer, TRY_MS);
+}
+
+void
+ide_want(void)
+{
+	if (pid != 0)
+		arm(try_timer, TRY_MS);
+	else if (!event_pending(start_timer, EV_TIMEOUT, NULL) && !session.stopping)
+		ide_start();
+}
+
+bool
+ide_reap(pid_t dead, int status)
+{
+	if (pid == 0 || dead != pid)
+		return false;
+	log_warnx("IDE ended, %s %d",
+	    WIFEXITED(status) ? "status" : "signal",
+	    WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+	pid = 0;
+	if (session.stopping)
+		return true;
+	if (!accepting) {
+		event_del(try_timer);
+		wait_fail("the IDE ended while it started: see logs/ide.log");
+	}
+	accepting = false;
+	restarts++;
+	if (session_now() - born > STEADY_MS)
+		backoff = BACKOFF_MIN;
+	arm(start_timer, backoff);
+	backoff = backoff * 2 > BACKOFF_MAX ? BACKOFF_MAX : backoff * 2;
+	return true;
+}
+
+bool
+ide_is_running(void)
+{
+	return pid != 0 && accepting;
+}
+
+uint32_t
+ide_restarts(void)
+{
+	return restarts;
+}

@@ -1,0 +1,231 @@
+/*
+ * ide-session -u user [-- argument ...]
+ *
+ * Started by isolation as pid 1 of the sandbox: descriptor 3 is the control
+ * socket, bound where only root can connect to it; descriptor 4 is closed as
+ * soon as it listens, which is how isolation knows.
+ */
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../../privsep/log.h"
+#include "session.h"
+
+#define FD_CONTROL	3
+#define FD_REPORT	4
+#define CLIENTS_MAX	4	/* isolation is one; a new one may overlap */
+#define STOP_MS		4000	/* from TERM to KILL */
+
+struct session session;
+
+static struct client {
+	bool		 used;
+	struct chan	 chan;
+} clients[CLIENTS_MAX];
+
+struct timeval
+session_ms(long ms)
+{
+	struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
+
+	return tv;
+}
+
+int64_t
+session_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static void
+on_connect(struct chan *c, struct msg *m)
+{
+	struct m_fail f;
+
+	if (MSG_DATA(m, m_session_what)->what == WHAT_IDE && !session.stopping) {
+		wait_add(c, m->head.id);
+		return;
+	}
+	memset(&f, 0, sizeof(f));
+	f.code = session.stopping ? FAIL_UNAVAILABLE : FAIL_INVALID;
+	snprintf(f.text, sizeof(f.text), session.stopping ?
+	    "the session is ending" : "no such service");
+	chan_send(c, M_SESSION_FAIL, m->head.id, -1, &f, sizeof(f));
+}
+
+static void
+on_ask(struct chan *c, struct msg *m)
+{
+	struct m_session_state s;
+
+	memset(&s, 0, sizeof(s));
+	s.ide_running = ide_is_running();
+	s.ide_restarts = ide_restarts();
+	chan_send(c, M_SESSION_STATE, m->head.id, -1, &s, sizeof(s));
+}
+
+/* From pid 1, -1 is everybody in the sandbox. */
+static void
+on_stop_time(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	(void)kill(-1, SIGKILL);
+	event_base_loopbreak(session.base);
+}
+
+static void
+on_stop(struct chan *c, struct msg *m)
+{
+	struct timeval tv = session_ms(STOP_MS);
+	struct event *ev;
+
+	(void)c;
+	(void)m;
+	if (session.stopping)
+		return;
+	session.stopping = true;
+	log_info("stopping");
+	wait_fail("the session is ending");
+	ev = evtimer_new(session.base, on_stop_time, NULL);
+	if (ev == NULL || event_add(ev, &tv) == -1)
+		event_base_loopbreak(session.base);
+	/* Shells ignore TERM and heed HUP; what is stopped hears neither. */
+	if (kill(-1, SIGTERM) == -1 && errno == ESRCH)
+		event_base_loopbreak(session.base);
+	(void)kill(-1, SIGHUP);
+	(void)kill(-1, SIGCONT);
+}
+
+static const struct chan_handler handlers[] = {
+	{ M_SESSION_CONNECT, on_connect },
+	{ M_SESSION_EXEC, run_exec },
+	{ M_SESSION_EXEC_FD, run_exec_fd },
+	{ M_SESSION_ASK, on_ask },
+	{ M_SESSION_STOP, on_stop },
+	{ M_NONE, NULL }
+};
+
+/* ided may be restarted; the session goes on. */
+static void
+on_gone(struct chan *c, const char *why)
+{
+	struct client *cl = c->arg;
+
+	if (why != NULL)
+		log_warnx("isolation: %s", why);
+	wait_forget(c);
+	run_forget(c);
+	cl->used = false;
+}
+
+static void
+on_accept(evutil_socket_t listener, short what, void *arg)
+{
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+	unsigned int i;
+	int fd;
+
+	(void)what;
+	(void)arg;
+	fd = accept4((int)listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (fd == -1)
+		return;
+	for (i = 0; i < CLIENTS_MAX && clients[i].used; i++)
+		;
+	if (i == CLIENTS_MAX ||
+	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == -1 ||
+	    cred.uid != 0) {
+		close(fd);
+		return;
+	}
+	clients[i].used = true;
+	chan_init(&clients[i].chan, fd, P_SESSION, P_ISOLATION, session.base,
+	    handlers, on_gone, &clients[i]);
+}
+
+static void
+on_child(evutil_socket_t sig, short what, void *arg)
+{
+	pid_t pid;
+	int status;
+
+	(void)sig;
+	(void)what;
+	(void)arg;
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		if (!ide_reap(pid, status))
+			(void)run_reap(pid, status);
+	if (pid == -1 && errno == ECHILD && session.stopping)
+		event_base_loopbreak(session.base);
+}
+
+static void
+options(int argc, char *argv[])
+{
+	int c;
+
+	while ((c = getopt(argc, argv, "u:")) != -1)
+		if (c == 'u')
+			session.user = optarg;
+		else
+			exit(1);
+	if (session.user == NULL || strlen(session.user) > 32)
+		exit(1);
+	snprintf(session.home, sizeof(session.home), "/home/%s", session.user);
+	session.ide_args = argv + optind;
+}
+
+static void
+listen_and_tell(void)
+{
+	struct event *ev;
+
+	(void)fcntl(FD_CONTROL, F_SETFD, FD_CLOEXEC);
+	if (listen(FD_CONTROL, 8) == -1)
+		fatal("control socket");
+	ev = event_new(session.base, FD_CONTROL, EV_READ | EV_PERSIST, on_accept,
+	    NULL);
+	if (ev == NULL || event_add(ev, NULL) == -1)
+		fatalx("out of memory");
+	close(FD_REPORT);
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct event *child;
+
+	/* The user's other programs have the same uid: they may not trace it. */
+	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	options(argc, argv);
+	output_init();
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)mkdir(RUN_DIR "/user", 0700);
+	session.base = event_base_new();
+	if (session.base == NULL)
+		fatalx("no event loop");
+	child = evsignal_new(session.base, SIGCHLD, on_child, NULL);
+	if (child == NULL || event_add(child, NULL) == -1)
+		fatalx("no signal event");
+	ide_init();
+	listen_and_tell();
+	event_base_dispatch(session.base);
+	return 0;
+}

@@ -1,0 +1,66 @@
+/*
+ * ide-session: the first process of a user's sandbox, under the user's own uid.
+ * It starts the IDE, hands out connections to it, runs commands, and reaps.
+ *
+ * session.c	start, isolation's channel, the end
+ * ide.c	the IDE
+ * ide_wait.c	those who wait for a connection to it
+ * run.c	commands, and how any program is started
+ * output.c	the log file
+ */
+#ifndef BIN_IDE_SESSION_SESSION_H
+#define BIN_IDE_SESSION_SESSION_H
+
+#include <sys/types.h>
+
+#include <event2/event.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../../privsep/chan.h"
+
+#define IDE_NODE	"/opt/ide/node/bin/node"
+#define IDE_MAIN	"/opt/ide/server/out/server-main.js"
+#define IDE_SOCKET	"/run/ide/code.sock"
+#define RUN_DIR		"/run/ide"
+
+struct session {
+	struct event_base *base;
+	const char	*user;
+	char		 home[64];
+	char	       **ide_args;	/* ends with NULL */
+	bool		 stopping;
+};
+
+extern struct session session;
+
+/* session.c */
+struct timeval session_ms(long ms);
+int64_t	session_now(void);
+
+/* ide.c */
+void	ide_init(void);
+void	ide_want(void);			/* somebody waits: start it if it is not there */
+bool	ide_reap(pid_t pid, int status);
+bool	ide_is_running(void);
+uint32_t ide_restarts(void);
+
+/* ide_wait.c */
+void	wait_add(struct chan *c, uint32_t id);
+void	wait_forget(const struct chan *c);
+bool	wait_serve(void);		/* true when nobody waits any more */
+void	wait_fail(const char *text);
+
+/* run.c */
+pid_t	run_program(char *const argv[], const int fd[3]);
+void	run_exec(struct chan *c, struct msg *m);
+void	run_exec_fd(struct chan *c, struct msg *m);
+void	run_forget(const struct chan *c);
+bool	run_reap(pid_t pid, int status);
+
+/* output.c */
+void	output_init(void);
+int	output_pipe(void);		/* the end that a program writes to */
+
+#endif

@@ -1,0 +1,245 @@
+/*
+ * auth: where it starts, and what isolation and master say to it.
+ *
+ * Descriptors: FD_PARENT channel to isolation, FD_CONF struct conf_for_auth,
+ * FD_ROOT the store's folder, FD_LOG, FD_EXTRA the control socket (listening),
+ * FD_MASTER channel to master.
+ */
+#include <sys/stat.h>
+
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bsd/string.h>
+#include <bsd/unistd.h>
+
+#include "auth.h"
+
+#define TICK_SECONDS	1
+#define STORE_SECONDS	60
+#define IDLE_SECONDS	30
+
+struct auth auth;
+
+static void	on_join_hash(struct chan *, struct msg *);
+static void	on_conf(struct chan *, struct msg *);
+static void	on_log_file(struct chan *, struct msg *);
+static void	on_sb_gone(struct chan *, struct msg *);
+static void	on_worker(struct chan *, struct msg *);
+static void	on_renew(struct chan *, struct msg *);
+static void	on_reload(struct chan *, struct msg *);
+static void	on_stopping(struct chan *, struct msg *);
+
+static const struct chan_handler from_isolation[] = {
+	{ M_JOIN_HASH,		on_join_hash },
+	{ M_CONF_AUTH,		on_conf },
+	{ M_LOG_FILE,		on_log_file },
+	{ M_SB_FD,		ask_answer },
+	{ M_SB_FAIL,		ask_answer },
+	{ M_SB_ROW,		ask_answer },
+	{ M_SB_TEXT,		ask_answer },
+	{ M_SB_OK,		ask_answer },
+	{ M_SB_EXIT,		ask_answer },
+	{ M_SB_GONE,		on_sb_gone },
+	{ M_NONE,		NULL }
+};
+
+static const struct chan_handler from_master[] = {
+	{ M_WORKER_AUTH,	on_worker },
+	{ M_RENEW,		on_renew },
+	{ M_RELOAD,		on_reload },
+	{ M_STOPPING,		on_stopping },
+	{ M_STATUS_MASTER,	ask_answer },
+	{ M_NONE,		NULL }
+};
+
+static void
+on_join_hash(struct chan *c, struct msg *m)
+{
+	(void)c;
+	hash_join(msg_take_fd(m));
+}
+
+static void
+log_config(const struct conf_common *c, int fd)
+{
+	log_init("auth", fd, c->log_format, c->log_level,
+	    c->log_to == LOG_TO_SYSLOG);
+}
+
+/* A new configuration was taken. */
+static void
+on_conf(struct chan *c, struct msg *m)
+{
+	struct conf_for_auth *conf = &auth.conf;
+
+	(void)c;
+	conf_section_recv(msg_take_fd(m), conf, sizeof(*conf));
+	explicit_bzero(conf->admin_name, sizeof(conf->admin_name));
+	explicit_bzero(conf->admin_password, sizeof(conf->admin_password));
+	log_config(&conf->common, log_get_fd());
+	store_set_range(auth.store, conf->uid_first, conf->uid_count);
+	login_config();
+	log_debug("new configuration");
+}
+
+static void
+on_log_file(struct chan *c, struct msg *m)
+{
+	(void)c;
+	log_set_fd(msg_take_fd(m));
+}
+
+static void
+on_sb_gone(struct chan *c, struct msg *m)
+{
+	const struct m_sb *sb = MSG_DATA(m, m_sb);
+
+	(void)c;
+	log_event(LOG_INFO, "sandbox.gone", LOG_N("uid", sb->uid),
+	    LOG_S("user", wire_str(sb->user) ? sb->user : ""));
+	present_gone(sb->uid);
+}
+
+static void
+on_worker(struct chan *c, struct msg *m)
+{
+	(void)c;
+	worker_new(MSG_DATA(m, m_worker), msg_take_fd(m));
+}
+
+static void
+on_renew(struct chan *c, struct msg *m)
+{
+	(void)c;
+	(void)m;
+	chan_send(&auth.isolation, M_SB_RENEW, 0, -1, NULL, 0);
+}
+
+static void
+on_reload(struct chan *c, struct msg *m)
+{
+	(void)c;
+	(void)m;
+	log_event(LOG_NOTICE, "reload", LOG_S("actor", "signal"));
+	reload_start(NULL);
+}
+
+static void
+on_stopping(struct chan *c, struct msg *m)
+{
+	(void)c;
+	(void)m;
+	chan_send(&auth.isolation, M_SB_LEAVE, 0, -1, NULL, 0);
+}
+
+/* Without isolation or master there is nothing to be auth for. */
+static void
+on_gone(struct chan *c, const char *why)
+{
+	if (why != NULL)
+		log_warnx("channel to %s: %s", proc_name(c->peer), why);
+	event_base_loopbreak(auth.base);
+}
+
+static void
+on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	static int64_t store, idle;
+	int64_t now = auth_now();
+
+	(void)fd;
+	(void)what;
+	(void)arg;
+	ask_tick();
+	hash_tick();
+	login_tick();
+	session_tick();
+	present_tick();
+	if (now - store >= STORE_SECONDS) {
+		store = now;
+		store_tick(auth.store);
+	}
+	if (now - idle >= IDLE_SECONDS) {
+		idle = now;
+		sandbox_idle();
+	}
+}
+
+static void
+on_ready(void)
+{
+	chan_send(&auth.master, M_READY, 0, -1, NULL, 0);
+	log_info("ready");
+}
+
+/* Who decides when to stop is master; its end of the channel tells. */
+static void
+ignore_signals(void)
+{
+	static const int signals[] = { SIGHUP, SIGINT, SIGTERM, SIGPIPE, SIGUSR1,
+	    SIGUSR2 };
+	unsigned int i;
+
+	for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		signal(signals[i], SIG_IGN);
+}
+
+static void
+open_store(void)
+{
+	char shown[CONF_PATH_MAX + 8], err[2048];
+	const struct store_options opt = {
+		.home = "/",
+		.shown = shown,
+		.uid_first = auth.conf.uid_first,
+		.uid_count = auth.conf.uid_count
+	};
+
+	strlcpy(shown, auth.conf.common.data, sizeof(shown));
+	strlcat(shown, "/store", sizeof(shown));
+	auth.store = store_open(&opt, err, sizeof(err));
+	if (auth.store == NULL)
+		fatalx("%s", err);
+}
+
+static void
+start_loop(void)
+{
+	struct timeval tick = { TICK_SECONDS, 0 };
+	struct event *ev;
+
+	if ((auth.base = event_base_new()) == NULL ||
+	    (ev = event_new(auth.base, -1, EV_PERSIST, on_tick, NULL)) == NULL)
+		fatalx("event loop: out of memory");
+	event_add(ev, &tick);
+	chan_init(&auth.isolation, FD_PARENT, P_AUTH, P_ISOLATION, auth.base,
+	    from_isolation, on_gone, NULL);
+	chan_init(&auth.master, FD_MASTER, P_AUTH, P_MASTER, auth.base,
+	    from_master, on_gone, NULL);
+	ctl_listen(FD_EXTRA);
+	login_config();
+}
+
+int
+main(int argc, char *argv[], char *envp[])
+{
+	setproctitle_init(argc, argv, envp);
+	sandbox_root();
+	setproctitle("-ided: auth");
+	umask(077);
+	ignore_signals();
+	conf_section_recv(FD_CONF, &auth.conf, sizeof(auth.conf));
+	log_config(&auth.conf.common, FD_LOG);
+	open_store();
+	auth.started = auth_now();
+	start_loop();
+	sandbox_enter(&sandbox_auth);
+	admin_first(on_ready);
+	event_base_dispatch(auth.base);
+	present_flush();
+	session_flush();
+	store_close(auth.store);
+	return 0;
+}

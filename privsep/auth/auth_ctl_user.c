@@ -1,0 +1,288 @@
+/* idectl user …: accounts. */
+#include <string.h>
+
+#include <bsd/string.h>
+
+#include "auth.h"
+#include "auth_ctl.h"
+#include "auth_policy.h"
+#include "store_record.h"
+
+void
+ctl_user_row(const struct store_account *a, struct m_user *row)
+{
+	static struct store_session s[1024];
+
+	memset(row, 0, sizeof(*row));
+	strlcpy(row->name, a->name, sizeof(row->name));
+	strlcpy(row->email, a->email, sizeof(row->email));
+	strlcpy(row->role, a->role, sizeof(row->role));
+	row->uid = a->uid;
+	row->active = a->active;
+	row->sessions = (uint32_t)store_session_of_user(auth.store, a->uid, s,
+	    sizeof(s) / sizeof(s[0]));
+	row->created = a->created;
+	row->updated = a->updated;
+	row->last_login = a->last_login;
+}
+
+static void
+audit(const struct ctl *c, const char *event, const struct store_account *a)
+{
+	log_event(LOG_NOTICE, event, LOG_S("user", a->name),
+	    LOG_N("uid", a->uid), LOG_S("role", a->role),
+	    LOG_S("actor", c->actor));
+}
+
+/* Take over what came, every string of it with an end. */
+static bool
+edit_take(struct ctl *c, struct msg *m)
+{
+	const struct m_user_edit *e = MSG_DATA(m, m_user_edit);
+
+	if (!wire_str(e->name) || !wire_str(e->email) || !wire_str(e->role) ||
+	    !wire_str(e->password)) {
+		ctl_bad(c, "string without an end");
+		return false;
+	}
+	c->edit = *e;	/* the channel wipes the message itself */
+	return true;
+}
+
+static bool
+password_ok(struct ctl *c)
+{
+	char buf[WIRE_TEXT];
+	const char *why;
+
+	why = policy_password(&auth.conf.auth, c->edit.name, c->edit.password,
+	    buf, sizeof(buf));
+	if (why != NULL)
+		ctl_fail(c, FAIL_INVALID, "%s", why);
+	return why == NULL;
+}
+
+/* NULL when the rest of an edit is sound. */
+static const char *
+edit_wrong(struct m_user_edit *e)
+{
+	const char *why;
+
+	if ((why = policy_name(e->name)) != NULL)
+		return why;
+	fold(e->email);
+	if (e->email[0] != '\0' && !account_email_ok(e->email))
+		return "this is no e-mail address";
+	if (e->role[0] == '\0')
+		strlcpy(e->role, "user", sizeof(e->role));
+	if (!account_role_ok(e->role))
+		return "a role is admin, operator or user";
+	return NULL;
+}
+
+static void
+on_added(void *owner, uint32_t tag, enum wire_hashed result,
+    const char *encoded)
+{
+	struct ctl *c = owner;
+	struct store_account a;
+	enum store_result r;
+
+	(void)tag;
+	if (result != HASHED_YES) {
+		ctl_fail(c, FAIL_UNAVAILABLE, "the password could not be hashed");
+		return;
+	}
+	memset(&a, 0, sizeof(a));
+	strlcpy(a.name, c->edit.name, sizeof(a.name));
+	strlcpy(a.email, c->edit.email, sizeof(a.email));
+	strlcpy(a.role, c->edit.role, sizeof(a.role));
+	strlcpy(a.hash, encoded, sizeof(a.hash));
+	a.active = true;
+	a.created = a.updated = auth_now();
+	r = store_account_add(auth.store, &a);
+	if (r != STORE_OK) {
+		ctl_store_fail(c, r, a.name);
+	} else {
+		audit(c, "user.added", &a);
+		ctl_ok(c, "user %s added with role %s and uid %u", a.name, a.role,
+		    a.uid);
+	}
+	explicit_bzero(&a, sizeof(a));
+}
+
+void
+ctl_user_add(struct chan *chan, struct msg *m)
+{
+	struct ctl *c = chan->arg;
+	struct store_account a;
+	const char *why;
+
+	if (!ctl_begin(c, m) || !edit_take(c, m))
+		return;
+	if ((why = edit_wrong(&c->edit)) != NULL) {
+		ctl_fail(c, FAIL_INVALID, "%s", why);
+		return;
+	}
+	/* Before a second of hashing; the store looks again. */
+	if (store_account_by_name(auth.store, c->edit.name, &a) == STORE_OK) {
+		explicit_bzero(&a, sizeof(a));
+		ctl_fail(c, FAIL_EXISTS, "%s: %s", c->edit.name,
+		    store_strerror(STORE_NAME_TAKEN));
+		return;
+	}
+	if (!password_ok(c))
+		return;
+	if (!hash_make(c->edit.password, on_added, c, 0))
+		ctl_fail(c, FAIL_BUSY, "the hash helpers are busy: try again");
+	else
+		explicit_bzero(c->edit.password, sizeof(c->edit.password));
+}
+
+void
+ctl_user_list(struct chan *chan, struct msg *m)
+{
+	struct ctl *c = chan->arg;
+
+	if (ctl_begin(c, m))
+		ctl_list_start(c, LIST_USERS, 0);
+}
+
+void
+ctl_user_show(struct chan *chan, struct msg *m)
+{
+	struct ctl *c = chan->arg;
+	const struct m_name *n = MSG_DATA(m, m_name);
+	struct store_account a;
+	struct m_user row;
+
+	if (!ctl_begin(c, m) || !ctl_account(c, n->name, sizeof(n->name), &a))
+		return;
+	ctl_user_row(&a, &row);
+	explicit_bzero(&a, sizeof(a));
+	chan_send(chan, M_ROW_USER, c->id, -1, &row, sizeof(row));
+	ctl_ok(c, "%s", "");
+}
+
+static void
+on_passwd(void *owner, uint32_t tag, enum wire_hashed result,
+    const char *encoded)
+{
+	struct ctl *c = owner;
+	struct store_account a;
+	enum store_result r;
+
+	(void)tag;
+	if (result != HASHED_YES) {
+		ctl_fail(c, FAIL_UNAVAILABLE, "the password could not be hashed");
+		return;
+	}
+	r = store_account_by_name(auth.store, c->edit.name, &a);
+	if (r == STORE_OK) {
+		strlcpy(a.hash, encoded, sizeof(a.hash));
+		a.updated = auth_now();
+		r = store_account_put(auth.store, &a);
+	}
+	if (r == STORE_OK) {
+		audit(c, "user.password", &a);
+		r = session_revoke_user(a.uid, REVOKED_ADMIN, c->actor);
+	}
+	if (r != STORE_OK)
+		ctl_store_fail(c, r, c->edit.name);
+	else
+		ctl_ok(c, "password of %s changed; all sessions ended", a.name);
+	explicit_bzero(&a, sizeof(a));
+}
+
+void
+ctl_user_passwd(struct chan *chan, struct msg *m)
+{
+	struct ctl *c = chan->arg;
+	struct store_account a;
+
+	if (!ctl_begin(c, m) || !edit_take(c, m) ||
+	    !ctl_account(c, c->edit.name, sizeof(c->edit.name), &a))
+		return;
+	explicit_bzero(&a, sizeof(a));
+	if (!password_ok(c))
+		return;
+	if (!hash_make(c->edit.password, on_passwd, c, 0))
+		ctl_fail(c, FAIL_BUSY, "the hash helpers are busy: try again");
+	else
+		explicit_bzero(c->edit.password, sizeof(c->edit.password));
+}
+
+static enum store_result
+set_active(struct store_account *a, bool active)
+{
+	a->active = active;
+	a->updated = auth_now();
+	return store_account_put(auth.store, a);
+}
+
+void
+ctl_user_disable(struct chan *chan, struct msg *m)
+{
+	struct ctl *c = chan->arg;
+	const struct m_name *n = MSG_DATA(m, m_name);
+	struct store_account a;
+	enum store_result r;
+
+	if (!ctl_begin(c, m) || !ctl_account(c, n->name, sizeof(n->name), &a))
+		return;
+	if ((r = set_active(&a, false)) == STORE_OK) {
+		audit(c, "user.disabled", &a);
+		/* Should this fail, no session of an inactive user is valid. */
+		r = session_revoke_user(a.uid, REVOKED_DISABLED, c->actor);
+		session_drop_user(a.uid, REVOKED_DISABLED);
+		sandbox_stop_user(a.uid, a.name);
+	}
+	if (r != STORE_OK)
+		ctl_store_fail(c, r, a.name);
+	else
+		ctl_ok(c, "user %s disabled; all sessions ended, the sandbox stops",
+		    a.name);
+	explicit_bzero(&a, sizeof(a));
+}
+
+void
+ctl_user_enable(struct chan *chan, struct msg *m)
+{
+	struct ctl *c = chan->arg;
+	const struct m_name *n = MSG_DATA(m, m_name);
+	struct store_account a;
+	enum store_result r;
+
+	if (!ctl_begin(c, m) || !ctl_account(c, n->name, sizeof(n->name), &a))
+		return;
+	if ((r = set_active(&a, true)) != STORE_OK) {
+		ctl_store_fail(c, r, a.name);
+	} else {
+		audit(c, "user.enabled", &a);
+		ctl_ok(c, "user %s enabled", a.name);
+	}
+	explicit_bzero(&a, sizeof(a));
+}
+
+void
+ctl_user_delete(struct chan *chan, struct msg *m)
+{
+	struct ctl *c = chan->arg;
+	const struct m_name *n = MSG_DATA(m, m_name);
+	struct store_account a;
+	enum store_result r;
+
+	if (!ctl_begin(c, m) || !ctl_account(c, n->name, sizeof(n->name), &a))
+		return;
+	if ((r = store_account_delete(auth.store, a.uid)) != STORE_OK) {
+		ctl_store_fail(c, r, a.name);
+	} else {
+		session_drop_user(a.uid, REVOKED_DISABLED);
+		sandbox_stop_user(a.uid, a.name);
+		audit(c, "user.deleted", &a);
+		ctl_ok(c, "user %s deleted; the home %s/home/%s stays, and uid %u, "
+		    "which owns it, is never given out again", a.name,
+		    auth.conf.common.data, a.name, a.uid);
+	}
+	explicit_bzero(&a, sizeof(a));
+}

@@ -1,0 +1,183 @@
+/*
+ * Sandboxes, as far as they concern auth: who may have which.  What a worker
+ * gets is a connected descriptor of the sandbox of the user that its channel is
+ * bound to, and of no other; isolation does the work.
+ */
+#include <string.h>
+
+#include <bsd/string.h>
+
+#include "auth.h"
+
+#define CONNECT_TIMEOUT	90	/* seconds: the IDE may have to start */
+#define ASK_TIMEOUT	20
+#define STOP_TIMEOUT	60
+#define ASKS_WORKER	32	/* questions under way of one worker */
+#define PORTAL_SESSIONS	64	/* rows on the portal */
+
+void
+sandbox_payload(struct m_sb *m, uint32_t uid, const char *name)
+{
+	memset(m, 0, sizeof(*m));
+	strlcpy(m->user, name, sizeof(m->user));
+	m->uid = uid;
+}
+
+static bool
+on_connect(void *owner, uint32_t tag, struct msg *m)
+{
+	struct worker *w = owner;
+	const struct m_fail *f;
+
+	if (m == NULL) {
+		worker_fail(w, tag, FAIL_TIMEOUT,
+		    "the sandbox did not start in time");
+	} else if (m->head.type == M_SB_FD) {
+		chan_send(&w->chan, M_IDE_FD, tag, msg_take_fd(m), NULL, 0);
+		present_beat(w->uid);
+	} else if (m->head.type == M_SB_FAIL) {
+		f = MSG_DATA(m, m_fail);
+		if (wire_str(f->text))
+			worker_fail(w, tag, f->code, f->text);
+		else
+			worker_fail(w, tag, FAIL_INTERNAL, "internal error");
+	} else {
+		return false;
+	}
+	return true;
+}
+
+/* May this worker ask once more?  Its answer says so if not. */
+static bool
+may_ask(struct worker *w, uint32_t id)
+{
+	if (ask_count(w) < ASKS_WORKER)
+		return true;
+	worker_fail(w, id, FAIL_BUSY, "too many requests are under way");
+	return false;
+}
+
+void
+sandbox_ide(struct worker *w, uint32_t id)
+{
+	struct m_sb m;
+
+	if (!may_ask(w, id))
+		return;
+	sandbox_payload(&m, w->uid, w->user);
+	if (ask(&auth.isolation, M_SB_CONNECT, &m, sizeof(m), CONNECT_TIMEOUT,
+	    on_connect, w, id) == 0)
+		worker_fail(w, id, FAIL_BUSY, "too many requests are under way");
+}
+
+static void
+portal_sessions(struct worker *w, uint32_t id)
+{
+	static struct store_session s[PORTAL_SESSIONS];
+	struct m_session row;
+	struct m_ok done;
+	size_t i, n;
+
+	n = store_session_of_user(auth.store, w->uid, s, PORTAL_SESSIONS);
+	for (i = 0; i < n; i++) {
+		session_row(&s[i], w->user,
+		    w->live != NULL ? w->live->id : "", &row);
+		chan_send(&w->chan, M_ROW_SESSION, id, -1, &row, sizeof(row));
+	}
+	memset(&done, 0, sizeof(done));
+	chan_send(&w->chan, M_OK, id, -1, &done, sizeof(done));
+}
+
+/* A sandbox first (one that is not there, if need be), sessions, and M_OK. */
+static bool
+on_show(void *owner, uint32_t tag, struct msg *m)
+{
+	struct worker *w = owner;
+	struct m_sandbox row;
+
+	memset(&row, 0, sizeof(row));
+	if (m != NULL && m->head.type == M_SB_ROW) {
+		row = *MSG_DATA(m, m_sandbox);
+		/* Whatever isolation says, it is this user's that was asked for. */
+		if (row.uid != w->uid)
+			memset(&row, 0, sizeof(row));
+	}
+	memset(row.user, 0, sizeof(row.user));
+	strlcpy(row.user, w->user, sizeof(row.user));
+	row.uid = w->uid;
+	chan_send(&w->chan, M_ROW_SANDBOX, tag, -1, &row, sizeof(row));
+	portal_sessions(w, tag);
+	return true;
+}
+
+void
+sandbox_portal(struct worker *w, uint32_t id)
+{
+	struct m_sb m;
+
+	if (!may_ask(w, id))
+		return;
+	sandbox_payload(&m, w->uid, w->user);
+	if (ask(&auth.isolation, M_SB_SHOW, &m, sizeof(m), ASK_TIMEOUT, on_show,
+	    w, id) == 0)
+		worker_fail(w, id, FAIL_BUSY, "too many requests are under way");
+}
+
+static bool
+on_stopped(void *owner, uint32_t tag, struct msg *m)
+{
+	(void)owner;
+	if (m == NULL || m->head.type == M_SB_FAIL)
+		log_event(LOG_WARNING, "sandbox.stop.failed", LOG_N("uid", tag));
+	else
+		log_event(LOG_INFO, "sandbox.stopped", LOG_N("uid", tag));
+	return true;
+}
+
+/* Nobody waits for it. */
+void
+sandbox_stop_user(uint32_t uid, const char *name)
+{
+	struct m_sb m;
+
+	sandbox_payload(&m, uid, name);
+	(void)ask(&auth.isolation, M_SB_STOP, &m, sizeof(m), STOP_TIMEOUT,
+	    on_stopped, NULL, uid);
+}
+
+/* One of the sandboxes that run: is anybody still using it? */
+static bool
+on_idle_row(void *owner, uint32_t tag, struct msg *m)
+{
+	const struct m_sandbox *row;
+	struct store_account a;
+	enum store_result r;
+
+	(void)owner;
+	(void)tag;
+	if (m == NULL || m->head.type != M_SB_ROW)
+		return true;
+	row = MSG_DATA(m, m_sandbox);
+	if (row->state != SANDBOX_RUNNING || !wire_str(row->user))
+		return false;
+	r = store_account_by_uid(auth.store, row->uid, &a);
+	if (r == STORE_NOT_FOUND || (r == STORE_OK && !a.active)) {
+		log_event(LOG_NOTICE, "sandbox.orphan", LOG_S("user", row->user),
+		    LOG_N("uid", row->uid));
+		sandbox_stop_user(row->uid, row->user);
+	} else if (r == STORE_OK &&
+	    present_idle(row->uid, auth.conf.idle_stop)) {
+		log_event(LOG_INFO, "sandbox.idle", LOG_S("user", row->user),
+		    LOG_N("uid", row->uid));
+		sandbox_stop_user(row->uid, row->user);
+	}
+	explicit_bzero(&a, sizeof(a));
+	return false;
+}
+
+void
+sandbox_idle(void)
+{
+	(void)ask(&auth.isolation, M_SB_LIST, NULL, 0, ASK_TIMEOUT, on_idle_row,
+	    NULL, 0);
+}

@@ -1,0 +1,483 @@
+/* Users' sandboxes: their list, their life and their end. */
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../log.h"
+#include "box.h"
+#include "isolation.h"
+#include "sandbox_steps.h"
+
+#define SWEEP_MS	20	/* between attempts to remove a control group */
+#define SWEEPS_MAX	500
+
+static TAILQ_HEAD(, box) boxes = TAILQ_HEAD_INITIALIZER(boxes);
+
+static void	box_begun(struct box *);
+
+static int64_t
+now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+struct box *
+box_find(uint32_t uid)
+{
+	struct box *b;
+
+	TAILQ_FOREACH(b, &boxes, entry)
+		if (b->uid == uid)
+			return b;
+	return NULL;
+}
+
+void
+box_list(void (*fn)(struct box *, void *), void *arg)
+{
+	struct box *b, *next;
+
+	TAILQ_FOREACH_SAFE(b, &boxes, entry, next)
+		fn(b, arg);
+}
+
+struct box *
+box_new(const char *user, uint32_t uid)
+{
+	struct box *b;
+
+	b = calloc(1, sizeof(*b));
+	if (b == NULL)
+		return NULL;
+	strncpy(b->user, user, sizeof(b->user) - 1);
+	b->uid = uid;
+	b->state = SANDBOX_STARTING;
+	b->started = time(NULL);
+	b->since_ms = now_ms();
+	b->pidfd = b->report = -1;
+	b->chan.closed = true;
+	TAILQ_INIT(&b->asks);
+	TAILQ_INSERT_TAIL(&boxes, b, entry);
+	return b;
+}
+
+static void
+free_event(struct event **ev)
+{
+	if (*ev != NULL)
+		event_free(*ev);
+	*ev = NULL;
+}
+
+static void
+set_timer(struct box *b, long ms, event_callback_fn fn)
+{
+	struct timeval tv = isolation_ms(ms);
+
+	free_event(&b->ev_timer);
+	b->ev_timer = evtimer_new(isolation.base, fn, b);
+	if (b->ev_timer == NULL || event_add(b->ev_timer, &tv) == -1)
+		fatalx("sandbox: out of memory");
+}
+
+static void
+close_report(struct box *b)
+{
+	free_event(&b->ev_report);
+	if (b->report != -1)
+		close(b->report);
+	b->report = -1;
+}
+
+/* Nothing is left of it: say so, answer who waited, forget it. */
+static void
+box_forget(struct box *b)
+{
+	struct m_sb gone;
+
+	if (b->ran)
+		log_event(LOG_INFO, "sandbox.ended", LOG_S("user", b->user),
+		    LOG_N("uid", b->uid), LOG_S("why", b->fault.text));
+	box_folder_remove(b->uid);
+	TAILQ_REMOVE(&boxes, b, entry);
+	box_ask_over(b);
+	if (isolation.auth != NULL) {
+		memset(&gone, 0, sizeof(gone));
+		memcpy(gone.user, b->user, sizeof(gone.user));
+		gone.uid = b->uid;
+		chan_send(isolation.auth, M_SB_GONE, 0, -1, &gone, sizeof(gone));
+	}
+	free_event(&b->ev_timer);
+	free(b);
+}
+
+/* The group can be removed once the last process is out of it. */
+static void
+on_sweep(evutil_socket_t fd, short what, void *arg)
+{
+	struct box *b = arg;
+
+	(void)fd;
+	(void)what;
+	if (cgroup_remove(b->uid) == 0) {
+		box_forget(b);
+		return;
+	}
+	if (++b->sweeps >= SWEEPS_MAX) {
+		log_warn("control group of uid %u cannot be removed", b->uid);
+		box_forget(b);
+		return;
+	}
+	if (b->sweeps % 10 == 0)
+		cgroup_kill(b->uid);
+	set_timer(b, SWEEP_MS, on_sweep);
+}
+
+void
+box_end(struct box *b)
+{
+	b->state = SANDBOX_STOPPING;
+	chan_close(&b->chan);
+	b->joined = false;
+	close_report(b);
+	free_event(&b->ev_end);
+	if (b->pidfd != -1)
+		close(b->pidfd);
+	b->pidfd = -1;
+	cgroup_kill(b->uid);
+	set_timer(b, 0, on_sweep);
+}
+
+/* pid 1 of a pid namespace takes all of it along. */
+void
+box_kill(struct box *b, const char *why)
+{
+	if (b->fault.code == 0 && why != NULL)
+		fault_set(&b->fault, FAIL_UNAVAILABLE, "%s", why);
+	b->state = SANDBOX_STOPPING;
+	if (b->helper != 0)
+		(void)kill(b->helper, SIGKILL); /* our child, not yet waited for */
+	chan_close(&b->chan);
+	b->joined = false;
+	if (b->pidfd == -1 || b->dead) {
+		box_end(b);
+		return;
+	}
+	(void)syscall(SYS_pidfd_send_signal, b->pidfd, SIGKILL, NULL, 0);
+	cgroup_kill(b->uid);
+}
+
+static void
+on_end(evutil_socket_t fd, short what, void *arg)
+{
+	struct box *b = arg;
+
+	(void)fd;
+	(void)what;
+	b->dead = true;
+	/* While it starts, the report's end is still to come and says why. */
+	if (b->state != SANDBOX_STARTING)
+		box_end(b);
+}
+
+/* A pidfd becomes readable when its process ends. */
+void
+box_watch(struct box *b)
+{
+	b->ev_end = event_new(isolation.base, b->pidfd, EV_READ, on_end, b);
+	if (b->ev_end == NULL || event_add(b->ev_end, NULL) == -1)
+		fatalx("sandbox: out of memory");
+}
+
+static void
+on_late(evutil_socket_t fd, short what, void *arg)
+{
+	struct box *b = arg;
+
+	(void)fd;
+	(void)what;
+	box_kill(b, b->state == SANDBOX_STARTING ?
+	    "the session did not start in time" :
+	    "the session did not end when it was asked to");
+}
+
+static int
+report_recv(int from, struct setup_report *r, int *pass)
+{
+	union {
+		struct cmsghdr	align;
+		char		buf[CMSG_SPACE(sizeof(int))];
+	} ctl;
+	struct iovec iov = { r, sizeof(*r) };
+	struct msghdr m;
+	struct cmsghdr *cm;
+	ssize_t n;
+
+	*pass = -1;
+	memset(&m, 0, sizeof(m));
+	m.msg_iov = &iov;
+	m.msg_iovlen = 1;
+	m.msg_control = ctl.buf;
+	m.msg_controllen = sizeof(ctl.buf);
+	do {
+		n = recvmsg(from, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	} while (n == -1 && errno == EINTR);
+	if (n == -1)
+		return errno == EAGAIN ? -1 : 0;
+	cm = CMSG_FIRSTHDR(&m);
+	if (cm != NULL && cm->cmsg_level == SOL_SOCKET &&
+	    cm->cmsg_type == SCM_RIGHTS)
+		memcpy(pass, CMSG_DATA(cm), sizeof(int));
+	return n == (ssize_t)sizeof(*r) ? 1 : 0;
+}
+
+/*
+ * From the set-up: the pidfd, or which step failed; then the end, when
+ * ide-session listens or nobody is left.
+ */
+static void
+on_report(evutil_socket_t fd, short what, void *arg)
+{
+	struct box *b = arg;
+	struct setup_report r;
+	int pass;
+
+	(void)what;
+	switch (report_recv((int)fd, &r, &pass)) {
+	case -1:
+		return;
+	case 1:
+		if (pass != -1 && b->pidfd == -1) {
+			b->pidfd = pass;
+			b->pid = r.pid;
+			box_watch(b);
+		} else if (pass != -1) {
+			close(pass);
+		}
+		if (r.failed != 0) {
+			b->fault = r.fault;
+			b->fault.text[sizeof(b->fault.text) - 1] = '\0';
+		}
+		return;
+	}
+	box_begun(b);
+}
+
+void
+box_runs(struct box *b)
+{
+	b->state = SANDBOX_RUNNING;
+	b->ran = true;
+}
+
+static void
+box_begun(struct box *b)
+{
+	close_report(b);
+	if (b->state != SANDBOX_STARTING)
+		return;
+	if (b->fault.code == 0 && b->pidfd == -1)
+		fault_set(&b->fault, FAIL_UNAVAILABLE,
+		    "the session's set-up ended without a word");
+	if (b->fault.code != 0 || box_join(b) == -1) {
+		log_event(LOG_ERR, "sandbox.failed", LOG_S("user", b->user),
+		    LOG_N("uid", b->uid), LOG_S("why", b->fault.text));
+		box_kill(b, "the session did not start");
+		return;
+	}
+	free_event(&b->ev_timer);
+	box_runs(b);
+	log_event(LOG_INFO, "sandbox.started", LOG_S("user", b->user),
+	    LOG_N("uid", b->uid), LOG_N("pid", b->pid),
+	    LOG_N("ms", now_ms() - b->since_ms));
+	box_ask_all(b);
+}
+
+static void
+on_gone(struct chan *c, const char *why)
+{
+	struct box *b = c->arg;
+
+	b->joined = false;
+	if (b->state != SANDBOX_STOPPING)
+		box_kill(b, why != NULL ?
+		    "the session broke the rules of its channel" :
+		    "the session closed its channel");
+}
+
+/*
+ * The peer must be that user's process: who listens is what SO_PEERCRED tells,
+ * and it began to when it was the user already.
+ */
+int
+box_join(struct box *b)
+{
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+	int fd;
+
+	fd = box_folder_connect(b->uid);
+	if (fd == -1) {
+		fault_set(&b->fault, FAIL_UNAVAILABLE,
+		    "the session does not answer: %s", strerror(errno));
+		return -1;
+	}
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == -1 ||
+	    cred.uid != b->uid || cred.gid != b->uid ||
+	    (b->pid != 0 && cred.pid != b->pid)) {
+		fault_set(&b->fault, FAIL_DENIED,
+		    "the session is not the user's own");
+		close(fd);
+		return -1;
+	}
+	b->pid = cred.pid;
+	chan_init(&b->chan, fd, P_ISOLATION, P_SESSION, isolation.base,
+	    box_handlers, on_gone, b);
+	b->joined = true;
+	return 0;
+}
+
+bool
+box_reap(pid_t pid)
+{
+	struct box *b;
+
+	TAILQ_FOREACH(b, &boxes, entry)
+		if (b->helper == pid) {
+			b->helper = 0;
+			return true;
+		}
+	return false;
+}
+
+/* Everything that can fail before the helper runs; 0 or -1 with errno. */
+static int
+box_launch(struct box *b, struct m_fail *fault)
+{
+	struct setup s;
+	int pair[2], error;
+
+	memset(&s, 0, sizeof(s));
+	s.conf = &isolation.conf;
+	memcpy(s.user, b->user, sizeof(s.user));
+	s.uid = b->uid;
+	s.homes = isolation.homes;
+	s.empty = isolation.empty;
+	s.home = -1;
+	s.control = box_folder_bind(b->uid, b->user);
+	if (s.control == -1) {
+		fault_set(fault, FAIL_UNAVAILABLE, "control socket: %s",
+		    strerror(errno));
+		return -1;
+	}
+	if (cgroup_make(b->uid, &isolation.conf.isolation) == -1) {
+		fault_set(fault, FAIL_UNAVAILABLE, "control group: %s",
+		    strerror(errno));
+		close(s.control);
+		return -1;
+	}
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1) {
+		fault_set(fault, FAIL_BUSY, "%s", strerror(errno));
+		close(s.control);
+		return -1;
+	}
+	s.report = pair[1];
+	b->helper = sandbox_start(&s);
+	error = errno;
+	close(pair[1]);
+	close(s.control);
+	if (b->helper == -1) {
+		b->helper = 0;
+		close(pair[0]);
+		fault_set(fault, FAIL_BUSY, "no new process: %s",
+		    strerror(error));
+		return -1;
+	}
+	b->report = pair[0];
+	return 0;
+}
+
+struct box *
+box_start(const char *user, uint32_t uid, struct m_fail *fault)
+{
+	struct box *b;
+
+	b = box_new(user, uid);
+	if (b == NULL) {
+		fault_set(fault, FAIL_BUSY, "out of memory");
+		return NULL;
+	}
+	if (box_launch(b, fault) == -1) {
+		log_event(LOG_ERR, "sandbox.failed", LOG_S("user", user),
+		    LOG_N("uid", uid), LOG_S("why", fault->text));
+		(void)cgroup_remove(uid);
+		box_folder_remove(uid);
+		TAILQ_REMOVE(&boxes, b, entry);
+		free(b);
+		return NULL;
+	}
+	b->ev_report = event_new(isolation.base, b->report,
+	    EV_READ | EV_PERSIST, on_report, b);
+	if (b->ev_report == NULL || event_add(b->ev_report, NULL) == -1)
+		fatalx("sandbox: out of memory");
+	set_timer(b, BOX_START_MS, on_late);
+	return b;
+}
+
+void
+box_stop(struct box *b)
+{
+	switch (b->state) {
+	case SANDBOX_STARTING:
+		box_kill(b, "stopped");
+		break;
+	case SANDBOX_RUNNING:
+		b->state = SANDBOX_STOPPING;
+		fault_set(&b->fault, FAIL_UNAVAILABLE, "stopped");
+		box_ask_stopping(b);
+		set_timer(b, BOX_STOP_MS, on_late);
+		break;
+	case SANDBOX_STOPPING:
+	case SANDBOX_ABSENT:
+		break;
+	}
+}
+
+static void
+new_limits(struct box *b, void *arg)
+{
+	(void)arg;
+	if (b->state == SANDBOX_RUNNING)
+		(void)cgroup_limits(b->uid, &isolation.conf.isolation);
+}
+
+void
+box_limits(void)
+{
+	box_list(new_limits, NULL);
+}
+
+void
+box_row(const struct box *b, struct m_sandbox *row)
+{
+	memset(row, 0, sizeof(*row));
+	memcpy(row->user, b->user, sizeof(row->user));
+	row->uid = b->uid;
+	row->state = b->state;
+	row->pid = b->pid;
+	row->started = b->started;
+	row->memory_max = isolation.conf.isolation.memory;
+	row->processes_max = isolation.conf.isolation.processes;
+	row->ide_running = b->ide_running;
+	cgroup_usage(b->uid, row);
+}

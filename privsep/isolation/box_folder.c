@@ -1,0 +1,186 @@
+/*
+ * The folder of a sandbox, runtime/sandbox/<uid>: root's alone, with the control
+ * socket `ctl' and the user's name in `user'.  It is what a new isolation finds
+ * a running sandbox by.
+ *
+ * The socket is bound here, and ide-session listens on it once it is the user:
+ * a connection then tells by SO_PEERCRED whose process listens, and no user can
+ * put another socket in its place.
+ */
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+
+#include <linux/openat2.h>
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../log.h"
+#include "box.h"
+#include "isolation.h"
+#include "sandbox_steps.h"
+
+#define SOCKET_NAME	"ctl"
+#define USER_NAME	"user"
+
+static const char *
+uid_name(uint32_t uid)
+{
+	static char name[16];
+
+	snprintf(name, sizeof(name), "%u", uid);
+	return name;
+}
+
+int
+box_folder(uint32_t uid, bool make)
+{
+	struct open_how how;
+
+	if (make && mkdirat(isolation.boxes, uid_name(uid), 0700) == -1 &&
+	    errno != EEXIST)
+		return -1;
+	memset(&how, 0, sizeof(how));
+	how.flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
+	return (int)syscall(SYS_openat2, isolation.boxes, uid_name(uid), &how,
+	    sizeof(how));
+}
+
+/* By the open folder, whatever its path is and however long. */
+static void
+socket_address(struct sockaddr_un *un, int dir)
+{
+	memset(un, 0, sizeof(*un));
+	un->sun_family = AF_UNIX;
+	snprintf(un->sun_path, sizeof(un->sun_path), "/proc/self/fd/%d/%s", dir,
+	    SOCKET_NAME);
+}
+
+static int
+write_user(int dir, const char *user)
+{
+	int fd, r;
+
+	fd = openat(dir, USER_NAME, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW |
+	    O_CLOEXEC, 0600);
+	if (fd == -1)
+		return -1;
+	r = dprintf(fd, "%s\n", user);
+	close(fd);
+	return r > 0 ? 0 : -1;
+}
+
+/* The control socket, bound and not yet listening, for ide-session. */
+int
+box_folder_bind(uint32_t uid, const char *user)
+{
+	struct sockaddr_un un;
+	int dir, fd, error;
+
+	dir = box_folder(uid, true);
+	if (dir == -1)
+		return -1;
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	socket_address(&un, dir);
+	(void)unlinkat(dir, SOCKET_NAME, 0);
+	if (fd == -1 || write_user(dir, user) == -1 ||
+	    bind(fd, (struct sockaddr *)&un, sizeof(un)) == -1) {
+		error = errno;
+		if (fd != -1)
+			close(fd);
+		close(dir);
+		errno = error;
+		return -1;
+	}
+	close(dir);
+	return fd;
+}
+
+int
+box_folder_connect(uint32_t uid)
+{
+	struct sockaddr_un un;
+	int dir, fd, error;
+
+	dir = box_folder(uid, false);
+	if (dir == -1)
+		return -1;
+	socket_address(&un, dir);
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd != -1 && connect(fd, (struct sockaddr *)&un, sizeof(un)) == -1) {
+		error = errno;
+		close(fd);
+		fd = -1;
+		errno = error;
+	}
+	error = errno;
+	close(dir);
+	errno = error;
+	return fd;
+}
+
+bool
+box_folder_user(uint32_t uid, char user[WIRE_NAME], int64_t *started)
+{
+	struct stat st;
+	ssize_t n = -1;
+	int dir, fd;
+
+	dir = box_folder(uid, false);
+	if (dir == -1)
+		return false;
+	memset(user, 0, WIRE_NAME);
+	fd = openat(dir, USER_NAME, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd != -1) {
+		n = read(fd, user, WIRE_NAME - 1);
+		if (fstat(fd, &st) == 0)
+			*started = st.st_mtime;
+		close(fd);
+	}
+	close(dir);
+	if (n <= 0)
+		return false;
+	user[strcspn(user, "\n")] = '\0';
+	return user_name_ok(user);
+}
+
+/* Only what was made here; a folder with anything else in it stays. */
+void
+box_folder_remove(uint32_t uid)
+{
+	int dir;
+
+	dir = box_folder(uid, false);
+	if (dir == -1)
+		return;
+	(void)unlinkat(dir, SOCKET_NAME, 0);
+	(void)unlinkat(dir, USER_NAME, 0);
+	close(dir);
+	if (unlinkat(isolation.boxes, uid_name(uid), AT_REMOVEDIR) == -1)
+		log_warn("sandbox folder of uid %u", uid);
+}
+
+void
+box_folder_each(void (*fn)(uint32_t uid))
+{
+	struct dirent *de;
+	DIR *d;
+	int fd;
+
+	fd = openat(isolation.boxes, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd == -1 || (d = fdopendir(fd)) == NULL)
+		fatal("runtime/sandbox");
+	while ((de = readdir(d)) != NULL)
+		if (isdigit((unsigned char)de->d_name[0]))
+			fn((uint32_t)strtoul(de->d_name, NULL, 10));
+	closedir(d);
+}

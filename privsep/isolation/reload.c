@@ -1,0 +1,197 @@
+/*
+ * A new configuration: read and checked whole before anything of it counts.
+ * What cannot change while users' sandboxes run is refused by its name.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../listen.h"
+#include "../log.h"
+#include "box.h"
+#include "isolation.h"
+
+extern char **environ;
+
+struct reload {
+	struct chan	*auth;
+	uint32_t	 id;
+	int		 errors;
+	int		 listen[CONF_LISTEN_MAX];
+};
+
+static struct conf fresh;
+static struct sections sections;
+
+/* Each error is a line of the answer, and one of the log. */
+static void
+complain(void *arg, const char *line)
+{
+	struct reload *r = arg;
+	struct m_ok text;
+
+	r->errors++;
+	log_event(LOG_ERR, "reload.error", LOG_S("what", line));
+	memset(&text, 0, sizeof(text));
+	strncpy(text.text, line, sizeof(text.text) - 1);
+	chan_send(r->auth, M_SB_TEXT, r->id, -1, &text, sizeof(text));
+}
+
+static void
+refuse(struct reload *r, const char *what)
+{
+	char line[128];
+
+	snprintf(line, sizeof(line), "%s cannot change while ided runs: restart it",
+	    what);
+	complain(r, line);
+}
+
+static void
+unchanged(struct reload *r)
+{
+	const struct conf *old = &isolation.conf;
+
+	if (strcmp(fresh.common.data, old->common.data) != 0)
+		refuse(r, "data");
+	if (strcmp(fresh.common.runtime, old->common.runtime) != 0)
+		refuse(r, "runtime");
+	if (fresh.isolation.uid_first != old->isolation.uid_first ||
+	    fresh.isolation.uid_count != old->isolation.uid_count)
+		refuse(r, "isolation uids");
+	if (fresh.auth.argon2_helpers != old->auth.argon2_helpers)
+		refuse(r, "auth argon2 helpers");
+	if (fresh.common.log_to != old->common.log_to)
+		refuse(r, "log to");
+}
+
+static bool
+is_open(const struct conf_listen *l)
+{
+	const struct conf *old = &isolation.conf;
+	uint32_t i;
+
+	for (i = 0; i < old->nlisten; i++)
+		if (old->listen[i].kind != LISTEN_METRICS &&
+		    old->listen[i].addrlen == l->addrlen &&
+		    memcmp(&old->listen[i].addr, &l->addr, l->addrlen) == 0)
+			return true;
+	return false;
+}
+
+static void
+open_listeners(struct reload *r)
+{
+	char err[512];
+	uint32_t i;
+
+	for (i = 0; i < fresh.nlisten; i++) {
+		if (fresh.listen[i].kind == LISTEN_METRICS ||
+		    is_open(&fresh.listen[i]))
+			continue;
+		r->listen[i] = listen_open(&fresh.listen[i], err, sizeof(err));
+		if (r->listen[i] == -1)
+			complain(r, err);
+	}
+}
+
+static void
+tell_master(struct reload *r)
+{
+	struct chan *master = &isolation.master;
+	struct m_listen l;
+	uint32_t i;
+
+	chan_send(master, M_CONF_MASTER, 0, section_master(), NULL, 0);
+	for (i = 0; i < fresh.nlisten; i++) {
+		if (r->listen[i] == -1)
+			continue;
+		memset(&l, 0, sizeof(l));
+		l.index = i;
+		chan_send(master, M_LISTEN, 0, r->listen[i], &l, sizeof(l));
+		r->listen[i] = -1;
+	}
+	chan_send(master, M_LISTEN_DONE, 0, -1, NULL, 0);
+}
+
+int
+reload_log_open(const struct conf_common *common)
+{
+	return open(common->log_file, O_WRONLY | O_APPEND | O_CREAT |
+	    O_NOFOLLOW | O_CLOEXEC, 0640);
+}
+
+/* After rotation the old file is somebody else's business. */
+static void
+new_log(void)
+{
+	const struct conf_common *common = &isolation.conf.common;
+	int fd, copy;
+
+	if (common->log_to == LOG_TO_FILE) {
+		fd = reload_log_open(common);
+		if (fd == -1) {
+			log_warn("log \"%s\" stays the old file",
+			    common->log_file);
+		} else {
+			log_set_fd(fd);
+			copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+			if (copy != -1)
+				chan_send(&isolation.master, M_LOG_FILE, 0, copy,
+				    NULL, 0);
+			children_log(fd);
+		}
+	}
+	log_init("isolation", log_get_fd(), common->log_format,
+	    common->log_level, common->log_to == LOG_TO_SYSLOG);
+}
+
+static void
+read_all(struct reload *r)
+{
+	char err[CONF_PATH_MAX + 256];
+
+	if (conf_parse(&fresh, isolation.conf_file, isolation.def,
+	    isolation.ndef, environ, complain, r) > 0)
+		return;
+	if (isolation.verbose)
+		fresh.common.log_level = LOG_DEBUG;
+	unchanged(r);
+	if (conf_check(&fresh, complain, r) > 0 || r->errors > 0)
+		return;
+	if (sections_read(&sections, &fresh, err, sizeof(err)) == -1)
+		complain(r, err);
+	if (r->errors == 0)
+		open_listeners(r);
+}
+
+void
+reload_conf(struct chan *c, uint32_t id)
+{
+	struct reload r = { .auth = c, .id = id };
+	uint32_t i;
+
+	for (i = 0; i < CONF_LISTEN_MAX; i++)
+		r.listen[i] = -1;
+	memset(&fresh, 0, sizeof(fresh));
+	read_all(&r);
+	if (r.errors > 0) {
+		for (i = 0; i < CONF_LISTEN_MAX; i++)
+			if (r.listen[i] != -1)
+				close(r.listen[i]);
+		log_event(LOG_WARNING, "reload.refused", LOG_N("errors", r.errors));
+		answer_fail(answer_epoch(), id, FAIL_INVALID,
+		    "the configuration has errors; the old one stays");
+		return;
+	}
+	isolation.conf = fresh;
+	sections_take(&sections);
+	new_log();
+	tell_master(&r);
+	children_reload();
+	box_limits();
+	log_event(LOG_NOTICE, "reload.done", LOG_S("file", isolation.conf_file));
+	answer_ok(answer_epoch(), id, "reloaded");
+}

@@ -1,0 +1,293 @@
+/*
+ * What auth asks.  auth is the only process that isolation hears, and even its
+ * words are bounded: a name is a name, a uid is of the configured range, and
+ * nothing else in a message ever becomes part of a path or a command here.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../log.h"
+#include "box.h"
+#include "isolation.h"
+#include "sandbox_steps.h"
+
+#define EXECS_MAX	16	/* commands whose descriptors are on their way */
+#define EXEC_MS		5000	/* for them to arrive */
+
+/* A command that waits for its three descriptors. */
+static struct exec {
+	bool		 used;
+	uint32_t	 id;
+	uint32_t	 epoch;
+	struct m_exec	 exec;
+	int		 fd[3];
+	struct event	*timer;
+} execs[EXECS_MAX];
+
+static bool
+valid(const char user[WIRE_NAME], uint32_t uid)
+{
+	const struct conf_isolation *conf = &isolation.conf.isolation;
+
+	return user_name_ok(user) && uid >= conf->uid_first &&
+	    uid - conf->uid_first < conf->uid_count;
+}
+
+/* The sandbox that is meant; NULL, and answered, if there can be none. */
+static struct box *
+find(uint32_t id, const char user[WIRE_NAME], uint32_t uid, bool start)
+{
+	struct m_fail fault;
+	struct box *b;
+
+	if (!valid(user, uid)) {
+		log_event(LOG_WARNING, "request.invalid", LOG_N("uid", uid));
+		answer_fail(answer_epoch(), id, FAIL_INVALID,
+		    "no name or uid of a user");
+		return NULL;
+	}
+	b = box_find(uid);
+	if (b != NULL && strcmp(b->user, user) != 0) {
+		answer_fail(answer_epoch(), id, FAIL_INVALID,
+		    "the uid's session is another user's");
+		return NULL;
+	}
+	if (b == NULL && !start) {
+		answer_fail(answer_epoch(), id, FAIL_NOT_FOUND,
+		    "the user has no session");
+		return NULL;
+	}
+	if (b == NULL && (b = box_start(user, uid, &fault)) == NULL)
+		answer_fail(answer_epoch(), id, fault.code, fault.text);
+	return b;
+}
+
+static bool
+ending(const struct box *b, uint32_t id)
+{
+	if (b->state != SANDBOX_STOPPING)
+		return false;
+	answer_fail(answer_epoch(), id, FAIL_BUSY,
+	    "the session is ending; try again");
+	return true;
+}
+
+static void
+on_connect(struct chan *c, struct msg *m)
+{
+	const struct m_sb *r = MSG_DATA(m, m_sb);
+	struct box *b = find(m->head.id, r->user, r->uid, true);
+
+	(void)c;
+	if (b != NULL && !ending(b, m->head.id))
+		box_ask(b, ASK_CONNECT, m->head.id, NULL, NULL);
+}
+
+static void
+on_show(struct chan *c, struct msg *m)
+{
+	const struct m_sb *r = MSG_DATA(m, m_sb);
+	struct m_sandbox row;
+	struct box *b;
+
+	(void)c;
+	if (valid(r->user, r->uid) && (b = box_find(r->uid)) == NULL) {
+		memset(&row, 0, sizeof(row));
+		memcpy(row.user, r->user, sizeof(row.user));
+		row.uid = r->uid;
+		row.state = SANDBOX_ABSENT;
+		answer_row(answer_epoch(), m->head.id, &row);
+		return;
+	}
+	b = find(m->head.id, r->user, r->uid, false);
+	if (b == NULL)
+		return;
+	if (b->state == SANDBOX_RUNNING) {
+		box_ask(b, ASK_SHOW, m->head.id, NULL, NULL);
+		return;
+	}
+	box_row(b, &row);
+	answer_row(answer_epoch(), m->head.id, &row);
+}
+
+static void
+list_row(struct box *b, void *arg)
+{
+	struct m_sandbox row;
+
+	box_row(b, &row);
+	answer_row(answer_epoch(), *(uint32_t *)arg, &row);
+}
+
+static void
+on_list(struct chan *c, struct msg *m)
+{
+	uint32_t id = m->head.id;
+
+	(void)c;
+	box_list(list_row, &id);
+	answer_ok(answer_epoch(), id, "");
+}
+
+static void
+on_stop(struct chan *c, struct msg *m)
+{
+	const struct m_sb *r = MSG_DATA(m, m_sb);
+	struct box *b = find(m->head.id, r->user, r->uid, false);
+
+	(void)c;
+	if (b == NULL)
+		return;
+	box_ask(b, ASK_STOP, m->head.id, NULL, NULL);
+	box_stop(b);
+}
+
+static void
+exec_free(struct exec *e)
+{
+	unsigned int i;
+
+	for (i = 0; i < 3; i++)
+		if (e->fd[i] != -1)
+			close(e->fd[i]);
+	if (e->timer != NULL)
+		event_free(e->timer);
+	memset(e, 0, sizeof(*e));
+}
+
+static void
+on_exec_late(evutil_socket_t fd, short what, void *arg)
+{
+	struct exec *e = arg;
+
+	(void)fd;
+	(void)what;
+	answer_fail(e->epoch, e->id, FAIL_TIMEOUT,
+	    "the command's descriptors did not come");
+	exec_free(e);
+}
+
+/* Arguments, each terminated, one after another: as many as announced. */
+static bool
+exec_valid(const struct m_exec *x)
+{
+	uint32_t i, n = 0;
+
+	if (!valid(x->user, x->uid) || x->argc == 0 || x->argc > 1024 ||
+	    x->len == 0 || x->len > sizeof(x->argv) ||
+	    x->argv[x->len - 1] != '\0' || x->argv[0] == '\0')
+		return false;
+	for (i = 0; i < x->len; i++)
+		n += x->argv[i] == '\0';
+	return n == x->argc;
+}
+
+static void
+on_exec(struct chan *c, struct msg *m)
+{
+	const struct m_exec *x = MSG_DATA(m, m_exec);
+	struct timeval tv = isolation_ms(EXEC_MS);
+	struct exec *e = NULL;
+	unsigned int i;
+
+	(void)c;
+	if (!exec_valid(x)) {
+		answer_fail(answer_epoch(), m->head.id, FAIL_INVALID,
+		    "no command of a user");
+		return;
+	}
+	for (i = 0; i < EXECS_MAX && e == NULL; i++)
+		if (!execs[i].used)
+			e = &execs[i];
+	if (e == NULL) {
+		answer_fail(answer_epoch(), m->head.id, FAIL_BUSY,
+		    "too many commands at once");
+		return;
+	}
+	e->used = true;
+	e->id = m->head.id;
+	e->epoch = answer_epoch();
+	e->exec = *x;
+	e->fd[0] = e->fd[1] = e->fd[2] = -1;
+	e->timer = evtimer_new(isolation.base, on_exec_late, e);
+	if (e->timer == NULL || event_add(e->timer, &tv) == -1)
+		fatalx("out of memory");
+}
+
+static void
+exec_go(struct exec *e)
+{
+	struct box *b = find(e->id, e->exec.user, e->exec.uid, true);
+
+	if (b != NULL && !ending(b, e->id)) {
+		box_ask(b, ASK_EXEC, e->id, &e->exec, e->fd);
+		e->fd[0] = e->fd[1] = e->fd[2] = -1;
+	}
+	exec_free(e);
+}
+
+static void
+on_exec_fd(struct chan *c, struct msg *m)
+{
+	uint32_t which = MSG_DATA(m, m_exec_fd)->which;
+	struct exec *e = NULL;
+	unsigned int i;
+
+	(void)c;
+	for (i = 0; i < EXECS_MAX && e == NULL; i++)
+		if (execs[i].used && execs[i].id == m->head.id &&
+		    execs[i].epoch == answer_epoch())
+			e = &execs[i];
+	if (e == NULL || which > 2 || e->fd[which] != -1)
+		return; /* refused already; the descriptor is closed for us */
+	e->fd[which] = msg_take_fd(m);
+	if (e->fd[0] != -1 && e->fd[1] != -1 && e->fd[2] != -1)
+		exec_go(e);
+}
+
+static void
+on_renew(struct chan *c, struct msg *m)
+{
+	(void)c;
+	(void)m;
+	children_renew();
+}
+
+static void
+on_reload(struct chan *c, struct msg *m)
+{
+	reload_conf(c, m->head.id);
+}
+
+static void
+on_leave(struct chan *c, struct msg *m)
+{
+	(void)c;
+	(void)m;
+	isolation_leave(0);
+}
+
+void
+requests_auth_gone(void)
+{
+	unsigned int i;
+
+	answer_new_epoch();
+	for (i = 0; i < EXECS_MAX; i++)
+		if (execs[i].used)
+			exec_free(&execs[i]);
+}
+
+const struct chan_handler request_handlers[] = {
+	{ M_SB_CONNECT, on_connect },
+	{ M_SB_SHOW, on_show },
+	{ M_SB_LIST, on_list },
+	{ M_SB_STOP, on_stop },
+	{ M_SB_EXEC, on_exec },
+	{ M_SB_EXEC_FD, on_exec_fd },
+	{ M_SB_RENEW, on_renew },
+	{ M_SB_RELOAD, on_reload },
+	{ M_SB_LEAVE, on_leave },
+	{ M_NONE, NULL }
+};

@@ -1,0 +1,855 @@
+/*
+ * The store: every operation, on disk and in memory; what it refuses to open;
+ * and a writer that is killed at any moment, of which nothing acknowledged may
+ * be missing afterwards.
+ */
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <bsd/stdlib.h>
+#include <bsd/string.h>
+
+#include <cmocka.h>
+
+#include "../../privsep/auth/store.h"
+#include "../../privsep/auth/store_bdb.h"
+#include "../../privsep/auth/store_record.h"
+#include "../../privsep/log.h"
+
+/* After a panic the engine does not free what it had; the process is to end. */
+const char *__lsan_default_suppressions(void);
+const char *
+__lsan_default_suppressions(void)
+{
+	return "leak:libdb";
+}
+
+#define FIRST	200000u
+#define COUNT	1000u
+
+static char dir[64];
+static char err[2048];
+
+static struct store_options
+options(bool memory)
+{
+	return (struct store_options){ .home = memory ? "/nonexistent" : dir,
+	    .shown = "STORE", .memory = memory, .uid_first = FIRST,
+	    .uid_count = COUNT };
+}
+
+static void
+empty_dir(void)
+{
+	struct dirent *e;
+	char path[512];
+	DIR *d;
+
+	if ((d = opendir(dir)) == NULL)
+		return;
+	while ((e = readdir(d)) != NULL) {
+		if (e->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
+		unlink(path);
+	}
+	closedir(d);
+}
+
+static int
+make_dir(void **state)
+{
+	(void)state;
+	strlcpy(dir, "/tmp/ided-store.XXXXXX", sizeof(dir));
+	if (mkdtemp(dir) == NULL)
+		return -1;
+	log_init("test", STDERR_FILENO, 0, LOG_CRIT, false);
+	return 0;
+}
+
+static int
+remove_dir(void **state)
+{
+	(void)state;
+	umount2(dir, MNT_DETACH);	/* of a test that failed */
+	empty_dir();
+	return rmdir(dir);
+}
+
+static struct store *
+open_store(bool memory)
+{
+	struct store_options o = options(memory);
+	struct store *st;
+
+	err[0] = '\0';
+	st = store_open(&o, err, sizeof(err));
+	if (st == NULL)
+		fail_msg("store_open: %s", err);
+	return st;
+}
+
+static void
+refused(const char *part)
+{
+	struct store_options o = options(false);
+	struct store *st;
+
+	st = store_open(&o, err, sizeof(err));
+	if (st != NULL) {
+		store_close(st);
+		fail_msg("opened, where \"%s\" was expected", part);
+	}
+	if (strstr(err, part) == NULL)
+		fail_msg("\"%s\" does not say \"%s\"", err, part);
+}
+
+static struct store_account
+account(const char *name, const char *email)
+{
+	struct store_account a;
+
+	memset(&a, 0, sizeof(a));
+	strlcpy(a.name, name, sizeof(a.name));
+	strlcpy(a.email, email, sizeof(a.email));
+	strlcpy(a.role, "user", sizeof(a.role));
+	strlcpy(a.hash, "$argon2id$v=19$m=65536,t=3,p=1$c2FsdA$dGFn",
+	    sizeof(a.hash));
+	a.active = true;
+	a.created = a.updated = 1700000000;
+	return a;
+}
+
+static struct store_session
+session(uint32_t uid, uint32_t n)
+{
+	struct store_session s;
+
+	memset(&s, 0, sizeof(s));
+	memset(s.key, 0x5a, sizeof(s.key));
+	memcpy(s.key, &n, sizeof(n));
+	snprintf(s.id, sizeof(s.id), "%016x", n);
+	s.uid = uid;
+	s.created = s.seen = 1700000000 + n;
+	s.expires = s.created + 3600;
+	s.source.ip[15] = (uint8_t)n;
+	s.source.port = (uint16_t)n;
+	strlcpy(s.agent, "Mozilla/5.0", sizeof(s.agent));
+	return s;
+}
+
+static void
+same_account(const struct store_account *a, const struct store_account *b)
+{
+	assert_int_equal(a->uid, b->uid);
+	assert_int_equal(a->active, b->active);
+	assert_int_equal(a->has_mint, b->has_mint);
+	assert_string_equal(a->name, b->name);
+	assert_string_equal(a->email, b->email);
+	assert_string_equal(a->role, b->role);
+	assert_string_equal(a->hash, b->hash);
+	assert_string_equal(a->last_query, b->last_query);
+	assert_int_equal(a->created, b->created);
+	assert_int_equal(a->updated, b->updated);
+	assert_int_equal(a->last_login, b->last_login);
+	assert_memory_equal(a->mint, b->mint, sizeof(a->mint));
+}
+
+static void
+same_session(const struct store_session *a, const struct store_session *b)
+{
+	assert_memory_equal(a->key, b->key, sizeof(a->key));
+	assert_string_equal(a->id, b->id);
+	assert_int_equal(a->uid, b->uid);
+	assert_int_equal(a->created, b->created);
+	assert_int_equal(a->seen, b->seen);
+	assert_int_equal(a->expires, b->expires);
+	assert_memory_equal(a->source.ip, b->source.ip, 16);
+	assert_int_equal(a->source.port, b->source.port);
+	assert_int_equal(a->source.unix_peer, b->source.unix_peer);
+	assert_string_equal(a->agent, b->agent);
+}
+
+/* What is written is what is read, and every cut of it is refused. */
+static void
+records(void **state)
+{
+	struct store_account a = account("alice", "alice@example.com"), b;
+	struct store_session s = session(FIRST, 7), t;
+	uint8_t buf[STORE_RECORD_MAX], bad[STORE_RECORD_MAX];
+	size_t len, i;
+
+	(void)state;
+	a.uid = FIRST;
+	a.has_mint = true;
+	memset(a.mint, 0xab, sizeof(a.mint));
+	strlcpy(a.last_query, "folder=/home/alice", sizeof(a.last_query));
+	assert_true((len = account_encode(&a, buf)) > 0);
+	assert_int_equal(account_decode(&b, buf, len), RECORD_OK);
+	same_account(&a, &b);
+	for (i = 0; i < len; i++)
+		assert_int_equal(account_decode(&b, buf, i), RECORD_BAD);
+	memcpy(bad, buf, len);
+	bad[len] = 0;
+	assert_int_equal(account_decode(&b, bad, len + 1), RECORD_BAD);
+	bad[0] = STORE_VERSION + 1;
+	assert_int_equal(account_decode(&b, bad, len), RECORD_NEWER);
+	bad[0] = 0;
+	assert_int_equal(account_decode(&b, bad, len), RECORD_BAD);
+	bad[0] = STORE_VERSION;
+	bad[1] = 0x80;
+	assert_int_equal(account_decode(&b, bad, len), RECORD_BAD);
+
+	s.source.unix_peer = 1;
+	assert_true((len = session_encode(&s, buf)) > 0);
+	assert_int_equal(session_decode(&t, buf, len), RECORD_OK);
+	memcpy(t.key, s.key, sizeof(t.key));
+	same_session(&s, &t);
+	for (i = 0; i < len; i++)
+		assert_int_equal(session_decode(&t, buf, i), RECORD_BAD);
+	buf[0] = 9;
+	assert_int_equal(session_decode(&t, buf, len), RECORD_NEWER);
+}
+
+/* Any byte may be anything: decoding stays within bounds and its own rules. */
+static void
+records_garbage(void **state)
+{
+	struct store_account a = account("alice", "alice@example.com"), b;
+	struct store_session s = session(FIRST, 7);
+	uint8_t good[STORE_RECORD_MAX], buf[STORE_RECORD_MAX];
+	size_t len, i, slen;
+	unsigned int v;
+
+	(void)state;
+	a.uid = FIRST;
+	len = account_encode(&a, good);
+	for (i = 0; i < len; i++)
+		for (v = 0; v < 256; v++) {
+			memcpy(buf, good, len);
+			buf[i] = (uint8_t)v;
+			if (account_decode(&b, buf, len) == RECORD_OK)
+				assert_true(account_encode(&b, buf) > 0);
+		}
+	slen = session_encode(&s, good);
+	for (i = 0; i < slen; i++)
+		for (v = 0; v < 256; v++) {
+			memcpy(buf, good, slen);
+			buf[i] = (uint8_t)v;
+			if (session_decode(&s, buf, slen) == RECORD_OK)
+				assert_true(session_encode(&s, buf) > 0);
+		}
+}
+
+static void
+names(void **state)
+{
+	static const char *const good[] = { "a", "alice", "a.b-c_d9",
+	    "abcdefghijklmnopqrstuvwxyz012345" };
+	static const char *const bad[] = { "", "Alice", "1a", "a b", ".a", "-a",
+	    "a/b", "a\n", "\xc3\xa4", "abcdefghijklmnopqrstuvwxyz0123456" };
+	static const char *const mail[] = { "a@b.c", "x+y@example.com" };
+	static const char *const nomail[] = { "", "a", "a@", "@b", "a@b@c", "A@b.c",
+	    "a b@c", "a@.b", "a@b.", "a\r@b", "<a>@b" };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		assert_true(account_name_ok(good[i]));
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_false(account_name_ok(bad[i]));
+	for (i = 0; i < sizeof(mail) / sizeof(mail[0]); i++)
+		assert_true(account_email_ok(mail[i]));
+	for (i = 0; i < sizeof(nomail) / sizeof(nomail[0]); i++)
+		assert_false(account_email_ok(nomail[i]));
+}
+
+static void
+accounts_in(struct store *st)
+{
+	struct store_account a = account("alice", "alice@example.com"), b;
+	struct store_account c = account("bob", "");
+	struct store_counts n;
+	char at[WIRE_NAME] = "";
+
+	assert_int_equal(store_account_next(st, "", &b), STORE_NOT_FOUND);
+	assert_int_equal(store_account_add(st, &c), STORE_OK);
+	assert_int_equal(c.uid, FIRST);
+	assert_int_equal(store_account_add(st, &a), STORE_OK);
+	assert_int_equal(a.uid, FIRST + 1);
+
+	/* names and addresses are unique, and a refusal changes nothing */
+	b = account("alice", "");
+	assert_int_equal(store_account_add(st, &b), STORE_NAME_TAKEN);
+	b = account("carol", "alice@example.com");
+	assert_int_equal(store_account_add(st, &b), STORE_EMAIL_TAKEN);
+	b = account("Carol", "");
+	assert_int_equal(store_account_add(st, &b), STORE_INVALID);
+	assert_int_equal(store_account_by_name(st, "carol", &b), STORE_NOT_FOUND);
+
+	assert_int_equal(store_account_by_name(st, "alice", &b), STORE_OK);
+	same_account(&a, &b);
+	assert_int_equal(store_account_by_uid(st, a.uid, &b), STORE_OK);
+	same_account(&a, &b);
+	assert_int_equal(store_account_by_email(st, "alice@example.com", &b),
+	    STORE_OK);
+	same_account(&a, &b);
+	assert_int_equal(store_account_by_email(st, "", &b), STORE_NOT_FOUND);
+	assert_int_equal(store_account_by_uid(st, 1, &b), STORE_NOT_FOUND);
+
+	/* changes, the address among them */
+	strlcpy(a.email, "a2@example.com", sizeof(a.email));
+	a.has_mint = true;
+	memset(a.mint, 3, sizeof(a.mint));
+	a.active = false;
+	assert_int_equal(store_account_put(st, &a), STORE_OK);
+	assert_int_equal(store_account_by_email(st, "alice@example.com", &b),
+	    STORE_NOT_FOUND);
+	assert_int_equal(store_account_by_email(st, "a2@example.com", &b),
+	    STORE_OK);
+	same_account(&a, &b);
+	strlcpy(c.email, "a2@example.com", sizeof(c.email));
+	assert_int_equal(store_account_put(st, &c), STORE_EMAIL_TAKEN);
+	c.email[0] = '\0';
+	strlcpy(c.name, "robert", sizeof(c.name));
+	assert_int_equal(store_account_put(st, &c), STORE_INVALID);
+	strlcpy(c.name, "bob", sizeof(c.name));
+	b = c;
+	b.uid = FIRST + 50;
+	assert_int_equal(store_account_put(st, &b), STORE_NOT_FOUND);
+
+	/* in the order of names */
+	assert_int_equal(store_account_next(st, at, &b), STORE_OK);
+	assert_string_equal(b.name, "alice");
+	assert_int_equal(store_account_next(st, "alice", &b), STORE_OK);
+	assert_string_equal(b.name, "bob");
+	assert_int_equal(store_account_next(st, "bob", &b), STORE_NOT_FOUND);
+	assert_int_equal(store_account_next(st, "alicf", &b), STORE_OK);
+	assert_string_equal(b.name, "bob");
+
+	/* a uid is gone with its user */
+	assert_int_equal(store_account_delete(st, a.uid), STORE_OK);
+	assert_int_equal(store_account_delete(st, a.uid), STORE_NOT_FOUND);
+	assert_int_equal(store_account_by_email(st, "a2@example.com", &b),
+	    STORE_NOT_FOUND);
+	b = account("alice", "alice@example.com");
+	assert_int_equal(store_account_add(st, &b), STORE_OK);
+	assert_int_equal(b.uid, FIRST + 2);
+	store_count(st, &n);
+	assert_int_equal(n.accounts, 2);
+}
+
+static void
+sessions_in(struct store *st)
+{
+	struct store_account a = account("dora", ""), b = account("emil", "");
+	struct store_session s[4], t, list[8];
+	struct store_counts n;
+	unsigned int i;
+
+	assert_int_equal(store_account_add(st, &a), STORE_OK);
+	assert_int_equal(store_account_add(st, &b), STORE_OK);
+	for (i = 0; i < 4; i++) {
+		s[i] = session(i < 3 ? a.uid : b.uid, i + 1);
+		assert_int_equal(store_session_add(st, &s[i]), STORE_OK);
+	}
+	assert_int_equal(store_session_add(st, &s[0]), STORE_NAME_TAKEN);
+	t = session(a.uid, 99);
+	memcpy(t.id, s[0].id, sizeof(t.id));
+	assert_int_equal(store_session_add(st, &t), STORE_NAME_TAKEN);
+	memcpy(t.id, "nothex", 7);
+	assert_int_equal(store_session_add(st, &t), STORE_INVALID);
+
+	assert_int_equal(store_session_by_key(st, s[2].key, &t), STORE_OK);
+	same_session(&s[2], &t);
+	assert_int_equal(store_session_by_id(st, s[3].id, &t), STORE_OK);
+	same_session(&s[3], &t);
+	assert_int_equal(store_session_of_user(st, a.uid, list, 8), 3);
+	assert_int_equal(store_session_of_user(st, a.uid, list, 2), 2);
+	assert_int_equal(store_session_of_user(st, b.uid, list, 8), 1);
+	same_session(&s[3], &list[0]);
+	assert_int_equal(store_session_of_user(st, 5, list, 8), 0);
+
+	assert_int_equal(store_session_next(st, "", &t), STORE_OK);
+	same_session(&s[0], &t);
+	assert_int_equal(store_session_next(st, s[0].id, &t), STORE_OK);
+	same_session(&s[1], &t);
+	assert_int_equal(store_session_next(st, s[3].id, &t), STORE_NOT_FOUND);
+
+	assert_int_equal(store_session_seen(st, s[1].key, 1800000000), STORE_OK);
+	assert_int_equal(store_session_by_key(st, s[1].key, &t), STORE_OK);
+	assert_int_equal(t.seen, 1800000000);
+	t = session(a.uid, 77);
+	assert_int_equal(store_session_seen(st, t.key, 1), STORE_NOT_FOUND);
+
+	assert_int_equal(store_session_delete(st, s[0].key), STORE_OK);
+	assert_int_equal(store_session_delete(st, s[0].key), STORE_NOT_FOUND);
+	assert_int_equal(store_session_by_id(st, s[0].id, &t), STORE_NOT_FOUND);
+	assert_int_equal(store_session_delete_user(st, a.uid, s[2].key), STORE_OK);
+	assert_int_equal(store_session_of_user(st, a.uid, list, 8), 1);
+	same_session(&s[2], &list[0]);
+	/* a user goes with all sessions */
+	assert_int_equal(store_account_delete(st, a.uid), STORE_OK);
+	assert_int_equal(store_session_by_key(st, s[2].key, &t), STORE_NOT_FOUND);
+	store_count(st, &n);
+	assert_int_equal(n.sessions, 1);
+	assert_int_equal(store_session_delete_user(st, b.uid, NULL), STORE_OK);
+	assert_int_equal(store_account_delete(st, b.uid), STORE_OK);
+	store_count(st, &n);
+	assert_int_equal(n.sessions, 0);
+}
+
+static void
+in_memory(void **state)
+{
+	struct store *st = open_store(true);
+
+	(void)state;
+	accounts_in(st);
+	sessions_in(st);
+	store_tick(st);
+	store_close(st);
+}
+
+static void
+on_disk(void **state)
+{
+	struct store_account a;
+	struct store_counts n;
+	struct store *st;
+
+	(void)state;
+	empty_dir();
+	st = open_store(false);
+	accounts_in(st);
+	sessions_in(st);
+	store_tick(st);
+	store_close(st);
+	st = open_store(false);
+	store_count(st, &n);
+	assert_int_equal(n.accounts, 2);
+	assert_int_equal(n.sessions, 0);
+	assert_int_equal(store_account_by_name(st, "alice", &a), STORE_OK);
+	assert_int_equal(a.uid, FIRST + 2);
+	/* what was given out stays so over a restart */
+	a = account("frank", "");
+	assert_int_equal(store_account_add(st, &a), STORE_OK);
+	assert_int_equal(a.uid, FIRST + 5);
+	store_close(st);
+}
+
+static void
+uids_end(void **state)
+{
+	struct store_account a;
+	struct store *st = open_store(true);
+	char name[8];
+	unsigned int i;
+
+	(void)state;
+	store_set_range(st, 500, 3);
+	for (i = 0; i < 3; i++) {
+		snprintf(name, sizeof(name), "u%u", i);
+		a = account(name, "");
+		assert_int_equal(store_account_add(st, &a), STORE_OK);
+		assert_int_equal(a.uid, 500 + i);
+	}
+	a = account("u3", "");
+	assert_int_equal(store_account_add(st, &a), STORE_NO_UID);
+	assert_int_equal(store_account_delete(st, 501), STORE_OK);
+	assert_int_equal(store_account_add(st, &a), STORE_NO_UID);
+	store_set_range(st, 500, 4);
+	assert_int_equal(store_account_add(st, &a), STORE_OK);
+	assert_int_equal(a.uid, 503);
+	store_close(st);
+}
+
+static void
+write_file(const char *name, const void *p, size_t len, off_t at, int flags)
+{
+	char path[512];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	fd = open(path, O_WRONLY | flags, 0600);
+	assert_int_not_equal(fd, -1);
+	assert_int_equal(pwrite(fd, p, len, at), len);
+	close(fd);
+}
+
+static void
+fill(unsigned int users)
+{
+	struct store *st = open_store(false);
+	struct store_account a;
+	char name[16];
+	unsigned int i;
+
+	for (i = 0; i < users; i++) {
+		snprintf(name, sizeof(name), "user%u", i);
+		a = account(name, "");
+		assert_int_equal(store_account_add(st, &a), STORE_OK);
+	}
+	store_close(st);
+}
+
+static void
+put_raw(struct store *st, enum table t, const void *key, size_t klen,
+    const void *data, size_t dlen)
+{
+	DBT k, d;
+
+	bdb_dbt(&k, key, klen);
+	bdb_dbt(&d, data, dlen);
+	assert_int_equal(st->db[t]->put(st->db[t], NULL, &k, &d, 0), 0);
+}
+
+static void
+newer(void **state)
+{
+	static const uint8_t two[4] = { STORE_VERSION + 1 }, one[4] = { 1 };
+	struct store_account a = account("zoe", "");
+	uint8_t buf[STORE_RECORD_MAX], key[4];
+	struct store *st;
+	size_t len;
+
+	(void)state;
+	empty_dir();
+	st = open_store(false);
+	put_raw(st, T_META, META_VERSION, strlen(META_VERSION), two, 4);
+	store_close(st);
+	refused("newer ided");
+	refused("nothing was changed");
+
+	empty_dir();
+	st = open_store(false);
+	put_raw(st, T_META, META_VERSION, strlen(META_VERSION), one, 4);
+	a.uid = FIRST;
+	len = account_encode(&a, buf);
+	buf[0] = STORE_VERSION + 1;
+	record_put32be(key, a.uid);
+	put_raw(st, T_ACCOUNT, key, 4, buf, len);
+	store_close(st);
+	refused("newer ided");
+}
+
+static void
+damaged(void **state)
+{
+	struct store_account a = account("zoe", "");
+	uint8_t buf[STORE_RECORD_MAX], key[4];
+	struct store *st;
+	size_t len;
+	off_t at;
+
+	(void)state;
+	/* a record that is no record, and one under another's key */
+	empty_dir();
+	st = open_store(false);
+	record_put32be(key, FIRST);
+	put_raw(st, T_ACCOUNT, key, 4, "\001garbage", 8);
+	store_close(st);
+	refused("is damaged");
+	empty_dir();
+	st = open_store(false);
+	a.uid = FIRST;
+	len = account_encode(&a, buf);
+	record_put32be(key, FIRST + 1);
+	put_raw(st, T_ACCOUNT, key, 4, buf, len);
+	store_close(st);
+	refused("restore it from a backup");
+
+	/* bytes that the disk has turned, on every kind of page */
+	for (at = 100; at < 4096 * 4; at += 4096 + 500) {
+		empty_dir();
+		fill(100);
+		write_file("account.db", "XXXXXXXX", 8, at, 0);
+		refused("is damaged");
+	}
+	/* logs gone: the pages are ahead of them */
+	empty_dir();
+	fill(20);
+	snprintf((char *)buf, sizeof(buf), "%s/log.0000000001", dir);
+	assert_int_equal(unlink((char *)buf), 0);
+	refused("log.* files are missing");
+	/* a file that is none of ours */
+	empty_dir();
+	write_file("account.db", "hello", 5, 0, O_CREAT);
+	refused("is damaged");
+}
+
+/* An index that is gone is made again; nothing else is lost with it. */
+static void
+index_lost(void **state)
+{
+	struct store_account a;
+	char path[512];
+	struct store *st;
+
+	(void)state;
+	empty_dir();
+	fill(20);
+	snprintf(path, sizeof(path), "%s/account-name.db", dir);
+	assert_int_equal(unlink(path), 0);
+	st = open_store(false);
+	assert_int_equal(store_account_by_name(st, "user7", &a), STORE_OK);
+	store_close(st);
+}
+
+static void
+not_ours(void **state)
+{
+	struct store *st;
+	char path[512];
+
+	(void)state;
+	empty_dir();
+	chmod(dir, 0755);
+	refused("chmod 700");
+	chmod(dir, 0700);
+	if (geteuid() == 0) {
+		assert_int_equal(chown(dir, 12345, 0), 0);
+		refused("belongs to uid 12345");
+		assert_int_equal(chown(dir, 0, 0), 0);
+	}
+	write_file("DB_CONFIG", "set_flags DB_TXN_NOSYNC\n", 24, 0, O_CREAT);
+	refused("DB_CONFIG");
+	empty_dir();
+	snprintf(path, sizeof(path), "%s/account.db", dir);
+	assert_int_equal(symlink("/etc/passwd", path), 0);
+	refused("is not a file");
+	empty_dir();
+	write_file("account.db", "", 0, 0, O_CREAT);
+	chmod(path, 0644);
+	refused("open to others");
+	empty_dir();
+	/* two at once */
+	st = open_store(false);
+	refused("in use by another");
+	store_close(st);
+	empty_dir();
+	assert_int_equal(rmdir(dir), 0);
+	refused("No such file");
+	mkdir(dir, 0700);
+}
+
+/* A disk that is full: what was there stays, what fails says so, and it passes. */
+static void
+full_disk(void **state)
+{
+	struct store_account a = account("early", "");
+	struct store_session s;
+	static char zero[1 << 16];
+	struct store *st;
+	char path[512];
+	uint32_t n;
+	int fd;
+
+	(void)state;
+	empty_dir();
+	if (geteuid() != 0 || mount("none", dir, "tmpfs", 0,
+	    "size=24m,mode=0700") == -1)
+		skip();
+	st = open_store(false);
+	assert_int_equal(store_account_add(st, &a), STORE_OK);
+	snprintf(path, sizeof(path), "%s/big", dir);
+	fd = open(path, O_WRONLY | O_CREAT, 0600);
+	while (write(fd, zero, sizeof(zero)) > 0)
+		;
+	s = session(a.uid, 1);
+	assert_int_equal(store_session_add(st, &s), STORE_NO_SPACE);
+	a.active = false;
+	assert_int_equal(store_account_put(st, &a), STORE_NO_SPACE);
+	assert_int_equal(store_account_by_name(st, "early", &a), STORE_OK);
+	assert_true(a.active);
+	assert_int_equal(ftruncate(fd, 0), 0);
+	assert_int_equal(store_session_add(st, &s), STORE_OK);
+	/* and without the look ahead: the engine itself hits the end */
+	st->reckless = true;
+	while (write(fd, zero, sizeof(zero)) > 0)
+		;
+	for (n = 2; n < 100000; n++) {
+		s = session(a.uid, n);
+		if (store_session_add(st, &s) != STORE_OK)
+			break;
+	}
+	assert_int_not_equal(store_session_add(st, &s), STORE_OK);
+	assert_int_equal(ftruncate(fd, 0), 0);
+	st->reckless = false;
+	sleep(1);
+	assert_int_equal(store_account_by_name(st, "early", &a), STORE_OK);
+	assert_int_equal(store_session_add(st, &s), STORE_OK);
+	store_close(st);
+	while (write(fd, zero, sizeof(zero)) > 0)
+		;
+	refused("no space left");
+	close(fd);
+	unlink(path);
+	st = open_store(false);
+	assert_int_equal(store_session_by_key(st, s.key, &s), STORE_OK);
+	store_close(st);
+	umount(dir);
+}
+
+/*
+ * A writer that is killed: it says over a pipe what has been acknowledged, and
+ * all of that must be there.
+ */
+struct ack {
+	uint32_t	 n;
+	char		 what;	/* 'a'dded, 's'ession, 'd'eleted session */
+};
+
+static void
+writer(int fd, uint32_t n)
+{
+	struct store_account a;
+	struct store_session s;
+	struct store *st = open_store(false);
+	struct ack k;
+	char name[WIRE_NAME], email[WIRE_EMAIL];
+
+	store_set_range(st, FIRST, 1000000);
+	for (;; n++) {
+		snprintf(name, sizeof(name), "w%u", n);
+		snprintf(email, sizeof(email), "w%u@example.com", n);
+		a = account(name, email);
+		s = session(1, n);
+		if (store_account_add(st, &a) != STORE_OK)
+			_exit(1);
+		k = (struct ack){ n, 'a' };
+		if (write(fd, &k, sizeof(k)) == -1)
+			_exit(1);
+		s.uid = a.uid;
+		if (store_session_add(st, &s) != STORE_OK)
+			_exit(1);
+		k.what = 's';
+		if (write(fd, &k, sizeof(k)) == -1)
+			_exit(1);
+		if (n % 3 == 0) {
+			if (store_session_delete(st, s.key) != STORE_OK)
+				_exit(1);
+			k.what = 'd';
+			if (write(fd, &k, sizeof(k)) == -1)
+				_exit(1);
+		}
+		if (n % 50 == 0)
+			store_tick(st);
+	}
+}
+
+static void
+verify(const struct ack *acks, size_t n)
+{
+	struct store *st = open_store(false);
+	struct store_account a;
+	struct store_session s, t;
+	char name[WIRE_NAME], email[WIRE_EMAIL];
+	enum store_result r;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		snprintf(name, sizeof(name), "w%u", acks[i].n);
+		snprintf(email, sizeof(email), "w%u@example.com", acks[i].n);
+		s = session(1, acks[i].n);
+		switch (acks[i].what) {
+		case 'a':
+			assert_int_equal(store_account_by_name(st, name, &a),
+			    STORE_OK);
+			assert_int_equal(store_account_by_email(st, email, &a),
+			    STORE_OK);
+			break;
+		case 's':
+			r = store_session_by_key(st, s.key, &t);
+			/* a later one may have deleted it, said or unsaid */
+			if (acks[i].n % 3 != 0 || r == STORE_OK) {
+				assert_int_equal(r, STORE_OK);
+				assert_int_equal(store_session_by_id(st, s.id,
+				    &t), STORE_OK);
+			}
+			break;
+		default:
+			assert_int_equal(store_session_by_key(st, s.key, &t),
+			    STORE_NOT_FOUND);
+			break;
+		}
+	}
+	store_close(st);
+}
+
+static void
+killed(void **state)
+{
+	static struct ack acks[1 << 18];
+	const char *rounds = getenv("STORE_ROUNDS");
+	int round, total = rounds != NULL ? atoi(rounds) : 25;
+	size_t n = 0;
+	uint32_t next = 1;
+	int p[2], status;
+	struct timespec wait;
+	ssize_t got;
+	pid_t pid;
+
+	(void)state;
+	empty_dir();
+	for (round = 0; round < total; round++) {
+		assert_int_equal(pipe(p), 0);
+		pid = fork();
+		assert_int_not_equal(pid, -1);
+		if (pid == 0) {
+			close(p[0]);
+			writer(p[1], next);
+		}
+		close(p[1]);
+		wait = (struct timespec){ 0, (long)arc4random_uniform(150000000) };
+		nanosleep(&wait, NULL);
+		kill(pid, SIGKILL);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(WIFSIGNALED(status));
+		while (n < sizeof(acks) / sizeof(acks[0]) &&
+		    (got = read(p[0], &acks[n], sizeof(acks[0]))) > 0) {
+			assert_int_equal(got, sizeof(acks[0]));
+			next = acks[n].n + 1;
+			n++;
+		}
+		close(p[0]);
+		/* One more may have been written and not said. */
+		next++;
+		verify(acks, n);
+	}
+	print_message("%d rounds, %zu acknowledged writes, none lost\n", total, n);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(records),
+		cmocka_unit_test(records_garbage),
+		cmocka_unit_test(names),
+		cmocka_unit_test(in_memory),
+		cmocka_unit_test(on_disk),
+		cmocka_unit_test(uids_end),
+		cmocka_unit_test(newer),
+		cmocka_unit_test(damaged),
+		cmocka_unit_test(index_lost),
+		cmocka_unit_test(not_ours),
+		cmocka_unit_test(full_disk),
+		cmocka_unit_test(killed),
+	};
+
+	return cmocka_run_group_tests(tests, make_dir, remove_dir);
+}

@@ -1,0 +1,252 @@
+/*
+ * The IDE: what its workbench asks of its front is answered here, its static
+ * files come from the shared copy, and all else goes to the user's own server.
+ */
+#include <bsd/string.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "../privsep/log.h"
+#include "proxy.h"
+#include "respond.h"
+#include "routes.h"
+#include "session.h"
+#include "static.h"
+#include "url.h"
+#include "worker.h"
+
+#define IDE_FILES	"ide/vscode"	/* below the static root */
+#define FRONT_FILES	"ide/front"
+
+void
+ide_slash(struct stream *s, const char *rest)
+{
+	char	 to[HTTP_TARGET_MAX + 8];
+
+	(void)rest;
+	if (s->query.p == NULL)
+		strlcpy(to, "/ide/", sizeof(to));
+	else
+		snprintf(to, sizeof(to), "/ide/?%.*s", (int)s->query.len,
+		    s->query.p);
+	respond_redirect(s, 308, to);
+}
+
+/* The workbench goes here when it finds itself logged out. */
+void
+ide_login(struct stream *s, const char *rest)
+{
+	(void)rest;
+	respond_redirect(s, 302, "/login?to=/ide/");
+}
+
+/* --- the page --- */
+
+/* The "name=value" of a query, as it stands there; absent when it is not. */
+static struct slice
+query_pair(struct slice query, const char *name)
+{
+	size_t		 n = strlen(name), len;
+	const char	*amp;
+
+	while (query.len > 0) {
+		amp = memchr(query.p, '&', query.len);
+		len = amp == NULL ? query.len : (size_t)(amp - query.p);
+		if (len > n && memcmp(query.p, name, n) == 0 &&
+		    query.p[n] == '=')
+			return ((struct slice){ query.p, len });
+		len += amp != NULL;
+		query.p += len;
+		query.len -= len;
+	}
+	return ((struct slice){ NULL, 0 });
+}
+
+static struct slice
+opened(const struct stream *s)
+{
+	struct slice	 v = { NULL, 0 };
+
+	if (s->query.p == NULL)
+		return (v);
+	v = query_pair(s->query, "workspace");
+	return (v.p != NULL ? v : query_pair(s->query, "folder"));
+}
+
+static bool
+has_ew(const struct stream *s)
+{
+	return (s->query.p != NULL && query_pair(s->query, "ew").p != NULL);
+}
+
+static void
+remember(struct worker *w, struct slice q)
+{
+	struct m_last	 m;
+
+	if (q.len >= sizeof(m.query) || (strlen(w->who.last_query) == q.len &&
+	    memcmp(w->who.last_query, q.p, q.len) == 0))
+		return;
+	memset(&m, 0, sizeof(m));
+	memcpy(m.query, q.p, q.len);
+	if (!w->auth_joined ||
+	    chan_send(&w->auth, M_LAST, 0, -1, &m, sizeof(m)) == -1)
+		return;
+	memcpy(w->who.last_query, m.query, sizeof(w->who.last_query));
+}
+
+/* What we remembered went through the user's hands: look at it once more. */
+static bool
+last_ok(const char *q)
+{
+	if (strncmp(q, "folder=", 7) != 0 && strncmp(q, "workspace=", 10) != 0)
+		return (false);
+	for (; *q != '\0'; q++)
+		if (*q <= ' ' || *q > '~' || *q == '#' || *q == '&')
+			return (false);
+	return (true);
+}
+
+void
+ide_root(struct stream *s, const char *rest)
+{
+	struct slice	 q;
+	char		 to[WIRE_QUERY + 16];
+
+	(void)rest;
+	if (!s->websocket && s->head.method == METHOD_GET) {
+		q = opened(s);
+		if (q.p != NULL)
+			remember(s->w, q);
+		else if (!has_ew(s) && last_ok(s->w->who.last_query)) {
+			snprintf(to, sizeof(to), "/ide/?%s",
+			    s->w->who.last_query);
+			respond_redirect(s, 302, to);
+			return;
+		}
+	}
+	proxy_request(s);
+}
+
+/* --- what is below --- */
+
+/*
+ * <quality>-<commit>/static/ is the same for all users and never changes.  What
+ * the shared copy has not, the user's own server may have.
+ */
+void
+ide_any(struct stream *s, const char *rest)
+{
+	const char	*prefix = s->w->conf->ide_prefix;
+	size_t		 n = strlen(prefix);
+
+	if (n > 0 && !s->websocket && (s->head.method == METHOD_GET ||
+	    s->head.method == METHOD_HEAD) && strncmp(rest, prefix, n) == 0 &&
+	    strncmp(rest + n, "/static/", 8) == 0 &&
+	    static_file(s, IDE_FILES, rest + n + 8, CACHE_IMMUTABLE))
+		return;
+	proxy_request(s);
+}
+
+/* Pages of ours, and the files that the workbench's front has to have. */
+void
+front_static(struct stream *s, const char *rest)
+{
+	const struct www_file	*f = www_find(rest);
+
+	if (f != NULL && f->type[0] != '\0')
+		static_www(s, f);
+	else if (!static_file(s, FRONT_FILES, rest, CACHE_REVALIDATE))
+		respond_error(s, 404, NULL);
+}
+
+/* --- what the workbench asks of its front --- */
+
+static void
+minted(void *arg, struct msg *m)
+{
+	struct stream	*s = arg;
+	struct answer	 a;
+
+	s->on_close = NULL;
+	if (m == NULL || m->head.type != M_MINTED) {
+		auth_error(s, m);
+		return;
+	}
+	answer_init(&a, s, ANSWER_DATA);
+	answer_add(&a, SLICE("content-type"),
+	    SLICE("application/octet-stream"));
+	answer_send(&a, 200, MSG_DATA(m, m_minted)->key, WIRE_MINT);
+	explicit_bzero(m->u.bytes, sizeof(struct m_minted));
+}
+
+/* Half of the key that guards the user's secrets in the browser. */
+void
+ide_mint(struct stream *s, const char *rest)
+{
+	(void)rest;
+	auth_ask_for(s, M_MINT, NULL, 0, minted);
+}
+
+/* Whoever installed ided updates it: nobody outside is asked. */
+void
+ide_update(struct stream *s, const char *rest)
+{
+	const char	*v = s->w->conf->ide_version;
+	struct timespec	 ts;
+	struct answer	 a;
+
+	(void)rest;
+	if (v[0] == '\0')
+		v = "unknown";
+	clock_gettime(CLOCK_REALTIME, &ts);
+	answer_init(&a, s, ANSWER_DATA);
+	respond_json(&a, 200, json_pack("{s:I, s:s, s:s, s:b}", "checked",
+	    (json_int_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000, "latest", v,
+	    "current", v, "isLatest", 1));
+}
+
+static json_t *
+manifest_icon(const char *base, const char *name, const char *size,
+    const char *purpose)
+{
+	json_t	*src = json_sprintf("%s/_static/src/browser/media/%s-%s.png",
+		    base, name, size);
+
+	return (json_pack("{s:o, s:s, s:s, s:s}", "src", src, "type",
+	    "image/png", "sizes", strcmp(size, "192") == 0 ? "192x192" :
+	    "512x512", "purpose", purpose));
+}
+
+void
+ide_manifest(struct stream *s, const char *rest)
+{
+	const char	*app = s->w->conf->http.app_name;
+	const char	*base = strncmp(s->path, "/ide/", 5) == 0 ? "/ide" : "";
+	char		*text;
+	json_t		*j;
+	struct answer	 a;
+
+	(void)rest;
+	j = json_pack("{s:s, s:s, s:s, s:s, s:[s], s:s, s:[oooo]}",
+	    "name", app, "short_name", app, "start_url", ".",
+	    "display", "fullscreen",
+	    "display_override", "window-controls-overlay",
+	    "description", "VS Code, in an environment of your own.", "icons",
+	    manifest_icon(base, "pwa-icon", "192", "any"),
+	    manifest_icon(base, "pwa-icon-maskable", "192", "maskable"),
+	    manifest_icon(base, "pwa-icon", "512", "any"),
+	    manifest_icon(base, "pwa-icon-maskable", "512", "maskable"));
+	text = j == NULL ? NULL : json_dumps(j, JSON_COMPACT);
+	json_decref(j);
+	if (text == NULL)
+		fatalx("manifest");
+	answer_init(&a, s, ANSWER_DATA);
+	answer_add(&a, SLICE("content-type"),
+	    SLICE("application/manifest+json"));
+	answer_send(&a, 200, text, strlen(text));
+	free(text);
+}

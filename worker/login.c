@@ -1,0 +1,436 @@
+/*
+ * Logging in and out, by form and by JSON.
+ *
+ * Auth decides, slowly and always in the same way; nothing here tells an unknown
+ * user from a wrong password.  What was typed is wiped once it is sent on.
+ */
+#include <bsd/stdlib.h>
+#include <bsd/string.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../privsep/log.h"
+#include "conn.h"
+#include "pages.h"
+#include "respond.h"
+#include "routes.h"
+#include "session.h"
+#include "url.h"
+#include "worker.h"
+
+#define HOME	"/"
+
+/* Someone who waits for auth's word. */
+struct attempt {
+	struct stream	*s;
+	uint32_t	 question;
+	bool		 json;
+	bool		 token;		/* the answer shall hold the token */
+	char		 to[URL_TO_MAX + 1];
+	char		 name[WIRE_EMAIL];
+};
+
+/* --- where to go afterwards --- */
+
+/* Copies a place of this site; anything else becomes the start page. */
+static void
+to_set(char to[URL_TO_MAX + 1], struct slice v)
+{
+	strlcpy(to, HOME, URL_TO_MAX + 1);
+	if (v.p == NULL || v.len == 0 || v.len > URL_TO_MAX ||
+	    !url_redirect_ok(v))
+		return;
+	memcpy(to, v.p, v.len);
+	to[v.len] = '\0';
+}
+
+static void
+to_from_query(char to[URL_TO_MAX + 1], const struct stream *s)
+{
+	char	 buf[URL_TO_MAX + 1];
+	ssize_t	 n = -1;
+
+	if (s->query.p != NULL)
+		n = url_query(buf, sizeof(buf), s->query, SLICE("to"));
+	to_set(to, (struct slice){ n > 0 ? buf : NULL, n > 0 ? (size_t)n : 0 });
+}
+
+void
+login_redirect(struct stream *s)
+{
+	char	 enc[3 * URL_TO_MAX + 1], to[sizeof(enc) + 16];
+	struct slice t = s->head.target;
+
+	if (slice_eq(t, SLICE("/")) || !url_redirect_ok(t) ||
+	    url_encode(enc, sizeof(enc), t, true) == -1) {
+		respond_redirect(s, 302, "/login");
+		return;
+	}
+	snprintf(to, sizeof(to), "/login?to=%s", enc);
+	respond_redirect(s, 302, to);
+}
+
+/* --- the page --- */
+
+static void
+login_page(struct answer *a, unsigned int status, const char *error,
+    const char *name, const char *to)
+{
+	struct evbuffer	*html = evbuffer_new();
+
+	if (html == NULL)
+		fatalx("evbuffer_new");
+	if (error != NULL)
+		page_render(html, "login_error.html",
+		    (const struct page_value[]){ PAGE_TEXT("text", error) }, 1);
+	page_send(a, status, "login", "login.html",
+	    (const struct page_value[]){
+	    PAGE_TEXT("app", a->s->w->conf->http.app_name),
+	    PAGE_HTML("error", html), PAGE_TEXT("username", name),
+	    PAGE_TEXT("to", to) }, 4);
+	evbuffer_free(html);
+}
+
+static void
+login_known(struct stream *s, unsigned int who)
+{
+	char		 to[URL_TO_MAX + 1];
+	struct answer	 a;
+
+	to_from_query(to, s);
+	if (who == WHO_USER) {
+		respond_redirect(s, 302, to);
+		return;
+	}
+	answer_init(&a, s, ANSWER_PAGE);
+	login_page(&a, 200, NULL, "", to);
+}
+
+void
+login_get(struct stream *s, const char *rest)
+{
+	(void)rest;
+	session_who(s, login_known);
+}
+
+/* --- the attempt --- */
+
+static void
+attempt_close(struct stream *s)
+{
+	struct attempt	*at = s->arg;
+
+	auth_forget(s->w, at->question);
+	free(at);
+}
+
+static void
+attempt_fail(struct attempt *at, unsigned int status, uint32_t retry,
+    const char *text)
+{
+	struct answer	 a;
+
+	answer_init(&a, at->s, at->json ? ANSWER_DATA : ANSWER_PAGE);
+	if (retry > 0)
+		answer_fmt(&a, SLICE("retry-after"), "%u", retry);
+	if (status == 401)
+		answer_add(&a, SLICE("www-authenticate"),
+		    SLICE("Bearer realm=\"ided\""));
+	if (at->json || status == 421 || !wants_html(at->s))
+		respond_error_with(&a, status, text);
+	else
+		login_page(&a, status, text, at->name, at->to);
+}
+
+static void
+attempt_ok(struct attempt *at, const struct m_who *m)
+{
+	struct worker	*w = at->s->w;
+	char		 hex[2 * WIRE_TOKEN + 1] = "";
+	json_t		*data;
+	struct answer	 a;
+
+	if (!session_bind(w, &m->who, m->token)) {
+		conn_abort(w->conn, "auth's answer is unsound");
+		return;
+	}
+	session_beat(w);
+	answer_init(&a, at->s, ANSWER_DATA);
+	answer_cookie(&a, m->token);
+	if (!at->json) {
+		answer_add(&a, SLICE("location"), slice_str(at->to));
+		answer_send(&a, 302, NULL, 0);
+		return;
+	}
+	for (size_t i = 0; at->token && i < WIRE_TOKEN; i++)
+		snprintf(hex + 2 * i, 3, "%02x", m->token[i]);
+	data = json_pack("{s:s, s:s, s:I, s:s}", "username", w->who.name,
+	    "role", w->who.role, "expires", (json_int_t)w->who.expires,
+	    "to", at->to);
+	if (at->token)
+		json_object_set_new(data, "token", json_string(hex));
+	explicit_bzero(hex, sizeof(hex));
+	respond_json(&a, 200, json_pack("{s:b, s:o}", "success", 1, "data",
+	    data));
+}
+
+static void
+attempt_answer(void *arg, struct msg *m)
+{
+	struct attempt		*at = arg;
+	const struct m_who	*who;
+
+	at->question = 0;
+	if (m == NULL || m->head.type != M_WHO) {
+		auth_error(at->s, m);
+		return;
+	}
+	who = MSG_DATA(m, m_who);
+	switch (who->result) {
+	case AUTH_OK:
+		attempt_ok(at, who);
+		explicit_bzero(m->u.bytes, sizeof(*who));
+		break;
+	case AUTH_DENIED:
+		attempt_fail(at, 401, 0, "Incorrect user name or password.");
+		break;
+	case AUTH_RATE_LIMITED:
+		attempt_fail(at, 429, who->retry_after > 0 ? who->retry_after :
+		    1, "Login rate limited! Please wait and try again.");
+		break;
+	case AUTH_OTHER_USER:
+		/* The browser comes back on a new connection. */
+		conn_drain(at->s->w);
+		attempt_fail(at, 421, 0, NULL);
+		break;
+	default:
+		attempt_fail(at, 503, who->retry_after > 0 ? who->retry_after :
+		    1, NULL);
+		break;
+	}
+}
+
+/* Printable bytes of a header, cut. */
+static void
+agent_set(char *dst, size_t size, struct slice v)
+{
+	size_t	 n = 0;
+
+	for (size_t i = 0; i < v.len && n + 1 < size; i++)
+		if (v.p[i] >= ' ' && v.p[i] <= '~')
+			dst[n++] = v.p[i];
+	dst[n] = '\0';
+}
+
+static bool
+field_set(char *dst, size_t size, struct slice v)
+{
+	if (v.len >= size)
+		return (false);
+	memcpy(dst, v.len > 0 ? v.p : "", v.len);
+	dst[v.len] = '\0';
+	return (true);
+}
+
+/* Both are given: let auth look at them. */
+static void
+attempt_start(struct attempt *at, struct slice name, struct slice password)
+{
+	struct stream	*s = at->s;
+	struct m_login	 m;
+	bool		 fits;
+
+	memset(&m, 0, sizeof(m));
+	(void)field_set(at->name, sizeof(at->name), name);
+	fits = field_set(m.name, sizeof(m.name), name) &&
+	    field_set(m.password, sizeof(m.password), password);
+	agent_set(m.agent, sizeof(m.agent), stream_header(s, HDR_USER_AGENT));
+	strlcpy(m.rid, s->rid, sizeof(m.rid));
+	if (name.len == 0)
+		attempt_fail(at, 400, 0, "Missing user name");
+	else if (password.len == 0)
+		attempt_fail(at, 400, 0, "Missing password");
+	else if (!fits)		/* there is no account of that kind */
+		attempt_fail(at, 401, 0, "Incorrect user name or password.");
+	else if ((at->question = auth_ask(s->w, M_LOGIN, &m, sizeof(m),
+	    attempt_answer, at)) == 0)
+		attempt_fail(at, 503, 1, NULL);
+	explicit_bzero(&m, sizeof(m));
+}
+
+static struct slice
+json_slice(const json_t *v)
+{
+	return ((struct slice){ json_string_value(v), json_string_length(v) });
+}
+
+static void
+attempt_json(struct attempt *at, const char *body, size_t len)
+{
+	json_t		*j = json_loadb(body, len, JSON_REJECT_DUPLICATES, NULL);
+	struct slice	 password = json_slice(json_object_get(j, "password"));
+
+	if (!json_is_object(j)) {
+		attempt_fail(at, 400, 0, "This is no JSON object.");
+	} else {
+		to_set(at->to, json_slice(json_object_get(j, "to")));
+		attempt_start(at, json_slice(json_object_get(j, "username")),
+		    password);
+	}
+	if (password.len > 0)
+		explicit_bzero((void *)(uintptr_t)password.p, password.len);
+	json_decref(j);
+}
+
+static void
+attempt_form(struct attempt *at, char *body, size_t len)
+{
+	struct url_field	 f[URL_FORM_MAX];
+	struct slice		 to;
+	int			 n = url_form(body, len, f, URL_FORM_MAX);
+
+	if (n == -1) {
+		attempt_fail(at, 400, 0, "The form is malformed.");
+		return;
+	}
+	to = url_form_get(f, n, SLICE("to"));
+	if (to.p != NULL)
+		to_set(at->to, to);
+	attempt_start(at, url_form_get(f, n, SLICE("username")),
+	    url_form_get(f, n, SLICE("password")));
+}
+
+static bool
+is_type(const struct stream *s, struct slice type)
+{
+	struct slice	 v = stream_header(s, HDR_CONTENT_TYPE);
+	const char	*semi = v.p == NULL ? NULL : memchr(v.p, ';', v.len);
+
+	if (semi != NULL)
+		v.len = (size_t)(semi - v.p);
+	return (v.p != NULL && slice_caseeq(slice_trim(v), type));
+}
+
+static void
+attempt_body(struct stream *s, char *body, size_t len, bool api)
+{
+	bool		 json = is_type(s, SLICE("application/json"));
+	struct attempt	*at;
+
+	if (!json && !is_type(s, SLICE("application/x-www-form-urlencoded"))) {
+		respond_error(s, 415, NULL);
+		return;
+	}
+	if ((at = calloc(1, sizeof(*at))) == NULL)
+		fatal("calloc");
+	at->s = s;
+	at->json = json || api;
+	at->token = api;
+	to_from_query(at->to, s);
+	s->arg = at;
+	s->on_close = attempt_close;
+	if (json)
+		attempt_json(at, body, len);
+	else
+		attempt_form(at, body, len);
+}
+
+static void
+login_body(struct stream *s, char *body, size_t len)
+{
+	attempt_body(s, body, len, false);
+}
+
+static void
+api_body(struct stream *s, char *body, size_t len)
+{
+	attempt_body(s, body, len, true);
+}
+
+void
+login_post(struct stream *s, const char *rest)
+{
+	(void)rest;
+	body_collect(s, login_body);
+}
+
+/* As /login by JSON, and the answer holds the token: for programs. */
+void
+login_api(struct stream *s, const char *rest)
+{
+	(void)rest;
+	body_collect(s, api_body);
+}
+
+/* --- leaving --- */
+
+/* A page for people, JSON for programs; the cookie goes in either case. */
+static void
+logout_answer(struct stream *s)
+{
+	struct answer	 a;
+
+	answer_init(&a, s, ANSWER_DATA);
+	answer_cookie(&a, NULL);
+	if (strncmp(s->path, "/api/", 5) == 0 && !wants_html(s)) {
+		respond_json(&a, 200, json_pack("{s:b, s:n}", "success", 1,
+		    "data"));
+		return;
+	}
+	answer_add(&a, SLICE("location"), SLICE("/login"));
+	answer_send(&a, s->head.method == METHOD_GET ? 302 : 303, NULL, 0);
+}
+
+/* The answer is out: whatever else runs on this connection ends with it. */
+static void
+logout_close(struct stream *s)
+{
+	conn_end(s->w->conn);
+}
+
+/* The session is over.  Nothing more is taken, and nobody is it any more. */
+void
+logout_over(struct stream *s)
+{
+	session_leaving(s->w);
+	conn_drain(s->w);
+	s->on_close = logout_close;
+}
+
+static void
+logout_done(void *arg, struct msg *m)
+{
+	struct stream	*s = arg;
+
+	s->on_close = NULL;
+	if (m == NULL || m->head.type != M_OK) {
+		auth_error(s, m);
+		return;
+	}
+	logout_over(s);
+	logout_answer(s);
+}
+
+void
+logout_now(struct stream *s)
+{
+	auth_ask_for(s, M_LOGOUT, NULL, 0, logout_done);
+}
+
+static void
+logout_known(struct stream *s, unsigned int who)
+{
+	if (who == WHO_USER)
+		logout_now(s);
+	else
+		logout_answer(s);
+}
+
+void
+logout(struct stream *s, const char *rest)
+{
+	(void)rest;
+	session_who(s, logout_known);
+}

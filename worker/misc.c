@@ -1,0 +1,109 @@
+/*
+ * Small answers: is ided alive, what robots and researchers want to know.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "../privsep/chan.h"
+#include "dates.h"
+#include "respond.h"
+#include "routes.h"
+#include "static.h"
+#include "worker.h"
+
+#define ALIVE_MS	60000	/* after someone's last activity */
+#define CONTACT_DAYS	180
+
+static void
+text_send(struct stream *s, const char *text)
+{
+	struct answer	 a;
+
+	answer_init(&a, s, ANSWER_DATA);
+	answer_add(&a, SLICE("content-type"),
+	    SLICE("text/plain; charset=utf-8"));
+	answer_send(&a, 200, text, strlen(text));
+}
+
+void
+healthz(struct stream *s, const char *rest)
+{
+	struct timespec	 ts;
+	int64_t		 now, beat;
+	char		 text[96];
+	struct answer	 a;
+	int		 n;
+
+	(void)rest;
+	clock_gettime(CLOCK_REALTIME, &ts);
+	now = (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	beat = s->w->heartbeat == NULL ? 0 : *s->w->heartbeat;
+	n = snprintf(text, sizeof(text),
+	    "{\"status\":\"%s\",\"lastHeartbeat\":%lld}",
+	    now - beat < ALIVE_MS ? "alive" : "expired", (long long)beat);
+	answer_init(&a, s, ANSWER_DATA);
+	answer_add(&a, SLICE("content-type"), SLICE("application/json"));
+	answer_send(&a, 200, text, (size_t)n);
+}
+
+void
+robots(struct stream *s, const char *rest)
+{
+	(void)rest;
+	text_send(s, "User-agent: *\nDisallow: /\n");
+}
+
+/* RFC 9116: whoever runs the site is asked through it. */
+void
+security_txt(struct stream *s, const char *rest)
+{
+	struct slice	 host = s->head.host;
+	char		 text[512], date[DATE_LEN + 1];
+
+	(void)rest;
+	date_format(date, time(NULL) + CONTACT_DAYS * 86400);
+	snprintf(text, sizeof(text),
+	    "# Please tell the administrators of this site.\n"
+	    "Contact: https://%.*s/\nExpires: %s\n",
+	    (int)(host.len < 300 ? host.len : 300), host.p, date);
+	text_send(s, text);
+}
+
+void
+favicon(struct stream *s, const char *rest)
+{
+	(void)rest;
+	if (strcmp(s->path, "/favicon.ico") != 0 ||
+	    !static_file(s, "ide/front/src/browser/media", "favicon.ico",
+	    CACHE_REVALIDATE))
+		static_www(s, www_find("favicon.svg"));
+}
+
+void
+auth_error(struct stream *s, const struct msg *m)
+{
+	static const unsigned int	 statuses[] = {
+		[FAIL_INTERNAL] = 500,
+		[FAIL_BUSY] = 503,
+		[FAIL_TIMEOUT] = 503,
+		[FAIL_NOT_FOUND] = 404,
+		[FAIL_EXISTS] = 409,
+		[FAIL_INVALID] = 400,
+		[FAIL_DENIED] = 403,
+		[FAIL_NO_SPACE] = 503,
+		[FAIL_UNAVAILABLE] = 503
+	};
+	uint32_t			 code = 0;
+
+	if (m != NULL && m->head.type == M_FAIL)
+		code = MSG_DATA(m, m_fail)->code;
+	if (m == NULL)
+		respond_error(s, 503, NULL);
+	else if (code == FAIL_NO_SPACE)
+		respond_error(s, 503, "There is no space left to keep this.");
+	else if (code > 0 && code < sizeof(statuses) / sizeof(statuses[0]))
+		respond_error(s, statuses[code], NULL);
+	else
+		respond_error(s, 500, NULL);
+}

@@ -1,0 +1,311 @@
+/*
+ * Which request is answered by what, and what it must show first.
+ */
+#include <arpa/inet.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <bsd/stdlib.h>
+
+#include "../privsep/log.h"
+#include "conn.h"
+#include "origin.h"
+#include "respond.h"
+#include "routes.h"
+#include "session.h"
+#include "url.h"
+#include "worker.h"
+
+/* clang-format off */
+const struct route routes[] = {
+	/* for everybody */
+	{ "/healthz",		R_GET,		0,		healthz },
+	{ "/robots.txt",	R_GET,		0,		robots },
+	{ "/security.txt",	R_GET,		0,		security_txt },
+	{ "/.well-known/security.txt", R_GET,	0,		security_txt },
+	{ "/favicon.ico",	R_GET,		0,		favicon },
+	{ "/favicon.svg",	R_GET,		0,		favicon },
+	{ "/manifest.json",	R_GET,		0,		ide_manifest },
+	{ "/_static/",		R_GET,		R_PREFIX,	front_static },
+	/* accounts */
+	{ "/login",		R_GET,		0,		login_get },
+	{ "/login",		R_POST,		0,		login_post },
+	{ "/logout",		R_GET | R_POST,	R_SAME,		logout },
+	{ "/api/login",		R_POST,		0,		login_api },
+	{ "/api/logout",	R_POST,		0,		logout },
+	{ "/api/me",		R_GET,		R_LOGIN,	api_me },
+	{ "/api/sessions",	R_GET,		R_LOGIN,	api_sessions },
+	{ "/api/sessions/end",	R_POST,		R_LOGIN | R_ACTIVE,
+							api_session_end },
+	{ "/",			R_GET,		R_LOGIN | R_PAGE, portal },
+	/* the IDE: what its workbench asks of its front, then the server */
+	{ "/ide",		R_GET,		0,		ide_slash },
+	{ "/ide/",		R_GET,		R_LOGIN | R_PAGE | R_ACTIVE |
+						R_SOCKET,	ide_root },
+	{ "/ide/login",		R_GET,		0,		ide_login },
+	{ "/ide/logout",	R_GET | R_POST,	R_SAME,		logout },
+	{ "/ide/healthz",	R_GET,		0,		healthz },
+	{ "/ide/manifest.json",	R_GET,		0,		ide_manifest },
+	{ "/ide/mint-key",	R_POST,		R_LOGIN,	ide_mint },
+	{ "/ide/update/check",	R_GET,		R_LOGIN,	ide_update },
+	{ "/ide/_static/",	R_GET,		R_PREFIX,	front_static },
+	{ "/ide/",		R_ANY,		R_PREFIX | R_LOGIN | R_ACTIVE |
+						R_SOCKET | R_PASS, ide_any },
+	{ NULL,			0,		0,		NULL }
+};
+/* clang-format on */
+
+static bool
+route_is(const struct route *r, const char *path, struct slice raw)
+{
+	size_t	 n = strlen(r->path);
+
+	if (*path == '\0')
+		return ((r->flags & R_PASS) != 0 &&
+		    slice_prefix(raw, (struct slice){ r->path, n }));
+	return (r->flags & R_PREFIX ? strncmp(path, r->path, n) == 0 :
+	    strcmp(path, r->path) == 0);
+}
+
+const struct route *
+route_find(const char *path, struct slice raw)
+{
+	const struct route	*r;
+
+	for (r = routes; r->path != NULL; r++)
+		if (route_is(r, path, raw))
+			return (r);
+	return (NULL);
+}
+
+/* The row for the method; the methods of all rows of that path in *allow. */
+static const struct route *
+route_method(const struct route *first, const struct stream *s,
+    unsigned int *allow)
+{
+	const struct route	*r;
+
+	*allow = 0;
+	for (r = first; r->path != NULL; r++) {
+		if (r != first && strcmp(r->path, first->path) != 0)
+			continue;
+		if (r != first && (r->flags & R_PREFIX) !=
+		    (first->flags & R_PREFIX))
+			continue;
+		if (r->methods & M_BIT(s->head.method))
+			return (r);
+		*allow |= r->methods;
+	}
+	return (NULL);
+}
+
+void
+route_allow(char *dst, size_t size, unsigned int methods)
+{
+	static const struct {
+		enum http_method method;
+		const char	*name;
+	} names[] = {
+		{ METHOD_GET, "GET" }, { METHOD_HEAD, "HEAD" },
+		{ METHOD_POST, "POST" }, { METHOD_PUT, "PUT" },
+		{ METHOD_DELETE, "DELETE" }, { METHOD_PATCH, "PATCH" },
+		{ METHOD_OPTIONS, "OPTIONS" }
+	};
+	size_t	 n = 0;
+
+	dst[0] = '\0';
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (methods & M_BIT(names[i].method) && n < size)
+			n += (size_t)snprintf(dst + n, size - n, "%s%s",
+			    n > 0 ? ", " : "", names[i].name);
+}
+
+/* --- what comes before --- */
+
+/* The listener that only knows the way to the right one. */
+static void
+redirect_https(struct stream *s)
+{
+	const struct http_head	*h = &s->head;
+	unsigned int		 port = s->w->conf->https_port;
+	struct slice		 t = h->target;
+	char			 num[8] = "";
+	struct answer		*a;
+
+	if (t.len == 0 || t.p[0] != '/')
+		t = SLICE("/");
+	if (port != 0 && port != 443)
+		snprintf(num, sizeof(num), ":%u", port);
+	if (h->hostname.len + t.len > sizeof(a->text) - 64) {
+		respond_error(s, 414, NULL);
+		return;
+	}
+	if ((a = malloc(sizeof(*a))) == NULL)
+		fatal("malloc");
+	answer_init(a, s, ANSWER_DATA);
+	answer_fmt(a, SLICE("location"), "https://%.*s%s%.*s",
+	    (int)h->hostname.len, h->hostname.p, num, (int)t.len, t.p);
+	answer_send(a, 308, NULL, 0);
+	free(a);
+}
+
+static struct slice
+without_dot(struct slice s)
+{
+	if (s.len > 0 && s.p[s.len - 1] == '.')
+		s.len--;
+	return (s);
+}
+
+/* The certificate was chosen for one name; the request must mean the same. */
+static bool
+name_agrees(const struct stream *s)
+{
+	struct slice	 sni = slice_str(conn_server_name(s->w->conn));
+
+	return (sni.len == 0 || slice_caseeq(without_dot(sni),
+	    without_dot(s->head.hostname)));
+}
+
+static bool
+is_safe(enum http_method m)
+{
+	return (m == METHOD_GET || m == METHOD_HEAD || m == METHOD_OPTIONS);
+}
+
+/* Is it one of our own pages that asks? */
+static bool
+origin_agrees(struct stream *s)
+{
+	const struct route	*r = s->route;
+	struct slice		 auth = stream_header(s, HDR_AUTHORIZATION);
+	struct origin_facts	 f = {
+		.host = s->head.host,
+		.origin = stream_header(s, HDR_ORIGIN),
+		.fetch_site = stream_header(s, HDR_SEC_FETCH_SITE),
+		.tls = s->w->kind == LISTEN_TLS,
+		.cookie = stream_header(s, HDR_COOKIE).p != NULL &&
+		    auth.p == NULL
+	};
+	enum origin_use		 use;
+	enum origin_verdict	 v;
+
+	if (s->websocket)
+		use = ORIGIN_WEBSOCKET;
+	else if (!is_safe(s->head.method))
+		use = ORIGIN_WRITE;
+	else if (r->flags & R_SAME)
+		use = ORIGIN_NAVIGATE;
+	else
+		return (true);
+	v = origin_check(use, &f);
+	if (v != ORIGIN_ALLOW && s->w->kind == LISTEN_PLAIN) {
+		/* Behind someone else's TLS, our pages are https ones. */
+		f.tls = true;
+		v = origin_check(use, &f);
+	}
+	if (v == ORIGIN_ALLOW)
+		return (true);
+	log_event(LOG_INFO, "origin.denied", LOG_S("rid", s->rid),
+	    LOG_S("why", origin_reason(v)));
+	respond_error(s, 403, origin_reason(v));
+	return (false);
+}
+
+static const char *
+route_rest(const struct stream *s)
+{
+	return (s->path[0] == '\0' ? "" : s->path + strlen(s->route->path));
+}
+
+/* It is known who it is. */
+static void
+route_known(struct stream *s, unsigned int who)
+{
+	unsigned int	 flags = s->route->flags;
+
+	if (who != WHO_USER) {
+		if ((flags & R_PAGE) && !s->websocket && wants_html(s))
+			login_redirect(s);
+		else
+			respond_error(s, 401, NULL);
+		return;
+	}
+	if (flags & R_ACTIVE)
+		session_beat(s->w);
+	s->route->fn(s, route_rest(s));
+}
+
+static void
+refuse_method(struct stream *s, unsigned int allow)
+{
+	char		 list[64];
+	struct answer	 a;
+
+	if (s->head.method == METHOD_OTHER) {
+		respond_error(s, 501, NULL);
+		return;
+	}
+	route_allow(list, sizeof(list), allow);
+	answer_init(&a, s, wants_html(s) ? ANSWER_PAGE : ANSWER_DATA);
+	answer_add(&a, SLICE("allow"), slice_str(list));
+	if (s->head.method == METHOD_OPTIONS)
+		answer_send(&a, 204, NULL, 0);
+	else
+		respond_error_with(&a, 405, NULL);
+}
+
+/* Path and query, in the forms that a route needs; false when they are bad. */
+static bool
+path_split(struct stream *s)
+{
+	url_split(s->head.target, &s->raw_path, &s->query);
+	if (url_path(s->path, sizeof(s->path), s->raw_path) != -1)
+		return (true);
+	s->path[0] = '\0';
+	return (url_path_safe(s->raw_path));
+}
+
+void
+stream_request(struct stream *s)
+{
+	const struct route	*r;
+	unsigned int		 allow;
+
+	if (s->w->kind == LISTEN_REDIRECT) {
+		redirect_https(s);
+		return;
+	}
+	if (!name_agrees(s)) {
+		respond_error(s, 421, "This connection was made for another "
+		    "host name.");
+		return;
+	}
+	if (!path_split(s) || (s->websocket && (s->head.body != BODY_NONE ||
+	    s->head.method != METHOD_GET))) {
+		respond_error(s, 400, NULL);
+		return;
+	}
+	r = route_find(s->path, s->raw_path);
+	if (r == NULL || (s->w->kind == LISTEN_METRICS && r->fn != healthz)) {
+		respond_error(s, 404, NULL);
+		return;
+	}
+	s->route = r;
+	if ((s->route = route_method(r, s, &allow)) == NULL) {
+		s->route = r;
+		refuse_method(s, allow);
+		return;
+	}
+	/* Elsewhere, a wish to upgrade is not granted: RFC 9110 7.8. */
+	if (!(s->route->flags & R_SOCKET))
+		s->websocket = false;
+	if (!origin_agrees(s))
+		return;
+	if (s->route->flags & R_LOGIN)
+		session_who(s, route_known);
+	else
+		s->route->fn(s, route_rest(s));
+}
