@@ -12,6 +12,7 @@
 #include "master.h"
 
 #define SLOTS		65536
+#define KIND_NONE	UINT32_MAX	/* serves nobody yet */
 #define LOG_PER_SECOND	10
 
 static struct {
@@ -25,6 +26,8 @@ static struct {
 	uint64_t	 count;
 	uint32_t	 given;		/* since the zygote was made */
 	uint32_t	 generation;
+	int64_t		 pause_ms;	/* no new spares until then */
+	struct event	*resume;
 	struct mworker	 unauth;	/* ring, oldest first */
 	struct mworker	 spare;		/* ring */
 } pool;
@@ -38,6 +41,10 @@ static const struct chan_handler handlers[] = {
 	{ M_LOG, on_log },
 	{ M_NONE, NULL }
 };
+
+/* Spares that crash before they served anybody: something is wrong with this
+ * machine or build, and forking at full speed would make it worse. */
+#define CRASH_PAUSE_MS	500
 
 /* A zygote is renewed after so many connections: so is its memory layout. */
 #define RENEW_AFTER	20000
@@ -129,6 +136,27 @@ on_gone(struct chan *c, const char *why)
 	leave_ring(w);
 }
 
+static void
+on_resume(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	pool_fill();
+}
+
+static void
+pause_forks(void)
+{
+	static const struct timeval t = { 0, CRASH_PAUSE_MS * 1000 };
+
+	pool.pause_ms = master_now_ms() + CRASH_PAUSE_MS;
+	if (pool.resume == NULL)
+		pool.resume = event_new(master.base, -1, 0, on_resume, NULL);
+	if (pool.resume != NULL)
+		event_add(pool.resume, &t);
+}
+
 void
 pool_exit(const struct m_worker_exit *x)
 {
@@ -143,8 +171,11 @@ pool_exit(const struct m_worker_exit *x)
 	}
 	if (w == NULL)
 		return;
-	if (sig != 0 && sig != SIGKILL && sig != SIGTERM)
+	if (sig != 0 && sig != SIGKILL && sig != SIGTERM) {
 		admission_penalise(w->source, PENALTY_CRASH, master_now_ms());
+		if (w->kind == KIND_NONE)
+			pause_forks();
+	}
 	worker_free(w);
 	pool_fill();
 }
@@ -192,6 +223,7 @@ worker_fork(void)
 		return NULL;
 	}
 	w->state = WORKER_SPARE;
+	w->kind = KIND_NONE;
 	w->zygote = pool.generation;
 	w->log_tokens = LOG_PER_SECOND;
 	chan_init(&w->chan, fds[0], P_MASTER, P_WORKER, master.base, handlers,
@@ -211,7 +243,7 @@ worker_fork(void)
 void
 pool_fill(void)
 {
-	if (master.stopping)
+	if (master.stopping || master_now_ms() < pool.pause_ms)
 		return;
 	while (pool.spares < master.conf.prefork.spare && worker_fork() != NULL)
 		;

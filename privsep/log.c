@@ -41,6 +41,9 @@ line_add(struct line *l, const char *s, size_t n)
 	l->len += n;
 }
 
+/* Values end before this, so that what closes a line always fits. */
+#define LINE_VALUES	(LOG_LINE_MAX - 16)
+
 static void
 line_puts(struct line *l, const char *s)
 {
@@ -88,6 +91,9 @@ line_escaped(struct line *l, const char *s, char quote, bool json)
 
 	for (p = (const unsigned char *)s; *p != '\0'; p += n) {
 		n = 1;
+		/* Cut between characters, never within an escape. */
+		if (l->len + sizeof(esc) > LINE_VALUES)
+			return;
 		if (*p >= 0x80 && (n = utf8_len(p)) > 0) {
 			line_add(l, (const char *)p, n);
 			continue;
@@ -189,6 +195,8 @@ line_value(struct line *l, const struct log_value *v)
 	bool json = lg.format == LOG_FORMAT_JSON;
 	char num[32];
 
+	if (l->len + strlen(v->key) + sizeof(num) > LINE_VALUES)
+		return;
 	line_puts(l, json ? ",\"" : " ");
 	line_puts(l, v->key);
 	line_puts(l, json ? "\":" : "=");
@@ -205,18 +213,8 @@ line_value(struct line *l, const struct log_value *v)
 static void
 line_end(struct line *l)
 {
-	/* A JSON line that was cut must still end as JSON does; room for the
-	 * closing quote and brace is taken from its end. */
-	if (lg.format == LOG_FORMAT_JSON) {
-		if (l->len > sizeof(l->buf) - 4) {
-			l->len = sizeof(l->buf) - 8;
-			while (l->len > 0 && (l->buf[l->len - 1] == '\\' ||
-			    (l->buf[l->len] & 0xc0) == 0x80))
-				l->len--;
-			line_puts(l, "\"");
-		}
+	if (lg.format == LOG_FORMAT_JSON)
 		line_puts(l, "}");
-	}
 	line_write(l);
 }
 

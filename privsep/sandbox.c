@@ -280,11 +280,12 @@ sandbox_enter(const struct sandbox *sb)
 {
 	struct sock_fprog prog;
 
+	/* Made in a memory file, which may not be written to any more later. */
+	prog = sandbox_compile(sb);
 	sandbox_limits(&sb->limits);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
 		fatal("PR_SET_NO_NEW_PRIVS");
 	sandbox_landlock(sb);
-	prog = sandbox_compile(sb);
 	sandbox_install(&prog);
 	free(prog.filter);
 }

@@ -338,7 +338,7 @@ conn_is_tls(const struct conn *c)
 const char *
 conn_server_name(const struct conn *c)
 {
-	return (c->ssl == NULL ? "" : tls_server_name(c->ssl));
+	return (c == NULL || c->ssl == NULL ? "" : tls_server_name(c->ssl));
 }
 
 void

@@ -38,6 +38,9 @@
 	ALLOW_(pread64), ALLOW_(fstat),						\
 	{ SCMP_SYS(newfstatat), ACT_ALLOW, { { 3, AT_EMPTY_PATH, AT_EMPTY_PATH } } }, \
 	/* event loop, time */							\
+	/* libevent, once: a pipe to itself, and is it set-uid? */			\
+	ALLOW_(getuid), ALLOW_(geteuid), ALLOW_(getgid), ALLOW_(getegid),	\
+	ALLOW_(pipe2),								\
 	ALLOW_(epoll_create1), ALLOW_(epoll_ctl), ALLOW_(epoll_wait),		\
 	ALLOW_(poll), ALLOW_(clock_gettime), ALLOW_(gettimeofday),		\
 	ALLOW_(restart_syscall),						\

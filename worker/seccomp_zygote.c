@@ -23,6 +23,6 @@ const struct sandbox sandbox_zygote = {
 	.name = "zygote",
 	.rows = rows,
 	.nrows = sizeof(rows) / sizeof(rows[0]),
-	.limits = { .nofile = 4096, .fsize = 0, .may_fork = true },
+	.limits = { .nofile = 4096, .may_fork = true, .may_write = true },
 	.paths = { { "/", false }, { NULL, false } },
 };

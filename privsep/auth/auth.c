@@ -191,7 +191,9 @@ open_store(void)
 {
 	char shown[CONF_PATH_MAX + 8], err[2048];
 	const struct store_options opt = {
-		.home = "/",
+		/* Berkeley DB cuts its log's folder at the last slash: "/" would
+		 * leave nothing. */
+		.home = "/.",
 		.shown = shown,
 		.uid_first = auth.conf.uid_first,
 		.uid_count = auth.conf.uid_count

@@ -216,6 +216,9 @@ env_open(struct store *st)
 	env = st->env;
 	env->app_private = st;
 	env->set_errcall(env, on_error);
+	/* It looks for one in the usual places, and there is none here. */
+	if (!st->memory && (r = env->set_tmp_dir(env, st->home)) != 0)
+		return r;
 	if ((r = env->set_cachesize(env, 0, CACHE_BYTES, 1)) != 0)
 		return r;
 	if (st->memory) {

@@ -328,7 +328,8 @@ box_join(struct box *b)
 
 	fd = box_folder_connect(b->uid);
 	if (fd == -1) {
-		fault_set(&b->fault, FAIL_UNAVAILABLE,
+		fault_set(&b->fault, FAIL_UNAVAILABLE, b->dead ?
+		    "the session ended while it started: %s" :
 		    "the session does not answer: %s", strerror(errno));
 		return -1;
 	}

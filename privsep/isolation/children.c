@@ -23,6 +23,7 @@
 #define DEATHS_MS	60000		/* ... in this time; more is the end */
 #define YOUNG_MS	10000		/* the first one must get past its start */
 #define AGAIN_MS	10		/* lets master's end be seen first */
+#define LEFT_MS		250		/* one that left of its own accord */
 
 enum root { ROOT_EMPTY, ROOT_STORE, ROOT_WORKER };
 
@@ -112,11 +113,13 @@ static const struct chan_handler silent[] = {
 	{ M_NONE, NULL }
 };
 
-/* What sanitizers are told, in a build with them; nothing else is passed on. */
+/* What sanitizers are told, in a build with them; nothing of ours is passed on.
+ * The one line gives the process's title room to stand in. */
 static char *const *
 environment(void)
 {
-	static char *none[] = { NULL };
+	static char path[] = "PATH=/usr/local/bin:/usr/bin:/bin";
+	static char *none[] = { path, NULL };
 #ifdef __SANITIZE_ADDRESS__
 	static const char *const names[] = { "ASAN_OPTIONS", "UBSAN_OPTIONS",
 	    "LSAN_OPTIONS" };
@@ -303,6 +306,12 @@ child_died(const struct child *c, int status)
 		return;
 	}
 	past_start[c->kind] = true;
+	/* Its peer is gone, most likely: a hash helper leaves with auth. */
+	if (status == 0) {
+		tv = isolation_ms(LEFT_MS);
+		event_add(again[c->kind], &tv);
+		return;
+	}
 	if (too_many(c->kind)) {
 		log_warnx("%s died more than %d times in %d s", name, DEATHS_MAX,
 		    DEATHS_MS / 1000);

@@ -94,6 +94,8 @@ not_a_folder(int dir, const char *name, const char *what, struct m_fail *f)
 		    "folder is expected: remove it", what);
 	else if (!S_ISDIR(st.st_mode))
 		fault_set(f, FAIL_INVALID, "%s is no folder: remove it", what);
+	else if (error == EACCES)
+		fault_set(f, FAIL_DENIED, "%s belongs to another user", what);
 	else
 		fault_set(f, code_of(error), "%s: %s", what, strerror(error));
 	errno = error;

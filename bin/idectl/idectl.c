@@ -1,0 +1,310 @@
+/* idectl(8): the administrator's word to a running ided. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bsd/string.h>
+
+#include "idectl.h"
+
+#define SOCKET	"/run/ided/ided.sock"
+#define WAIT	150	/* seconds; ided's own limits are below */
+
+bool json;
+
+/* What a command was given. */
+struct given {
+	const char	*email;
+	const char	*role;
+	bool		 user;		/* -u: the argument is a user */
+	bool		 all;		/* -a */
+	int		 argc;
+	char		**argv;
+};
+
+struct command {
+	const char	*noun;
+	const char	*verb;		/* NULL: there is none */
+	const char	*usage;
+	const char	*help;
+	const char	*options;	/* as for getopt(3) */
+	int		 min;		/* arguments */
+	int		 max;
+	enum msg_type	 type;
+	enum shape	 shape;
+	void		(*send)(const struct command *, const struct given *);
+};
+
+static void	send_none(const struct command *, const struct given *);
+static void	send_name(const struct command *, const struct given *);
+static void	send_edit(const struct command *, const struct given *);
+static void	send_revoke(const struct command *, const struct given *);
+
+static const struct command commands[] = {
+	{ "user", "add", "[-e email] [-r role] NAME",
+	    "make a user; role is admin, operator or user", "+e:r:", 1, 1,
+	    M_CTL_USER_ADD, SHAPE_TEXT, send_edit },
+	{ "user", "list", "", "all users", "+", 0, 0,
+	    M_CTL_USER_LIST, SHAPE_LIST, send_none },
+	{ "user", "show", "NAME", "one user", "+", 1, 1,
+	    M_CTL_USER_SHOW, SHAPE_ONE, send_name },
+	{ "user", "passwd", "NAME", "change a password and end all sessions",
+	    "+", 1, 1, M_CTL_USER_PASSWD, SHAPE_TEXT, send_edit },
+	{ "user", "disable", "NAME", "end all sessions and refuse new ones",
+	    "+", 1, 1, M_CTL_USER_DISABLE, SHAPE_TEXT, send_name },
+	{ "user", "enable", "NAME", "take that back", "+", 1, 1,
+	    M_CTL_USER_ENABLE, SHAPE_TEXT, send_name },
+	{ "user", "delete", "NAME", "for good; the home folder stays", "+", 1, 1,
+	    M_CTL_USER_DELETE, SHAPE_TEXT, send_name },
+	{ "session", "list", "[USER]", "sessions of all users, or of one", "+",
+	    0, 1, M_CTL_SESSION_LIST, SHAPE_LIST, send_name },
+	{ "session", "revoke", "[-u] SESSION | USER | -a",
+	    "end one session, all of a user, or all there are", "+ua", 0, 1,
+	    M_CTL_SESSION_REVOKE, SHAPE_TEXT, send_revoke },
+	{ "sandbox", "list", "", "sandboxes that run", "+", 0, 0,
+	    M_CTL_SANDBOX_LIST, SHAPE_LIST, send_none },
+	{ "sandbox", "show", "USER", "a user's sandbox", "+", 1, 1,
+	    M_CTL_SANDBOX_SHOW, SHAPE_ONE, send_name },
+	{ "sandbox", "stop", "USER", "stop it, and all that runs in it", "+", 1,
+	    1, M_CTL_SANDBOX_STOP, SHAPE_TEXT, send_name },
+	{ "sandbox", "exec", "USER -- command [argument ...]",
+	    "run a command inside", "+", 2, 256, M_CTL_EXEC, SHAPE_TEXT, NULL },
+	{ "status", NULL, "", "what ided is doing", "+", 0, 0,
+	    M_CTL_STATUS, SHAPE_ONE, send_none },
+	{ "reload", NULL, "", "take a new configuration and certificate", "+",
+	    0, 0, M_CTL_RELOAD, SHAPE_TEXT, send_none },
+	{ "stop", NULL, "", "stop ided; sandboxes go on", "+", 0, 0,
+	    M_CTL_STOP, SHAPE_TEXT, send_none },
+};
+
+#define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static void
+usage_line(FILE *to, const struct command *c)
+{
+	char left[96];
+
+	snprintf(left, sizeof(left), "%s%s%s %s", c->noun,
+	    c->verb != NULL ? " " : "", c->verb != NULL ? c->verb : "",
+	    c->usage);
+	fprintf(to, "  %-46s %s\n", left, c->help);
+}
+
+static void
+usage_all(FILE *to, const char *noun)
+{
+	size_t i;
+
+	fprintf(to, "usage: idectl [-hj] [-s socket] command ...\n");
+	for (i = 0; i < NCOMMANDS; i++)
+		if (noun == NULL || strcmp(noun, commands[i].noun) == 0)
+			usage_line(to, &commands[i]);
+}
+
+_Noreturn static void
+usage(const struct command *c)
+{
+	if (c != NULL) {
+		fprintf(stderr, "usage: idectl [-hj] [-s socket]\n");
+		usage_line(stderr, c);
+	} else {
+		usage_all(stderr, NULL);
+	}
+	exit(EXIT_USAGE);
+}
+
+static void
+send_none(const struct command *c, const struct given *g)
+{
+	(void)g;
+	ctl_send(c->type, -1, NULL, 0);
+}
+
+static void
+name_set(char name[WIRE_NAME], const char *s)
+{
+	/* No user has a name that does not fit. */
+	if (strlcpy(name, s, WIRE_NAME) >= WIRE_NAME)
+		die("no user %s", s);
+}
+
+static void
+send_name(const struct command *c, const struct given *g)
+{
+	struct m_name m;
+
+	memset(&m, 0, sizeof(m));
+	if (g->argc > 0)
+		name_set(m.name, g->argv[0]);
+	ctl_send(c->type, -1, &m, sizeof(m));
+}
+
+static void
+send_edit(const struct command *c, const struct given *g)
+{
+	struct m_user_edit m;
+
+	memset(&m, 0, sizeof(m));
+	if (strlcpy(m.name, g->argv[0], sizeof(m.name)) >= sizeof(m.name))
+		die("a name has at most %zu bytes", sizeof(m.name) - 1);
+	if (strlcpy(m.email, g->email, sizeof(m.email)) >= sizeof(m.email))
+		die("an e-mail address has at most %zu bytes",
+		    sizeof(m.email) - 1);
+	if (strlcpy(m.role, g->role, sizeof(m.role)) >= sizeof(m.role))
+		die("a role is admin, operator or user");
+	password_read(m.password, sizeof(m.password));
+	ctl_send(c->type, -1, &m, sizeof(m));
+	explicit_bzero(&m, sizeof(m));
+}
+
+/* 16 hexadecimal digits are a session, unless -u says otherwise. */
+static void
+send_revoke(const struct command *c, const struct given *g)
+{
+	struct m_session_id id;
+	struct m_name name;
+
+	if (g->all == (g->argc == 1) || (g->all && g->user))
+		usage(c);
+	memset(&id, 0, sizeof(id));
+	memset(&name, 0, sizeof(name));
+	if (!g->all && !g->user &&
+	    strlen(g->argv[0]) == sizeof(id.session) - 1 &&
+	    strspn(g->argv[0], "0123456789abcdef") == sizeof(id.session) - 1) {
+		strlcpy(id.session, g->argv[0], sizeof(id.session));
+		ctl_send(M_CTL_SESSION_REVOKE, -1, &id, sizeof(id));
+		return;
+	}
+	if (!g->all)
+		name_set(name.name, g->argv[0]);
+	ctl_send(M_CTL_SESSION_REVOKE_ALL, -1, &name, sizeof(name));
+}
+
+static const struct command *
+command_find(int argc, char **argv)
+{
+	size_t i;
+
+	if (argc == 0)
+		usage(NULL);
+	for (i = 0; i < NCOMMANDS; i++)
+		if (strcmp(argv[0], commands[i].noun) == 0 &&
+		    (commands[i].verb == NULL || (argc > 1 &&
+		    strcmp(argv[1], commands[i].verb) == 0)))
+			return &commands[i];
+	for (i = 0; i < NCOMMANDS; i++)
+		if (strcmp(argv[0], commands[i].noun) == 0) {
+			usage_all(stderr, argv[0]);
+			exit(EXIT_USAGE);
+		}
+	fprintf(stderr, "idectl: no command `%s'\n", argv[0]);
+	usage(NULL);
+}
+
+/* Options and arguments that follow the command's words. */
+static void
+parse(const struct command *c, int argc, char **argv, struct given *g)
+{
+	int o, words = c->verb != NULL ? 2 : 1;
+
+	memset(g, 0, sizeof(*g));
+	g->email = g->role = "";
+	argc -= words - 1;
+	argv += words - 1;
+	optind = 1;
+	while ((o = getopt(argc, argv, c->options)) != -1) {
+		switch (o) {
+		case 'e':
+			g->email = optarg;
+			break;
+		case 'r':
+			g->role = optarg;
+			break;
+		case 'u':
+			g->user = true;
+			break;
+		case 'a':
+			g->all = true;
+			break;
+		default:
+			usage(c);
+		}
+	}
+	g->argc = argc - optind;
+	g->argv = argv + optind;
+	if (g->argc < c->min || g->argc > c->max)
+		usage(c);
+}
+
+static int
+run_exec(const struct command *c, const struct given *g)
+{
+	char **argv = g->argv + 1;
+
+	if (strcmp(argv[0], "--") == 0)
+		argv++;
+	if (argv[0] == NULL)
+		usage(c);
+	return exec_run(g->argv[0], argv);
+}
+
+static int
+run(const struct command *c, const struct given *g)
+{
+	struct msg m;
+	const struct m_ok *ok;
+	char text[WIRE_TEXT];
+
+	if (c->type == M_CTL_EXEC)
+		return run_exec(c, g);
+	c->send(c, g);
+	for (;;) {
+		ctl_recv(&m, WAIT);
+		switch (m.head.type) {
+		case M_OK:
+			ok = MSG_DATA(&m, m_ok);
+			strlcpy(text, wire_str(ok->text) ? ok->text : "",
+			    sizeof(text));
+			print_end(c->shape, text);
+			return EXIT_SUCCESS;
+		case M_FAIL:
+			print_fail(MSG_DATA(&m, m_fail));
+			return EXIT_FAILED;
+		default:
+			print_row(&m);
+			break;
+		}
+	}
+}
+
+int
+main(int argc, char *argv[])
+{
+	const char *path = SOCKET;
+	const struct command *c;
+	struct given g;
+	int o;
+
+	while ((o = getopt(argc, argv, "+hjs:")) != -1) {
+		switch (o) {
+		case 'h':
+			usage_all(stdout, NULL);
+			return EXIT_SUCCESS;
+		case 'j':
+			json = true;
+			break;
+		case 's':
+			path = optarg;
+			break;
+		default:
+			usage(NULL);
+		}
+	}
+	c = command_find(argc - optind, argv + optind);
+	parse(c, argc - optind, argv + optind, &g);
+	signal(SIGPIPE, SIG_IGN);
+	ctl_connect(path);
+	return run(c, &g);
+}

@@ -1,0 +1,326 @@
+/*
+ * Output.  Every row becomes a JSON object first; the table for people is made
+ * from the same objects, so that both show the same.
+ */
+#include <arpa/inet.h>
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <jansson.h>
+
+#include "../../privsep/log.h"
+#include "idectl.h"
+
+#define CELL	256
+
+static json_t *rows;
+
+static void
+set(json_t *o, const char *key, json_t *v)
+{
+	if (json_object_set_new(o, key, v) == -1)
+		die("out of memory");
+}
+
+/* Bytes from elsewhere: what is no UTF-8 is escaped. */
+static json_t *
+string(const char *s, size_t size)
+{
+	char safe[WIRE_LOG], esc[4 * WIRE_LOG];
+	json_t *v;
+
+	snprintf(safe, sizeof(safe), "%.*s", (int)strnlen(s, size), s);
+	if ((v = json_string(safe)) == NULL) {
+		log_escape(esc, sizeof(esc), safe);
+		v = json_string(esc);
+	}
+	return v;
+}
+
+#define STR(a) string((a), sizeof(a))
+
+static json_t *
+source(const struct wire_addr *a)
+{
+	char buf[INET6_ADDRSTRLEN];
+	struct in6_addr in6;
+
+	if (a->unix_peer != 0)
+		return json_string("unix");
+	memcpy(&in6, a->ip, sizeof(in6));
+	if (IN6_IS_ADDR_V4MAPPED(&in6))
+		inet_ntop(AF_INET, a->ip + 12, buf, sizeof(buf));
+	else
+		inet_ntop(AF_INET6, &in6, buf, sizeof(buf));
+	return json_string(buf);
+}
+
+static json_t *
+row_user(const struct m_user *u)
+{
+	json_t *o = json_object();
+
+	set(o, "name", STR(u->name));
+	set(o, "uid", json_integer(u->uid));
+	set(o, "role", STR(u->role));
+	set(o, "active", json_boolean(u->active));
+	set(o, "email", STR(u->email));
+	set(o, "sessions", json_integer(u->sessions));
+	set(o, "created", json_integer(u->created));
+	set(o, "updated", json_integer(u->updated));
+	set(o, "last_login", json_integer(u->last_login));
+	return o;
+}
+
+static json_t *
+row_session(const struct m_session *s)
+{
+	json_t *o = json_object();
+
+	set(o, "session", STR(s->session));
+	set(o, "user", STR(s->user));
+	set(o, "source", source(&s->source));
+	set(o, "connections", json_integer(s->connections));
+	set(o, "created", json_integer(s->created));
+	set(o, "seen", json_integer(s->seen));
+	set(o, "expires", json_integer(s->expires));
+	set(o, "agent", STR(s->agent));
+	return o;
+}
+
+static json_t *
+row_sandbox(const struct m_sandbox *s)
+{
+	static const char *const states[] = { "absent", "starting", "running",
+	    "stopping" };
+	json_t *o = json_object();
+
+	set(o, "user", STR(s->user));
+	set(o, "uid", json_integer(s->uid));
+	set(o, "state", json_string(s->state < 4 ? states[s->state] :
+	    "unknown"));
+	set(o, "pid", json_integer(s->pid));
+	set(o, "started", json_integer(s->started));
+	set(o, "ide", json_boolean(s->ide_running));
+	set(o, "memory", json_integer((json_int_t)s->memory));
+	set(o, "memory_max", json_integer((json_int_t)s->memory_max));
+	set(o, "cpu_ms", json_integer((json_int_t)(s->cpu_usec / 1000)));
+	set(o, "processes", json_integer(s->processes));
+	set(o, "processes_max", json_integer(s->processes_max));
+	return o;
+}
+
+static json_t *
+row_status(const struct m_status *s)
+{
+	json_t *o = json_object();
+
+	set(o, "version", STR(s->version));
+	set(o, "pid", json_integer(s->pid));
+	set(o, "started", json_integer(s->started));
+	set(o, "users", json_integer(s->users));
+	set(o, "sessions", json_integer(s->sessions));
+	set(o, "sandboxes", json_integer(s->sandboxes));
+	set(o, "workers", json_integer(s->workers));
+	set(o, "spare", json_integer(s->spare));
+	set(o, "unauthenticated", json_integer(s->unauthenticated));
+	set(o, "penalised", json_integer(s->penalised));
+	set(o, "accepted", json_integer((json_int_t)s->accepted));
+	set(o, "refused", json_integer((json_int_t)s->refused));
+	set(o, "requests", json_integer((json_int_t)s->requests));
+	set(o, "crashes", json_integer((json_int_t)s->crashes));
+	return o;
+}
+
+void
+print_row(const struct msg *m)
+{
+	json_t *o;
+
+	switch (m->head.type) {
+	case M_ROW_USER:
+		o = row_user(MSG_DATA(m, m_user));
+		break;
+	case M_ROW_SESSION:
+		o = row_session(MSG_DATA(m, m_session));
+		break;
+	case M_ROW_SANDBOX:
+		o = row_sandbox(MSG_DATA(m, m_sandbox));
+		break;
+	case M_STATUS:
+		o = row_status(MSG_DATA(m, m_status));
+		break;
+	case M_ROW_TEXT:
+		o = json_object();
+		set(o, "text", STR(MSG_DATA(m, m_ok)->text));
+		/* An error of the configuration: at once, and not as a result. */
+		if (!json) {
+			fprintf(stderr, "idectl: %s\n",
+			    json_string_value(json_object_get(o, "text")));
+			json_decref(o);
+			return;
+		}
+		break;
+	default:
+		die("unexpected answer %s", msg_name(m->head.type));
+	}
+	if (rows == NULL)
+		rows = json_array();
+	if (json_array_append_new(rows, o) == -1)
+		die("out of memory");
+}
+
+static bool
+is_time(const char *key)
+{
+	static const char *const keys[] = { "created", "updated", "last_login",
+	    "seen", "expires", "started" };
+	size_t i;
+
+	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (strcmp(key, keys[i]) == 0)
+			return true;
+	return false;
+}
+
+static void
+cell(char buf[CELL], const char *key, const json_t *v)
+{
+	struct tm tm;
+	time_t t;
+
+	buf[0] = '\0';
+	if (json_is_string(v))
+		log_escape(buf, CELL, json_string_value(v));
+	else if (json_is_boolean(v))
+		snprintf(buf, CELL, "%s", json_is_true(v) ? "yes" : "no");
+	else if (is_time(key) && json_integer_value(v) > 0) {
+		t = (time_t)json_integer_value(v);
+		if (localtime_r(&t, &tm) != NULL)
+			strftime(buf, CELL, "%Y-%m-%d %H:%M:%S", &tm);
+	} else if (!is_time(key) && strncmp(key, "memory", 6) == 0)
+		snprintf(buf, CELL, "%" PRId64 "M",
+		    (int64_t)json_integer_value(v) >> 20);
+	else if (!is_time(key))
+		snprintf(buf, CELL, "%" PRId64, (int64_t)json_integer_value(v));
+	if (buf[0] == '\0')
+		snprintf(buf, CELL, "-");
+}
+
+/* A line per row, the columns as wide as they need; the last one is not padded. */
+static void
+print_list(void)
+{
+	size_t i, col, last, width[16] = { 0 };
+	char buf[CELL];
+	const char *key;
+	json_t *o, *v;
+
+	last = json_object_size(json_array_get(rows, 0)) - 1;
+	json_array_foreach(rows, i, o) {
+		col = 0;
+		json_object_foreach(o, key, v) {
+			cell(buf, key, v);
+			if (strlen(key) > width[col])
+				width[col] = strlen(key);
+			if (strlen(buf) > width[col])
+				width[col] = strlen(buf);
+			col++;
+		}
+	}
+	col = 0;
+	json_object_foreach(json_array_get(rows, 0), key, v) {
+		printf("%-*s%s", col == last ? 0 : (int)width[col], key,
+		    col == last ? "\n" : "  ");
+		col++;
+	}
+	json_array_foreach(rows, i, o) {
+		col = 0;
+		json_object_foreach(o, key, v) {
+			cell(buf, key, v);
+			printf("%-*s%s", col == last ? 0 : (int)width[col], buf,
+			    col == last ? "\n" : "  ");
+			col++;
+		}
+	}
+}
+
+static void
+print_one(void)
+{
+	char buf[CELL];
+	const char *key;
+	json_t *v;
+
+	json_object_foreach(json_array_get(rows, 0), key, v) {
+		cell(buf, key, v);
+		printf("%-16s %s\n", key, buf);
+	}
+}
+
+static void
+print_json(json_t *v, FILE *to)
+{
+	if (json_dumpf(v, to, JSON_INDENT(2) | JSON_PRESERVE_ORDER) == -1)
+		die("output failed");
+	fputc('\n', to);
+}
+
+void
+print_end(enum shape shape, const char *text)
+{
+	json_t *o;
+
+	if (rows == NULL)
+		rows = json_array();
+	if (json && shape == SHAPE_LIST) {
+		print_json(rows, stdout);
+	} else if (json && shape == SHAPE_ONE) {
+		print_json(json_array_get(rows, 0), stdout);
+	} else if (json) {
+		o = json_object();
+		set(o, "success", json_true());
+		set(o, "message", string(text, WIRE_TEXT));
+		print_json(o, stdout);
+		json_decref(o);
+	} else if (shape == SHAPE_LIST && json_array_size(rows) > 0) {
+		print_list();
+	} else if (shape == SHAPE_ONE && json_array_size(rows) > 0) {
+		print_one();
+	}
+	if (!json && text[0] != '\0')
+		printf("%s\n", text);
+	json_decref(rows);
+	rows = NULL;
+	if (fflush(stdout) == EOF)
+		die("output failed");
+}
+
+void
+print_fail(const struct m_fail *f)
+{
+	static const char *const codes[] = { "UNKNOWN", "INTERNAL", "BUSY",
+	    "TIMEOUT", "NOT_FOUND", "EXISTS", "INVALID", "DENIED", "NO_SPACE",
+	    "UNAVAILABLE" };
+	json_t *o, *e;
+
+	if (!json) {
+		fprintf(stderr, "idectl: %.*s\n", (int)sizeof(f->text), f->text);
+		return;
+	}
+	o = json_object();
+	e = json_object();
+	set(e, "code", json_string(codes[f->code <
+	    sizeof(codes) / sizeof(codes[0]) ? f->code : 0]));
+	set(e, "message", STR(f->text));
+	if (rows != NULL)
+		set(e, "details", json_incref(rows));
+	set(o, "success", json_false());
+	set(o, "error", e);
+	print_json(o, stderr);
+	json_decref(o);
+}
