@@ -20,7 +20,7 @@ UNIT	  = $(patsubst %.c,$(O)/%,$(UNIT_SRC))
 
 $(O)/regress/unit/%: regress/unit/%.c $(O)/libtest.a
 	@mkdir -p $(@D)
-	$(call say,CC) $(CC) $(CFLAGS_ALL) -Wno-missing-prototypes -MMD -MP -o $@ $< \
+	$(call say,CC) $(CC) $(CFLAGS_ALL) -I. -Wno-missing-prototypes -MMD -MP -o $@ $< \
 	    $(LDHARDEN) -Wl,--start-group $(O)/libtest.a -Wl,--end-group $(TEST_LIBS)
 
 unit: $(UNIT)
@@ -30,7 +30,7 @@ unit: $(UNIT)
 FUZZ_SECONDS ?= 5
 FUZZ_SRC  = $(wildcard regress/fuzz/*_fuzz.c)
 FUZZ	  = $(patsubst regress/fuzz/%.c,obj-fuzz/%,$(FUZZ_SRC))
-FUZZ_CFLAGS = -std=c17 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' \
+FUZZ_CFLAGS = -I. -std=c17 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' \
 	    -DLIBEXECDIR='"$(LIBEXECDIR)"' -O1 -g -w -fno-common \
 	    -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 FUZZ_OBJ  = $(patsubst %.c,obj-fuzz/%.o,$(LIB_SRC)) obj-fuzz/worker/www.o

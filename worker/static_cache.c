@@ -121,7 +121,8 @@ look(int rootfd, const struct cached *c, struct variant *v, const char *suffix,
 		return;
 	}
 	v->size = (uint64_t)st.st_size;
-	v->mtime = st.st_mtime;
+	/* Packages date all their files alike; when it came here does tell. */
+	v->mtime = st.st_mtime > st.st_ctime ? st.st_mtime : st.st_ctime;
 	v->taglen = (size_t)snprintf(v->tag, sizeof(v->tag), "\"%llx-%llx%s\"",
 	    (unsigned long long)v->mtime, (unsigned long long)v->size, tag);
 	http_date_format(v->modified, v->mtime);

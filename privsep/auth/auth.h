@@ -41,6 +41,7 @@ extern struct auth auth;
 
 /* auth_util.c: a step of the machine's clock moves no session's end. */
 int64_t	auth_now(void);		/* seconds since the epoch */
+int64_t	auth_now_ms(void);
 int64_t	auth_ms(void);		/* milliseconds of no particular epoch */
 
 /* auth_worker.c: one channel per worker. */

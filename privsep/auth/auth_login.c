@@ -19,7 +19,7 @@
 #include "auth_rate.h"
 
 #define QUEUE_MAX	64	/* that wait */
-#define QUEUE_SOURCE	16	/* of one source */
+#define QUEUE_SOURCE	32	/* of one source */
 #define QUEUE_ACCOUNT	16	/* for one account, from strange sources */
 #define LOGINS_MAX	512	/* with those whose answer is held back */
 #define WAIT_MS		30000

@@ -95,7 +95,7 @@ policy_session_oldest(const struct store_session *s, size_t n)
 	for (i = 1; i < n; i++)
 		if (s[i].created < s[oldest].created ||
 		    (s[i].created == s[oldest].created &&
-		    s[i].seen < s[oldest].seen))
+		    s[i].created_ms < s[oldest].created_ms))
 			oldest = i;
 	return oldest;
 }

@@ -81,6 +81,7 @@ session_create(const struct store_account *a, const struct wire_addr *source,
 {
 	enum store_result r;
 	uint8_t id[8];
+	int64_t now;
 	size_t i;
 
 	if ((r = make_room(a)) != STORE_OK)
@@ -92,7 +93,9 @@ session_create(const struct store_account *a, const struct wire_addr *source,
 	for (i = 0; i < sizeof(id); i++)
 		snprintf(s->id + 2 * i, 3, "%02x", id[i]);
 	s->uid = a->uid;
-	s->created = s->seen = auth_now();
+	now = auth_now_ms();
+	s->created = s->seen = now / 1000;
+	s->created_ms = (uint16_t)(now % 1000);
 	s->expires = s->created + auth.conf.auth.session_lifetime;
 	s->source = *source;
 	strlcpy(s->agent, agent, sizeof(s->agent));

@@ -32,13 +32,19 @@ auth_ms(void)
  * boot: whoever sets the machine's clock back prolongs no session.
  */
 int64_t
-auth_now(void)
+auth_now_ms(void)
 {
 	static int64_t offset;
 
 	if (offset == 0)
 		offset = clock_ms(CLOCK_REALTIME) - auth_ms();
-	return (auth_ms() + offset) / 1000;
+	return auth_ms() + offset;
+}
+
+int64_t
+auth_now(void)
+{
+	return auth_now_ms() / 1000;
 }
 
 bool

@@ -48,6 +48,7 @@ struct store_session {
 	char		id[WIRE_SESSION];	/* what lists and logs show */
 	uint32_t	uid;
 	int64_t		created;
+	uint16_t	created_ms;	/* which of a second came first */
 	int64_t		seen;
 	int64_t		expires;
 	struct wire_addr source;

@@ -173,7 +173,7 @@ static bool
 session_ok(const struct store_session *s)
 {
 	return s->uid != 0 && session_id_ok(s->id) && s->created >= 0 &&
-	    s->seen >= 0 && s->expires >= 0;
+	    s->created_ms < 1000 && s->seen >= 0 && s->expires >= 0;
 }
 
 size_t
@@ -242,6 +242,7 @@ session_encode(const struct store_session *s, uint8_t buf[STORE_RECORD_MAX])
 	put_int(&o, (uint64_t)s->created, 8);
 	put_int(&o, (uint64_t)s->seen, 8);
 	put_int(&o, (uint64_t)s->expires, 8);
+	put_int(&o, s->created_ms, 2);
 	put_bytes(&o, s->source.ip, sizeof(s->source.ip));
 	put_int(&o, s->source.port, 2);
 	put_str(&o, s->agent, sizeof(s->agent));
@@ -267,6 +268,7 @@ session_decode(struct store_session *s, const void *data, size_t len)
 	s->created = (int64_t)get_int(&in, 8);
 	s->seen = (int64_t)get_int(&in, 8);
 	s->expires = (int64_t)get_int(&in, 8);
+	s->created_ms = (uint16_t)get_int(&in, 2);
 	get_bytes(&in, s->source.ip, sizeof(s->source.ip));
 	s->source.port = (uint16_t)get_int(&in, 2);
 	get_str(&in, s->agent, sizeof(s->agent));

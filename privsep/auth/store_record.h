@@ -7,7 +7,8 @@
  *	str name, email, role, hash, last_query, u8 mint[32] if flagged
  * Session, version 1 (key: SHA-256 of the token)
  *	u8 version, u8 flags (1: unix peer), u32 uid, u8 id[16],
- *	i64 created, seen, expires, u8 ip[16], u16 port, str agent
+ *	i64 created, seen, expires, u16 created_ms, u8 ip[16], u16 port,
+ *	str agent
  * str is u16 length and bytes without NUL.
  */
 #ifndef AUTH_STORE_RECORD_H

@@ -46,7 +46,7 @@ export const indexed = (i) => integer(i, 7, 0x80);
 export function requestBlock(o, extra = []) {
 	return Buffer.concat([literal(':method', o.method || 'GET'), literal(':scheme', 'https'),
 		literal(':authority', o.authority || `localhost:${o.port}`),
-		literal(':path', o.path || '/login'), ...extra]);
+		literal(':path', o.path ?? '/login'), ...extra]);
 }
 
 export class Raw {

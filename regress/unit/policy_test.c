@@ -107,8 +107,8 @@ sessions(void **state)
 	s[0].created = 30;
 	s[1].created = 10;
 	s[2].created = 10;
-	s[1].seen = 50;
-	s[2].seen = 40;
+	s[1].created_ms = 50;
+	s[2].created_ms = 40;
 	assert_int_equal(policy_session_oldest(s, 3), 2);
 	assert_int_equal(policy_session_oldest(s, 2), 1);
 	assert_int_equal(policy_session_oldest(s, 1), 0);

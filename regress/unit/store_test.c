@@ -144,6 +144,7 @@ session(uint32_t uid, uint32_t n)
 	snprintf(s.id, sizeof(s.id), "%016x", n);
 	s.uid = uid;
 	s.created = s.seen = 1700000000 + n;
+	s.created_ms = (uint16_t)(n % 1000);
 	s.expires = s.created + 3600;
 	s.source.ip[15] = (uint8_t)n;
 	s.source.port = (uint16_t)n;
@@ -175,6 +176,7 @@ same_session(const struct store_session *a, const struct store_session *b)
 	assert_string_equal(a->id, b->id);
 	assert_int_equal(a->uid, b->uid);
 	assert_int_equal(a->created, b->created);
+	assert_int_equal(a->created_ms, b->created_ms);
 	assert_int_equal(a->seen, b->seen);
 	assert_int_equal(a->expires, b->expires);
 	assert_memory_equal(a->source.ip, b->source.ip, 16);
