@@ -68,14 +68,20 @@ objs	 = $(patsubst %.c,$(O)/%.o,$(1))
 
 all: $(BINS)
 
-$(O)/ided: $(call objs,$(START_SRC) $(MASTER_SRC) $(CONF_SRC) $(COMMON_SRC))
-$(O)/idectl: $(call objs,$(CTL_SRC) $(COMMON_SRC))
-$(O)/ided-isolation: $(call objs,$(ISOLATION_SRC) $(CONF_SRC) $(COMMON_SRC))
-$(O)/ided-auth: $(call objs,$(AUTH_SRC) $(COMMON_SRC))
-$(O)/ided-hash: $(call objs,$(HASH_SRC) $(COMMON_SRC))
-$(O)/ided-keys: $(call objs,$(KEYS_SRC) $(COMMON_SRC))
-$(O)/ided-worker: $(call objs,$(WORKER_SRC) $(COMMON_SRC)) $(O)/worker/www.o
-$(O)/ide-session: $(call objs,$(SESSION_SRC) $(COMMON_SRC))
+# An archive, so that each program gets only the files that it uses.
+COMMON = $(O)/libprivsep.a
+$(COMMON): $(call objs,$(COMMON_SRC))
+	@rm -f $@
+	$(call say,AR) ar rcs $@ $^
+
+$(O)/ided: $(call objs,$(START_SRC) $(MASTER_SRC) $(CONF_SRC)) $(COMMON)
+$(O)/idectl: $(call objs,$(CTL_SRC)) $(COMMON)
+$(O)/ided-isolation: $(call objs,$(ISOLATION_SRC) $(CONF_SRC)) $(COMMON)
+$(O)/ided-auth: $(call objs,$(AUTH_SRC)) $(COMMON)
+$(O)/ided-hash: $(call objs,$(HASH_SRC)) $(COMMON)
+$(O)/ided-keys: $(call objs,$(KEYS_SRC)) $(COMMON)
+$(O)/ided-worker: $(call objs,$(WORKER_SRC)) $(O)/worker/www.o $(COMMON)
+$(O)/ide-session: $(call objs,$(SESSION_SRC)) $(COMMON)
 
 LIBS_ided-isolation = -lcrypto
 LIBS_ided-auth	    = -ldb-5.3 -lcrypto

@@ -122,8 +122,11 @@ static void
 isolation_gone(struct chan *c, const char *why)
 {
 	(void)c;
-	if (master.stopping)
+	if (master.stopping) {
+		/* The last one to leave: nothing of ided is left but sandboxes. */
+		master_quit(0);
 		return;
+	}
 	log_warnx("isolation is gone%s%s; leaving", why ? ": " : "", why ? why : "");
 	master_quit(1);
 }
@@ -280,13 +283,29 @@ on_exit_note(struct chan *c, struct msg *m)
 	pool_exit(MSG_DATA(m, m_worker_exit));
 }
 
+/* The last connection is gone: now the others may go. */
+void
+master_drained(void)
+{
+	static bool told;
+
+	if (!master.stopping || pool_count() > 0 || told)
+		return;
+	told = true;
+	if (!master.auth_joined ||
+	    chan_send(&master.auth, M_STOPPING, 0, -1, NULL, 0) == -1)
+		master_quit(0);
+}
+
 static void
 on_stop_time(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
 	(void)arg;
-	log_info("%u connections did not finish in %d s", pool_count(), STOP_SECONDS);
+	if (pool_count() > 0)
+		log_info("%u connections did not finish in %d s", pool_count(),
+		    STOP_SECONDS);
 	master_quit(0);
 }
 
@@ -301,15 +320,10 @@ stop(void)
 	log_event(LOG_NOTICE, "ided.stop", LOG_N("connections", pool_count()));
 	tell_service_manager("STOPPING=1\n");
 	listeners_stop();
-	if (master.auth_joined)
-		chan_send(&master.auth, M_STOPPING, 0, -1, NULL, 0);
-	if (pool_count() == 0) {
-		master_quit(0);
-		return;
-	}
 	if (event_base_once(master.base, -1, EV_TIMEOUT, on_stop_time, NULL, &t) == -1)
 		master_quit(0);
 	pool_drain();
+	master_drained();
 }
 
 static void

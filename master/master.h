@@ -72,6 +72,7 @@ extern struct master master;
 
 int64_t	master_now_ms(void);
 void	master_quit(int code);		/* ends the loop */
+void	master_drained(void);		/* a worker is gone: was it the last? */
 
 /* pool.c: workers. */
 void	pool_init(void);

@@ -112,8 +112,7 @@ worker_free(struct mworker *w)
 	w->used = false;
 	pool.workers--;
 	pool.free[pool.nfree++] = (uint16_t)(w->id & 0xffff);
-	if (master.stopping && pool.workers == 0)
-		master_quit(0);
+	master_drained();
 }
 
 /*
@@ -377,9 +376,10 @@ pool_give(int fd, const struct wire_addr *addr, uint32_t kind,
 	m.source = *addr;
 	m.kind = kind;
 	m.nonce = arc4random();
+	/* The channels first: a request must not come before its way to auth. */
 	join_keys(w);
-	chan_send(&w->chan, M_CONN, 0, fd, &m, sizeof(m));
 	join_auth(w);
+	chan_send(&w->chan, M_CONN, 0, fd, &m, sizeof(m));
 	master.count.accepted++;
 	if (++pool.given == RENEW_AFTER && master.auth_joined)
 		chan_send(&master.auth, M_RENEW, 0, -1, NULL, 0);

@@ -373,6 +373,7 @@ chan_recv(struct chan *c, struct msg *m, const char **why)
 	mh.msg_control = ctl.buf;
 	mh.msg_controllen = sizeof(ctl.buf);
 	m->fd = -1;
+	memset(&m->head, 0, sizeof(m->head));
 	do {
 		n = recvmsg(c->fd, &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	} while (n == -1 && errno == EINTR);

@@ -56,6 +56,7 @@ fail(int fd, const struct conf_listen *l, const char *what, char *err,
 	    e == EADDRNOTAVAIL ? "; this machine has no such address" : "");
 	if (fd != -1)
 		close(fd);
+	errno = e;
 	return -1;
 }
 

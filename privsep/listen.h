@@ -9,7 +9,8 @@
 
 #include "conf.h"
 
-/* A non-blocking, close-on-exec listening socket, or -1 with a sentence in err. */
+/* A non-blocking, close-on-exec listening socket, or -1 with errno
+ * and a sentence in err. */
 int	listen_open(const struct conf_listen *l, char *err, size_t errlen);
 /* idectl's: SOCK_SEQPACKET, root only; replaces what a dead ided left. */
 int	listen_control(const char *runtime, char *err, size_t errlen);

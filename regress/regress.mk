@@ -12,8 +12,8 @@ TEST_LIBS = -lssl -lcrypto -lnghttp2 -ljansson -ldb-5.3 -largon2 -lcmocka \
 	    $(call PC,$(PKGS))
 
 $(O)/libtest.a: $(LIB_OBJ)
-	rm -f $@
-	ar rcs $@ $^
+	@rm -f $@
+	$(call say,AR) ar rcs $@ $^
 
 UNIT_SRC  = $(wildcard regress/unit/*_test.c)
 UNIT	  = $(patsubst %.c,$(O)/%,$(UNIT_SRC))
@@ -44,8 +44,8 @@ obj-fuzz/worker/www.o: $(O)/worker/www.c
 	$(call say,FUZZ) clang $(FUZZ_CFLAGS) -Iworker -c -o $@ $<
 
 obj-fuzz/libfuzz.a: $(FUZZ_OBJ)
-	rm -f $@
-	ar rcs $@ $^
+	@rm -f $@
+	$(call say,AR) ar rcs $@ $^
 
 obj-fuzz/%_fuzz: regress/fuzz/%_fuzz.c obj-fuzz/libfuzz.a
 	$(call say,FUZZ) clang $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $< -Wl,--start-group \

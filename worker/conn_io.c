@@ -24,7 +24,7 @@
 #define RECORD		16384		/* of one TLS record */
 #define PIN_LIMIT	(32 * 1024)	/* input moves down above this */
 #define UNSENT_MAX	(256 * 1024)	/* unsent bytes in the kernel */
-#define USER_TIMEOUT	20000		/* ms without an acknowledgement */
+#define USER_TIMEOUT	15000		/* ms without an acknowledgement */
 
 void
 io_options(struct conn *c)
@@ -42,7 +42,7 @@ io_options(struct conn *c)
 void
 io_tunnel(struct conn *c)
 {
-	static const int	 user = 6 * USER_TIMEOUT;
+	static const int	 user = 8 * USER_TIMEOUT;
 
 	setsockopt(c->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user, sizeof(user));
 }

@@ -9,7 +9,7 @@
 #include "conn_int.h"
 
 #define SECOND		1000LL
-#define STALL_TIME	(20 * SECOND)	/* in this time a client takes at least */
+#define STALL_TIME	(15 * SECOND)	/* in this time a client takes at least */
 #define STALL_BYTES	(8 * 1024)	/* that much of what waits for it, */
 #define RATE_TIME	(10 * SECOND)	/* and in this one it sends at least */
 #define RATE_BYTES	(5 * 1024)	/* that much of a body */

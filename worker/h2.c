@@ -360,6 +360,7 @@ static void
 h2_turn(struct h2 *h)
 {
 	struct h2_stream	*st;
+	bool			 tick;
 
 	TAILQ_FOREACH(st, &h->streams, entry)
 		if (st->pump)
@@ -367,10 +368,13 @@ h2_turn(struct h2 *h)
 	h2_flush(h);
 	if (!still_calm(h))
 		return;
-	TAILQ_FOREACH(st, &h->streams, entry)
+	tick = h->leaving && !h->left;
+	TAILQ_FOREACH(st, &h->streams, entry) {
 		h2_stream_drain(st);
+		tick |= !h2_stream_resting(st);
+	}
 	h2_phase(h);
-	tick_set(h, h->nstreams > 0 || (h->leaving && !h->left));
+	tick_set(h, tick);
 	if (h->nstreams == 0 && h->block != NULL && !h->block->open) {
 		free(h->block);
 		h->block = NULL;
@@ -382,6 +386,18 @@ h2_turn(struct h2 *h)
 		h2_flush(h);
 		conn_end(h->c);
 	}
+}
+
+/* A stream that the client lets stand still. */
+static void
+stalled(struct h2 *h, struct h2_stream *st)
+{
+	log_event(LOG_INFO, "stream.stalled", LOG_S("rid", st->s.rid));
+	worker_stage(STAGE_TIMEOUT);
+	h2_stream_reset(st, NGHTTP2_CANCEL);
+	/* A user may have a reason; nobody else is waited for. */
+	if (!h->w->bound)
+		leave_now(h);
 }
 
 static void
@@ -399,11 +415,8 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	TAILQ_FOREACH(st, &h->streams, entry)
 		if (h2_stream_unwanted(st))
 			h2_stream_reset(st, NGHTTP2_NO_ERROR);
-		else if (h2_stream_stalled(st)) {
-			log_event(LOG_INFO, "stream.stalled",
-			    LOG_S("rid", st->s.rid));
-			h2_stream_reset(st, NGHTTP2_CANCEL);
-		}
+		else if (h2_stream_stalled(st))
+			stalled(h, st);
 	conn_kick(h->c);
 }
 

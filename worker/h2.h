@@ -36,8 +36,10 @@
 #define H2_OUT_MAX	 (1024 * 1024)
 #define H2_OUT_LOW	 (16 * 1024)
 #define H2_ROOM_MIN	 4096		/* less room than this is none */
-#define H2_TICK		 5		/* s between two looks for stalled streams */
-#define H2_STALL	 60000		/* ms in which a stream must move */
+#define H2_TICK		 2		/* s between two looks for stalled streams */
+#define H2_STALL	 18000		/* ms in which a stream must move */
+#define H2_STALL_TUNNEL	 120000		/* the same: a debugger may hold its page */
+#define H2_STALL_BYTES	 4096		/* and that far, or to the end */
 #define H2_UNWANTED	 2000		/* ms that the rest of a body has */
 
 enum h2_pseudo {
@@ -76,7 +78,8 @@ struct h2_stream {
 	struct evbuffer	*out;		/* answer that waits */
 	struct evbuffer_iovec iov;	/* between reserve and commit */
 	int64_t		 left;		/* of the length promised; -1: none was */
-	uint64_t	 moved;		/* ms when a byte last went */
+	uint64_t	 moved;		/* ms when H2_STALL_BYTES had come or gone */
+	size_t		 came, went;	/* since then */
 	bool		 connect;	/* extended CONNECT */
 	bool		 in_end;	/* the client's END_STREAM */
 	bool		 wide;		/* H2_WINDOW_WIDE */
@@ -140,6 +143,8 @@ void	h2_stream_drain(struct h2_stream *);
 void	h2_stream_reset(struct h2_stream *, uint32_t code);
 /* Does it stand still, and by the client's fault? */
 bool	h2_stream_stalled(const struct h2_stream *);
+/* A tunnel at rest: nobody has to do anything. */
+bool	h2_stream_resting(const struct h2_stream *);
 /*
  * Is all said, and still the body comes?  RFC 9113 8.1 has a RST_STREAM for that,
  * but there are clients that throw the answer away when it comes with it.

@@ -25,6 +25,13 @@ more(struct h2_stream *st)
 	conn_kick(st->h->c);
 }
 
+static void
+moved(struct h2_stream *st)
+{
+	st->moved = st->h->now;
+	st->came = st->went = 0;
+}
+
 static struct evbuffer *
 buffer_new(void)
 {
@@ -353,7 +360,7 @@ h2_pause(struct stream *s, bool pause)
 	if (pause)
 		return;
 	st->pump = true;
-	st->moved = st->h->now;
+	moved(st);
 	conn_kick(st->h->c);
 }
 
@@ -444,7 +451,9 @@ h2_data_send(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t *head,
 		fatalx("BUG: answer shorter than its frame");
 	conn_commit(h->c, 9 + len);
 	h->out_total -= len;
-	st->moved = h->now;
+	st->went += len;
+	if (st->went >= H2_STALL_BYTES || evbuffer_get_length(st->out) == 0)
+		moved(st);
 	/* A client gives windows back for what it gets: stream and connection. */
 	h2_guard_earn(&h->guard, H2_WINDOW, 2);
 	return (0);
@@ -466,8 +475,9 @@ h2_stream_data(struct h2_stream *st, const uint8_t *data, size_t len)
 	struct stream	*s = &st->s;
 	bool		 waits = st->in != NULL && evbuffer_get_length(st->in) > 0;
 
-	if (!st->said || s->tunnel)
-		st->moved = h->now;
+	st->came += len;
+	if (st->came >= H2_STALL_BYTES && (!st->said || s->tunnel))
+		moved(st);
 	if (!throw_away(st) && (waits || s->paused || s->on_body == NULL)) {
 		if (st->in == NULL)
 			st->in = buffer_new();
@@ -541,13 +551,20 @@ h2_stream_pump(struct h2_stream *st)
 bool
 h2_stream_stalled(const struct h2_stream *st)
 {
-	bool	 reads, sends;
+	uint64_t	 limit = st->s.tunnel ? H2_STALL_TUNNEL : H2_STALL;
+	bool		 reads, sends;
 
-	if (st->h->now - st->moved < H2_STALL)
+	if (st->h->now - st->moved < limit)
 		return (false);
-	reads = !st->deferred && st->answered;
-	sends = st->in_end || st->s.paused || st->s.tunnel;
-	return ((reads && !st->no_body) || !sends);
+	reads = st->answered && !st->no_body && !st->deferred && !st->said;
+	sends = !st->in_end && !st->s.paused && !st->s.tunnel && !st->said;
+	return (reads || sends);
+}
+
+bool
+h2_stream_resting(const struct h2_stream *st)
+{
+	return (st->s.tunnel && st->deferred);
 }
 
 bool

@@ -271,40 +271,46 @@ head_complete(struct relay *r)
 	body_next(r, more);
 }
 
+/* More of upstream's head; false when there is none yet, or never will be. */
+static bool
+head_fill(struct relay *r)
+{
+	struct relay_head *a = r->head;
+	ssize_t		 n;
+	bool		 lost;
+
+	if (a == NULL) {
+		if ((a = malloc(sizeof(*a))) == NULL)
+			fatal("malloc");
+		http_head_init(&a->head);
+		a->len = 0;
+		a->interims = 0;
+	}
+	n = upstream_read(r->u, a->buf + a->len, sizeof(a->buf) - a->len);
+	if (n > 0) {
+		a->len += (size_t)n;
+		r->head = a;
+		r->active = relay_now();
+		return (true);
+	}
+	lost = n == 0 || errno != EAGAIN;
+	/* Not a byte came yet: that is for relay_may_retry() to see. */
+	if (r->head == NULL)
+		free(a);
+	if (lost)
+		relay_lost(r, n == 0);
+	return (false);
+}
+
 static void
 head_read(struct relay *r)
 {
-	struct relay_head *a = r->head;
+	struct relay_head *a;
 	bool		 was_head = r->s->head.method == METHOD_HEAD;
-	char		 first[1];
-	ssize_t		 n;
 
-	/* The memory is only taken when something comes. */
-	if (a == NULL) {
-		n = upstream_read(r->u, first, sizeof(first));
-		if (n > 0) {
-			if ((a = malloc(sizeof(*a))) == NULL)
-				fatal("malloc");
-			http_head_init(&a->head);
-			a->buf[0] = first[0];
-			a->len = 1;
-			a->interims = 0;
-			r->head = a;
-		}
-	}
-	if (a != NULL) {
-		n = upstream_read(r->u, a->buf + a->len,
-		    sizeof(a->buf) - a->len);
-		if (n > 0)
-			a->len += (size_t)n;
-	}
-	if (n == 0 || (n == -1 && errno != EAGAIN)) {
-		relay_lost(r, n == 0);
+	if (!head_fill(r))
 		return;
-	}
-	if (a == NULL)
-		return;
-	r->active = relay_now();
+	a = r->head;
 	for (;;) {
 		switch (http_response_parse(&a->head, a->buf, a->len,
 		    was_head)) {

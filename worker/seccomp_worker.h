@@ -13,6 +13,7 @@
 
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 
 #include "../privsep/sandbox.h"
 #include "zygote.h"
@@ -29,6 +30,8 @@
 	/* libevent asks how much there is to read */				\
 	{ SCMP_SYS(ioctl), ACT_ALLOW, { { 1, 0xffffffff, 0x541b /* FIONREAD */ } } }, \
 	{ SCMP_SYS(getsockopt), ACT_ALLOW, { { 1, ~0ULL, SOL_SOCKET } } },	\
+	{ SCMP_SYS(getsockopt), ACT_ALLOW, { { 1, ~0ULL, IPPROTO_TCP },	\
+	    { 2, ~0ULL, TCP_INFO } } },						\
 	{ SCMP_SYS(setsockopt), ACT_ALLOW, { { 1, ~0ULL, IPPROTO_TCP } } },	\
 	{ SCMP_SYS(fcntl), ACT_ALLOW, { { 1, ~0ULL, F_GETFL } } },		\
 	{ SCMP_SYS(fcntl), ACT_ALLOW, { { 1, ~0ULL, F_SETFL } } },		\

@@ -92,13 +92,33 @@ session_new(SSL *ssl, SSL_SESSION *s)
 	return 0; /* no reference was kept */
 }
 
+/* Another worker wrote it: it is what it is said to be, or nothing. */
+static SSL_SESSION *
+decode(const struct m_sess *m, const uint8_t id[WIRE_SESSID])
+{
+	const unsigned char *p = m->der, *have;
+	SSL_SESSION *s;
+	unsigned int len;
+
+	if (m->len == 0 || m->len > sizeof(m->der))
+		return NULL;
+	s = d2i_SSL_SESSION(NULL, &p, (long)m->len);
+	ERR_clear_error();
+	if (s == NULL)
+		return NULL;
+	have = SSL_SESSION_get_id(s, &len);
+	if (len == WIRE_SESSID && memcmp(have, id, WIRE_SESSID) == 0 &&
+	    SSL_SESSION_get_protocol_version(s) == TLS1_3_VERSION)
+		return s;
+	SSL_SESSION_free(s);
+	return NULL;
+}
+
 /* The session that keys gives out for the id: this once. */
 static SSL_SESSION *
 fetch(const uint8_t id[WIRE_SESSID])
 {
-	const struct m_sess *ans;
-	const unsigned char *p;
-	SSL_SESSION *s = NULL;
+	SSL_SESSION *s;
 	struct m_sess get;
 	struct msg m;
 
@@ -107,13 +127,7 @@ fetch(const uint8_t id[WIRE_SESSID])
 	if (chan_call(tls_conn.keys, M_SESS_GET, &get, sizeof(get), M_SESS, &m,
 	    TLS_KEYS_TIMEOUT) == -1)
 		return NULL;
-	ans = MSG_DATA(&m, m_sess);
-	if (ans->len > 0 && ans->len <= sizeof(ans->der)) {
-		p = ans->der;
-		s = d2i_SSL_SESSION(NULL, &p, (long)ans->len);
-		if (s == NULL)
-			ERR_clear_error();
-	}
+	s = decode(MSG_DATA(&m, m_sess), id);
 	explicit_bzero(&m.u, sizeof(struct m_sess));
 	return s;
 }

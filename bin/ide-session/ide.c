@@ -46,8 +46,6 @@ on_try(evutil_socket_t fd, short what, void *arg)
 	(void)arg;
 	if (!wait_serve())
 		arm(try_timer, TRY_MS);
-	else if (pid != 0)
-		accepting = true;
 }
 
 static void
@@ -152,10 +150,17 @@ ide_reap(pid_t dead, int status)
 	return true;
 }
 
+/* Somebody got a connection: this one has come up. */
+void
+ide_accepts(void)
+{
+	accepting = true;
+}
+
 bool
 ide_is_running(void)
 {
-	return pid != 0 && accepting;
+	return pid != 0;
 }
 
 uint32_t

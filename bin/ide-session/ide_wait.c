@@ -44,6 +44,7 @@ ide_connect(void)
 		close(fd);
 		return -1;
 	}
+	ide_accepts();
 	return fd;
 }
 

@@ -43,6 +43,7 @@ int64_t	session_now(void);
 void	ide_init(void);
 void	ide_want(void);			/* somebody waits: start it if it is not there */
 bool	ide_reap(pid_t pid, int status);
+void	ide_accepts(void);
 bool	ide_is_running(void);
 uint32_t ide_restarts(void);
 

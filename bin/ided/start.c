@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -123,18 +124,34 @@ empty_root(const char *runtime)
 	return fd;
 }
 
+/* A predecessor that was killed takes a moment to go with all its processes. */
+#define PREDECESSOR_MS	3000
+#define PREDECESSOR_STEP_MS 20
+
+static bool
+wait_once_more(int *waited_ms)
+{
+	if (*waited_ms >= PREDECESSOR_MS)
+		return false;
+	*waited_ms += PREDECESSOR_STEP_MS;
+	(void)poll(NULL, 0, PREDECESSOR_STEP_MS);
+	return true;
+}
+
 /* One ided per data folder: the lock is held as long as isolation lives. */
 static int
 lock(const struct conf *conf)
 {
 	char path[CONF_PATH_MAX + 16];
-	int fd;
+	int fd, waited = 0;
 
 	snprintf(path, sizeof(path), "%s/lock", conf->common.data);
 	fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd == -1)
 		return complain("cannot open", path, "");
-	if (flock(fd, LOCK_EX | LOCK_NB) == -1) {
+	while (flock(fd, LOCK_EX | LOCK_NB) == -1) {
+		if (errno == EWOULDBLOCK && wait_once_more(&waited))
+			continue;
 		if (errno == EWOULDBLOCK)
 			fprintf(stderr, "ided: %s is in use by a running ided; stop it "
 			    "first (idectl stop)\n", conf->common.data);
@@ -326,7 +343,7 @@ start_all(const struct start *st, const struct conf *conf)
 	static struct master_start ms;
 	const char *missing;
 	char err[512];
-	int control, lockfd, pair[2];
+	int control, lockfd, pair[2], waited = 0;
 
 	raise_nofile();
 	umask(077);
@@ -341,7 +358,9 @@ start_all(const struct start *st, const struct conf *conf)
 	    (lockfd = lock(conf)) == -1 || (ms.log = open_log(conf)) == -1 ||
 	    open_listeners(conf, ms.listen) == -1)
 		return 1;
-	control = listen_control(conf->common.runtime, err, sizeof(err));
+	while ((control = listen_control(conf->common.runtime, err, sizeof(err))) ==
+	    -1 && errno == EADDRINUSE && wait_once_more(&waited))
+		;
 	if (control == -1) {
 		fprintf(stderr, "ided: %s\n", err);
 		return 1;

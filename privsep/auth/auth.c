@@ -5,6 +5,7 @@
  * FD_ROOT the store's folder, FD_LOG, FD_EXTRA the control socket (listening),
  * FD_MASTER channel to master.
  */
+#include <sys/param.h>
 #include <sys/stat.h>
 
 #include <signal.h>
@@ -161,7 +162,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 		store = now;
 		store_tick(auth.store);
 	}
-	if (now - idle >= IDLE_SECONDS) {
+	if (now - idle >= MIN(IDLE_SECONDS, 1 + auth.conf.idle_stop / 4)) {
 		idle = now;
 		sandbox_idle();
 	}

@@ -1,7 +1,7 @@
 /*
  * The hash helpers.  Each computes one hash at a time; what waits for them is
  * bounded.  A helper that dies takes no request with it: the request is tried
- * once more by the next one, and fails if none comes in time.
+ * again by the next one, and fails if none comes in time.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +15,7 @@
 #define HELPERS_MAX	4
 #define TASKS_MAX	96
 #define WAIT_MS		10000	/* for a helper to come */
+#define LOST_MAX	3	/* helpers that one request may cost */
 #define RUN_MS		60000	/* no hash that we allow takes so long */
 
 struct task {
@@ -26,7 +27,7 @@ struct task {
 	uint32_t	 tag;
 	uint32_t	 id;
 	bool		 busy;		/* in use */
-	bool		 retried;
+	unsigned int	 lost;		/* helpers that died over it */
 	int64_t		 since;		/* queued or started */
 };
 
@@ -97,12 +98,10 @@ helper_lost(struct helper *h)
 	h->task = NULL;
 	if (t == NULL)
 		return;
-	if (t->retried) {
-		/* It killed two of them. */
+	if (++t->lost >= LOST_MAX) {
 		task_end(t, HASHED_FAILED, NULL);
 		return;
 	}
-	t->retried = true;
 	t->since = auth_ms();
 	TAILQ_INSERT_HEAD(&queue, t, entry);
 	run();

@@ -13,7 +13,7 @@
 
 #include "../wire.h"
 
-#define SESS_MAX	16384
+#define SESS_MAX	16384	/* the last that came, those given out included */
 /* A session as workers send it has some 150 bytes.  What is larger is not kept,
  * which costs no more than a full handshake. */
 #define SESS_DER_MAX	256

@@ -53,7 +53,7 @@ export function processes() {
 	for (const d of fs.readdirSync('/proc')) {
 		if (!/^\d+$/.test(d)) continue;
 		try {
-			const cmd = fs.readFileSync(`/proc/${d}/cmdline`, 'latin1').replace(/\0+/g, ' ').trim();
+			const cmd = fs.readFileSync(`/proc/${d}/cmdline`, 'latin1').split('\0')[0];
 			const status = fs.readFileSync(`/proc/${d}/status`, 'latin1');
 			out.push({
 				pid: Number(d), cmd,
@@ -80,6 +80,8 @@ export class Daemon {
 		this.conf = `${this.dir}/ided.conf`;
 		this.log = '';
 		this.env = {};
+		// Uids of its own, so that another run's sandboxes are not mistaken for ours.
+		this.uids = 200000 + Math.floor(Math.random() * 4000) * 1000;
 	}
 
 	write(extra = this.opts.conf || '') {
@@ -92,10 +94,12 @@ listen on ${o.address || '127.0.0.1'} port ${this.port} tls
 tls { certificate "${this.dir}/server.crt"
 	key "${this.dir}/server.key" }
 prefork { ${o.prefork || 'spare 4'} }
-auth { argon2 memory 19M passes 2 lanes 1 helpers 2
+auth { session lifetime 24h idle 2h max 50
+	argon2 memory 19M passes 2 lanes 1 helpers 2
 ${o.auth || ''} }
 ratelimit { ${o.ratelimit || 'login 1000 per 15m'} }
 isolation namespace { network private
+	uids ${this.uids}:1000
 ${o.isolation || ''} }
 ide "code" { path "${idePath}"
 	argument "--disable-telemetry" }
@@ -177,7 +181,7 @@ ${extra}
 				host: '127.0.0.1', port: this.port, method, path: url,
 				servername: 'localhost', rejectUnauthorized: false, localAddress,
 				agent: agent ?? false,
-				headers: { host: `localhost:${this.port}`, ...headers },
+				headers: { host: `localhost:${this.port}`, accept: 'text/html', ...headers },
 			}, (res) => {
 				const parts = [];
 				res.on('data', (d) => parts.push(d));

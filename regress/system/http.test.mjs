@@ -71,10 +71,10 @@ test('login: cookie with all its flags, and the way back only to own paths', asy
 });
 
 test('wrong password, unknown user, disabled user: one answer', async () => {
-	d.addUser('off');
-	d.ok(['user', 'disable', 'off']);
+	d.addUser('gone');
+	d.ok(['user', 'disable', 'gone']);
 	const answers = [];
-	for (const [u, p] of [['ann', 'wrong'], ['nobody', 'wrong'], ['off', password]]) {
+	for (const [u, p] of [['ann', 'wrong'], ['nobody', 'wrong'], ['gone', password]]) {
 		const r = await d.post('/login', { username: u, password: p },
 			{ localAddress: '127.0.0.9' });
 		answers.push(`${r.status} ${r.body.replaceAll(u, 'U')}`.replace(/[0-9a-f]{16}/g, 'RID'));
@@ -143,7 +143,7 @@ test('revoked by an administrator: open connections end at once', async () => {
 });
 
 test('static files: type, ETag, caching, variants', async () => {
-	const r = await get(assetPath);
+	const r = await get(assetPath, { cookie: ann });
 	assert.equal(r.status, 200);
 	assert.match(r.headers['content-type'], /javascript/);
 	assert.match(r.headers['cache-control'], /immutable/);
@@ -151,16 +151,16 @@ test('static files: type, ETag, caching, variants', async () => {
 	assert.ok(r.raw.equals(plain));
 	const etag = r.headers.etag;
 	assert.ok(etag);
-	assert.equal((await get(assetPath, { 'if-none-match': etag })).status, 304);
-	assert.equal((await get(assetPath, { 'if-none-match': '"other"' })).status, 200);
+	assert.equal((await get(assetPath, { cookie: ann, 'if-none-match': etag })).status, 304);
+	assert.equal((await get(assetPath, { cookie: ann, 'if-none-match': '"other"' })).status, 200);
 	for (const [enc, ext] of [['br', 'br'], ['gzip', 'gz']]) {
-		const e = await get(assetPath, { 'accept-encoding': enc });
+		const e = await get(assetPath, { cookie: ann, 'accept-encoding': enc });
 		assert.equal(e.headers['content-encoding'], enc);
 		assert.match(e.headers.vary, /accept-encoding/i);
 		assert.ok(e.raw.equals(fs.readFileSync(`${assetFile}.${ext}`)));
 		assert.notEqual(e.headers.etag, etag);
 	}
-	const head = await d.request('HEAD', assetPath);
+	const head = await d.request('HEAD', assetPath, { headers: { cookie: ann } });
 	assert.equal(head.status, 200);
 	assert.equal(Number(head.headers['content-length']), plain.length);
 	assert.equal(head.raw.length, 0);
@@ -168,16 +168,16 @@ test('static files: type, ETag, caching, variants', async () => {
 
 test('Range, If-Range', async () => {
 	const plain = fs.readFileSync(assetFile);
-	const r = await get(assetPath, { range: 'bytes=10-19' });
+	const r = await get(assetPath, { cookie: ann, range: 'bytes=10-19' });
 	assert.equal(r.status, 206);
 	assert.equal(r.headers['content-range'], `bytes 10-19/${plain.length}`);
 	assert.ok(r.raw.equals(plain.subarray(10, 20)));
-	const suffix = await get(assetPath, { range: 'bytes=-5' });
+	const suffix = await get(assetPath, { cookie: ann, range: 'bytes=-5' });
 	assert.ok(suffix.raw.equals(plain.subarray(plain.length - 5)));
-	const no = await get(assetPath, { range: `bytes=${plain.length}-` });
+	const no = await get(assetPath, { cookie: ann, range: `bytes=${plain.length}-` });
 	assert.equal(no.status, 416);
 	assert.equal(no.headers['content-range'], `bytes */${plain.length}`);
-	const stale = await get(assetPath, { range: 'bytes=0-1', 'if-range': '"other"' });
+	const stale = await get(assetPath, { cookie: ann, range: 'bytes=0-1', 'if-range': '"other"' });
 	assert.equal(stale.status, 200);
 });
 
@@ -185,7 +185,7 @@ test('nothing outside the static root', async () => {
 	for (const p of ['/../../etc/passwd', '/..%2f..%2fetc/passwd', '/%2e%2e/%2e%2e/etc/passwd',
 		'/..\\..\\etc/passwd', '//etc/passwd', '/out/../../../product', '/%00', '/out%00.js',
 		'/..;/etc', '/.%2e/product']) {
-		const r = await d.exchange(`GET /ide/${prefix}/static${p} HTTP/1.1\r\nHost: localhost:${d.port}\r\nConnection: close\r\n\r\n`);
+		const r = await d.exchange(`GET /ide/${prefix}/static${p} HTTP/1.1\r\nHost: localhost:${d.port}\r\nCookie: ${ann}\r\nConnection: close\r\n\r\n`);
 		assert.match(r.out, /^HTTP\/1\.1 (400|404) /, p);
 		assert.doesNotMatch(r.out, /root:/);
 	}

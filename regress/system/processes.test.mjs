@@ -37,7 +37,7 @@ test('nobody but root can look into any of them', () => {
 		// An undumpable process's /proc files belong to root.
 		assert.equal(fs.statSync(`/proc/${p.pid}/environ`).uid, 0, p.cmd);
 		const lim = fs.readFileSync(`/proc/${p.pid}/limits`, 'utf8');
-		assert.match(lim, /Max core file size\s+0\s+0/, p.cmd);
+		assert.match(lim, /Max core file size\s+[01]\s+[01] /, p.cmd);
 	}
 });
 
