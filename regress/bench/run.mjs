@@ -9,19 +9,16 @@ import { startDaemon, freePort, idePath, sleep, waitFor, top } from '../system/d
 execFileSync(`${top}/etc/install-deps`, ['build', 'bench'], { stdio: 'inherit' });
 const rounds = Number(process.env.ROUNDS || 5);
 const seconds = Number(process.env.SECONDS_EACH || 4);
-const product = fs.readFileSync(`${idePath}/product`, 'utf8');
-const key = (k) => new RegExp(`^${k}=(.*)$`, 'm').exec(product)[1];
-const prefix = `${key('quality')}-${key('commit')}`;
 const median = (a) => [...a].sort((x, y) => x - y)[a.length >> 1];
 const fmt = (n) => n >= 100 ? n.toFixed(0) : n.toFixed(2);
 
-// A static file of about 4 KiB.
+// A small static file that needs no login, so that both sides do the same.
 function smallFile() {
-	const root = `${idePath}/static/vscode`;
-	for (const f of fs.readdirSync(`${root}/out`, { recursive: true })) {
-		if (!/\.(svg|png|html|css)$/.test(f)) continue;
-		const st = fs.statSync(`${root}/out/${f}`);
-		if (st.size > 1500 && st.size < 8000) return { url: `out/${f}`, size: st.size };
+	const root = `${idePath}/static/front`;
+	for (const f of fs.readdirSync(root, { recursive: true })) {
+		if (!/\.(svg|png|html|css|js)$/.test(f)) continue;
+		const st = fs.statSync(`${root}/${f}`);
+		if (st.size > 500 && st.size < 8000) return { url: f, size: st.size };
 	}
 	throw new Error('no small file');
 }
@@ -40,7 +37,7 @@ http { access_log off; sendfile on; keepalive_requests 1000000; default_type app
 	server { listen 127.0.0.1:${port} ssl; server_name localhost;
 		ssl_certificate ${d.dir}/server.crt; ssl_certificate_key ${d.dir}/server.key;
 		ssl_protocols TLSv1.2 TLSv1.3;
-		location /ide/${prefix}/static/ { alias ${idePath}/static/vscode/; }
+		location /_static/ { alias ${idePath}/static/front/; }
 		location / { proxy_pass http://ide; proxy_http_version 1.1;
 			proxy_set_header Connection ""; proxy_set_header Host $http_host; } } }
 `);
@@ -104,7 +101,7 @@ try {
 	const box = d.sandboxes()[0];
 	ng = await nginx(d, `/proc/${box.pid}/root/run/ide/code.sock`);
 	const small = smallFile();
-	const url = `/ide/${prefix}/static/${small.url}`;
+	const url = `/_static/${small.url}`;
 	console.log(`static file: ${small.url}, ${small.size} bytes; ${rounds} rounds, alternating`);
 	await compare('static keep-alive, requests/s', () => keepalive(d.port, url), () => keepalive(ng.port, url));
 	await compare('proxied keep-alive, requests/s', () => keepalive(d.port, '/ide/version', cookie),
