@@ -50,7 +50,8 @@ struct m_worker_note {
 	uint32_t	kind;		/* enum wire_note */
 	uint32_t	pad;
 };
-enum wire_note { NOTE_BOUND = 1, NOTE_LOGIN_FAILED, NOTE_UNKNOWN_USER };
+enum wire_note { NOTE_BOUND = 1, NOTE_LOGIN_FAILED, NOTE_UNKNOWN_USER,
+    NOTE_VIOLATION /* its channel was closed for breaking a rule */ };
 
 /* M_WORKER_EXIT: the zygote saw one of its children end. */
 struct m_worker_exit {

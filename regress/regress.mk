@@ -56,6 +56,27 @@ obj-fuzz/%_fuzz: regress/fuzz/%_fuzz.c obj-fuzz/libfuzz.a
 fuzz: $(FUZZ)
 	regress/run-fuzz $(FUZZ_SECONDS) $(FUZZ)
 
+# The hostile suite: a tree of programs in which the worker is an attacker's,
+# and what asks the kernel from inside a sandbox.
+HOSTILE	  = $(O)/regress/hostile
+EVIL	  = $(addprefix $(HOSTILE)/bin/,$(PROGRAMS)) $(HOSTILE)/probe
+
+$(HOSTILE)/bin/ided-worker: regress/hostile/evil_worker.c $(COMMON)
+	@mkdir -p $(@D)
+	$(call say,CC) $(CC) $(CFLAGS_ALL) -MMD -MP -o $@ $< $(LDHARDEN) $(COMMON) \
+	    $(call PC,$(PKGS))
+
+$(HOSTILE)/bin/%: $(O)/%
+	@mkdir -p $(@D)
+	$(call say,CP) cp -f $< $@
+
+# Runs inside sandboxes: no library, and no sanitizer that would get in its way.
+$(HOSTILE)/probe: regress/hostile/probe.c
+	@mkdir -p $(@D)
+	$(call say,CC) $(CC) -std=c17 -D_GNU_SOURCE -O1 $(WARN) -static -o $@ $<
+
+hostile: $(EVIL)
+
 check-deps:
 	etc/install-deps build check
 

@@ -40,7 +40,8 @@ const struct route routes[] = {
 	{ "/api/sessions/end",	R_POST,		R_LOGIN | R_ACTIVE,
 							api_session_end },
 	{ "/",			R_GET,		R_LOGIN | R_PAGE, portal },
-	/* the IDE: what its workbench asks of its front, then the server */
+	/* the IDE: what its workbench asks of its front, some of it at the root */
+	{ "/update/check",	R_GET,		R_LOGIN,	ide_update },
 	{ "/ide",		R_GET,		0,		ide_slash },
 	{ "/ide/",		R_GET,		R_LOGIN | R_PAGE | R_ACTIVE |
 						R_SOCKET,	ide_root },

@@ -147,6 +147,7 @@ typedef bool (*ask_fn)(void *owner, uint32_t tag, struct msg *m);
 uint32_t ask(struct chan *, enum msg_type, const void *payload, size_t len,
 	    int timeout, ask_fn, void *owner, uint32_t tag);
 unsigned int ask_count(const void *owner);
+unsigned int ask_count_user(uint32_t uid);
 void	ask_forget(const void *owner);
 void	ask_answer(struct chan *, struct msg *);
 void	ask_tick(void);

@@ -15,6 +15,7 @@ struct question {
 	ask_fn		 fn;
 	void		*owner;
 	uint32_t	 tag;
+	uint32_t	 uid;		/* whose sandbox it is about; 0: none's */
 	int64_t		 deadline;	/* INT64_MAX: none */
 };
 
@@ -33,6 +34,14 @@ slot_free(void)
 			return &questions[next];
 	}
 	return NULL;
+}
+
+static uint32_t
+about(enum msg_type type, const void *payload)
+{
+	if (type == M_SB_CONNECT || type == M_SB_SHOW || type == M_SB_STOP)
+		return ((const struct m_sb *)payload)->uid;
+	return 0;
 }
 
 /*
@@ -55,7 +64,7 @@ ask(struct chan *c, enum msg_type type, const void *payload, size_t len,
 	id = generation * ASK_MAX + (uint32_t)(q - questions);
 	if (chan_send(c, type, id, -1, payload, len) == -1)
 		return 0;
-	*q = (struct question){ id, c, fn, owner, tag,
+	*q = (struct question){ id, c, fn, owner, tag, about(type, payload),
 	    timeout == 0 ? INT64_MAX : auth_ms() + timeout * 1000 };
 	asked++;
 	return id;
@@ -75,6 +84,17 @@ ask_count(const void *owner)
 
 	for (i = 0; i < ASK_MAX && asked > 0; i++)
 		if (questions[i].id != 0 && questions[i].owner == owner)
+			n++;
+	return n;
+}
+
+unsigned int
+ask_count_user(uint32_t uid)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < ASK_MAX && asked > 0; i++)
+		if (questions[i].id != 0 && questions[i].uid == uid)
 			n++;
 	return n;
 }

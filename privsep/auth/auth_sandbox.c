@@ -13,6 +13,7 @@
 #define ASK_TIMEOUT	20
 #define STOP_TIMEOUT	60
 #define ASKS_WORKER	32	/* questions under way of one worker */
+#define ASKS_USER	128	/* of all workers of one user */
 #define PORTAL_SESSIONS	64	/* rows on the portal */
 
 void
@@ -51,7 +52,7 @@ on_connect(void *owner, uint32_t tag, struct msg *m)
 static bool
 may_ask(struct worker *w, uint32_t id)
 {
-	if (ask_count(w) < ASKS_WORKER)
+	if (ask_count(w) < ASKS_WORKER && ask_count_user(w->uid) < ASKS_USER)
 		return true;
 	worker_fail(w, id, FAIL_BUSY, "too many requests are under way");
 	return false;

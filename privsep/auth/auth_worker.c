@@ -69,10 +69,13 @@ on_gone(struct chan *c, const char *why)
 {
 	struct worker *w = c->arg;
 
-	if (why != NULL)
-		log_event(LOG_WARNING, "worker.violation", LOG_N("worker", w->id),
-		    LOG_S("source", w->from), LOG_S("user", w->user),
-		    LOG_S("why", why));
+	if (why != NULL) {
+		if (log_allowed())
+			log_event(LOG_WARNING, "worker.violation",
+			    LOG_N("worker", w->id), LOG_S("source", w->from),
+			    LOG_S("user", w->user), LOG_S("why", why));
+		worker_note(w, NOTE_VIOLATION);
+	}
 	worker_close(w);
 }
 

@@ -274,5 +274,5 @@ main(int argc, char *argv[], char *envp[])
 	    NULL);
 	sandbox_enter(&sandbox_hash);
 	event_base_dispatch(base);
-	return 0;
+	_exit(0);
 }

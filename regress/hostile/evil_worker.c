@@ -45,6 +45,7 @@
 #define BIG	(MSG_PAYLOAD_MAX + 8192)	/* more than a message may have */
 #define FDS_MAX	253				/* the most that the kernel passes */
 #define ARGS	12
+#define CHILDREN 4096
 
 enum { TO_MASTER, TO_AUTH, TO_KEYS, NCHAN };
 
@@ -509,6 +510,25 @@ become_worker(int fd)
 
 /* --- the zygote --- */
 
+static struct {
+	pid_t		pid;
+	uint64_t	id;
+} children[CHILDREN];
+
+static void
+child_add(pid_t pid, uint64_t id)
+{
+	size_t i;
+
+	for (i = 0; i < CHILDREN; i++)
+		if (children[i].pid == 0) {
+			children[i].pid = pid;
+			children[i].id = id;
+			return;
+		}
+	fatalx("too many workers");
+}
+
 static void
 on_fork(struct chan *master, struct msg *m)
 {
@@ -518,15 +538,15 @@ on_fork(struct chan *master, struct msg *m)
 	if (pid == 0) {
 		close(master->fd);
 		setproctitle("-ided: worker");
-		signal(SIGCHLD, SIG_DFL);
 		become_worker(fd);
 	}
+	if (pid > 0)
+		child_add(pid, MSG_DATA(m, m_fork)->id);
 	close(fd);
 }
 
-/* Which worker it was nobody needs to know here: its channel's end says it. */
 static void
-reap(struct chan *master, const uint64_t ids[], const pid_t pids[], size_t n)
+reap(struct chan *master)
 {
 	struct m_worker_exit x;
 	int status;
@@ -534,25 +554,52 @@ reap(struct chan *master, const uint64_t ids[], const pid_t pids[], size_t n)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		for (i = 0; i < n; i++)
-			if (pids[i] == pid) {
-				memset(&x, 0, sizeof(x));
-				x.id = ids[i];
-				x.pid = pid;
-				x.status = status;
-				(void)chan_send(master, M_WORKER_EXIT, 0, -1, &x,
-				    sizeof(x));
-				break;
-			}
+		for (i = 0; i < CHILDREN; i++) {
+			if (children[i].pid != pid)
+				continue;
+			memset(&x, 0, sizeof(x));
+			x.id = children[i].id;
+			x.pid = pid;
+			x.status = status;
+			children[i].pid = 0;
+			(void)chan_send(master, M_WORKER_EXIT, 0, -1, &x,
+			    sizeof(x));
+		}
 }
 
 int
 main(int argc, char *argv[], char *envp[])
 {
-	(void)argc;
-	(void)argv;
-	(void)envp;
-	(void)on_fork;
-	(void)reap;
-	return 0;
+	static struct conf_for_worker conf;
+	static struct msg m;
+	struct chan master;
+	struct pollfd p;
+	const char *why;
+	int r;
+
+	setproctitle_init(argc, argv, envp);
+	sandbox_root();
+	conf_section_recv(FD_CONF, &conf, sizeof(conf));
+	log_init("zygote", FD_LOG, conf.common.log_format, conf.common.log_level,
+	    conf.common.log_to == LOG_TO_SYSLOG);
+	setproctitle("-ided: zygote");
+	signal(SIGPIPE, SIG_IGN);
+	close(FD_PARENT);
+	chan_init(&master, FD_MASTER, P_ZYGOTE, P_MASTER, NULL, NULL, NULL, NULL);
+	if (chan_send(&master, M_READY, 0, -1, NULL, 0) == -1)
+		fatalx("master is gone");
+	p.fd = master.fd;
+	p.events = POLLIN;
+	for (;;) {
+		while ((r = chan_recv(&master, &m, &why)) == 1) {
+			if (m.head.type == M_FORK)
+				on_fork(&master, &m);
+			else if (m.fd != -1)
+				close(m.fd);
+		}
+		if (r != -1)
+			return 0;
+		reap(&master);
+		(void)poll(&p, 1, 20);
+	}
 }

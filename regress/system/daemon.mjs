@@ -102,7 +102,8 @@ isolation namespace { network private
 	uids ${this.uids}:1000
 ${o.isolation || ''} }
 ide "code" { path "${idePath}"
-	argument "--disable-telemetry" }
+	argument "--disable-telemetry"
+	${o.ide || ''} }
 ${extra}
 `);
 	}

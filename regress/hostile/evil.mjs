@@ -1,0 +1,147 @@
+// A client of the attacker's worker (evil_worker.c), and what the message table
+// says, written down a second time: violation() must agree with chan.c.
+import net from 'node:net';
+import { obj } from '../system/daemon.mjs';
+
+export const P = { master: 0x1, worker: 0x4, auth: 0x8, keys: 0x20 };
+export const S = { fresh: 1, bound: 2 };
+export const PAYLOAD_MAX = 16384;
+const HEAD = 16;
+
+// Each connection from a source of its own: what one is punished for must not
+// get in the way of the next.
+let sources = 0;
+export function source() {
+	sources++;
+	return `127.${64 + (sources >> 16)}.${(sources >> 8) & 255}.${sources & 255}`;
+}
+
+export class Evil {
+	constructor(socket) {
+		this.s = socket;
+		this.rest = '';
+		this.waiting = [];
+		this.s.setEncoding('latin1');
+		this.s.on('data', (d) => {
+			this.rest += d;
+			let i;
+			while ((i = this.rest.indexOf('\n')) !== -1) {
+				const line = this.rest.slice(0, i);
+				this.rest = this.rest.slice(i + 1);
+				this.waiting.shift()?.resolve(line);
+			}
+		});
+		const over = () => { for (const w of this.waiting.splice(0)) w.reject(new Error('the connection ended')); };
+		this.s.on('close', over);
+		this.s.on('error', over);
+	}
+
+	static connect(port, from = source()) {
+		return new Promise((resolve, reject) => {
+			const s = net.connect({ host: '127.0.0.1', port, localAddress: from });
+			s.once('error', reject);
+			s.once('connect', () => { const e = new Evil(s); e.from = from; resolve(e); });
+		});
+	}
+
+	// Commands may be given without waiting for one another.
+	cmd(...words) {
+		return new Promise((resolve, reject) => {
+			this.waiting.push({ resolve, reject });
+			this.s.write(`${words.join(' ')}\n`);
+		});
+	}
+
+	async who() {
+		const [, pid, master, auth, keys] = (await this.cmd('who')).split(' ').map(Number);
+		return { pid, master, auth, keys };
+	}
+
+	// A message as the table wants it, unless told otherwise.
+	send(chan, type, o = {}) {
+		const payload = o.payload || Buffer.alloc(0);
+		const size = o.size ?? payload.length;
+		const nfds = o.nfds ?? 0;
+		return this.cmd('send', chan, o.version ?? 1, type, o.id ?? 1, o.len ?? size,
+			o.hasfd ?? (nfds > 0 ? 1 : 0), nfds, o.kind || 'null', size, payload.toString('hex'));
+	}
+
+	async recv(chan, ms = 5000) {
+		const [what, type, id, len, hasfd, hex] = (await this.cmd('recv', chan, ms)).split(' ');
+		if (what !== 'msg') return { what };
+		return { what, type: Number(type), id: Number(id), len: Number(len), hasfd: Number(hasfd),
+			data: Buffer.from(hex || '', 'hex') };
+	}
+
+	async ask(chan, type, o = {}) {
+		const r = await this.send(chan, type, o);
+		if (r !== 'ok') return { what: r };
+		return this.recv(chan, o.ms);
+	}
+
+	close() { this.s.destroy(); }
+}
+
+export async function table(evil) {
+	const words = (await evil.cmd('table')).split(' ');
+	const rows = [];
+	for (let i = 0; words[i] === 'row'; i += 9) {
+		const [type, name, from, to, state, fd, min, max] = words.slice(i + 1, i + 9)
+			.map((w, k) => (k === 1 ? w : Number(w)));
+		rows[type] = { type, name, from, to, state, fd, min, max };
+	}
+	const byName = Object.fromEntries(rows.filter(Boolean).map((r) => [r.name, r.type]));
+	return { rows, M: byName, max: rows.length };
+}
+
+// What the receiver must say about a message of a worker, null when it is one
+// that the table allows.
+export function violation(rows, chan, state, m) {
+	const row = rows[m.type];
+	if (HEAD + m.size > HEAD + PAYLOAD_MAX) return 'message too long';
+	if (m.nfds > 1) return 'more than one descriptor';
+	if (m.version !== 1) return 'another version: are old and new executables mixed?';
+	if (!row) return 'unknown message';
+	if (!(row.from & P.worker)) return 'message that this peer may not send';
+	if (!(row.to & P[chan])) return 'message that is not for this process';
+	if (!(row.state & state)) return 'message in the wrong state';
+	if (m.len !== m.size) return 'length differs from what came';
+	if (m.len < row.min || m.len > row.max) return 'length out of bounds';
+	if (m.hasfd > 1 || (m.hasfd === 1) !== (m.nfds === 1))
+		return 'descriptor announced and not there, or there and not announced';
+	if (m.nfds === 1) return 'descriptor missing or not wanted';
+	return null;
+}
+
+// --- payloads (wire.h) ---
+
+const text = (size, s) => { const b = Buffer.alloc(size); b.write(s, 'latin1'); return b; };
+export const wire = {
+	token: (hex) => Buffer.from(hex, 'hex'),
+	login: (name, password, agent = '', rid = '0123456789abcdef') => Buffer.concat([text(255, name),
+		text(1025, password), text(256, agent), text(17, rid), Buffer.alloc(7)]),
+	ide: () => text(24, '0123456789abcdef'),
+	last: (q) => text(1024, q),
+	session: (id) => text(24, id),
+	stage: (stage, requests = 0) => { const b = Buffer.alloc(24); b.writeUInt32LE(stage, 0); b.writeUInt32LE(requests, 4); return b; },
+	log: (level, event, line) => { const b = Buffer.alloc(1656); b.writeUInt32LE(level, 0); text(48, event).copy(b, 4); text(1600, line).copy(b, 52); return b; },
+	note: (id, kind) => { const b = Buffer.alloc(16); b.writeBigUInt64LE(BigInt(id), 0); b.writeUInt32LE(kind, 8); return b; },
+	sess: (id, der = Buffer.alloc(0), len = der.length) => { const b = Buffer.alloc(4136); id.copy(b, 0); b.writeUInt32LE(len, 32); der.copy(b, 40); return b; },
+	sign: (keyid, scheme, tbs, len = tbs.length) => { const b = Buffer.alloc(1064); keyid.copy(b, 0); b.writeUInt32LE(scheme, 32); b.writeUInt32LE(len, 36); tbs.copy(b, 40); return b; },
+	exec: (user, ...argv) => { const b = Buffer.alloc(36 + 4 + 4 + 4 + 8192); b.write(user); const a = Buffer.from(`${argv.join('\0')}\0`); b.writeUInt32LE(argv.length, 40); b.writeUInt32LE(a.length, 44); a.copy(b, 48); return b; },
+};
+
+const str = (b, at, size) => b.subarray(at, at + size).toString('latin1').replace(/\0.*$/s, '');
+export const AUTH = { ok: 1, denied: 2, otherUser: 3, limited: 4, busy: 5 };
+export const FAIL = { internal: 1, busy: 2, timeout: 3, notFound: 4, exists: 5, invalid: 6, denied: 7 };
+export const read = {
+	who: (b) => ({ result: b.readUInt32LE(0), retry: b.readUInt32LE(4), token: b.subarray(8, 40).toString('hex'),
+		name: str(b, 40, 33), role: str(b, 73, 33), session: str(b, 106, 17), uid: b.readUInt32LE(128), last: str(b, 144, 1024) }),
+	fail: (b) => ({ code: b.readUInt32LE(0), text: str(b, 4, 512) }),
+	ok: (b) => str(b, 0, 512),
+	sandbox: (b) => ({ user: str(b, 0, 33), uid: b.readUInt32LE(36) }),
+	session: (b) => ({ session: str(b, 0, 17), user: str(b, 17, 33), current: b.readUInt32LE(364) }),
+	sess: (b) => ({ id: b.subarray(0, 32), len: b.readUInt32LE(32), der: b.subarray(40, 40 + b.readUInt32LE(32)) }),
+	signed: (b) => ({ ok: b.readUInt32LE(0), sig: b.subarray(8, 8 + b.readUInt32LE(4)) }),
+};
+export { obj };
