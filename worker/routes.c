@@ -1,8 +1,6 @@
 /*
  * Which request is answered by what, and what it must show first.
  */
-#include <arpa/inet.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
