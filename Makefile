@@ -66,7 +66,7 @@ say	 = $(if $(filter 1,$(V)),,@printf '  %-4s %s\n' $(1) $@;)
 
 objs	 = $(patsubst %.c,$(O)/%.o,$(1))
 
-all: $(BINS)
+all: $(BINS) $(O)/ided-msg.7
 
 # An archive, so that each program gets only the files that it uses.
 COMMON = $(O)/libprivsep.a
@@ -105,6 +105,12 @@ $(O)/worker/www.c: worker/www/embed $(filter-out worker/www/embed,$(wildcard wor
 $(O)/worker/www.o: $(O)/worker/www.c
 	$(call say,CC) $(CC) $(CFLAGS_ALL) -Iworker -c -o $@ $<
 
+# The page of the message table is made from the table.
+$(O)/ided-msg.7: man/msg-page.c privsep/msg.c privsep/msg.h privsep/wire.h
+	@mkdir -p $(@D)
+	$(call say,GEN) $(CC) -std=c17 -D_GNU_SOURCE $(OPT) $(WARN) -o $(O)/msg-page man/msg-page.c privsep/msg.c
+	$(O)/msg-page >$@
+
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
 
 clean:
@@ -123,7 +129,7 @@ demo:
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(LIBEXECDIR) \
-	    $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man8 \
+	    $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man7 $(DESTDIR)$(PREFIX)/share/man/man8 \
 	    $(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)$(PREFIX)/lib/sysusers.d \
 	    $(DESTDIR)$(PREFIX)/share/doc/ided/examples \
 	    $(DESTDIR)$(SYSCONFDIR)/logrotate.d
@@ -131,6 +137,7 @@ install: all
 	install -m 0755 $(filter-out $(O)/ided $(O)/idectl,$(BINS)) \
 	    $(DESTDIR)$(LIBEXECDIR)
 	install -m 0644 man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5
+	install -m 0644 $(O)/ided-msg.7 $(DESTDIR)$(PREFIX)/share/man/man7
 	install -m 0644 man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
 	sed 's|@PREFIX@|$(PREFIX)|g' etc/ided.service \
 	    >$(DESTDIR)$(PREFIX)/lib/systemd/system/ided.service

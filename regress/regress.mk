@@ -89,7 +89,15 @@ check:
 	$(MAKE) $(if $(SAN),,fuzz) system hostile browser
 	@regress/summary
 
+# What takes hours: the same tests with more rounds, and an hour a fuzz target.
+check-long:
+	$(MAKE) check-deps ide
+	$(MAKE) all unit
+	IDED_ROUNDS=200 $(MAKE) system
+	$(MAKE) hostile browser
+	$(MAKE) fuzz FUZZ_SECONDS=3600
+
 bench: all
 	O=$(O) node regress/bench/run.mjs
 
-.PHONY: unit fuzz check check-deps system hostile browser bench
+.PHONY: unit fuzz check check-long check-deps system hostile browser bench
