@@ -406,6 +406,12 @@ pool_note(const struct m_worker_note *note)
 	case NOTE_UNKNOWN_USER:
 		admission_penalise(w->source, PENALTY_LOGIN, master_now_ms());
 		break;
+	case NOTE_VIOLATION:
+		/* No honest worker breaks the table: somebody has taken it over. */
+		admission_penalise(w->source, PENALTY_CRASH, master_now_ms());
+		worker_free(w);
+		pool_fill();
+		break;
 	}
 }
 

@@ -18,6 +18,29 @@
 #include "log.h"
 #include "sandbox.h"
 
+#ifdef __SANITIZE_ADDRESS__
+/*
+ * A build with sanitizers (SAN=1, never installed): the search for leaks starts
+ * a thread and traces, which no sandbox here permits, and shadow memory takes
+ * address space.
+ */
+const char *__asan_default_options(void);
+
+const char *
+__asan_default_options(void)
+{
+	return "detect_leaks=0:abort_on_error=1";
+}
+#define SANITIZED true
+/* What the sanitizers' own code calls. */
+static const int sanitizer_calls[] = { SCMP_SYS(sigaltstack), SCMP_SYS(gettid),
+	SCMP_SYS(sched_yield), SCMP_SYS(prctl), SCMP_SYS(rt_sigaction),
+	SCMP_SYS(readlink), SCMP_SYS(write), SCMP_SYS(getpid), SCMP_SYS(madvise),
+	SCMP_SYS(munmap), SCMP_SYS(tgkill), SCMP_SYS(mprotect), SCMP_SYS(mmap) };
+#else
+#define SANITIZED false
+#endif
+
 /* Rights of Landlock's later ABIs that Debian 12's headers may lack. */
 #ifndef LANDLOCK_ACCESS_FS_REFER
 #define LANDLOCK_ACCESS_FS_REFER	(1ULL << 13)
@@ -134,7 +157,7 @@ sandbox_limits(const struct sandbox_limits *l)
 		limit(RLIMIT_NPROC, "RLIMIT_NPROC", l->nproc);
 	if (!l->may_write)
 		limit(RLIMIT_FSIZE, "RLIMIT_FSIZE", l->fsize);
-	if (l->as != 0 && l->as != ~0ULL)
+	if (l->as != 0 && l->as != ~0ULL && !SANITIZED)
 		limit(RLIMIT_AS, "RLIMIT_AS", l->as);
 }
 
@@ -236,6 +259,11 @@ filter_build(const struct sandbox *sb)
 		fatalx("seccomp: %s: attributes", sb->name);
 	for (i = 0; i < sb->nrows; i++)
 		filter_row(ctx, sb, &sb->rows[i]);
+#ifdef __SANITIZE_ADDRESS__
+	for (i = 0; i < sizeof(sanitizer_calls) / sizeof(sanitizer_calls[0]); i++)
+		if (seccomp_rule_add(ctx, SCMP_ACT_ALLOW, sanitizer_calls[i], 0) < 0)
+			fatalx("seccomp: %s: sanitizer", sb->name);
+#endif
 	return ctx;
 }
 

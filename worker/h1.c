@@ -492,7 +492,8 @@ h1_input(struct conn *c, uint8_t *data, size_t len)
 		else
 			n = h1_head(h, data + used, len - used, used);
 		used += n;
-		if (h->active && h->s.ended && h->in_done) {
+		/* The rest of a body matters only if something follows it. */
+		if (h->active && h->s.ended && (h->in_done || !h->keep)) {
 			h1_next(h);
 			n = 1;
 		}

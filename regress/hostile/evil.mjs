@@ -40,6 +40,7 @@ export class Evil {
 		return new Promise((resolve, reject) => {
 			const s = net.connect({ host: '127.0.0.1', port, localAddress: from });
 			s.once('error', reject);
+			s.setNoDelay(true);
 			s.once('connect', () => { const e = new Evil(s); e.from = from; resolve(e); });
 		});
 	}

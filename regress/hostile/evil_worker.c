@@ -13,7 +13,8 @@
  *			HEX, filled up with zeros; NFDS descriptors of a KIND
  *	raw CHAN NFDS KIND SIZE HEX	the same without a head
  *	flood CHAN TYPE ID COUNT SIZE HEX
- *			sent N		until nothing goes for half a second
+ *			sent N		for three seconds, or until nothing goes
+ *					for half a second
  *	recv CHAN MS	msg TYPE ID LEN HASFD HEX | none | eof
  *	drain CHAN MS	drained N eof|open
  *	peer		peer UID	of the last descriptor that came
@@ -28,6 +29,8 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -339,8 +342,9 @@ do_flood(char *arg[ARGS])
 	size_t len = payload(buf, arg[5], arg[6]);
 	struct msg_head h = head(CHAN_VERSION, NUM(2), NUM(3), (uint32_t)len, 0);
 	uint32_t i, count = NUM(4);
+	int64_t end = now_ms() + 3000;
 
-	for (i = 0; i < count; i++) {
+	for (i = 0; i < count && now_ms() < end; i++) {
 		h.id = i + 1;
 		if (put_message(*channel(arg[1]), &h, buf, len, 0, "") != 0)
 			break;
@@ -460,7 +464,9 @@ serve(void)
 	struct pollfd p = { client, POLLIN, 0 };
 	char *nl;
 	ssize_t n;
+	int on = 1;
 
+	(void)setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	for (;;) {
 		while ((nl = memchr(in, '\n', in_len)) != NULL) {
 			*nl = '\0';

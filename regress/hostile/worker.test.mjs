@@ -15,6 +15,7 @@ const { Evil, table, violation, wire, read, AUTH, FAIL, P, S, PAYLOAD_MAX, sourc
 let d, M, rows, past, pids, spki, keyid;
 const tokens = {};
 const ids = {};
+const uids = {};
 const roles = ['auth', 'keys', 'master', 'isolation', 'zygote'];
 const pidsNow = () => Object.fromEntries(roles.map((r) => [r, d.role(r).map((p) => p.pid)]));
 const fdCount = (role) => fs.readdirSync(`/proc/${d.role(role)[0].pid}/fd`).length;
@@ -63,6 +64,7 @@ before(async () => {
 		assert.equal(w.result, AUTH.ok);
 		tokens[user] = w.token;
 		ids[user] = w.session;
+		uids[user] = w.uid;
 		one.close();
 	}
 	const cert = new crypto.X509Certificate(fs.readFileSync(`${d.dir}/server.crt`));
@@ -374,12 +376,11 @@ test("a revoked user's worker gets nothing more, though it does not leave", asyn
 // --- what a bound worker may have ---
 
 test('a descriptor of the IDE is one of the own sandbox', async () => {
-	const uid = (user) => JSON.parse(d.ok(['-j', 'user', 'show', user]))[0].uid;
 	for (const user of ['ann', 'bob']) {
 		const e = await evil(user);
 		const r = await e.ask('auth', M.IDE, { payload: wire.ide(), ms: 90000 });
 		assert.equal(r.type, M.IDE_FD, JSON.stringify(r));
-		assert.equal(await e.cmd('peer'), `peer ${uid(user)}`);
+		assert.equal(await e.cmd('peer'), `peer ${uids[user]}`);
 		e.close();
 	}
 	assert.deepEqual(d.sandboxes().map((s) => s.user).sort(), ['ann', 'bob']);
