@@ -8,9 +8,9 @@ import path from 'node:path';
 
 // The same programs, but for the worker.
 process.env.O = path.join(process.env.O || 'obj', 'regress/hostile/bin');
-const { startDaemon, password, sleep, waitFor } = await import('../system/daemon.mjs');
+const { startDaemon, password, sleep, waitFor } = await import('../../system/daemon.mjs');
 const { Evil, table, violation, wire, read, AUTH, FAIL, P, S, PAYLOAD_MAX, source } =
-	await import('./evil.mjs');
+	await import('../evil.mjs');
 
 let d, M, rows, past, pids, spki, keyid;
 const tokens = {};
@@ -129,8 +129,9 @@ async function all(jobs, width, fn) {
 async function breakAll(state, user) {
 	const want = new Map();
 	const before = violationLines(d.log);
-	const lists = { auth: [...matrix('auth', state)], keys: user ? [] : [...matrix('keys', S.fresh)],
-		master: user ? [] : [...matrix('master', S.fresh)] };
+	// Auth last: it tells master, who then gives the worker up.
+	const lists = { master: user ? [] : [...matrix('master', S.fresh)],
+		keys: user ? [] : [...matrix('keys', S.fresh)], auth: [...matrix('auth', state)] };
 	const most = Math.max(...Object.values(lists).map((l) => l.length));
 	const problems = [];
 	await all(Array(most).keys(), 12, async (i) => {

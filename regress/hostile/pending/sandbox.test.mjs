@@ -7,7 +7,7 @@ import crypto from 'node:crypto';
 import fs from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
-import { startDaemon, freePort, obj, processes, sleep, waitFor } from '../system/daemon.mjs';
+import { startDaemon, freePort, obj, processes, sleep, waitFor } from '../../system/daemon.mjs';
 
 const probe = `${obj}/regress/hostile/probe`;
 const PROCESSES = 128;
