@@ -26,7 +26,7 @@ PC	 = $(shell pkg-config --cflags --libs $(1))
 WARN	 = -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes \
 	   -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wvla -Wundef
 HARDEN	 = -fPIE -fno-common -fstack-protector-strong -fstack-clash-protection \
-	   -fcf-protection -D_FORTIFY_SOURCE=2
+	   -fcf-protection -D_FORTIFY_SOURCE=3
 LDHARDEN = -pie -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--as-needed
 
 ifeq ($(SAN),1)

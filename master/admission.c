@@ -4,16 +4,16 @@
 
 #include "admission.h"
 
-#define SOURCES		65536
-#define BUCKETS		65536
+#define SOURCES 65536
+#define BUCKETS 65536
 
 /* Penalties are enforced from the first to the second, in seconds. */
-#define PENALTY_FROM	15
-#define PENALTY_CAP	600
+#define PENALTY_FROM 15
+#define PENALTY_CAP  600
 
 static const struct {
-	const char	*name;
-	uint32_t	 seconds;
+	const char *name;
+	uint32_t seconds;
 } penalties[PENALTY_MAX] = {
 	[PENALTY_CRASH] = { "crash", 90 },
 	[PENALTY_LOGIN] = { "failed login", 4 },
@@ -22,23 +22,23 @@ static const struct {
 };
 
 struct source {
-	uint8_t		 key[16];
-	struct source	*chain;		/* same bucket */
-	struct source	*prev, *next;	/* idle ones, longest idle first */
-	bool		 idle_listed;
-	uint32_t	 connections;
-	uint32_t	 bound;
-	int64_t		 until_ms;	/* end of the penalty */
+	uint8_t key[16];
+	struct source *chain;       /* same bucket */
+	struct source *prev, *next; /* idle ones, longest idle first */
+	bool idle_listed;
+	uint32_t connections;
+	uint32_t bound;
+	int64_t until_ms; /* end of the penalty */
 };
 
 static struct {
 	struct admission_conf conf;
-	uint32_t	(*random_below)(uint32_t);
-	struct source	*pool;
-	uint32_t	 used;
-	struct source	*bucket[BUCKETS];
-	struct source	 idle;		/* ring */
-	uint32_t	 seed;
+	uint32_t (*random_below)(uint32_t);
+	struct source *pool;
+	uint32_t used;
+	struct source *bucket[BUCKETS];
+	struct source idle; /* ring */
+	uint32_t seed;
 } adm;
 
 void
@@ -181,7 +181,8 @@ early_drop(uint32_t n)
 	if (n >= adm.conf.full || adm.conf.rate >= 100)
 		return true;
 	p = (uint64_t)(100 - adm.conf.rate) * (n - adm.conf.begin) /
-	    (adm.conf.full - adm.conf.begin) + adm.conf.rate;
+		(adm.conf.full - adm.conf.begin) +
+	    adm.conf.rate;
 	return adm.random_below(100) < p;
 }
 

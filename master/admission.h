@@ -16,24 +16,27 @@
 #include "../privsep/wire.h"
 
 enum penalty {
-	PENALTY_CRASH,		/* its worker was killed by a signal */
-	PENALTY_LOGIN,		/* a login failed */
-	PENALTY_GRACE,		/* it was too slow */
-	PENALTY_BAD_REQUEST,	/* it does not speak HTTP */
+	PENALTY_CRASH,       /* its worker was killed by a signal */
+	PENALTY_LOGIN,       /* a login failed */
+	PENALTY_GRACE,       /* it was too slow */
+	PENALTY_BAD_REQUEST, /* it does not speak HTTP */
 	PENALTY_MAX
 };
 
-enum admit { ADMIT_OK, ADMIT_PENALTY, ADMIT_PER_SOURCE, ADMIT_EARLY_DROP };
+enum admit { ADMIT_OK,
+	ADMIT_PENALTY,
+	ADMIT_PER_SOURCE,
+	ADMIT_EARLY_DROP };
 
 struct admission_conf {
-	uint32_t	per_source;
-	uint32_t	begin, rate, full;
+	uint32_t per_source;
+	uint32_t begin, rate, full;
 };
 
 struct source;
 
-void	admission_init(uint32_t (*random_below)(uint32_t));
-void	admission_configure(const struct admission_conf *c);
+void admission_init(uint32_t (*random_below)(uint32_t));
+void admission_configure(const struct admission_conf *c);
 
 /*
  * May addr have one more connection?  unauthenticated is the number of
@@ -41,10 +44,10 @@ void	admission_configure(const struct admission_conf *c);
  * not tracked) and counts the connection until admission_release().
  */
 enum admit admission_check(const struct wire_addr *addr, int64_t now_ms,
-	    uint32_t unauthenticated, struct source **src);
-void	admission_release(struct source *src, bool was_bound);
-void	admission_bound(struct source *src);
-void	admission_penalise(struct source *src, enum penalty p, int64_t now_ms);
+    uint32_t unauthenticated, struct source **src);
+void admission_release(struct source *src, bool was_bound);
+void admission_bound(struct source *src);
+void admission_penalise(struct source *src, enum penalty p, int64_t now_ms);
 uint32_t admission_penalised(int64_t now_ms);
 const char *admit_name(enum admit a);
 const char *penalty_name(enum penalty p);

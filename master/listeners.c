@@ -12,17 +12,17 @@
 #include "admission.h"
 #include "master.h"
 
-#define ACCEPT_BURST	16
-#define PAUSE_MS	100	/* when descriptors or memory ran out */
+#define ACCEPT_BURST 16
+#define PAUSE_MS     100 /* when descriptors or memory ran out */
 
 struct listener {
 	struct conf_listen conf;
-	int		 fd;
-	struct event	*ev;
+	int fd;
+	struct event *ev;
 };
 
 static struct listener listeners[CONF_LISTEN_MAX];
-static int pending[CONF_LISTEN_MAX];	/* of the new configuration */
+static int pending[CONF_LISTEN_MAX]; /* of the new configuration */
 static struct event *resume;
 static bool started;
 

@@ -18,7 +18,7 @@
 #include "master.h"
 
 /* How long connections may finish what they do once ided is told to stop. */
-#define STOP_SECONDS	5
+#define STOP_SECONDS 5
 
 struct master master;
 

@@ -14,86 +14,87 @@
 #include "../privsep/confsend.h"
 
 struct master_start {
-	struct conf_for_master	conf;
-	int			listen[CONF_LISTEN_MAX];
-	int			isolation;	/* channel's end */
-	int			log;
-	int			notify;		/* service manager's socket, or -1 */
-	int			parent;		/* waits for our start, or -1 */
-	int			rootfd;
-	uint32_t		uid;
-	uint32_t		gid;
-	const char		*version;
+	struct conf_for_master conf;
+	int listen[CONF_LISTEN_MAX];
+	int isolation; /* channel's end */
+	int log;
+	int notify; /* service manager's socket, or -1 */
+	int parent; /* waits for our start, or -1 */
+	int rootfd;
+	uint32_t uid;
+	uint32_t gid;
+	const char *version;
 };
 
 /* Drop root for good and serve; returns the exit code. */
-int	master_main(struct master_start *start);
+int master_main(struct master_start *start);
 
-struct source;		/* admission.c */
+struct source; /* admission.c */
 
-enum worker_state { WORKER_SPARE, WORKER_BUSY };
+enum worker_state { WORKER_SPARE,
+	WORKER_BUSY };
 
 /* A worker as master knows it. */
 struct mworker {
-	uint64_t	 id;		/* (count << 16) | slot */
+	uint64_t id; /* (count << 16) | slot */
 	enum worker_state state;
-	struct chan	 chan;
-	bool		 used;		/* the slot */
-	bool		 bound;		/* auth knows its user */
-	bool		 closed;	/* its channel is gone; its exit is awaited */
-	uint32_t	 zygote;	/* generation that forked it */
+	struct chan chan;
+	bool used;       /* the slot */
+	bool bound;      /* auth knows its user */
+	bool closed;     /* its channel is gone; its exit is awaited */
+	uint32_t zygote; /* generation that forked it */
 	struct wire_addr source_addr;
-	struct source	*source;
-	uint32_t	 kind;
-	int64_t		 since_ms;
-	int32_t		 log_tokens;	/* lines that it may still log */
-	int64_t		 log_since_ms;
-	struct mworker	*prev, *next;	/* unauthenticated ones, oldest first */
+	struct source *source;
+	uint32_t kind;
+	int64_t since_ms;
+	int32_t log_tokens; /* lines that it may still log */
+	int64_t log_since_ms;
+	struct mworker *prev, *next; /* unauthenticated ones, oldest first */
 };
 
 struct master {
 	struct conf_for_master conf;
 	struct event_base *base;
-	struct chan	 isolation;
-	struct chan	 auth;
-	struct chan	 keys;
-	struct chan	 zygote;
-	bool		 auth_joined, keys_joined, zygote_joined;
-	bool		 auth_ready, keys_ready, zygote_ready;
-	bool		 serving;
-	bool		 stopping;
-	const char	*version;
-	int		 notify;
-	int		 parent;
-	struct m_status	 count;
+	struct chan isolation;
+	struct chan auth;
+	struct chan keys;
+	struct chan zygote;
+	bool auth_joined, keys_joined, zygote_joined;
+	bool auth_ready, keys_ready, zygote_ready;
+	bool serving;
+	bool stopping;
+	const char *version;
+	int notify;
+	int parent;
+	struct m_status count;
 };
 
 extern struct master master;
 
-int64_t	master_now_ms(void);
-void	master_quit(int code);		/* ends the loop */
-void	master_drained(void);		/* a worker is gone: was it the last? */
+int64_t master_now_ms(void);
+void master_quit(int code); /* ends the loop */
+void master_drained(void);  /* a worker is gone: was it the last? */
 
 /* pool.c: workers. */
-void	pool_init(void);
-void	pool_fill(void);		/* as many spares as configured */
-void	pool_drop_spares(void);		/* of an older zygote */
-void	pool_give(int fd, const struct wire_addr *addr, uint32_t kind,
-	    struct source *src);
-void	pool_join_auth(void);
-void	pool_join_keys(void);
-void	pool_note(const struct m_worker_note *note);
-void	pool_exit(const struct m_worker_exit *x);
-void	pool_drain(void);
+void pool_init(void);
+void pool_fill(void);        /* as many spares as configured */
+void pool_drop_spares(void); /* of an older zygote */
+void pool_give(int fd, const struct wire_addr *addr, uint32_t kind,
+    struct source *src);
+void pool_join_auth(void);
+void pool_join_keys(void);
+void pool_note(const struct m_worker_note *note);
+void pool_exit(const struct m_worker_exit *x);
+void pool_drain(void);
 unsigned int pool_count(void);
 unsigned int pool_spares(void);
 unsigned int pool_unauthenticated(void);
 
 /* listeners.c: accept. */
-void	listeners_init(const int fds[CONF_LISTEN_MAX]);
-void	listeners_start(void);
-void	listeners_stop(void);
-void	listeners_new(uint32_t index, int fd);
-void	listeners_apply(const struct conf_for_master *conf);
+void listeners_init(const int fds[CONF_LISTEN_MAX]);
+void listeners_start(void);
+void listeners_stop(void);
+void listeners_new(uint32_t index, int fd);
+void listeners_apply(const struct conf_for_master *conf);
 
 #endif

@@ -11,25 +11,25 @@
 #include "admission.h"
 #include "master.h"
 
-#define SLOTS		65536
-#define KIND_NONE	UINT32_MAX	/* serves nobody yet */
-#define LOG_PER_SECOND	10
+#define SLOTS          65536
+#define KIND_NONE      UINT32_MAX /* serves nobody yet */
+#define LOG_PER_SECOND 10
 
 static struct {
-	struct mworker	*slot[SLOTS];
-	uint32_t	 nslots;	/* ever used */
-	uint16_t	 free[SLOTS];
-	uint32_t	 nfree;
-	uint32_t	 workers;
-	uint32_t	 spares;
-	uint32_t	 unauthenticated;
-	uint64_t	 count;
-	uint32_t	 given;		/* since the zygote was made */
-	uint32_t	 generation;
-	int64_t		 pause_ms;	/* no new spares until then */
-	struct event	*resume;
-	struct mworker	 unauth;	/* ring, oldest first */
-	struct mworker	 spare;		/* ring */
+	struct mworker *slot[SLOTS];
+	uint32_t nslots; /* ever used */
+	uint16_t free[SLOTS];
+	uint32_t nfree;
+	uint32_t workers;
+	uint32_t spares;
+	uint32_t unauthenticated;
+	uint64_t count;
+	uint32_t given; /* since the zygote was made */
+	uint32_t generation;
+	int64_t pause_ms; /* no new spares until then */
+	struct event *resume;
+	struct mworker unauth; /* ring, oldest first */
+	struct mworker spare;  /* ring */
 } pool;
 
 static void on_stage(struct chan *, struct msg *);
@@ -44,10 +44,10 @@ static const struct chan_handler handlers[] = {
 
 /* Spares that crash before they served anybody: something is wrong with this
  * machine or build, and forking at full speed would make it worse. */
-#define CRASH_PAUSE_MS	500
+#define CRASH_PAUSE_MS 500
 
 /* A zygote is renewed after so many connections: so is its memory layout. */
-#define RENEW_AFTER	20000
+#define RENEW_AFTER 20000
 
 void
 pool_init(void)
@@ -284,8 +284,7 @@ evict_oldest(void)
 
 	if (w == &pool.unauth)
 		return;
-	log_event(LOG_NOTICE, "worker.evicted", LOG_S("why",
-	    "all workers are busy; this connection had nobody logged in"));
+	log_event(LOG_NOTICE, "worker.evicted", LOG_S("why", "all workers are busy; this connection had nobody logged in"));
 	worker_free(w);
 }
 
@@ -341,7 +340,7 @@ pool_join_keys(void)
 		w = pool.slot[i];
 		if (w->used && w->state == WORKER_BUSY && !w->closed &&
 		    w->since_ms + 1000LL * master.conf.prefork.handshake_timeout >
-		    master_now_ms())
+			master_now_ms())
 			join_keys(w);
 	}
 }

@@ -13,8 +13,8 @@ static const struct sandbox_row rows[] = {
 	{ SCMP_SYS(accept4), ACT_ALLOW, { { 0 } } },
 	{ SCMP_SYS(sendmsg), ACT_ALLOW, { { 0 } } },
 	{ SCMP_SYS(recvmsg), ACT_ALLOW, { { 0 } } },
-	{ SCMP_SYS(sendto), ACT_ALLOW, { { 0 } } },	/* service manager */
-	{ SCMP_SYS(recvfrom), ACT_ALLOW, { { 0 } } },	/* libevent's signals */
+	{ SCMP_SYS(sendto), ACT_ALLOW, { { 0 } } },   /* service manager */
+	{ SCMP_SYS(recvfrom), ACT_ALLOW, { { 0 } } }, /* libevent's signals */
 	/* only pairs, which reach nobody else */
 	{ SCMP_SYS(socketpair), ACT_ALLOW, { { 0, ~0ULL, AF_UNIX } } },
 	/* what came is what the message table says (chan.c) */

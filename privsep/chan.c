@@ -15,14 +15,14 @@
 
 /* A message that waits for its peer to read. */
 struct chan_out {
-	struct chan_out	*next;
-	struct msg_head	 head;
-	int		 fd;
-	uint8_t		 payload[];
+	struct chan_out *next;
+	struct msg_head head;
+	int fd;
+	uint8_t payload[];
 };
 
-static void	chan_on_read(evutil_socket_t, short, void *);
-static void	chan_on_write(evutil_socket_t, short, void *);
+static void chan_on_read(evutil_socket_t, short, void *);
+static void chan_on_write(evutil_socket_t, short, void *);
 
 int
 chan_pair(int fds[2])
@@ -105,8 +105,8 @@ static int
 chan_write(int fd, const struct msg_head *head, const void *payload, int pass)
 {
 	union {
-		struct cmsghdr	align;
-		char		buf[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+		char buf[CMSG_SPACE(sizeof(int))];
 	} ctl;
 	struct iovec iov[2];
 	struct msghdr m;
@@ -301,10 +301,10 @@ chan_fd_ok(int fd, enum msg_fd kind)
 		return false;
 	case FD_CHAN:
 		return sock_opt(fd, SO_DOMAIN) == AF_UNIX &&
-		    sock_opt(fd, SO_TYPE) == SOCK_SEQPACKET;
+		       sock_opt(fd, SO_TYPE) == SOCK_SEQPACKET;
 	case FD_SOCK:
 		return sock_opt(fd, SO_TYPE) == SOCK_STREAM &&
-		    sock_opt(fd, SO_ACCEPTCONN) == 0;
+		       sock_opt(fd, SO_ACCEPTCONN) == 0;
 	case FD_LISTEN:
 		return sock_opt(fd, SO_ACCEPTCONN) == 1;
 	case FD_FILE:
@@ -354,8 +354,8 @@ chan_recv(struct chan *c, struct msg *m, const char **why)
 {
 	/* Room for more than one, so that a surplus arrives and is closed. */
 	union {
-		struct cmsghdr	align;
-		char		buf[CMSG_SPACE(sizeof(int) * 8)];
+		struct cmsghdr align;
+		char buf[CMSG_SPACE(sizeof(int) * 8)];
 	} ctl;
 	struct iovec iov[2];
 	struct msghdr mh;

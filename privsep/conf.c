@@ -60,7 +60,7 @@ is_noise(const struct conf_parser *p, struct conf_where at)
 	const struct conf_lexer *lx = p->lx;
 
 	return lx != NULL && lx->bad != 0 && at.name == lx->name &&
-	    (lx->env || at.line == lx->bad);
+	       (lx->env || at.line == lx->bad);
 }
 
 void
@@ -78,7 +78,7 @@ conf_error(struct conf_parser *p, struct conf_where at, const char *fmt, ...)
 	if (++p->nerror > CONF_ERROR_MAX) {
 		p->stop = true;
 		snprintf(line + len, sizeof(line) - len, "expected at most %d "
-		    "errors, got more; the others are not shown",
+							 "errors, got more; the others are not shown",
 		    CONF_ERROR_MAX);
 	} else {
 		va_start(ap, fmt);
@@ -194,7 +194,7 @@ parse_text(struct conf_parser *p, enum conf_block block, void *base,
 	lx.len = len;
 	lx.line = 1;
 	if (len >= 3 && memcmp(buf, "\xef\xbb\xbf", 3) == 0)
-		lx.pos = lx.start = 3;	/* a byte order mark */
+		lx.pos = lx.start = 3; /* a byte order mark */
 	p->lx = &lx;
 	p->unclosed = 0;
 	conf_next(p);
@@ -254,16 +254,17 @@ conf_include(struct conf_parser *p, enum conf_block block, void *base,
 	if (!p->files) {
 		p->partial = true;
 		conf_error(p, at, "expected no include in a text that is no "
-		    "file, got one");
+				  "file, got one");
 		return;
 	}
 	if (file[0] != '/' && slash != NULL)
 		dir = (int)(slash - at.name) + 1;
 	if ((size_t)snprintf(path, sizeof(path), "%.*s%s", dir, at.name,
-	    file) >= sizeof(path)) {
+		file) >= sizeof(path)) {
 		p->partial = true;
 		conf_error(p, at, "expected a path of at most %zu bytes after "
-		    "\"include\", got a longer one", sizeof(path) - 1);
+				  "\"include\", got a longer one",
+		    sizeof(path) - 1);
 		return;
 	}
 	parse_file(p, block, base, path, at);
@@ -284,21 +285,22 @@ defines(struct conf_parser *p, const struct conf_define *def, unsigned int n)
 		len = def[i].value != NULL ? strlen(def[i].value) : 0;
 		if (!conf_macro_name(at.name, strlen(at.name)))
 			conf_error(p, at, "expected the name of a macro, of "
-			    "letters, digits and \"_\", got another");
+					  "letters, digits and \"_\", got another");
 		else if (conf_row_find(B_TOP, at.name) != NULL)
 			conf_error(p, at, "expected the name of a macro, "
-			    "got a keyword");
+					  "got a keyword");
 		else if (def[i].value == NULL || len >= sizeof(m->value) ||
-		    !conf_utf8(def[i].value, len))
+			 !conf_utf8(def[i].value, len))
 			conf_error(p, at, "expected a value of at most %zu "
-			    "bytes of text, got another",
+					  "bytes of text, got another",
 			    sizeof(m->value) - 1);
 		else if (conf_macro_find(p, at.name, strlen(at.name)) != NULL)
 			conf_error(p, at, "expected the macro once, "
-			    "got it again");
+					  "got it again");
 		else if ((m = conf_macro_add(p, at.name)) == NULL)
 			conf_error(p, at, "expected at most %d macros, "
-			    "got one more", CONF_MACRO_MAX);
+					  "got one more",
+			    CONF_MACRO_MAX);
 		else {
 			m->at = at;
 			m->define = true;
@@ -320,11 +322,11 @@ unused_defines(struct conf_parser *p)
 			continue;
 		for (j = 0; j < p->nmacro; j++) {
 			if (j != i && conf_near(p->macro[i].name,
-			    p->macro[j].name, &best))
+					  p->macro[j].name, &best))
 				found = p->macro[j].name;
 		}
 		conf_error(p, p->macro[i].at, "expected a macro of the "
-		    "configuration, got one that it does not have%s%s%s",
+					      "configuration, got one that it does not have%s%s%s",
 		    found != NULL ? "; did you mean \"" : "",
 		    found != NULL ? found : "", found != NULL ? "\"?" : "");
 		found = NULL;
@@ -341,7 +343,8 @@ start(struct conf *conf, conf_error_fn error, void *arg, const char *name)
 	conf_defaults(conf);
 	if ((p = calloc(1, sizeof(*p))) == NULL) {
 		snprintf(line, sizeof(line), "%.512s:1: expected memory, got "
-		    "none", name);
+					     "none",
+		    name);
 		error(arg, line);
 		return NULL;
 	}

@@ -18,88 +18,95 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define CONF_PATH_MAX	 1024	/* a path, terminator included */
-#define CONF_NAME_MAX	 64	/* a name: role, ide, macro */
-#define CONF_DOMAIN_MAX	 256	/* a host name or pattern */
-#define CONF_LISTEN_MAX	 32
+#define CONF_PATH_MAX     1024 /* a path, terminator included */
+#define CONF_NAME_MAX     64   /* a name: role, ide, macro */
+#define CONF_DOMAIN_MAX   256  /* a host name or pattern */
+#define CONF_LISTEN_MAX   32
 #define CONF_LOCATION_MAX 64
-#define CONF_HEADER_MAX	 8	/* header lines of one location */
-#define CONF_ARG_MAX	 16	/* extra arguments of the IDE */
-#define CONF_ARGLEN_MAX	 256
+#define CONF_HEADER_MAX   8  /* header lines of one location */
+#define CONF_ARG_MAX      16 /* extra arguments of the IDE */
+#define CONF_ARGLEN_MAX   256
 #define CONF_INEFFECT_MAX 64
 
-enum conf_log_to { LOG_TO_STDERR, LOG_TO_FILE, LOG_TO_SYSLOG };
-enum conf_log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
+enum conf_log_to { LOG_TO_STDERR,
+	LOG_TO_FILE,
+	LOG_TO_SYSLOG };
+enum conf_log_format { LOG_FORMAT_TEXT,
+	LOG_FORMAT_JSON };
 /* Levels are syslog(3)'s LOG_ERR .. LOG_DEBUG, so that one number serves both. */
 
 /* What every process knows. */
 struct conf_common {
-	char		data[CONF_PATH_MAX];	/* store and homes */
-	char		runtime[CONF_PATH_MAX]; /* sockets */
-	uint8_t		log_to;			/* enum conf_log_to */
-	uint8_t		log_format;		/* enum conf_log_format */
-	uint8_t		log_level;		/* LOG_ERR .. LOG_DEBUG */
-	char		log_file[CONF_PATH_MAX];
+	char data[CONF_PATH_MAX];    /* store and homes */
+	char runtime[CONF_PATH_MAX]; /* sockets */
+	uint8_t log_to;              /* enum conf_log_to */
+	uint8_t log_format;          /* enum conf_log_format */
+	uint8_t log_level;           /* LOG_ERR .. LOG_DEBUG */
+	char log_file[CONF_PATH_MAX];
 };
 
 enum conf_listen_kind {
-	LISTEN_TLS,	/* HTTPS */
+	LISTEN_TLS,      /* HTTPS */
 	LISTEN_REDIRECT, /* plain HTTP, answers with the https address */
-	LISTEN_PLAIN,	/* plain HTTP; loopback and unix only */
-	LISTEN_METRICS	/* plain HTTP; /metrics and /healthz only */
+	LISTEN_PLAIN,    /* plain HTTP; loopback and unix only */
+	LISTEN_METRICS   /* plain HTTP; /metrics and /healthz only */
 };
 
 struct conf_listen {
-	struct sockaddr_storage addr;	/* AF_INET, AF_INET6 or AF_UNIX */
-	uint32_t	addrlen;
-	uint8_t		kind;		/* enum conf_listen_kind */
-	uint8_t		proxy_protocol; /* PROXY v1/v2 header comes first */
-	uint16_t	line;		/* where it stands, for errors */
+	struct sockaddr_storage addr; /* AF_INET, AF_INET6 or AF_UNIX */
+	uint32_t addrlen;
+	uint8_t kind;           /* enum conf_listen_kind */
+	uint8_t proxy_protocol; /* PROXY v1/v2 header comes first */
+	uint16_t line;          /* where it stands, for errors */
 };
 
 /* Admission and the pool of workers: master. */
 struct conf_prefork {
-	uint32_t	spare;
-	uint32_t	max;
-	uint32_t	per_source;
-	uint32_t	startups_begin;	/* sshd's MaxStartups start:rate:full */
-	uint32_t	startups_rate;	/* percent, 1..100 */
-	uint32_t	startups_full;
-	uint32_t	handshake_timeout;
-	uint32_t	header_timeout;
-	uint32_t	idle_timeout;
-	uint64_t	body;		/* largest request body, uploads aside */
+	uint32_t spare;
+	uint32_t max;
+	uint32_t per_source;
+	uint32_t startups_begin; /* sshd's MaxStartups start:rate:full */
+	uint32_t startups_rate;  /* percent, 1..100 */
+	uint32_t startups_full;
+	uint32_t handshake_timeout;
+	uint32_t header_timeout;
+	uint32_t idle_timeout;
+	uint64_t body; /* largest request body, uploads aside */
 };
 
 struct conf_tls {
-	char		certificate[CONF_PATH_MAX];
-	char		key[CONF_PATH_MAX];
-	uint8_t		tls12;		/* protocols offered */
-	uint8_t		tls13;
+	char certificate[CONF_PATH_MAX];
+	char key[CONF_PATH_MAX];
+	uint8_t tls12; /* protocols offered */
+	uint8_t tls13;
 };
 
-enum conf_auth_mode { AUTH_MULTI, AUTH_SINGLE, AUTH_NONE };
-enum conf_registration { REGISTRATION_CLOSED, REGISTRATION_APPROVAL, REGISTRATION_OPEN };
+enum conf_auth_mode { AUTH_MULTI,
+	AUTH_SINGLE,
+	AUTH_NONE };
+enum conf_registration { REGISTRATION_CLOSED,
+	REGISTRATION_APPROVAL,
+	REGISTRATION_OPEN };
 
 struct conf_auth {
-	uint8_t		mode;		/* enum conf_auth_mode */
-	uint8_t		registration;	/* enum conf_registration */
-	uint32_t	password_min;
-	uint32_t	password_classes; /* 1..4 of lower, upper, digit, other */
-	uint64_t	argon2_memory;
-	uint32_t	argon2_passes;
-	uint32_t	argon2_lanes;
-	uint32_t	argon2_helpers;	/* 1..4 */
-	uint32_t	session_lifetime;
-	uint32_t	session_idle;
-	uint32_t	session_max;	/* per user */
-	uint32_t	token_access;
-	uint32_t	token_refresh;
+	uint8_t mode;         /* enum conf_auth_mode */
+	uint8_t registration; /* enum conf_registration */
+	uint32_t password_min;
+	uint32_t password_classes; /* 1..4 of lower, upper, digit, other */
+	uint64_t argon2_memory;
+	uint32_t argon2_passes;
+	uint32_t argon2_lanes;
+	uint32_t argon2_helpers; /* 1..4 */
+	uint32_t session_lifetime;
+	uint32_t session_idle;
+	uint32_t session_max; /* per user */
+	uint32_t token_access;
+	uint32_t token_refresh;
 };
 
 struct conf_rate {
-	uint32_t	count;
-	uint32_t	period;
+	uint32_t count;
+	uint32_t period;
 };
 
 struct conf_ratelimit {
@@ -109,103 +116,112 @@ struct conf_ratelimit {
 	struct conf_rate user;
 };
 
-enum conf_isolation_kind { ISOLATION_NAMESPACE, ISOLATION_DIRECTORY, ISOLATION_CONTAINER };
-enum conf_network { NETWORK_PRIVATE, NETWORK_NONE, NETWORK_HOST };
+enum conf_isolation_kind { ISOLATION_NAMESPACE,
+	ISOLATION_DIRECTORY,
+	ISOLATION_CONTAINER };
+enum conf_network { NETWORK_PRIVATE,
+	NETWORK_NONE,
+	NETWORK_HOST };
 
-#define REQUIRE_SECCOMP	 0x01
-#define REQUIRE_CGROUP	 0x02
+#define REQUIRE_SECCOMP  0x01
+#define REQUIRE_CGROUP   0x02
 #define REQUIRE_LANDLOCK 0x04
 
 struct conf_isolation {
-	uint8_t		kind;		/* enum conf_isolation_kind */
-	uint8_t		network;	/* enum conf_network */
-	uint8_t		require;	/* REQUIRE_* */
-	uint32_t	uid_first;
-	uint32_t	uid_count;
-	uint64_t	memory;
-	uint32_t	cpu;		/* percent of one cpu: 200 is two */
-	uint32_t	processes;
-	uint64_t	storage;
-	uint32_t	idle_stop;
-	uint32_t	memory_warn;	/* percent */
-	uint32_t	memory_critical;
+	uint8_t kind;    /* enum conf_isolation_kind */
+	uint8_t network; /* enum conf_network */
+	uint8_t require; /* REQUIRE_* */
+	uint32_t uid_first;
+	uint32_t uid_count;
+	uint64_t memory;
+	uint32_t cpu; /* percent of one cpu: 200 is two */
+	uint32_t processes;
+	uint64_t storage;
+	uint32_t idle_stop;
+	uint32_t memory_warn; /* percent */
+	uint32_t memory_critical;
 };
 
 struct conf_ide {
-	char		name[CONF_NAME_MAX];
-	char		path[CONF_PATH_MAX];
-	uint32_t	nargs;
-	char		arg[CONF_ARG_MAX][CONF_ARGLEN_MAX];
+	char name[CONF_NAME_MAX];
+	char path[CONF_PATH_MAX];
+	uint32_t nargs;
+	char arg[CONF_ARG_MAX][CONF_ARGLEN_MAX];
 };
 
 struct conf_proxy {
-	char		domain[CONF_DOMAIN_MAX]; /* "" when not set */
-	uint32_t	pool;
-	uint32_t	pool_idle;
-	uint32_t	keepalive;
-	uint32_t	timeout;
+	char domain[CONF_DOMAIN_MAX]; /* "" when not set */
+	uint32_t pool;
+	uint32_t pool_idle;
+	uint32_t keepalive;
+	uint32_t timeout;
 };
 
-enum conf_location_kind { LOCATION_PROXY_UNIX, LOCATION_PROXY_TCP, LOCATION_PROXY_TLS, LOCATION_ROOT };
+enum conf_location_kind { LOCATION_PROXY_UNIX,
+	LOCATION_PROXY_TCP,
+	LOCATION_PROXY_TLS,
+	LOCATION_ROOT };
 
 struct conf_location {
-	char		prefix[CONF_NAME_MAX];
-	uint8_t		kind;		/* enum conf_location_kind */
-	char		target[CONF_PATH_MAX]; /* path, or host:port */
-	char		role[CONF_NAME_MAX]; /* "" when none is required */
-	uint32_t	nheaders;
-	char		header[CONF_HEADER_MAX][CONF_ARGLEN_MAX]; /* "Name: value" */
-	char		rewrite[CONF_ARGLEN_MAX];
-	uint16_t	line;
+	char prefix[CONF_NAME_MAX];
+	uint8_t kind;               /* enum conf_location_kind */
+	char target[CONF_PATH_MAX]; /* path, or host:port */
+	char role[CONF_NAME_MAX];   /* "" when none is required */
+	uint32_t nheaders;
+	char header[CONF_HEADER_MAX][CONF_ARGLEN_MAX]; /* "Name: value" */
+	char rewrite[CONF_ARGLEN_MAX];
+	uint16_t line;
 };
 
-enum conf_headers { HEADERS_STRICT, HEADERS_BALANCED, HEADERS_DEVELOPMENT };
+enum conf_headers { HEADERS_STRICT,
+	HEADERS_BALANCED,
+	HEADERS_DEVELOPMENT };
 
 /* What workers need to serve HTTP. */
 struct conf_http {
-	uint8_t		headers;	/* enum conf_headers */
-	uint8_t		headers_report_only;
-	uint32_t	brotli;		/* level on the fly, 0..11 */
-	uint8_t		brotli_on;
-	uint32_t	gzip;		/* 1..9 */
-	uint8_t		gzip_on;
-	uint32_t	compress_min;
-	char		app_name[CONF_NAME_MAX]; /* default "ided" */
+	uint8_t headers; /* enum conf_headers */
+	uint8_t headers_report_only;
+	uint32_t brotli; /* level on the fly, 0..11 */
+	uint8_t brotli_on;
+	uint32_t gzip; /* 1..9 */
+	uint8_t gzip_on;
+	uint32_t compress_min;
+	char app_name[CONF_NAME_MAX]; /* default "ided" */
 };
 
 struct conf_audit {
-	char		file[CONF_PATH_MAX]; /* "" when not set */
-	uint8_t		rotate_daily;
-	uint32_t	keep_files;
-	uint8_t		store;
-	uint32_t	store_keep;
+	char file[CONF_PATH_MAX]; /* "" when not set */
+	uint8_t rotate_daily;
+	uint32_t keep_files;
+	uint8_t store;
+	uint32_t store_keep;
 };
 
 struct conf {
-	struct conf_common	common;
-	uint32_t		nlisten;
-	struct conf_listen	listen[CONF_LISTEN_MAX];
-	struct conf_tls		tls;
-	struct conf_prefork	prefork;
-	struct conf_auth	auth;
-	struct conf_ratelimit	ratelimit;
-	struct conf_isolation	isolation;
-	struct conf_ide		ide;
-	struct conf_proxy	proxy;
-	uint32_t		nlocation;
-	struct conf_location	location[CONF_LOCATION_MAX];
-	struct conf_http	http;
-	struct conf_audit	audit;
-	char			heartbeat[CONF_PATH_MAX]; /* "" when not set */
+	struct conf_common common;
+	uint32_t nlisten;
+	struct conf_listen listen[CONF_LISTEN_MAX];
+	struct conf_tls tls;
+	struct conf_prefork prefork;
+	struct conf_auth auth;
+	struct conf_ratelimit ratelimit;
+	struct conf_isolation isolation;
+	struct conf_ide ide;
+	struct conf_proxy proxy;
+	uint32_t nlocation;
+	struct conf_location location[CONF_LOCATION_MAX];
+	struct conf_http http;
+	struct conf_audit audit;
+	char heartbeat[CONF_PATH_MAX]; /* "" when not set */
 	/* Keywords that were set and whose feature is not in effect. */
-	uint32_t		nineffect;
-	char			ineffect[CONF_INEFFECT_MAX][CONF_ARGLEN_MAX];
+	uint32_t nineffect;
+	char ineffect[CONF_INEFFECT_MAX][CONF_ARGLEN_MAX];
 };
 
 /* A macro given on the command line. */
 struct conf_define {
-	const char	*name;
-	const char	*value;
+	const char *name;
+	const char *value;
 };
 
 /*
@@ -221,16 +237,16 @@ typedef void (*conf_error_fn)(void *arg, const char *line);
  * named there exists is checked by conf_check.
  * Returns the number of errors reported; 0 means *conf is complete and sound.
  */
-int	conf_parse(struct conf *conf, const char *file,
-	    const struct conf_define *def, unsigned int ndef,
-	    char *const envp[], conf_error_fn error, void *arg);
+int conf_parse(struct conf *conf, const char *file,
+    const struct conf_define *def, unsigned int ndef,
+    char *const envp[], conf_error_fn error, void *arg);
 
 /*
  * The same from memory, without include: for tests and fuzzing.
  */
-int	conf_parse_buf(struct conf *conf, const char *name, const char *buf,
-	    uint64_t len, const struct conf_define *def, unsigned int ndef,
-	    char *const envp[], conf_error_fn error, void *arg);
+int conf_parse_buf(struct conf *conf, const char *name, const char *buf,
+    uint64_t len, const struct conf_define *def, unsigned int ndef,
+    char *const envp[], conf_error_fn error, void *arg);
 
 /*
  * Look at the world outside the file, as root, before anything is started:
@@ -238,8 +254,8 @@ int	conf_parse_buf(struct conf *conf, const char *name, const char *buf,
  * owned and closed as they must be; the IDE installed; accounts present.  Each
  * error says what to do.  Returns the number of errors reported.
  */
-int	conf_check(const struct conf *conf, conf_error_fn error, void *arg);
+int conf_check(const struct conf *conf, conf_error_fn error, void *arg);
 
-void	conf_defaults(struct conf *conf);
+void conf_defaults(struct conf *conf);
 
 #endif

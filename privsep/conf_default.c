@@ -9,13 +9,13 @@
 
 #include "conf.h"
 
-#define KB	1024ULL
-#define MB	(1024 * KB)
-#define GB	(1024 * MB)
+#define KB 1024ULL
+#define MB (1024 * KB)
+#define GB (1024 * MB)
 
-#define MINUTE	60U
-#define HOUR	(60 * MINUTE)
-#define DAY	(24 * HOUR)
+#define MINUTE 60U
+#define HOUR   (60 * MINUTE)
+#define DAY    (24 * HOUR)
 
 static void
 default_prefork(struct conf_prefork *prefork)

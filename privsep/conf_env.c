@@ -9,7 +9,7 @@
 
 #include "conf_parse.h"
 
-#define PREFIX	"IDED_"
+#define PREFIX "IDED_"
 
 /* Not the configuration's: the first account, see ided(8). */
 static const char *const others[] = {
@@ -34,7 +34,7 @@ unknown(struct conf_parser *p, const char *name)
 {
 	struct conf_where at = { name, CONF_LINE_ENV };
 	const char *found = NULL;
-	const size_t skip = sizeof(PREFIX) - 1;	/* what all have alike */
+	const size_t skip = sizeof(PREFIX) - 1; /* what all have alike */
 	size_t i, best = SIZE_MAX;
 
 	for (i = 0; i < conf_nrows; i++) {
@@ -43,7 +43,8 @@ unknown(struct conf_parser *p, const char *name)
 			found = conf_rows[i].env;
 	}
 	conf_error(p, at, "expected the variable of a keyword, got one that "
-	    "ided does not know%s%s%s", found != NULL ? "; did you mean " : "",
+			  "ided does not know%s%s%s",
+	    found != NULL ? "; did you mean " : "",
 	    found != NULL ? found : "", found != NULL ? "?" : "");
 }
 
@@ -52,7 +53,7 @@ static bool
 is_raw(const struct conf_row *row, const char *value)
 {
 	return (row->kind == K_PATH || row->kind == K_TEXT) &&
-	    row->sub == B_NONE && value[0] != '"';
+	       row->sub == B_NONE && value[0] != '"';
 }
 
 /* Several listeners may stand in one variable, with ";" between. */
@@ -135,7 +136,7 @@ conf_environment(struct conf_parser *p, char *const envp[])
 		if (given[conf_row_index(row)]) {
 			at.name = row->env;
 			conf_error(p, at, "expected the variable once, "
-			    "got it again");
+					  "got it again");
 			continue;
 		}
 		given[conf_row_index(row)] = true;

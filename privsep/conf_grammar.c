@@ -14,10 +14,10 @@
 
 /* A keyword that has been read, for what is still to be said about it. */
 struct head {
-	char		 name[CONF_NAME_MAX];	/* cut, if it is none of ours */
-	char		 quoted[192];
+	char name[CONF_NAME_MAX]; /* cut, if it is none of ours */
+	char quoted[192];
 	struct conf_where at;
-	const struct conf_row *row;		/* NULL: unknown */
+	const struct conf_row *row; /* NULL: unknown */
 };
 
 void
@@ -131,7 +131,7 @@ at_end(const struct conf_parser *p)
 {
 	if (p->tok.type == TOK_EOF)
 		return true;
-	if (p->lx->env)	/* several in one variable: listen */
+	if (p->lx->env) /* several in one variable: listen */
 		return p->tok.type == TOK_END;
 	return p->tok.type == TOK_END || p->tok.type == TOK_CLOSE;
 }
@@ -159,8 +159,7 @@ take_option(struct conf_parser *p, enum conf_block block)
 			near = nearest(block, p->tok.text);
 	}
 	if (row == NULL) {
-		list_rows(block, p->lx->env ? "the end of the value" :
-		    "the end of the line", list, sizeof(list));
+		list_rows(block, p->lx->env ? "the end of the value" : "the end of the line", list, sizeof(list));
 		if (near != NULL)
 			snprintf(hint, sizeof(hint), "did you mean \"%s\"?",
 			    near->name);
@@ -200,7 +199,7 @@ static bool
 own_options(const struct conf_row *row)
 {
 	return row->kind == K_LISTEN || row->kind == K_TARGET ||
-	    row->kind == K_COMPRESSION;
+	       row->kind == K_COMPRESSION;
 }
 
 /* All that follows the keyword of a statement. */
@@ -256,8 +255,7 @@ elsewhere(const char *name, char *hint, size_t size)
 		strlcpy(hint, "; it stands outside of blocks", size);
 	else
 		snprintf(hint, size, "; it is %s \"%s\"",
-		    best->block < B_OPTIONS ? "a keyword of the block" :
-		    "an option of", conf_row_opening(best->block)->name);
+		    best->block < B_OPTIONS ? "a keyword of the block" : "an option of", conf_row_opening(best->block)->name);
 }
 
 /* A keyword that the block has not: say where it belongs, or what was meant. */
@@ -292,7 +290,8 @@ repeated(struct conf_parser *p, const struct head *head)
 	if (first->name == NULL || (head->row->flags & KW_MULTI))
 		return false;
 	conf_error(p, head->at, "expected \"%s\" once, got it again; "
-	    "the first is in %s", head->row->name,
+				"the first is in %s",
+	    head->row->name,
 	    conf_where_text(*first, text, sizeof(text)));
 	return true;
 }
@@ -311,7 +310,7 @@ block_label(struct conf_parser *p, const struct conf_row *row, void *base)
 	if (conf_value(p, label, base))
 		return;
 	spoil(p, label);
-	p->skipped = true;	/* no second error for what follows */
+	p->skipped = true; /* no second error for what follows */
 	if (conf_is_value(p) || p->tok.type == TOK_BAD)
 		conf_next(p);
 }
@@ -328,7 +327,8 @@ block_statement(struct conf_parser *p, const struct head *head)
 	if (row->sub == B_LOCATION) {
 		if (c->nlocation == CONF_LOCATION_MAX) {
 			conf_error(p, head->at, "expected at most %d "
-			    "locations, got one more", CONF_LOCATION_MAX);
+						"locations, got one more",
+			    CONF_LOCATION_MAX);
 			skip(p);
 			return;
 		}
@@ -364,14 +364,15 @@ macro(struct conf_parser *p, enum conf_block block, const struct head *head)
 
 	if (head->row != NULL || conf_row_find(B_TOP, head->name) != NULL) {
 		conf_expected(p, "keywords take no \"=\" and macros no name of "
-		    "a keyword", "a value after \"%s\"", head->name);
+				 "a keyword",
+		    "a value after \"%s\"", head->name);
 		return false;
 	}
-	if (block != B_TOP || !conf_macro_name(head->name,
-	    strlen(head->name)) || strcmp(head->name, "include") == 0) {
+	if (block != B_TOP || !conf_macro_name(head->name, strlen(head->name)) || strcmp(head->name, "include") == 0) {
 		conf_error(p, head->at, "expected the name of a macro before "
-		    "\"=\", got %s; macros have names of letters, digits and "
-		    "\"_\" and stand outside of blocks", head->quoted);
+					"\"=\", got %s; macros have names of letters, digits and "
+					"\"_\" and stand outside of blocks",
+		    head->quoted);
 		return false;
 	}
 	conf_next(p);
@@ -391,12 +392,14 @@ macro(struct conf_parser *p, enum conf_block block, const struct head *head)
 			conf_next(p);
 	} else if (m != NULL && good) {
 		conf_error(p, head->at, "expected the macro \"%s\" once, got it "
-		    "again; the first is in %s", head->name,
+					"again; the first is in %s",
+		    head->name,
 		    conf_where_text(m->at, text, sizeof(text)));
 		return false;
 	} else if (m == NULL && (m = conf_macro_add(p, head->name)) == NULL) {
 		conf_error(p, head->at, "expected at most %d macros, "
-		    "got one more", CONF_MACRO_MAX);
+					"got one more",
+		    CONF_MACRO_MAX);
 		return false;
 	} else {
 		m->at = head->at;
@@ -460,7 +463,7 @@ statement(struct conf_parser *p, enum conf_block block, void *base)
 	} else {
 		p->at[conf_row_index(head.row)] = head.at;
 		good = conf_statement_value(p, head.row, base) &&
-		    conf_end(p, head.row);
+		       conf_end(p, head.row);
 		p->seen[conf_row_index(head.row)] = true;
 		if (!good)
 			spoil(p, head.row);
@@ -504,7 +507,7 @@ conf_body(struct conf_parser *p, enum conf_block block, void *base,
 		case TOK_EOF:
 			if (open.name != NULL && !p->stop)
 				conf_expected(p, NULL, "\"}\" to end the "
-				    "block \"%s\" of %s",
+						       "block \"%s\" of %s",
 				    conf_row_opening(block)->name,
 				    conf_where_text(open, text, sizeof(text)));
 			return;

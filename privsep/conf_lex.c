@@ -36,7 +36,7 @@ static bool
 is_name(unsigned char c, bool first)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
-	    (!first && c >= '0' && c <= '9');
+	       (!first && c >= '0' && c <= '9');
 }
 
 bool
@@ -108,13 +108,13 @@ utf8_length(const unsigned char *s, size_t len)
 	else
 		return 0;
 	if (s[0] == 0xe0)
-		low = 0xa0;	/* overlong */
+		low = 0xa0; /* overlong */
 	else if (s[0] == 0xed)
-		high = 0x9f;	/* surrogates */
+		high = 0x9f; /* surrogates */
 	else if (s[0] == 0xf0)
 		low = 0x90;
 	else if (s[0] == 0xf4)
-		high = 0x8f;	/* beyond Unicode */
+		high = 0x8f; /* beyond Unicode */
 	if (len < n || s[1] < low || s[1] > high)
 		return 0;
 	for (i = 2; i < n; i++) {
@@ -159,20 +159,23 @@ check_line(struct conf_parser *p, struct conf_lexer *lx)
 		if (n != 0 && s[i] >= 0x20 && s[i] != 0x7f)
 			continue;
 		if (s[i] == '\t' || (s[i] == '\r' && i + 1 < len &&
-		    s[i + 1] == '\n' && !lx->env))
+					s[i + 1] == '\n' && !lx->env))
 			continue;
 		if (n == 0)
 			conf_error(p, w, "expected text in UTF-8, "
-			    "got the byte 0x%02x in column %zu", s[i], i + 1);
+					 "got the byte 0x%02x in column %zu",
+			    s[i], i + 1);
 		else
 			conf_error(p, w, "expected text, got the control "
-			    "character 0x%02x in column %zu", s[i], i + 1);
+					 "character 0x%02x in column %zu",
+			    s[i], i + 1);
 		lx->bad = lx->line;
 		return;
 	}
 	if (i > CONF_LINE_MAX) {
 		conf_error(p, w, "expected a line of at most %d bytes, "
-		    "got one of %zu", CONF_LINE_MAX, i);
+				 "got one of %zu",
+		    CONF_LINE_MAX, i);
 		lx->bad = lx->line;
 	}
 }
@@ -195,7 +198,7 @@ skip_blank(struct conf_parser *p, struct conf_lexer *lx)
 		if (lx->checked != lx->line)
 			check_line(p, lx);
 		while (lx->pos < lx->len && (b[lx->pos] == ' ' ||
-		    b[lx->pos] == '\t' || b[lx->pos] == '\r'))
+						b[lx->pos] == '\t' || b[lx->pos] == '\r'))
 			lx->pos++;
 		if (lx->pos == lx->len)
 			return;
@@ -209,7 +212,7 @@ skip_blank(struct conf_parser *p, struct conf_lexer *lx)
 		if (lx->len - lx->pos >= 2 && b[lx->pos + 1] == '\n')
 			lx->pos++;
 		else if (lx->len - lx->pos >= 3 && b[lx->pos + 1] == '\r' &&
-		    b[lx->pos + 2] == '\n')
+			 b[lx->pos + 2] == '\n')
 			lx->pos += 2;
 		else
 			return;
@@ -219,7 +222,7 @@ skip_blank(struct conf_parser *p, struct conf_lexer *lx)
 
 /* One more error of the token being read; it then has had its error. */
 static void CONF_PRINTF(2, 3)
-bad_token(struct conf_parser *p, const char *fmt, ...)
+    bad_token(struct conf_parser *p, const char *fmt, ...)
 {
 	char msg[512];
 	va_list ap;
@@ -242,7 +245,8 @@ append(struct conf_parser *p, const char *s, size_t len)
 		return;
 	if (len >= sizeof(t->text) - t->len) {
 		bad_token(p, "expected a word or string of at most %zu bytes, "
-		    "got a longer one", sizeof(t->text) - 1);
+			     "got a longer one",
+		    sizeof(t->text) - 1);
 		return;
 	}
 	memcpy(t->text + t->len, s, len);
@@ -269,10 +273,12 @@ undefined(struct conf_parser *p, const char *name, size_t len)
 	}
 	if (found != NULL)
 		bad_token(p, "expected a macro that is defined, got %s; "
-		    "did you mean \"%s\"?", quoted, found);
+			     "did you mean \"%s\"?",
+		    quoted, found);
 	else
 		bad_token(p, "expected a macro that is defined, got %s; define "
-		    "it above, or write \"\\$\" for a dollar sign", quoted);
+			     "it above, or write \"\\$\" for a dollar sign",
+		    quoted);
 }
 
 /* $name or ${name}; the reader stands on the dollar. */
@@ -296,7 +302,7 @@ expand(struct conf_parser *p)
 	}
 	if (len == 0 || (brace && (lx->pos == lx->len || b[lx->pos] != '}'))) {
 		bad_token(p, "expected the name of a macro after \"$\"%s; write "
-		    "\"\\$\" in a string for a dollar sign",
+			     "\"\\$\" in a string for a dollar sign",
 		    brace ? " in braces" : "");
 		return;
 	}
@@ -324,7 +330,8 @@ unterminated(struct conf_parser *p)
 	size_t i;
 
 	bad_token(p, "expected a '\"' to end the string, "
-	    "got the end of the %s", lx->env ? "value" : "line");
+		     "got the end of the %s",
+	    lx->env ? "value" : "line");
 	for (i = lx->pos; i > lx->start; i--) {
 		if (lx->buf[i - 1] == '{') {
 			lx->pos = i - 1;
@@ -359,8 +366,8 @@ lex_string(struct conf_parser *p)
 			if (lx->pos + 1 == lx->len || b[lx->pos + 1] == '\0' ||
 			    strchr("\"\\$", b[lx->pos + 1]) == NULL) {
 				bad_token(p, "expected '\"', '\\' or '$' after "
-				    "the '\\' in a string, got another "
-				    "character; write '\\\\' for a backslash");
+					     "the '\\' in a string, got another "
+					     "character; write '\\\\' for a backslash");
 				break;
 			}
 			lx->pos++;
@@ -388,7 +395,7 @@ lex_word(struct conf_parser *p)
 		}
 		if (b[lx->pos] == '#' && !lx->env)
 			bad_token(p, "expected a blank before a comment, got "
-			    "\"#\" in a word; quote the word if it is part of it");
+				     "\"#\" in a word; quote the word if it is part of it");
 		if (b[lx->pos] == '\\' && lx->pos + 1 < lx->len &&
 		    (b[lx->pos + 1] == '\n' || b[lx->pos + 1] == '\r') &&
 		    p->tok.len > 0)

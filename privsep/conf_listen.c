@@ -81,7 +81,7 @@ parse_ip(const char *text, struct sockaddr_in *sin, struct sockaddr_in6 *sin6)
 	}
 	sin6->sin6_family = AF_INET6;
 	if (strcmp(text, "*") == 0)
-		return true;	/* any address of IPv6, and so of IPv4 */
+		return true; /* any address of IPv6, and so of IPv4 */
 	len = strlen(text);
 	if (text[0] == '[' && len > 2 && text[len - 1] == ']' &&
 	    len - 2 < sizeof(buf)) {
@@ -210,7 +210,7 @@ listen_kind(struct conf_parser *p, const struct conf_row *row,
 		return false;
 	if (row->sub != B_NONE && is_set(p, "tls") && is_set(p, "redirect")) {
 		conf_error(p, at, "expected tls or redirect for one listener, "
-		    "got both");
+				  "got both");
 		return false;
 	}
 	if (l->kind == LISTEN_TLS || l->kind == LISTEN_REDIRECT ||
@@ -219,10 +219,12 @@ listen_kind(struct conf_parser *p, const struct conf_row *row,
 	conf_address(l, buf, sizeof(buf));
 	if (l->kind == LISTEN_METRICS)
 		conf_error(p, at, "expected an address of loopback or unix for "
-		    "metrics, which are plain HTTP, got %s", buf);
+				  "metrics, which are plain HTTP, got %s",
+		    buf);
 	else
 		conf_error(p, at, "expected tls or redirect, for plain HTTP is "
-		    "served on loopback and unix only, got %s", buf);
+				  "served on loopback and unix only, got %s",
+		    buf);
 	return false;
 }
 
@@ -246,7 +248,8 @@ conf_listen(struct conf_parser *p, const struct conf_row *row)
 		return false;
 	if (n == CONF_LISTEN_MAX) {
 		conf_error(p, at, "expected at most %d listeners, "
-		    "got one more", CONF_LISTEN_MAX);
+				  "got one more",
+		    CONF_LISTEN_MAX);
 		return false;
 	}
 	if (at.line <= UINT16_MAX)
@@ -277,7 +280,7 @@ conf_target(struct conf_parser *p, const struct conf_row *row, void *base)
 		    sizeof(((struct sockaddr_un *)0)->sun_path), 0);
 	}
 	ip = conf_is_value(p) && strcmp(p->tok.text, "*") != 0 &&
-	    parse_ip(p->tok.text, &sin, &sin6);
+	     parse_ip(p->tok.text, &sin, &sin6);
 	if (!conf_is_value(p) || (!ip && !conf_host(p->tok.text))) {
 		conf_expected(p, NULL, "a host, an address or unix after \"to\"");
 		return false;

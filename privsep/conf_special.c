@@ -16,7 +16,7 @@ conf_value_prefix(struct conf_parser *p, const struct conf_row *row, void *base)
 	bool good;
 
 	good = conf_is_value(p) && len > 2 && s[0] == '/' &&
-	    s[len - 1] == '/' && strstr(s, "//") == NULL && !conf_climbs(s);
+	       s[len - 1] == '/' && strstr(s, "//") == NULL && !conf_climbs(s);
 	for (i = 0; good && i < len; i++)
 		good = conf_word_byte(s[i]) || s[i] == '/' || s[i] == '~';
 	if (!good) {
@@ -64,13 +64,15 @@ conf_value_startups(struct conf_parser *p, const struct conf_row *row,
 	    begin < row->min || begin > row->max || rate < 1 || rate > 100 ||
 	    full < row->min || full > row->max) {
 		conf_expected(p, NULL, "begin:percent:full, numbers from "
-		    "%" PRIu64 " to %" PRIu64 " and a percent from 1 to 100, "
-		    "after \"%s\"", row->min, row->max, row->name);
+				       "%" PRIu64 " to %" PRIu64 " and a percent from 1 to 100, "
+				       "after \"%s\"",
+		    row->min, row->max, row->name);
 		return false;
 	}
 	if (begin > full) {
 		conf_expected(p, NULL, "begin:percent:full with begin not above "
-		    "full after \"%s\"", row->name);
+				       "full after \"%s\"",
+		    row->name);
 		return false;
 	}
 	prefork->startups_begin = (uint32_t)begin;
@@ -104,7 +106,8 @@ conf_value_uids(struct conf_parser *p, const struct conf_row *row,
 		hint = "65534 and 65535 are nobody's: begin above them";
 	if (hint != NULL) {
 		conf_expected(p, hint, "first:count, users from 1000 to "
-		    "4294967293, after \"%s\"", row->name);
+				       "4294967293, after \"%s\"",
+		    row->name);
 		return false;
 	}
 	isolation->uid_first = (uint32_t)first;
@@ -161,7 +164,7 @@ conf_value_log_to(struct conf_parser *p, const struct conf_row *row,
 		return false;
 	common->log_file[0] = '\0';
 	if (w->value == LOG_TO_FILE && !conf_path(p, "to file",
-	    common->log_file, sizeof(common->log_file), 0))
+					   common->log_file, sizeof(common->log_file), 0))
 		return false;
 	common->log_to = w->value;
 	return true;
@@ -196,7 +199,8 @@ conf_value_compression(struct conf_parser *p, const struct conf_row *row,
 		http->gzip_on = gzip;
 	} else if (!given(p, "minimum")) {
 		conf_expected(p, NULL, "brotli, gzip, minimum or off after "
-		    "\"%s\"", row->name);
+				       "\"%s\"",
+		    row->name);
 		return false;
 	}
 	return true;
@@ -251,7 +255,7 @@ conf_value_header(struct conf_parser *p, const struct conf_row *row,
 		return false;
 	}
 	if (!conf_take_text(p, location->header[location->nheaders],
-	    sizeof(location->header[0])))
+		sizeof(location->header[0])))
 		return false;
 	location->nheaders++;
 	return true;

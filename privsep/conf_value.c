@@ -268,8 +268,7 @@ conf_path(struct conf_parser *p, const char *after, char *to, size_t size,
 	if (max == 0 || max >= size)
 		max = size - 1;
 	if (len > max) {
-		conf_expected(p, NULL, "a path of at most %" PRIu64
-		    " bytes after \"%s\"", max, after);
+		conf_expected(p, NULL, "a path of at most %" PRIu64 " bytes after \"%s\"", max, after);
 		return false;
 	}
 	if (conf_climbs(s)) {
@@ -310,7 +309,7 @@ bool
 conf_word_byte(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-	    (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+	       (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
 }
 
 static bool
@@ -324,7 +323,8 @@ value_name(struct conf_parser *p, const struct conf_row *row, void *base)
 	}
 	if (!conf_is_value(p) || s == p->tok.text || *s != '\0') {
 		conf_expected(p, NULL, "a name of letters, digits, '-', '_' "
-		    "and '.' after \"%s\"", conf_row_name(row));
+				       "and '.' after \"%s\"",
+		    conf_row_name(row));
 		return false;
 	}
 	return conf_take_text(p, (char *)base + row->offset, row->size);
@@ -338,7 +338,8 @@ value_domain(struct conf_parser *p, const struct conf_row *row, void *base)
 	if (!conf_is_value(p) || strncmp(s, "*.", 2) != 0 ||
 	    !conf_host(s + 2)) {
 		conf_expected(p, NULL, "a domain such as \"*.ide.example.com\" "
-		    "after \"%s\"", conf_row_name(row));
+				       "after \"%s\"",
+		    conf_row_name(row));
 		return false;
 	}
 	return conf_take_text(p, (char *)base + row->offset, row->size);

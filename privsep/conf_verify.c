@@ -16,11 +16,11 @@
 
 /* The first is to be below the second, or may equal it. */
 static const struct {
-	enum conf_block	 block;
-	const char	*name;
-	enum conf_block	 above_block;
-	const char	*above;
-	bool		 equal;
+	enum conf_block block;
+	const char *name;
+	enum conf_block above_block;
+	const char *above;
+	bool equal;
 } orders[] = {
 	{ B_PREFORK, "spare", B_PREFORK, "max", true },
 	{ B_SESSION, "idle", B_SESSION, "lifetime", true },
@@ -31,8 +31,15 @@ static const struct {
 
 /* What ided serves itself. */
 static const char *const routes[] = {
-	"/ide/", "/login/", "/logout/", "/api/", "/proxy/", "/absproxy/",
-	"/_static/", "/healthz/", "/metrics/",
+	"/ide/",
+	"/login/",
+	"/logout/",
+	"/api/",
+	"/proxy/",
+	"/absproxy/",
+	"/_static/",
+	"/healthz/",
+	"/metrics/",
 };
 
 static bool
@@ -84,7 +91,8 @@ verify_orders(struct conf_parser *p)
 		if (va < vb || (va == vb && orders[i].equal))
 			continue;
 		conf_error(p, later(p, a, b), "expected \"%s\" %s \"%s\", which "
-		    "is %s, got %s; lower the one or raise the other", a->name,
+					      "is %s, got %s; lower the one or raise the other",
+		    a->name,
 		    orders[i].equal ? "not above" : "below", b->name,
 		    conf_format(b, vb, high, sizeof(high)),
 		    conf_format(a, va, low, sizeof(low)));
@@ -112,7 +120,7 @@ overlap(const struct conf_listen *a, const struct conf_listen *b)
 		memcpy(&sin6[i], &l[i]->addr, sizeof(sin6[i]));
 		if (l[i]->addr.ss_family == AF_INET6) {
 			every[i] = memcmp(&sin6[i].sin6_addr, &any,
-			    sizeof(any)) == 0;
+				       sizeof(any)) == 0;
 			port[i] = sin6[i].sin6_port;
 		} else
 			port[i] = sin[i].sin_port;
@@ -127,10 +135,10 @@ overlap(const struct conf_listen *a, const struct conf_listen *b)
 		return false;
 	if (a->addr.ss_family == AF_INET6)
 		return memcmp(&sin6[0].sin6_addr, &sin6[1].sin6_addr,
-		    sizeof(any)) == 0;
+			   sizeof(any)) == 0;
 	return sin[0].sin_addr.s_addr == sin[1].sin_addr.s_addr ||
-	    sin[0].sin_addr.s_addr == htonl(INADDR_ANY) ||
-	    sin[1].sin_addr.s_addr == htonl(INADDR_ANY);
+	       sin[0].sin_addr.s_addr == htonl(INADDR_ANY) ||
+	       sin[1].sin_addr.s_addr == htonl(INADDR_ANY);
 }
 
 static void
@@ -145,11 +153,12 @@ verify_addresses(struct conf_parser *p)
 			if (!overlap(&c->listen[j], &c->listen[i]))
 				continue;
 			conf_error(p, p->listen_at[i], "expected an address "
-			    "that %s does not take already, got %s; \"*\" takes "
-			    "all of IPv4 and IPv6",
+						       "that %s does not take already, got %s; \"*\" takes "
+						       "all of IPv4 and IPv6",
 			    conf_where_text(p->listen_at[j], text,
-			    sizeof(text)), conf_address(&c->listen[i], address,
-			    sizeof(address)));
+				sizeof(text)),
+			    conf_address(&c->listen[i], address,
+				sizeof(address)));
 			break;
 		}
 	}
@@ -173,8 +182,9 @@ verify_tls(struct conf_parser *p)
 	for (k = 0; k < 2 && i < p->conf->nlisten; k++) {
 		if (paths[k][0] == '\0' && !bad(p, B_TLS, names[k]))
 			conf_error(p, p->listen_at[i], "expected \"%s\" in the "
-			    "block \"tls\" for this listener, got none; add "
-			    "%s \"/path\" there", names[k], names[k]);
+						       "block \"tls\" for this listener, got none; add "
+						       "%s \"/path\" there",
+			    names[k], names[k]);
 	}
 }
 
@@ -192,13 +202,14 @@ verify_listen(struct conf_parser *p)
 		if (c->auth.mode == AUTH_NONE && !bad(p, B_AUTH, "mode") &&
 		    !conf_loopback(&c->listen[i]))
 			conf_error(p, p->listen_at[i], "expected an address of "
-			    "loopback or unix, as auth mode none lets everyone "
-			    "in, got %s", conf_address(&c->listen[i], address,
-			    sizeof(address)));
+						       "loopback or unix, as auth mode none lets everyone "
+						       "in, got %s",
+			    conf_address(&c->listen[i], address,
+				sizeof(address)));
 	}
 	if (serving == 0 && !p->partial && !bad(p, B_TOP, "listen"))
 		conf_error(p, p->end, "expected a listener, got none; "
-		    "add: listen on * port 443 tls");
+				      "add: listen on * port 443 tls");
 }
 
 /* At the end of a block: false, if it is not to be kept. */
@@ -219,13 +230,14 @@ conf_location_check(struct conf_parser *p, const struct conf_location *l,
 	from = p->at[conf_row_index(root)].name != NULL;
 	if (to == from) {
 		conf_error(p, at, "expected \"proxy\" or \"root\" in the block "
-		    "\"location\", got %s", to ? "both" : "none");
+				  "\"location\", got %s",
+		    to ? "both" : "none");
 		return false;
 	}
 	for (i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
 		if (strncmp(l->prefix, routes[i], strlen(routes[i])) == 0) {
 			conf_error(p, at, "expected a path that ided does not "
-			    "serve itself after \"location\", got \"%s\"",
+					  "serve itself after \"location\", got \"%s\"",
 			    l->prefix);
 			return false;
 		}
@@ -233,9 +245,10 @@ conf_location_check(struct conf_parser *p, const struct conf_location *l,
 	for (i = 0; i < p->conf->nlocation; i++) {
 		if (strcmp(l->prefix, p->conf->location[i].prefix) == 0) {
 			conf_error(p, at, "expected the location \"%s\" once, "
-			    "got it again; the first is in %s", l->prefix,
+					  "got it again; the first is in %s",
+			    l->prefix,
 			    conf_where_text(p->location_at[i], text,
-			    sizeof(text)));
+				sizeof(text)));
 			return false;
 		}
 	}
@@ -257,7 +270,7 @@ conf_verify(struct conf_parser *p)
 	if (!bad(p, B_TOP, "data") && !bad(p, B_TOP, "runtime") &&
 	    strcmp(p->conf->common.data, p->conf->common.runtime) == 0)
 		conf_error(p, later(p, data, runtime), "expected two folders "
-		    "for \"data\" and \"runtime\", got one");
+						       "for \"data\" and \"runtime\", got one");
 }
 
 static void
@@ -282,7 +295,8 @@ conf_ineffect(struct conf_parser *p)
 			continue;
 		add(p->conf, row->ineffect);
 		for (w = row->words; row->kind == K_WORD &&
-		    w->name != NULL; w++) {
+				     w->name != NULL;
+		     w++) {
 			if (conf_load(p->conf, row) == w->value)
 				add(p->conf, w->ineffect);
 		}

@@ -49,7 +49,7 @@ conf_section_recv(int fd, void *section, size_t len)
 
 	if (fstat(fd, &st) == -1 || st.st_size < 0 || (size_t)st.st_size != len)
 		fatalx("configuration of another size than expected: are old and "
-		    "new executables mixed?");
+		       "new executables mixed?");
 	while (done < len) {
 		n = pread(fd, p + done, len - done, (off_t)done);
 		if (n == -1 && errno == EINTR)

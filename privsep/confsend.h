@@ -10,53 +10,53 @@
 #include "conf.h"
 
 struct conf_for_master {
-	struct conf_common	common;
-	uint32_t		nlisten;
-	struct conf_listen	listen[CONF_LISTEN_MAX];
-	struct conf_prefork	prefork;
+	struct conf_common common;
+	uint32_t nlisten;
+	struct conf_listen listen[CONF_LISTEN_MAX];
+	struct conf_prefork prefork;
 };
 
 struct conf_for_worker {
-	struct conf_common	common;
-	struct conf_prefork	prefork;
-	struct conf_http	http;
-	uint8_t			registration;
-	uint8_t			tls12;
-	uint8_t			tls13;
-	uint16_t		https_port;	/* for redirects */
-	uint32_t		session_lifetime; /* the cookie's Max-Age */
-	char			ide_prefix[64];	/* "<quality>-<commit>" of the IDE installed */
-	char			ide_version[32];
-	uint32_t		certlen;	/* PEM chain follows in cert */
-	char			cert[65536];
-	uint8_t			keyid[32];	/* SHA-256 of the SPKI */
+	struct conf_common common;
+	struct conf_prefork prefork;
+	struct conf_http http;
+	uint8_t registration;
+	uint8_t tls12;
+	uint8_t tls13;
+	uint16_t https_port;       /* for redirects */
+	uint32_t session_lifetime; /* the cookie's Max-Age */
+	char ide_prefix[64];       /* "<quality>-<commit>" of the IDE installed */
+	char ide_version[32];
+	uint32_t certlen; /* PEM chain follows in cert */
+	char cert[65536];
+	uint8_t keyid[32]; /* SHA-256 of the SPKI */
 };
 
 struct conf_for_auth {
-	struct conf_common	common;
-	struct conf_auth	auth;
-	struct conf_ratelimit	ratelimit;
-	struct conf_audit	audit;
-	uint32_t		uid_first;
-	uint32_t		uid_count;
-	uint32_t		idle_stop;
+	struct conf_common common;
+	struct conf_auth auth;
+	struct conf_ratelimit ratelimit;
+	struct conf_audit audit;
+	uint32_t uid_first;
+	uint32_t uid_count;
+	uint32_t idle_stop;
 	/* The first administrator, only on an empty store; wiped after use. */
-	char			admin_name[33];
-	char			admin_password[1025];
+	char admin_name[33];
+	char admin_password[1025];
 };
 
 struct conf_for_keys {
-	struct conf_common	common;
-	uint8_t			keyid[32];
+	struct conf_common common;
+	uint8_t keyid[32];
 };
 
 struct conf_for_hash {
-	struct conf_common	common;
+	struct conf_common common;
 };
 
 /* A sealed memory file with len bytes, or -1. */
-int	conf_section_send(const void *section, size_t len);
+int conf_section_send(const void *section, size_t len);
 /* Read one back; fatal on anything but exactly len bytes.  Closes fd. */
-void	conf_section_recv(int fd, void *section, size_t len);
+void conf_section_recv(int fd, void *section, size_t len);
 
 #endif

@@ -52,8 +52,8 @@ fail(int fd, const struct conf_listen *l, const char *what, char *err,
 
 	listen_name(l, name, sizeof(name));
 	snprintf(err, errlen, "listen on %s: %s: %s%s", name, what, strerror(e),
-	    e == EADDRINUSE ? "; stop what uses it, or choose another port" :
-	    e == EADDRNOTAVAIL ? "; this machine has no such address" : "");
+	    e == EADDRINUSE ? "; stop what uses it, or choose another port" : e == EADDRNOTAVAIL ? "; this machine has no such address"
+												 : "");
 	if (fd != -1)
 		close(fd);
 	errno = e;
@@ -140,7 +140,7 @@ listen_control(const char *runtime, char *err, size_t errlen)
 	memset(&l, 0, sizeof(l));
 	un->sun_family = AF_UNIX;
 	if ((size_t)snprintf(un->sun_path, sizeof(un->sun_path), "%s/ided.sock",
-	    runtime) >= sizeof(un->sun_path)) {
+		runtime) >= sizeof(un->sun_path)) {
 		errno = ENAMETOOLONG;
 		return fail(-1, &l, "runtime folder", err, errlen);
 	}

@@ -13,12 +13,12 @@
 #include "log.h"
 
 static struct {
-	const char	*proc;
-	int		 fd;
-	int		 format;
-	int		 level;
-	bool		 syslog;
-	log_sink_fn	 sink;
+	const char *proc;
+	int fd;
+	int format;
+	int level;
+	bool syslog;
+	log_sink_fn sink;
 } lg = { .proc = "ided", .fd = STDERR_FILENO, .level = LOG_INFO };
 
 static const char *const level_names[] = {
@@ -27,8 +27,8 @@ static const char *const level_names[] = {
 
 /* A line in the making: what does not fit is cut, never overrun. */
 struct line {
-	char	buf[LOG_LINE_MAX];
-	size_t	len;
+	char buf[LOG_LINE_MAX];
+	size_t len;
 };
 
 static void
@@ -42,7 +42,7 @@ line_add(struct line *l, const char *s, size_t n)
 }
 
 /* Values end before this, so that what closes a line always fits. */
-#define LINE_VALUES	(LOG_LINE_MAX - 16)
+#define LINE_VALUES (LOG_LINE_MAX - 16)
 
 static void
 line_puts(struct line *l, const char *s)
@@ -65,7 +65,7 @@ utf8_len(const unsigned char *s)
 			return 0;
 		/* Line and direction controls, U+2028..202E, U+2066..2069. */
 		if (s[0] == 0xe2 && ((s[1] == 0x80 && s[2] >= 0xa8 && s[2] <= 0xae) ||
-		    (s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9)))
+					(s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9)))
 			return 0;
 		return 3;
 	}
@@ -322,13 +322,13 @@ vlog(int level, int err, const char *fmt, va_list ap)
 	log_event(level, "message", LOG_S("text", text));
 }
 
-#define LOG_BODY(level, err)						\
-	int saved = errno;						\
-	va_list ap;							\
-									\
-	va_start(ap, fmt);						\
-	vlog((level), (err), fmt, ap);					\
-	va_end(ap);							\
+#define LOG_BODY(level, err)           \
+	int saved = errno;             \
+	va_list ap;                    \
+                                       \
+	va_start(ap, fmt);             \
+	vlog((level), (err), fmt, ap); \
+	va_end(ap);                    \
 	errno = saved
 
 void

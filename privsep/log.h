@@ -15,53 +15,60 @@
 #include <stdnoreturn.h>
 #include <syslog.h>
 
-#define LOG_LINE_MAX	2048	/* of one line, prefix included */
+#define LOG_LINE_MAX 2048 /* of one line, prefix included */
 
-enum log_value_kind { LOG_VALUE_END, LOG_VALUE_STR, LOG_VALUE_INT };
+enum log_value_kind { LOG_VALUE_END,
+	LOG_VALUE_STR,
+	LOG_VALUE_INT };
 
 struct log_value {
 	enum log_value_kind kind;
-	const char	*key;
-	const char	*str;
-	int64_t		 num;
+	const char *key;
+	const char *str;
+	int64_t num;
 };
 
-#define LOG_S(k, v) { LOG_VALUE_STR, (k), (v), 0 }
-#define LOG_N(k, v) { LOG_VALUE_INT, (k), NULL, (int64_t)(v) }
+#define LOG_S(k, v)                        \
+	{                                  \
+		LOG_VALUE_STR, (k), (v), 0 \
+	}
+#define LOG_N(k, v)                                    \
+	{                                              \
+		LOG_VALUE_INT, (k), NULL, (int64_t)(v) \
+	}
 
 /*
  * log_event(LOG_INFO, "login.failed", LOG_S("user", name), LOG_N("uid", u));
  * Event names are noun.verb; the request id is the value "rid".
  */
-#define log_event(level, event, ...)					\
-	log_event_values((level), (event), (const struct log_value[]){	\
-	    __VA_ARGS__, { LOG_VALUE_END, NULL, NULL, 0 } })
+#define log_event(level, event, ...) \
+	log_event_values((level), (event), (const struct log_value[]){ __VA_ARGS__, { LOG_VALUE_END, NULL, NULL, 0 } })
 
 typedef void (*log_sink_fn)(int level, const char *event, const char *text);
 
 /* proc is the role in each line; fd is where lines go; format is enum
  * conf_log_format; level the least urgent that is written. */
-void	log_init(const char *proc, int fd, int format, int level, bool syslog);
-void	log_set_sink(log_sink_fn sink);
-void	log_set_fd(int fd);
-int	log_get_fd(void);
-int	log_get_level(void);
+void log_init(const char *proc, int fd, int format, int level, bool syslog);
+void log_set_sink(log_sink_fn sink);
+void log_set_fd(int fd);
+int log_get_fd(void);
+int log_get_level(void);
 
-void	log_event_values(int level, const char *event,
-	    const struct log_value *values);
+void log_event_values(int level, const char *event,
+    const struct log_value *values);
 /* A line on behalf of another process: the master for a worker. */
-void	log_relay(const char *proc, int32_t pid, int level, const char *event,
-	    const char *text);
+void log_relay(const char *proc, int32_t pid, int level, const char *event,
+    const char *text);
 
 /* With errno (fatal, log_warn) and without (…x); errno is left as it was. */
-noreturn void	fatal(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-noreturn void	fatalx(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-void	log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-void	log_warnx(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-void	log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-void	log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+noreturn void fatal(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+noreturn void fatalx(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void log_warnx(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* Copy src to dst with everything unprintable escaped; always terminated. */
-void	log_escape(char *dst, uint64_t dstlen, const char *src);
+void log_escape(char *dst, uint64_t dstlen, const char *src);
 
 #endif

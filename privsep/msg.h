@@ -37,12 +37,19 @@ enum proc {
 	P_CTL = 0x100
 };
 
-enum msg_state { S_NEW = 0x1, S_BOUND = 0x2, S_ANY = 0x3 };
-enum msg_fd { FD_NONE, FD_CHAN, FD_SOCK, FD_FILE, FD_PIPE, FD_LISTEN };
+enum msg_state { S_NEW = 0x1,
+	S_BOUND = 0x2,
+	S_ANY = 0x3 };
+enum msg_fd { FD_NONE,
+	FD_CHAN,
+	FD_SOCK,
+	FD_FILE,
+	FD_PIPE,
+	FD_LISTEN };
 
-#define MSG_PAYLOAD_MAX	16384
+#define MSG_PAYLOAD_MAX 16384
 
-#define X_(t) sizeof(struct t), sizeof(struct t)	/* exactly this struct */
+#define X_(t) sizeof(struct t), sizeof(struct t) /* exactly this struct */
 #define NONE_ 0, 0
 
 /* clang-format off */
@@ -159,23 +166,24 @@ M(SESSION_STOP,	P_ISOLATION, P_SESSION,	S_ANY,	NONE_,		FD_NONE)
 /* clang-format on */
 
 #define M_ENUM_(n, f, t, s, ...) M_##n,
-enum msg_type { M_NONE, MSG_TABLE(M_ENUM_) M_MAX };
+enum msg_type { M_NONE,
+	MSG_TABLE(M_ENUM_) M_MAX };
 #undef M_ENUM_
 
 /* A row of the table, for the checks, for logs, and for hostile tests. */
 struct msg_row {
-	const char	*name;
-	uint16_t	from;	/* enum proc bits */
-	uint16_t	to;
-	uint8_t		state;
-	uint8_t		fd;
-	uint32_t	min;
-	uint32_t	max;
+	const char *name;
+	uint16_t from; /* enum proc bits */
+	uint16_t to;
+	uint8_t state;
+	uint8_t fd;
+	uint32_t min;
+	uint32_t max;
 };
 
 extern const struct msg_row msg_table[M_MAX];
 
-const char	*msg_name(unsigned int type);
-const char	*proc_name(enum proc p);
+const char *msg_name(unsigned int type);
+const char *proc_name(enum proc p);
 
 #endif

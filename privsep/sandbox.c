@@ -43,30 +43,30 @@ static const int sanitizer_calls[] = { SCMP_SYS(sigaltstack), SCMP_SYS(gettid),
 
 /* Rights of Landlock's later ABIs that Debian 12's headers may lack. */
 #ifndef LANDLOCK_ACCESS_FS_REFER
-#define LANDLOCK_ACCESS_FS_REFER	(1ULL << 13)
+#define LANDLOCK_ACCESS_FS_REFER (1ULL << 13)
 #endif
 #ifndef LANDLOCK_ACCESS_FS_TRUNCATE
-#define LANDLOCK_ACCESS_FS_TRUNCATE	(1ULL << 14)
+#define LANDLOCK_ACCESS_FS_TRUNCATE (1ULL << 14)
 #endif
 #ifndef LANDLOCK_ACCESS_FS_IOCTL_DEV
-#define LANDLOCK_ACCESS_FS_IOCTL_DEV	(1ULL << 15)
+#define LANDLOCK_ACCESS_FS_IOCTL_DEV (1ULL << 15)
 #endif
-#define LL_NET_BIND_TCP			(1ULL << 0)
-#define LL_NET_CONNECT_TCP		(1ULL << 1)
-#define LL_SCOPE_ABSTRACT_UNIX		(1ULL << 0)
-#define LL_SCOPE_SIGNAL			(1ULL << 1)
+#define LL_NET_BIND_TCP        (1ULL << 0)
+#define LL_NET_CONNECT_TCP     (1ULL << 1)
+#define LL_SCOPE_ABSTRACT_UNIX (1ULL << 0)
+#define LL_SCOPE_SIGNAL        (1ULL << 1)
 
-#define LL_READ	(LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
-#define LL_WRITE (LL_READ | LANDLOCK_ACCESS_FS_WRITE_FILE |			\
-	LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG |	\
-	LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_MAKE_DIR |	\
-	LANDLOCK_ACCESS_FS_TRUNCATE)
+#define LL_READ  (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
+#define LL_WRITE (LL_READ | LANDLOCK_ACCESS_FS_WRITE_FILE |                      \
+		  LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG | \
+		  LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_MAKE_DIR |  \
+		  LANDLOCK_ACCESS_FS_TRUNCATE)
 
 /* linux/landlock.h of any version: only the first nfields that the ABI has. */
 struct ll_attr {
-	uint64_t	fs;
-	uint64_t	net;
-	uint64_t	scoped;
+	uint64_t fs;
+	uint64_t net;
+	uint64_t scoped;
 };
 
 static void
@@ -182,7 +182,7 @@ landlock_path(int ruleset, const struct sandbox_path *p, uint64_t handled)
 	if (beneath.parent_fd == -1)
 		fatal("%s", p->path);
 	if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH,
-	    &beneath, 0) == -1)
+		&beneath, 0) == -1)
 		fatal("Landlock: %s", p->path);
 	close(beneath.parent_fd);
 }
@@ -236,7 +236,7 @@ filter_row(scmp_filter_ctx ctx, const struct sandbox *sb,
 
 	for (i = 0; i < SANDBOX_ARGS && row->args[i].mask != 0; i++)
 		cmp[n++] = (struct scmp_arg_cmp){ row->args[i].arg,
-		    SCMP_CMP_MASKED_EQ, row->args[i].mask, row->args[i].value };
+			SCMP_CMP_MASKED_EQ, row->args[i].mask, row->args[i].value };
 	action = row->act == ACT_ERRNO ? SCMP_ACT_ERRNO(EACCES) : SCMP_ACT_ALLOW;
 	r = seccomp_rule_add_exact_array(ctx, action, row->nr, n, cmp);
 	if (r < 0)
@@ -254,7 +254,7 @@ filter_build(const struct sandbox *sb)
 		fatalx("seccomp: %s: out of memory", sb->name);
 	/* Calls of another architecture (x32, i386) die as well. */
 	if (seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH,
-	    SCMP_ACT_KILL_PROCESS) < 0 ||
+		SCMP_ACT_KILL_PROCESS) < 0 ||
 	    seccomp_attr_set(ctx, SCMP_FLTATR_CTL_NNP, 0) < 0)
 		fatalx("seccomp: %s: attributes", sb->name);
 	for (i = 0; i < sb->nrows; i++)

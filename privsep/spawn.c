@@ -78,7 +78,11 @@ spawn_dir(void)
 }
 
 /* In the child only: no message can be had from here but the exit code. */
-#define MUST(x, code) do { if ((x) == -1) _exit(code); } while (0)
+#define MUST(x, code)                \
+	do {                         \
+		if ((x) == -1)       \
+			_exit(code); \
+	} while (0)
 
 /* Put the descriptors where the program expects them, and close the rest. */
 static void
@@ -149,7 +153,7 @@ spawn(const struct spawn *s)
 	pid_t pid;
 
 	if ((size_t)snprintf(path, sizeof(path), "%s/%s", spawn_dir(),
-	    s->program) >= sizeof(path)) {
+		s->program) >= sizeof(path)) {
 		errno = ENAMETOOLONG;
 		return -1;
 	}

@@ -14,165 +14,173 @@
 #include <stdint.h>
 #include <string.h>
 
-#define WIRE_NAME	33	/* a user's name: at most 32 bytes */
-#define WIRE_EMAIL	255
-#define WIRE_ROLE	33
-#define WIRE_PASSWORD	1025	/* at most 1024 bytes */
-#define WIRE_AGENT	256	/* user agent, cut */
-#define WIRE_QUERY	1024	/* query of the last opened folder */
-#define WIRE_TEXT	512	/* a sentence for a person */
-#define WIRE_TOKEN	32	/* 256 random bits */
-#define WIRE_SESSION	17	/* public id of a session: 16 hex digits */
-#define WIRE_RID	17	/* request id: 16 hex digits */
-#define WIRE_ARGV	8192	/* arguments, each terminated, one after another */
-#define WIRE_EVENT	48
-#define WIRE_LOG	1600
+#define WIRE_NAME     33 /* a user's name: at most 32 bytes */
+#define WIRE_EMAIL    255
+#define WIRE_ROLE     33
+#define WIRE_PASSWORD 1025 /* at most 1024 bytes */
+#define WIRE_AGENT    256  /* user agent, cut */
+#define WIRE_QUERY    1024 /* query of the last opened folder */
+#define WIRE_TEXT     512  /* a sentence for a person */
+#define WIRE_TOKEN    32   /* 256 random bits */
+#define WIRE_SESSION  17   /* public id of a session: 16 hex digits */
+#define WIRE_RID      17   /* request id: 16 hex digits */
+#define WIRE_ARGV     8192 /* arguments, each terminated, one after another */
+#define WIRE_EVENT    48
+#define WIRE_LOG      1600
 
 #define wire_str(a) (memchr((a), '\0', sizeof(a)) != NULL)
 
 /* Where a connection comes from; IPv4 is mapped into IPv6.  All zero: unix. */
 struct wire_addr {
-	uint8_t		ip[16];
-	uint16_t	port;
-	uint8_t		unix_peer;
-	uint8_t		pad[5];
+	uint8_t ip[16];
+	uint16_t port;
+	uint8_t unix_peer;
+	uint8_t pad[5];
 };
 
 /* M_WORKER_AUTH (with its channel's end), M_WORKER_KEYS: a new connection. */
 struct m_worker {
-	uint64_t	id;		/* the worker's number, never used again */
+	uint64_t id; /* the worker's number, never used again */
 	struct wire_addr source;
 };
 
 /* M_WORKER_BOUND, M_WORKER_PENALTY: auth's word to master about a worker. */
 struct m_worker_note {
-	uint64_t	id;
-	uint32_t	kind;		/* enum wire_note */
-	uint32_t	pad;
+	uint64_t id;
+	uint32_t kind; /* enum wire_note */
+	uint32_t pad;
 };
-enum wire_note { NOTE_BOUND = 1, NOTE_LOGIN_FAILED, NOTE_UNKNOWN_USER,
-    NOTE_VIOLATION /* its channel was closed for breaking a rule */ };
+enum wire_note { NOTE_BOUND = 1,
+	NOTE_LOGIN_FAILED,
+	NOTE_UNKNOWN_USER,
+	NOTE_VIOLATION /* its channel was closed for breaking a rule */ };
 
 /* M_WORKER_EXIT: the zygote saw one of its children end. */
 struct m_worker_exit {
-	uint64_t	id;
-	int32_t		pid;
-	int32_t		status;		/* as from waitpid(2) */
+	uint64_t id;
+	int32_t pid;
+	int32_t status; /* as from waitpid(2) */
 };
 
 /* M_CONN: the accepted socket comes with it. */
 struct m_conn {
-	uint64_t	id;
+	uint64_t id;
 	struct wire_addr source;
-	uint32_t	kind;		/* enum conf_listen_kind */
-	uint32_t	nonce;		/* makes request ids unique */
+	uint32_t kind;  /* enum conf_listen_kind */
+	uint32_t nonce; /* makes request ids unique */
 };
 
 /* M_FORK: with the worker's end of its channel to master. */
 struct m_fork {
-	uint64_t	id;
+	uint64_t id;
 };
 
 /* M_WORKER_STAGE: how far a connection has come. */
 struct m_stage {
-	uint32_t	stage;		/* enum wire_stage */
-	uint32_t	requests;	/* served since the last one */
-	uint64_t	bytes_in;
-	uint64_t	bytes_out;
+	uint32_t stage;    /* enum wire_stage */
+	uint32_t requests; /* served since the last one */
+	uint64_t bytes_in;
+	uint64_t bytes_out;
 };
-enum wire_stage { STAGE_HANDSHAKE = 1, STAGE_IDLE, STAGE_BAD_REQUEST, STAGE_TIMEOUT };
+enum wire_stage { STAGE_HANDSHAKE = 1,
+	STAGE_IDLE,
+	STAGE_BAD_REQUEST,
+	STAGE_TIMEOUT };
 
 /* M_LOG: a worker's line. */
 struct m_log {
-	uint32_t	level;
-	char		event[WIRE_EVENT];
-	char		text[WIRE_LOG];
-	uint32_t	pad;
+	uint32_t level;
+	char event[WIRE_EVENT];
+	char text[WIRE_LOG];
+	uint32_t pad;
 };
 
 /* M_SIGN: sign a digest for CertificateVerify or ServerKeyExchange. */
-#define WIRE_TBS_MAX	1024	/* what TLS signs is far shorter */
-#define WIRE_SIG_MAX	1024
-#define WIRE_KEYID	32	/* SHA-256 of the public key's SPKI */
+#define WIRE_TBS_MAX 1024 /* what TLS signs is far shorter */
+#define WIRE_SIG_MAX 1024
+#define WIRE_KEYID   32 /* SHA-256 of the public key's SPKI */
 struct m_sign {
-	uint8_t		keyid[WIRE_KEYID];
-	uint32_t	scheme;		/* TLS SignatureScheme, RFC 8446 4.2.3 */
-	uint32_t	len;
-	uint8_t		tbs[WIRE_TBS_MAX]; /* the message, not its digest */
+	uint8_t keyid[WIRE_KEYID];
+	uint32_t scheme; /* TLS SignatureScheme, RFC 8446 4.2.3 */
+	uint32_t len;
+	uint8_t tbs[WIRE_TBS_MAX]; /* the message, not its digest */
 };
 struct m_signed {
-	uint32_t	ok;
-	uint32_t	len;
-	uint8_t		sig[WIRE_SIG_MAX];
+	uint32_t ok;
+	uint32_t len;
+	uint8_t sig[WIRE_SIG_MAX];
 };
 
 /* M_SESS_PUT, M_SESS_GET: TLS sessions are kept by keys, under a random id,
  * given out once. */
-#define WIRE_SESSID	32
-#define WIRE_SESSDER	4096
+#define WIRE_SESSID  32
+#define WIRE_SESSDER 4096
 struct m_sess {
-	uint8_t		id[WIRE_SESSID];
-	uint32_t	len;		/* 0 in an answer: not found */
-	uint32_t	pad;
-	uint8_t		der[WIRE_SESSDER];
+	uint8_t id[WIRE_SESSID];
+	uint32_t len; /* 0 in an answer: not found */
+	uint32_t pad;
+	uint8_t der[WIRE_SESSDER];
 };
 
 /* Who a connection is bound to. */
 struct wire_who {
-	char		name[WIRE_NAME];
-	char		role[WIRE_ROLE];
-	char		session[WIRE_SESSION];
-	char		pad[5];
-	uint32_t	uid;
-	uint32_t	must_change;	/* the password must be changed first */
-	int64_t		expires;	/* of the session, seconds since the epoch */
-	char		last_query[WIRE_QUERY];
+	char name[WIRE_NAME];
+	char role[WIRE_ROLE];
+	char session[WIRE_SESSION];
+	char pad[5];
+	uint32_t uid;
+	uint32_t must_change; /* the password must be changed first */
+	int64_t expires;      /* of the session, seconds since the epoch */
+	char last_query[WIRE_QUERY];
 };
 
 enum wire_auth {
 	AUTH_OK = 1,
-	AUTH_DENIED,		/* no such session, wrong name or password */
-	AUTH_OTHER_USER,	/* this connection is another user's: 421 */
+	AUTH_DENIED,     /* no such session, wrong name or password */
+	AUTH_OTHER_USER, /* this connection is another user's: 421 */
 	AUTH_RATE_LIMITED,
-	AUTH_BUSY		/* hash helpers' queue is full */
+	AUTH_BUSY /* hash helpers' queue is full */
 };
 
 /* M_AUTH_TOKEN */
 struct m_auth_token {
-	uint8_t		token[WIRE_TOKEN];
+	uint8_t token[WIRE_TOKEN];
 };
 /* M_LOGIN */
 struct m_login {
-	char		name[WIRE_EMAIL]; /* name or e-mail address */
-	char		password[WIRE_PASSWORD];
-	char		agent[WIRE_AGENT];
-	char		rid[WIRE_RID];
-	char		pad[7];
+	char name[WIRE_EMAIL]; /* name or e-mail address */
+	char password[WIRE_PASSWORD];
+	char agent[WIRE_AGENT];
+	char rid[WIRE_RID];
+	char pad[7];
 };
 /* M_WHO answers both; token is set after a login only. */
 struct m_who {
-	uint32_t	result;		/* enum wire_auth */
-	uint32_t	retry_after;	/* seconds, when rate limited */
-	uint8_t		token[WIRE_TOKEN];
-	struct wire_who	who;
+	uint32_t result;      /* enum wire_auth */
+	uint32_t retry_after; /* seconds, when rate limited */
+	uint8_t token[WIRE_TOKEN];
+	struct wire_who who;
 };
 
 /* M_REVOKED: the session of this connection is over. */
 struct m_revoked {
-	uint32_t	reason;		/* enum wire_revoked */
-	uint32_t	pad;
+	uint32_t reason; /* enum wire_revoked */
+	uint32_t pad;
 };
-enum wire_revoked { REVOKED_LOGOUT = 1, REVOKED_ADMIN, REVOKED_DISABLED, REVOKED_EXPIRED };
+enum wire_revoked { REVOKED_LOGOUT = 1,
+	REVOKED_ADMIN,
+	REVOKED_DISABLED,
+	REVOKED_EXPIRED };
 
 /* M_IDE: a connection to the user's own IDE is wanted. */
 struct m_ide {
-	char		rid[WIRE_RID];
-	char		pad[7];
+	char rid[WIRE_RID];
+	char pad[7];
 };
 /* M_IDE_FD carries the descriptor; M_IDE_FAIL says why not. */
 struct m_fail {
-	uint32_t	code;		/* enum wire_fail */
-	char		text[WIRE_TEXT];
+	uint32_t code; /* enum wire_fail */
+	char text[WIRE_TEXT];
 };
 enum wire_fail {
 	FAIL_INTERNAL = 1,
@@ -189,171 +197,176 @@ enum wire_fail {
 /* M_LAST: the query of the last opened folder or workspace; like M_BEAT it has
  * no answer. */
 struct m_last {
-	char		query[WIRE_QUERY];
+	char query[WIRE_QUERY];
 };
 
 /* M_MINTED: the half key of VS Code's secret storage, stable per user. */
-#define WIRE_MINT	32
+#define WIRE_MINT 32
 struct m_minted {
-	uint8_t		key[WIRE_MINT];
+	uint8_t key[WIRE_MINT];
 };
 
 /* M_SESSION_END: a user ends one of the own sessions. */
 struct m_session_id {
-	char		session[WIRE_SESSION];
-	char		pad[7];
+	char session[WIRE_SESSION];
+	char pad[7];
 };
 
 /* One session, in lists. */
 struct m_session {
-	char		session[WIRE_SESSION];
-	char		user[WIRE_NAME];
-	char		agent[WIRE_AGENT];
-	char		pad[6];
+	char session[WIRE_SESSION];
+	char user[WIRE_NAME];
+	char agent[WIRE_AGENT];
+	char pad[6];
 	struct wire_addr source;
-	int64_t		created;
-	int64_t		seen;
-	int64_t		expires;
-	uint32_t	connections;
-	uint32_t	current;	/* the asker's own */
+	int64_t created;
+	int64_t seen;
+	int64_t expires;
+	uint32_t connections;
+	uint32_t current; /* the asker's own */
 };
 
-enum wire_sandbox { SANDBOX_ABSENT, SANDBOX_STARTING, SANDBOX_RUNNING, SANDBOX_STOPPING };
+enum wire_sandbox { SANDBOX_ABSENT,
+	SANDBOX_STARTING,
+	SANDBOX_RUNNING,
+	SANDBOX_STOPPING };
 
 /* One sandbox, in lists and on the portal. */
 struct m_sandbox {
-	char		user[WIRE_NAME];
-	char		pad[3];
-	uint32_t	uid;
-	uint32_t	state;		/* enum wire_sandbox */
-	int32_t		pid;		/* of ide-session, on the host */
-	int64_t		started;
-	uint64_t	memory;
-	uint64_t	memory_max;
-	uint64_t	cpu_usec;
-	uint32_t	processes;
-	uint32_t	processes_max;
-	uint32_t	ide_running;
-	uint32_t	pad2;
+	char user[WIRE_NAME];
+	char pad[3];
+	uint32_t uid;
+	uint32_t state; /* enum wire_sandbox */
+	int32_t pid;    /* of ide-session, on the host */
+	int64_t started;
+	uint64_t memory;
+	uint64_t memory_max;
+	uint64_t cpu_usec;
+	uint32_t processes;
+	uint32_t processes_max;
+	uint32_t ide_running;
+	uint32_t pad2;
 };
 
 /* One account, in lists. */
 struct m_user {
-	char		name[WIRE_NAME];
-	char		email[WIRE_EMAIL];
-	char		role[WIRE_ROLE];
-	char		pad[3];
-	uint32_t	uid;
-	uint32_t	active;
-	uint32_t	sessions;
-	uint32_t	pad2;
-	int64_t		created;
-	int64_t		updated;
-	int64_t		last_login;
+	char name[WIRE_NAME];
+	char email[WIRE_EMAIL];
+	char role[WIRE_ROLE];
+	char pad[3];
+	uint32_t uid;
+	uint32_t active;
+	uint32_t sessions;
+	uint32_t pad2;
+	int64_t created;
+	int64_t updated;
+	int64_t last_login;
 };
 
 /* M_USER_ADD, M_USER_PASSWD from idectl. */
 struct m_user_edit {
-	char		name[WIRE_NAME];
-	char		email[WIRE_EMAIL];
-	char		role[WIRE_ROLE];
-	char		password[WIRE_PASSWORD];
-	char		pad[2];
+	char name[WIRE_NAME];
+	char email[WIRE_EMAIL];
+	char role[WIRE_ROLE];
+	char password[WIRE_PASSWORD];
+	char pad[2];
 };
 
 /* A user is meant; "" where all are. */
 struct m_name {
-	char		name[WIRE_NAME];
-	char		pad[7];
+	char name[WIRE_NAME];
+	char pad[7];
 };
 
 /* M_OK: done; text says what was. */
 struct m_ok {
-	char		text[WIRE_TEXT];
+	char text[WIRE_TEXT];
 };
 
 /* M_SB_CONNECT, M_SB_STOP, M_SB_SHOW, M_SB_EXEC: auth to isolation. */
 struct m_sb {
-	char		user[WIRE_NAME];
-	char		pad[3];
-	uint32_t	uid;
+	char user[WIRE_NAME];
+	char pad[3];
+	uint32_t uid;
 };
 struct m_exec {
-	char		user[WIRE_NAME];
-	char		pad[3];
-	uint32_t	uid;		/* 0 from idectl: auth fills it in */
-	uint32_t	argc;
-	uint32_t	len;		/* bytes used of argv */
-	char		argv[WIRE_ARGV];
+	char user[WIRE_NAME];
+	char pad[3];
+	uint32_t uid; /* 0 from idectl: auth fills it in */
+	uint32_t argc;
+	uint32_t len; /* bytes used of argv */
+	char argv[WIRE_ARGV];
 };
 /* M_…_EXEC_FD: 0, 1 and 2 follow the exec message, one each. */
 struct m_exec_fd {
-	uint32_t	which;
-	uint32_t	pad;
+	uint32_t which;
+	uint32_t pad;
 };
 struct m_exit {
-	int32_t		status;		/* exit code, or 128 + signal */
-	uint32_t	pad;
+	int32_t status; /* exit code, or 128 + signal */
+	uint32_t pad;
 };
 
 /* M_STATUS_MASTER, M_STATUS */
 struct m_status {
-	int64_t		started;
-	uint64_t	accepted;
-	uint64_t	refused;	/* early drop, per source, penalty */
-	uint64_t	requests;
-	uint64_t	crashes;
-	uint32_t	workers;
-	uint32_t	spare;
-	uint32_t	unauthenticated;
-	uint32_t	penalised;
-	uint32_t	users;
-	uint32_t	sessions;
-	uint32_t	sandboxes;
-	int32_t		pid;
-	char		version[16];
+	int64_t started;
+	uint64_t accepted;
+	uint64_t refused; /* early drop, per source, penalty */
+	uint64_t requests;
+	uint64_t crashes;
+	uint32_t workers;
+	uint32_t spare;
+	uint32_t unauthenticated;
+	uint32_t penalised;
+	uint32_t users;
+	uint32_t sessions;
+	uint32_t sandboxes;
+	int32_t pid;
+	char version[16];
 };
 
 /* M_KEY: a key with its file's descriptor. */
 struct m_key {
-	uint8_t		keyid[WIRE_KEYID];
+	uint8_t keyid[WIRE_KEYID];
 };
 
 /* M_LISTEN: one listening socket of a new configuration. */
 struct m_listen {
-	uint32_t	index;		/* into the configuration */
-	uint32_t	pad;
+	uint32_t index; /* into the configuration */
+	uint32_t pad;
 };
 
 /* M_HASH_MAKE, M_HASH_VERIFY and their answers.  An encoded hash is below 200
  * bytes with the salt and tag sizes that we use. */
-#define WIRE_HASH	256
+#define WIRE_HASH 256
 struct m_hash {
-	char		password[WIRE_PASSWORD];
-	char		encoded[WIRE_HASH];
-	char		pad[7];
-	uint32_t	memory_kib;
-	uint32_t	passes;
-	uint32_t	lanes;
-	uint32_t	pad2;
+	char password[WIRE_PASSWORD];
+	char encoded[WIRE_HASH];
+	char pad[7];
+	uint32_t memory_kib;
+	uint32_t passes;
+	uint32_t lanes;
+	uint32_t pad2;
 };
-enum wire_hashed { HASHED_NO, HASHED_YES, HASHED_FAILED /* not computed */ };
+enum wire_hashed { HASHED_NO,
+	HASHED_YES,
+	HASHED_FAILED /* not computed */ };
 struct m_hashed {
-	uint32_t	ok;		/* enum wire_hashed */
-	char		encoded[WIRE_HASH];
-	uint32_t	pad;
+	uint32_t ok; /* enum wire_hashed */
+	char encoded[WIRE_HASH];
+	uint32_t pad;
 };
 
 /* Between isolation and ide-session: see bin/ide-session. */
 struct m_session_what {
-	uint32_t	what;		/* enum wire_what */
-	uint32_t	pad;
+	uint32_t what; /* enum wire_what */
+	uint32_t pad;
 };
 enum wire_what { WHAT_IDE = 1 };
 
 struct m_session_state {
-	uint32_t	ide_running;
-	uint32_t	ide_restarts;
+	uint32_t ide_running;
+	uint32_t ide_restarts;
 };
 
 #endif

@@ -85,7 +85,7 @@ system hostile browser: %: all
 
 check:
 	$(MAKE) check-deps ide
-	$(MAKE) all unit
+	$(MAKE) $(if $(SAN),,lint) all unit
 	$(MAKE) $(if $(SAN),,fuzz) system hostile browser
 	@regress/summary
 
@@ -97,7 +97,15 @@ check-long:
 	$(MAKE) hostile browser
 	$(MAKE) fuzz FUZZ_SECONDS=3600
 
+# What clang-format would change, and does: 'make format'.
+C_FILES	  = $(shell git ls-files '*.c' '*.h')
+lint:
+	clang-format --dry-run -Werror $(C_FILES)
+
+format:
+	clang-format -i $(C_FILES)
+
 bench: all
 	O=$(O) node regress/bench/run.mjs
 
-.PHONY: unit fuzz check check-long check-deps system hostile browser bench
+.PHONY: lint format unit fuzz check check-long check-deps system hostile browser bench

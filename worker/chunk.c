@@ -12,19 +12,19 @@
 #include "http1.h"
 
 enum {
-	ST_SIZE,	/* digits, then ';' or CR */
-	ST_EXT_NAME,	/* token, then '=', ';' or CR; at least one byte: */
+	ST_SIZE,     /* digits, then ';' or CR */
+	ST_EXT_NAME, /* token, then '=', ';' or CR; at least one byte: */
 	ST_EXT_NAME0,
-	ST_EXT_VALUE,	/* token, then ';' or CR; at least one byte, or '"': */
+	ST_EXT_VALUE, /* token, then ';' or CR; at least one byte, or '"': */
 	ST_EXT_VALUE0,
-	ST_EXT_QUOTED,	/* until '"' */
-	ST_EXT_PAIR,	/* after '\' */
-	ST_EXT_END,	/* after the closing '"' */
+	ST_EXT_QUOTED, /* until '"' */
+	ST_EXT_PAIR,   /* after '\' */
+	ST_EXT_END,    /* after the closing '"' */
 	ST_SIZE_LF,
 	ST_DATA,
 	ST_DATA_CR,
 	ST_DATA_LF,
-	ST_LINE,	/* trailer: start of a line */
+	ST_LINE, /* trailer: start of a line */
 	ST_NAME,
 	ST_VALUE,
 	ST_LINE_LF,
@@ -35,8 +35,8 @@ enum {
 
 #define X(name, status, reason) { status, reason },
 static const struct {
-	int		 status;
-	const char	*reason;
+	int status;
+	const char *reason;
 } errors[CHUNK_E_MAX] = { CHUNK_ERRORS(X) };
 #undef X
 
@@ -74,7 +74,7 @@ is_value(char b)
 static int
 hex(char b)
 {
-	unsigned char	 l = slice_lower(b);
+	unsigned char l = slice_lower(b);
 
 	if (b >= '0' && b <= '9')
 		return (b - '0');
@@ -84,7 +84,7 @@ hex(char b)
 static enum chunk_error
 size_byte(struct chunk *c, char b)
 {
-	int	 digit = hex(b);
+	int digit = hex(b);
 
 	if (digit >= 0) {
 		/* 16 digits fill the 64 bits and do not overflow them. */
@@ -225,7 +225,7 @@ other_byte(struct chunk *c, char b)
 enum chunk_result
 chunk_decode(struct chunk *c, char *buf, size_t *len, size_t *out)
 {
-	size_t	 in = 0, n;
+	size_t in = 0, n;
 
 	*out = 0;
 	while (in < *len && c->state != ST_DONE && c->state != ST_ERROR) {
@@ -255,8 +255,8 @@ chunk_decode(struct chunk *c, char *buf, size_t *len, size_t *out)
 size_t
 chunk_head(char out[CHUNK_HEAD_MAX], uint64_t size)
 {
-	size_t	 n = 0;
-	int	 shift = 60;
+	size_t n = 0;
+	int shift = 60;
 
 	while (shift > 0 && size >> shift == 0)
 		shift -= 4;

@@ -16,7 +16,7 @@
 #include "respond.h"
 #include "tls.h"
 
-#define DRAIN_ROUNDS	16	/* of writing, before it is others' turn */
+#define DRAIN_ROUNDS 16 /* of writing, before it is others' turn */
 
 /* The connection is over in every sense. */
 void
@@ -66,10 +66,10 @@ conn_flush(struct conn *c)
 static void
 conn_interest(struct conn *c)
 {
-	bool	 rd, wr;
+	bool rd, wr;
 
 	rd = !c->eof && (c->phase == PHASE_LINGER || (!c->ending &&
-	    !c->paused && (c->end < CONN_IN_MAX || c->off > c->pin)));
+							 !c->paused && (c->end < CONN_IN_MAX || c->off > c->pin)));
 	wr = conn_pending(c) > 0;
 	if (rd != c->reading) {
 		rd ? event_add(c->ev_read, NULL) : event_del(c->ev_read);
@@ -92,7 +92,7 @@ conn_interest(struct conn *c)
 void
 conn_run(struct conn *c)
 {
-	size_t	 used;
+	size_t used;
 
 	if (c->running) {
 		c->kicked = true;
@@ -127,7 +127,7 @@ conn_run(struct conn *c)
 static void
 on_read(int fd, short what, void *arg)
 {
-	struct conn	*c = arg;
+	struct conn *c = arg;
 
 	(void)fd;
 	(void)what;
@@ -151,7 +151,7 @@ on_write(int fd, short what, void *arg)
 static void
 on_soon(int fd, short what, void *arg)
 {
-	struct conn	*c = arg;
+	struct conn *c = arg;
 
 	(void)fd;
 	(void)what;
@@ -165,13 +165,13 @@ on_soon(int fd, short what, void *arg)
 static void
 plain_answer(struct conn *c)
 {
-	static const char	 text[] =
+	static const char text[] =
 	    "HTTP/1.1 400 Bad Request\r\n"
 	    "content-type: text/plain; charset=utf-8\r\n"
 	    "content-length: 49\r\n"
 	    "connection: close\r\n\r\n"
 	    "This port speaks HTTPS: use an https:// address.\n";
-	int			 rounds = 16;
+	int rounds = 16;
 
 	worker_stage(STAGE_BAD_REQUEST);
 	if (write(c->fd, text, sizeof(text) - 1) > 0) {
@@ -186,9 +186,9 @@ plain_answer(struct conn *c)
 static bool
 looks_plain(struct conn *c)
 {
-	char		 b[2];
-	struct iovec	 iov = { b, sizeof(b) };
-	struct msghdr	 mh;
+	char b[2];
+	struct iovec iov = { b, sizeof(b) };
+	struct msghdr mh;
 
 	memset(&mh, 0, sizeof(mh));
 	mh.msg_iov = &iov;
@@ -202,7 +202,7 @@ looks_plain(struct conn *c)
 static void
 conn_speak(struct conn *c)
 {
-	bool	 h2 = c->ssl != NULL && tls_is_h2(c->ssl);
+	bool h2 = c->ssl != NULL && tls_is_h2(c->ssl);
 
 	/* Nothing more may be signed for this connection. */
 	if (c->w->keys.fd > 0 && !c->w->keys.closed)
@@ -220,10 +220,10 @@ conn_speak(struct conn *c)
 static void
 on_handshake(int fd, short what, void *arg)
 {
-	struct conn	*c = arg;
-	const char	*why = "";
-	short		 want = 0;
-	int		 rv;
+	struct conn *c = arg;
+	const char *why = "";
+	short want = 0;
+	int rv;
 
 	(void)fd;
 	(void)what;
@@ -236,8 +236,7 @@ on_handshake(int fd, short what, void *arg)
 		conn_over(c, "handshake failed");
 	}
 	if (rv == 0) {
-		want & EV_WRITE ? event_add(c->ev_write, NULL) :
-		    event_del(c->ev_write);
+		want &EV_WRITE ? event_add(c->ev_write, NULL) : event_del(c->ev_write);
 		return;
 	}
 	event_del(c->ev_read);
@@ -254,10 +253,10 @@ on_handshake(int fd, short what, void *arg)
 void
 conn_start(struct worker *w, int fd)
 {
-	static uint8_t		 input[CONN_IN_MAX];
-	static struct conn	 conn;
-	struct conn		*c = &conn;
-	bool			 tls = w->kind == LISTEN_TLS;
+	static uint8_t input[CONN_IN_MAX];
+	static struct conn conn;
+	struct conn *c = &conn;
+	bool tls = w->kind == LISTEN_TLS;
 
 	c->w = w;
 	c->fd = fd;
@@ -285,7 +284,7 @@ conn_start(struct worker *w, int fd)
 	if ((c->ssl = tls_new(fd, &w->keys)) == NULL)
 		fatalx("out of memory for TLS");
 	SSL_set_mode(c->ssl, SSL_MODE_ENABLE_PARTIAL_WRITE |
-	    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+				 SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
 	SSL_set_read_ahead(c->ssl, 1);
 	event_add(c->ev_read, NULL);
 	time_arm(c);
@@ -294,8 +293,8 @@ conn_start(struct worker *w, int fd)
 void
 conn_drain(struct worker *w)
 {
-	struct conn	*c = w->conn;
-	bool		 inside;
+	struct conn *c = w->conn;
+	bool inside;
 
 	w->draining = true;
 	if (c == NULL)

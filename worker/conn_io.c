@@ -21,15 +21,15 @@
 #include "../privsep/log.h"
 #include "conn_int.h"
 
-#define RECORD		16384		/* of one TLS record */
-#define PIN_LIMIT	(32 * 1024)	/* input moves down above this */
-#define UNSENT_MAX	(256 * 1024)	/* unsent bytes in the kernel */
-#define USER_TIMEOUT	15000		/* ms without an acknowledgement */
+#define RECORD       16384        /* of one TLS record */
+#define PIN_LIMIT    (32 * 1024)  /* input moves down above this */
+#define UNSENT_MAX   (256 * 1024) /* unsent bytes in the kernel */
+#define USER_TIMEOUT 15000        /* ms without an acknowledgement */
 
 void
 io_options(struct conn *c)
 {
-	static const int	 on = 1, unsent = UNSENT_MAX, user = USER_TIMEOUT;
+	static const int on = 1, unsent = UNSENT_MAX, user = USER_TIMEOUT;
 
 	/* None of them exists for a unix socket, none is needed to work. */
 	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
@@ -42,7 +42,7 @@ io_options(struct conn *c)
 void
 io_tunnel(struct conn *c)
 {
-	static const int	 user = 8 * USER_TIMEOUT;
+	static const int user = 8 * USER_TIMEOUT;
 
 	setsockopt(c->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user, sizeof(user));
 }
@@ -51,19 +51,19 @@ io_tunnel(struct conn *c)
 bool
 io_unacknowledged(const struct conn *c, unsigned int ms)
 {
-	struct tcp_info	 ti;
-	socklen_t	 len = sizeof(ti);
+	struct tcp_info ti;
+	socklen_t len = sizeof(ti);
 
 	memset(&ti, 0, sizeof(ti));
 	if (getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &ti, &len) == -1)
-		return (false);		/* a unix socket */
+		return (false); /* a unix socket */
 	return (ti.tcpi_unacked > 0 && ti.tcpi_last_data_sent >= ms);
 }
 
 /* What reading and writing say: bytes, or one of these. */
-#define IO_AGAIN	(-1)
-#define IO_EOF		(-2)
-#define IO_FAIL		(-3)
+#define IO_AGAIN (-1)
+#define IO_EOF   (-2)
+#define IO_FAIL  (-3)
 
 static ssize_t
 tls_result(struct conn *c, int rv)
@@ -84,7 +84,7 @@ tls_result(struct conn *c, int rv)
 static ssize_t
 io_read(struct conn *c, uint8_t *p, size_t len)
 {
-	ssize_t	 n;
+	ssize_t n;
 
 	if (c->ssl != NULL) {
 		ERR_clear_error();
@@ -107,7 +107,7 @@ io_read(struct conn *c, uint8_t *p, size_t len)
 static ssize_t
 io_write(struct conn *c, const uint8_t *p, size_t len)
 {
-	ssize_t	 n;
+	ssize_t n;
 
 	if (c->ssl != NULL) {
 		ERR_clear_error();
@@ -127,7 +127,7 @@ input_room(struct conn *c)
 	if (c->off == c->end)
 		c->off = c->end = c->pin;
 	else if (c->off > c->pin && (c->end == CONN_IN_MAX ||
-	    (c->pin == 0 && c->off > PIN_LIMIT))) {
+					(c->pin == 0 && c->off > PIN_LIMIT))) {
 		memmove(c->in + c->pin, c->in + c->off, c->end - c->off);
 		c->end -= c->off - c->pin;
 		c->off = c->pin;
@@ -139,7 +139,7 @@ input_room(struct conn *c)
 void
 input_fill(struct conn *c)
 {
-	ssize_t	 n;
+	ssize_t n;
 
 	do {
 		if (!input_room(c))
@@ -164,7 +164,7 @@ input_fill(struct conn *c)
 bool
 input_discard(struct conn *c)
 {
-	ssize_t	 n;
+	ssize_t n;
 
 	while ((n = io_read(c, c->in, CONN_IN_MAX)) > 0) {
 		c->lingered += (size_t)n;
@@ -177,8 +177,8 @@ input_discard(struct conn *c)
 uint8_t *
 conn_reserve(struct conn *c, size_t want)
 {
-	uint8_t	*p;
-	size_t	 used = c->out_end - c->out_off, size;
+	uint8_t *p;
+	size_t used = c->out_end - c->out_off, size;
 
 	if (c->out_size - c->out_end >= want)
 		return (c->out + c->out_end);
@@ -233,7 +233,7 @@ conn_pending(const struct conn *c)
 size_t
 conn_room(const struct conn *c)
 {
-	size_t	 n = conn_pending(c);
+	size_t n = conn_pending(c);
 
 	if (c->ending || c->abort != NULL)
 		return (0);
@@ -244,7 +244,7 @@ conn_room(const struct conn *c)
 bool
 output_push(struct conn *c)
 {
-	ssize_t	 n;
+	ssize_t n;
 
 	while (c->out_off < c->out_end) {
 		n = io_write(c, c->out + c->out_off, c->out_end - c->out_off);

@@ -8,20 +8,20 @@
 
 #include "conn_int.h"
 
-#define SECOND		1000LL
-#define STALL_TIME	(15 * SECOND)	/* in this time a client takes at least */
-#define STALL_BYTES	(8 * 1024)	/* that much of what waits for it, */
-#define RATE_TIME	(10 * SECOND)	/* and in this one it sends at least */
-#define RATE_BYTES	(5 * 1024)	/* that much of a body */
-#define IDLE_CHECK	(15 * SECOND)	/* has an idle client taken it all? */
-#define IDLE_UNACKED	5000		/* ms */
-#define LINGER_TIME	(2 * SECOND)
-#define NEVER		INT64_MAX
+#define SECOND       1000LL
+#define STALL_TIME   (15 * SECOND) /* in this time a client takes at least */
+#define STALL_BYTES  (8 * 1024)    /* that much of what waits for it, */
+#define RATE_TIME    (10 * SECOND) /* and in this one it sends at least */
+#define RATE_BYTES   (5 * 1024)    /* that much of a body */
+#define IDLE_CHECK   (15 * SECOND) /* has an idle client taken it all? */
+#define IDLE_UNACKED 5000          /* ms */
+#define LINGER_TIME  (2 * SECOND)
+#define NEVER        INT64_MAX
 
 int64_t
 time_now(void)
 {
-	struct timespec	 ts;
+	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return ((int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000);
@@ -30,7 +30,7 @@ time_now(void)
 static int64_t
 phase_deadline(const struct conn *c)
 {
-	const struct conf_prefork	*p = &c->w->conf->prefork;
+	const struct conf_prefork *p = &c->w->conf->prefork;
 
 	switch (c->phase) {
 	case PHASE_HANDSHAKE:
@@ -56,8 +56,8 @@ phase_deadline(const struct conn *c)
 void
 time_arm(struct conn *c)
 {
-	struct timeval	 tv;
-	int64_t		 at = phase_deadline(c), left;
+	struct timeval tv;
+	int64_t at = phase_deadline(c), left;
 
 	if (conn_pending(c) > 0 && c->stall_at < at)
 		at = c->stall_at;
@@ -121,8 +121,8 @@ phase_expired(struct conn *c)
 void
 time_event(int fd, short what, void *arg)
 {
-	struct conn	*c = arg;
-	int64_t		 now = time_now();
+	struct conn *c = arg;
+	int64_t now = time_now();
 
 	(void)fd;
 	(void)what;

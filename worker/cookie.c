@@ -9,8 +9,8 @@
 static struct slice
 next_pair(struct slice *rest)
 {
-	const char	*semi = memchr(rest->p, ';', rest->len);
-	struct slice	 pair = *rest;
+	const char *semi = memchr(rest->p, ';', rest->len);
+	struct slice pair = *rest;
 
 	if (semi != NULL)
 		pair.len = (size_t)(semi - pair.p);
@@ -32,8 +32,8 @@ skip(struct slice *s, char c)
 static bool
 pair_is(struct slice pair, struct slice name, struct slice *value)
 {
-	const char	*eq = memchr(pair.p, '=', pair.len);
-	struct slice	 left = pair;
+	const char *eq = memchr(pair.p, '=', pair.len);
+	struct slice left = pair;
 
 	if (eq != NULL)
 		left.len = (size_t)(eq - pair.p);
@@ -41,14 +41,15 @@ pair_is(struct slice pair, struct slice name, struct slice *value)
 		return (false);
 	if (value != NULL)
 		*value = slice_trim((struct slice){ pair.p + left.len +
-		    (eq != NULL), pair.len - left.len - (eq != NULL) });
+							(eq != NULL),
+		    pair.len - left.len - (eq != NULL) });
 	return (true);
 }
 
 enum cookie_result
 cookie_find(struct slice header, struct slice name, struct slice *value)
 {
-	struct slice	 found, pair;
+	struct slice found, pair;
 
 	while (header.len > 0) {
 		pair = next_pair(&header);
@@ -69,10 +70,10 @@ cookie_find(struct slice header, struct slice name, struct slice *value)
 size_t
 cookie_strip(char *dst, struct slice header, struct slice name)
 {
-	struct slice	 rest = header, pair;
-	const char	*from;
-	bool		 first = true;	/* no ';' before the next pair */
-	size_t		 len = 0;
+	struct slice rest = header, pair;
+	const char *from;
+	bool first = true; /* no ';' before the next pair */
+	size_t len = 0;
 
 	while (rest.len > 0) {
 		from = rest.p;

@@ -10,7 +10,7 @@
 #include "slice.h"
 
 enum cookie_result {
-	COOKIE_DUP = -1,	/* more than one of that name: refuse */
+	COOKIE_DUP = -1, /* more than one of that name: refuse */
 	COOKIE_NONE = 0,
 	COOKIE_FOUND = 1
 };
@@ -24,7 +24,7 @@ enum cookie_result {
  * is an error and never "take the first".
  */
 enum cookie_result cookie_find(struct slice header, struct slice name,
-	    struct slice *value);
+    struct slice *value);
 
 /*
  * Copies a Cookie header without the cookies of that name, each taken out with
@@ -32,6 +32,6 @@ enum cookie_result cookie_find(struct slice header, struct slice name,
  * dst has room for header.len bytes, and may be where the header is.
  * Returns the length, 0 when nothing is left (send no header then).
  */
-size_t	cookie_strip(char *dst, struct slice header, struct slice name);
+size_t cookie_strip(char *dst, struct slice header, struct slice name);
 
 #endif /* WORKER_COOKIE_H */

@@ -5,8 +5,8 @@
 
 #include "dates.h"
 
-#define DAY	86400
-#define LAST	253402300799	/* 9999-12-31T23:59:59Z */
+#define DAY  86400
+#define LAST 253402300799 /* 9999-12-31T23:59:59Z */
 
 /*
  * Days since 1970 to a date, in years that begin in March: then the leap day is
@@ -15,10 +15,11 @@
 void
 date_format(char out[DATE_LEN + 1], int64_t t)
 {
-	int64_t		 days, era, doe, yoe, doy, y, m, d, s;
+	int64_t days, era, doe, yoe, doy, y, m, d, s;
 
-	t = t < 0 ? 0 : t > LAST ? LAST : t;
-	days = t / DAY + 719468;	/* since 0000-03-01 */
+	t = t < 0 ? 0 : t > LAST ? LAST
+				 : t;
+	days = t / DAY + 719468; /* since 0000-03-01 */
 	s = t % DAY;
 	era = days / 146097;
 	doe = days - era * 146097;
@@ -38,12 +39,12 @@ void
 date_span(char *dst, size_t size, int64_t seconds)
 {
 	static const struct {
-		int64_t		 len;
-		const char	*name;
+		int64_t len;
+		const char *name;
 	} units[] = {
 		{ DAY, "day" }, { 3600, "hour" }, { 60, "minute" }
 	};
-	int64_t			 n;
+	int64_t n;
 
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
 		n = (seconds + units[i].len / 2) / units[i].len;
@@ -59,8 +60,8 @@ date_span(char *dst, size_t size, int64_t seconds)
 void
 date_relative(char *dst, size_t size, int64_t t, int64_t now)
 {
-	char	 span[32];
-	int64_t	 d = now > t ? now - t : t - now;
+	char span[32];
+	int64_t d = now > t ? now - t : t - now;
 
 	date_span(span, sizeof(span), d);
 	if (d < 30)
@@ -74,9 +75,9 @@ date_relative(char *dst, size_t size, int64_t t, int64_t now)
 void
 bytes_format(char *dst, size_t size, uint64_t bytes)
 {
-	static const char *const	 units[] = { "B", "kB", "MB", "GB", "TB" };
-	double				 v = (double)bytes;
-	size_t				 i = 0;
+	static const char *const units[] = { "B", "kB", "MB", "GB", "TB" };
+	double v = (double)bytes;
+	size_t i = 0;
 
 	for (; v >= 1024 && i + 1 < sizeof(units) / sizeof(units[0]); i++)
 		v /= 1024;

@@ -19,33 +19,33 @@
 #include "respond.h"
 #include "worker.h"
 
-#define DISCARD_MAX	(256 * 1024)	/* of a body that nobody wants */
-#define START_ROOM	(32 * 1024)	/* of output, to begin an answer */
-#define CHUNK_PREFIX	6		/* of a chunk read in place: "%04x\r\n" */
-#define CHUNK_PLACE	0xffff		/* so much fits such a one */
+#define DISCARD_MAX  (256 * 1024) /* of a body that nobody wants */
+#define START_ROOM   (32 * 1024)  /* of output, to begin an answer */
+#define CHUNK_PREFIX 6            /* of a chunk read in place: "%04x\r\n" */
+#define CHUNK_PLACE  0xffff       /* so much fits such a one */
 
 struct h1 {
-	struct conn	*c;
-	bool		 active;	/* s is a request that is not over */
-	bool		 keep;		/* another may follow on this connection */
-	bool		 eof;		/* the client sends no more */
-	bool		 begun;		/* a head has begun to arrive */
+	struct conn *c;
+	bool active; /* s is a request that is not over */
+	bool keep;   /* another may follow on this connection */
+	bool eof;    /* the client sends no more */
+	bool begun;  /* a head has begun to arrive */
 
 	/* The request's body. */
-	struct chunk	 chunk;
-	uint64_t	 left;
-	uint64_t	 discarded;
-	bool		 in_done;	/* all was read, or is given up */
-	bool		 end_told;
-	bool		 said_100;
+	struct chunk chunk;
+	uint64_t left;
+	uint64_t discarded;
+	bool in_done; /* all was read, or is given up */
+	bool end_told;
+	bool said_100;
 
 	/* The answer's. */
-	bool		 no_body;
-	bool		 chunked;
-	bool		 counted;	/* out_left counts a Content-Length */
-	uint64_t	 out_left;
+	bool no_body;
+	bool chunked;
+	bool counted; /* out_left counts a Content-Length */
+	uint64_t out_left;
 
-	struct stream	 s;
+	struct stream s;
 };
 
 static const struct stream_front h1_stream;
@@ -55,9 +55,9 @@ static const struct stream_front h1_stream;
 static struct slice
 date_now(void)
 {
-	static char	 text[HTTP_DATE_LEN + 1];
-	static time_t	 of;
-	time_t		 t = time(NULL);
+	static char text[HTTP_DATE_LEN + 1];
+	static time_t of;
+	time_t t = time(NULL);
 
 	if (t != of) {
 		of = t;
@@ -90,9 +90,9 @@ static char *
 head_start(struct h1 *h, unsigned int status, const struct header *hd,
     size_t n, char **start)
 {
-	struct slice	 reason = slice_str(status_reason(status));
-	size_t		 need = 512 + reason.len;
-	char		*p;
+	struct slice reason = slice_str(status_reason(status));
+	size_t need = 512 + reason.len;
+	char *p;
 
 	for (size_t i = 0; i < n; i++)
 		need += hd[i].name.len + hd[i].value.len + 4;
@@ -132,12 +132,12 @@ static void
 h1_respond(struct stream *s, unsigned int status, const struct header *hd,
     size_t n, int64_t length)
 {
-	struct h1	*h = s->conn;
-	char		*p, *start, num[24];
-	int		 len;
+	struct h1 *h = s->conn;
+	char *p, *start, num[24];
+	int len;
 
 	h->no_body = s->head.method == METHOD_HEAD || status == 204 ||
-	    status == 304;
+		     status == 304;
 	h->chunked = length < 0 && !h->no_body && s->head.minor > 0;
 	h->counted = length >= 0 && !h->no_body;
 	h->out_left = length >= 0 ? (uint64_t)length : 0;
@@ -165,8 +165,8 @@ h1_respond(struct stream *s, unsigned int status, const struct header *hd,
 static void
 h1_write(struct stream *s, const void *data, size_t len)
 {
-	struct h1	*h = s->conn;
-	char		 head[CHUNK_HEAD_MAX];
+	struct h1 *h = s->conn;
+	char head[CHUNK_HEAD_MAX];
 
 	s->bytes_out += len;
 	if (h->no_body)
@@ -188,7 +188,7 @@ h1_write(struct stream *s, const void *data, size_t len)
 static void
 h1_write_buffer(struct stream *s, struct evbuffer *src)
 {
-	struct evbuffer_iovec	 v;
+	struct evbuffer_iovec v;
 
 	while (evbuffer_peek(src, -1, NULL, &v, 1) > 0 && v.iov_len > 0) {
 		h1_write(s, v.iov_base, v.iov_len);
@@ -199,23 +199,24 @@ h1_write_buffer(struct stream *s, struct evbuffer *src)
 static uint8_t *
 h1_reserve(struct stream *s, size_t want)
 {
-	struct h1	*h = s->conn;
+	struct h1 *h = s->conn;
 
 	if (h->no_body || (h->chunked && want > CHUNK_PLACE))
 		return (NULL);
 	if (!h->chunked)
 		return (conn_reserve(h->c, want));
 	return (conn_reserve(h->c, want + CHUNK_PREFIX +
-	    sizeof(CHUNK_TAIL) - 1) + CHUNK_PREFIX);
+				       sizeof(CHUNK_TAIL) - 1) +
+		CHUNK_PREFIX);
 }
 
 /* The data are in place already; a chunk's size goes before them. */
 static void
 h1_commit(struct stream *s, size_t len)
 {
-	struct h1	*h = s->conn;
-	uint8_t		*p;
-	char		 head[CHUNK_PREFIX + 1];
+	struct h1 *h = s->conn;
+	uint8_t *p;
+	char head[CHUNK_PREFIX + 1];
 
 	if (len == 0)
 		return;
@@ -239,12 +240,12 @@ h1_commit(struct stream *s, size_t len)
 static void
 h1_end(struct stream *s)
 {
-	struct h1	*h = s->conn;
+	struct h1 *h = s->conn;
 
 	if (h->chunked && !s->tunnel)
 		conn_write(h->c, CHUNK_LAST, sizeof(CHUNK_LAST) - 1);
 	if (h->counted && h->out_left > 0)
-		h->keep = false;	/* shorter than announced */
+		h->keep = false; /* shorter than announced */
 	if (s->tunnel)
 		h->in_done = true;
 	conn_kick(h->c);
@@ -254,7 +255,7 @@ h1_end(struct stream *s)
 static void
 h1_reset(struct stream *s)
 {
-	struct h1	*h = s->conn;
+	struct h1 *h = s->conn;
 
 	h->keep = false;
 	h->in_done = true;
@@ -267,7 +268,7 @@ h1_reset(struct stream *s)
 static void
 h1_pause(struct stream *s, bool pause)
 {
-	struct h1	*h = s->conn;
+	struct h1 *h = s->conn;
 
 	if (!pause)
 		conn_kick(h->c);
@@ -276,7 +277,7 @@ h1_pause(struct stream *s, bool pause)
 static size_t
 h1_room(struct stream *s)
 {
-	size_t	 n = conn_room(((struct h1 *)s->conn)->c);
+	size_t n = conn_room(((struct h1 *)s->conn)->c);
 
 	/* What a chunk costs beside its data. */
 	return (n > 2 * CHUNK_HEAD_MAX ? n - 2 * CHUNK_HEAD_MAX : 0);
@@ -285,8 +286,8 @@ h1_room(struct stream *s)
 static void
 h1_upgrade(struct stream *s, const struct header *hd, size_t n)
 {
-	struct h1	*h = s->conn;
-	char		*p, *start;
+	struct h1 *h = s->conn;
+	char *p, *start;
 
 	h->keep = false;
 	h->in_done = h->end_told = s->body_done = false;
@@ -331,7 +332,7 @@ h1_refuse(struct h1 *h, unsigned int status, const char *why)
 static size_t
 h1_head(struct h1 *h, uint8_t *data, size_t len, size_t used)
 {
-	struct http_head	*head = &h->s.head;
+	struct http_head *head = &h->s.head;
 
 	if (h->s.w->draining || (h->eof && len == 0)) {
 		conn_end(h->c);
@@ -353,8 +354,7 @@ h1_head(struct h1 *h, uint8_t *data, size_t len, size_t used)
 		if (head->error == HTTP_E_TLS)
 			conn_abort(h->c, "TLS where HTTP is spoken");
 		else
-			h1_refuse(h, (unsigned int)http_error_status(
-			    head->error), http_error_reason(head->error));
+			h1_refuse(h, (unsigned int)http_error_status(head->error), http_error_reason(head->error));
 		return (0);
 	}
 	conn_pin(h->c, used + head->size);
@@ -377,9 +377,9 @@ h1_head(struct h1 *h, uint8_t *data, size_t len, size_t used)
 static size_t
 body_piece(struct h1 *h, uint8_t *data, size_t len)
 {
-	struct stream		*s = &h->s;
-	size_t			 out = len;
-	enum chunk_result	 r = CHUNK_MORE;
+	struct stream *s = &h->s;
+	size_t out = len;
+	enum chunk_result r = CHUNK_MORE;
 
 	if (s->head.body == BODY_LENGTH) {
 		if (len > h->left)
@@ -406,7 +406,7 @@ body_piece(struct h1 *h, uint8_t *data, size_t len)
 		h->keep = false;
 		h->in_done = h->end_told = true;
 		stream_fail(s, (unsigned int)chunk_error_status(
-		    h->chunk.error));
+				   h->chunk.error));
 	}
 	return (len);
 }
@@ -415,9 +415,9 @@ body_piece(struct h1 *h, uint8_t *data, size_t len)
 static size_t
 h1_body(struct h1 *h, uint8_t *data, size_t len)
 {
-	struct stream	*s = &h->s;
-	bool		 drop = s->on_body == NULL && s->status != 0;
-	size_t		 used = 0;
+	struct stream *s = &h->s;
+	bool drop = s->on_body == NULL && s->status != 0;
+	size_t used = 0;
 
 	if (s->paused && !drop)
 		return (0);
@@ -469,12 +469,11 @@ h1_next(struct h1 *h)
 static void
 h1_phase(struct h1 *h)
 {
-	struct stream	*s = &h->s;
+	struct stream *s = &h->s;
 
 	if (s->tunnel)
 		conn_phase(h->c, PHASE_TUNNEL);
-	else if (!h->in_done && !s->paused && (s->on_body != NULL ||
-	    s->status != 0))
+	else if (!h->in_done && !s->paused && (s->on_body != NULL || s->status != 0))
 		conn_phase(h->c, PHASE_BODY);
 	else
 		conn_phase(h->c, PHASE_WORK);
@@ -483,8 +482,8 @@ h1_phase(struct h1 *h)
 static size_t
 h1_input(struct conn *c, uint8_t *data, size_t len)
 {
-	struct h1	*h = conn_state(c);
-	size_t		 used = 0, n;
+	struct h1 *h = conn_state(c);
+	size_t used = 0, n;
 
 	do {
 		if (h->active)
@@ -508,7 +507,7 @@ h1_input(struct conn *c, uint8_t *data, size_t len)
 static void
 h1_start(struct conn *c)
 {
-	static struct h1	 h;
+	static struct h1 h;
 
 	h.c = c;
 	stream_init(&h.s, conn_worker(c), &h1_stream, &h);
@@ -518,7 +517,7 @@ h1_start(struct conn *c)
 static void
 h1_drain(struct conn *c)
 {
-	struct h1	*h = conn_state(c);
+	struct h1 *h = conn_state(c);
 
 	if (h->active && h->s.on_drain != NULL && !h->s.ended)
 		h->s.on_drain(&h->s);
@@ -528,7 +527,7 @@ h1_drain(struct conn *c)
 static void
 h1_eof(struct conn *c)
 {
-	struct h1	*h = conn_state(c);
+	struct h1 *h = conn_state(c);
 
 	h->eof = true;
 	conn_kick(c);
@@ -537,7 +536,7 @@ h1_eof(struct conn *c)
 static void
 h1_leave(struct conn *c)
 {
-	struct h1	*h = conn_state(c);
+	struct h1 *h = conn_state(c);
 
 	if (!h->active)
 		conn_end(c);
@@ -546,7 +545,7 @@ h1_leave(struct conn *c)
 static void
 h1_timeout(struct conn *c, enum conn_phase phase)
 {
-	struct h1	*h = conn_state(c);
+	struct h1 *h = conn_state(c);
 
 	if (phase == PHASE_BODY) {
 		h->keep = false;
@@ -562,7 +561,7 @@ h1_timeout(struct conn *c, enum conn_phase phase)
 static void
 h1_gone(struct conn *c, const char *why)
 {
-	struct h1	*h = conn_state(c);
+	struct h1 *h = conn_state(c);
 
 	(void)why;
 	if (h->active)

@@ -12,13 +12,13 @@
 #include "../privsep/log.h"
 #include "respond.h"
 
-static nghttp2_session_callbacks	*callbacks;
-static nghttp2_option			*options;
+static nghttp2_session_callbacks *callbacks;
+static nghttp2_option *options;
 
 static uint64_t
 now_ms(void)
 {
-	struct timespec	 ts;
+	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return ((uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000);
@@ -35,7 +35,7 @@ stream_of(const struct h2 *h, int32_t id)
 static int
 on_begin_headers(nghttp2_session *ng, const nghttp2_frame *f, void *arg)
 {
-	struct h2	*h = arg;
+	struct h2 *h = arg;
 
 	(void)ng;
 	if (h->block == NULL && (h->block = malloc(sizeof(*h->block))) == NULL)
@@ -50,15 +50,15 @@ static int
 on_header(nghttp2_session *ng, const nghttp2_frame *f, const uint8_t *name,
     size_t nlen, const uint8_t *value, size_t vlen, uint8_t flags, void *arg)
 {
-	struct h2	*h = arg;
+	struct h2 *h = arg;
 
 	(void)ng;
 	(void)f;
 	(void)flags;
 	if (h2_guard_spend(&h->guard, H2_HEADER_BYTES, nlen + vlen, h->now) &&
 	    h2_block_add(h->block,
-	    (struct slice){ (const char *)name, nlen },
-	    (struct slice){ (const char *)value, vlen }))
+		(struct slice){ (const char *)name, nlen },
+		(struct slice){ (const char *)value, vlen }))
 		return (0);
 	/* Decoding the rest is what a bomb is after: stop here and now. */
 	if (h->guard.broken == H2_BUDGET_MAX)
@@ -87,7 +87,7 @@ on_invalid_header(nghttp2_session *ng, const nghttp2_frame *f,
 static void
 set_priority(struct h2 *h, int32_t id, unsigned int urgency)
 {
-	nghttp2_extpri	 pri = { urgency, 1 };
+	nghttp2_extpri pri = { urgency, 1 };
 
 	nghttp2_session_change_extpri_stream_priority(h->ng, id, &pri, 1);
 }
@@ -95,13 +95,12 @@ set_priority(struct h2 *h, int32_t id, unsigned int urgency)
 static void
 request_begin(struct h2 *h, int32_t id, bool end_stream)
 {
-	struct slice		 scheme = conn_is_tls(h->c) ? SLICE("https") :
-				    SLICE("http");
-	struct h2_block		*b = h->block;
-	struct h2_stream	*st = h2_stream_new(h, id, b->used);
-	struct h2_request	 rq;
-	enum http_method	 method;
-	enum http_error		 e;
+	struct slice scheme = conn_is_tls(h->c) ? SLICE("https") : SLICE("http");
+	struct h2_block *b = h->block;
+	struct h2_stream *st = h2_stream_new(h, id, b->used);
+	struct h2_request rq;
+	enum http_method method;
+	enum http_error e;
 
 	nghttp2_session_set_stream_user_data(h->ng, id, st);
 	memcpy(st->bytes, b->buf, b->used);
@@ -133,8 +132,8 @@ request_begin(struct h2 *h, int32_t id, bool end_stream)
 static void
 block_complete(struct h2 *h, const nghttp2_frame *f)
 {
-	bool			 end = f->hd.flags & NGHTTP2_FLAG_END_STREAM;
-	struct h2_stream	*st;
+	bool end = f->hd.flags & NGHTTP2_FLAG_END_STREAM;
+	struct h2_stream *st;
 
 	if (h->block == NULL || !h->block->open)
 		return;
@@ -163,8 +162,8 @@ leave_now(struct h2 *h)
 static int
 on_frame_recv(nghttp2_session *ng, const nghttp2_frame *f, void *arg)
 {
-	struct h2		*h = arg;
-	struct h2_stream	*st;
+	struct h2 *h = arg;
+	struct h2_stream *st;
 
 	(void)ng;
 	switch (f->hd.type) {
@@ -196,7 +195,7 @@ static int
 on_invalid_frame(nghttp2_session *ng, const nghttp2_frame *f, int error,
     void *arg)
 {
-	struct h2	*h = arg;
+	struct h2 *h = arg;
 
 	(void)ng;
 	(void)error;
@@ -210,8 +209,8 @@ static int
 on_data(nghttp2_session *ng, uint8_t flags, int32_t id, const uint8_t *data,
     size_t len, void *arg)
 {
-	struct h2		*h = arg;
-	struct h2_stream	*st = stream_of(h, id);
+	struct h2 *h = arg;
+	struct h2_stream *st = stream_of(h, id);
 
 	(void)flags;
 	conn_progress(h->c, len);
@@ -225,16 +224,15 @@ on_data(nghttp2_session *ng, uint8_t flags, int32_t id, const uint8_t *data,
 static int
 on_frame_send(nghttp2_session *ng, const nghttp2_frame *f, void *arg)
 {
-	struct h2		*h = arg;
-	struct h2_stream	*st;
+	struct h2 *h = arg;
+	struct h2_stream *st;
 
 	switch (f->hd.type) {
 	case NGHTTP2_GOAWAY:
 		h->said = h->dying;
 		if (h->dying || f->goaway.error_code == NGHTTP2_NO_ERROR)
 			break;
-		log_event(LOG_NOTICE, "h2.refused", LOG_S("why",
-		    nghttp2_http2_strerror(f->goaway.error_code)));
+		log_event(LOG_NOTICE, "h2.refused", LOG_S("why", nghttp2_http2_strerror(f->goaway.error_code)));
 		worker_stage(STAGE_BAD_REQUEST);
 		break;
 	case NGHTTP2_RST_STREAM:
@@ -267,7 +265,7 @@ on_frame_send(nghttp2_session *ng, const nghttp2_frame *f, void *arg)
 static int
 on_stream_close(nghttp2_session *ng, int32_t id, uint32_t code, void *arg)
 {
-	struct h2_stream	*st = stream_of(arg, id);
+	struct h2_stream *st = stream_of(arg, id);
 
 	(void)code;
 	if (st == NULL)
@@ -282,21 +280,22 @@ on_stream_close(nghttp2_session *ng, int32_t id, uint32_t code, void *arg)
 static void
 h2_phase(struct h2 *h)
 {
-	struct h2_stream	*st;
-	enum conn_phase		 phase = PHASE_BODY;
+	struct h2_stream *st;
+	enum conn_phase phase = PHASE_BODY;
 
 	if (h->ntunnels > 0)
 		phase = PHASE_TUNNEL;
 	else if (h->nstreams == 0)
 		phase = h2_guard_midframe(&h->guard) ||
-		    (h->block != NULL && h->block->open) ?
-		    PHASE_HEADER : PHASE_IDLE;
+				(h->block != NULL && h->block->open)
+			    ? PHASE_HEADER
+			    : PHASE_IDLE;
 	else
 		TAILQ_FOREACH(st, &h->streams, entry)
-			if (st->in_end || st->s.paused || st->answered) {
-				phase = PHASE_WORK;
-				break;
-			}
+	if (st->in_end || st->s.paused || st->answered) {
+		phase = PHASE_WORK;
+		break;
+	}
 	conn_phase(h->c, phase);
 }
 
@@ -304,8 +303,8 @@ h2_phase(struct h2 *h)
 static void
 die(struct h2 *h, uint32_t code, const char *why)
 {
-	const uint8_t	*p;
-	ssize_t		 n;
+	const uint8_t *p;
+	ssize_t n;
 
 	if (h->dying)
 		return;
@@ -330,8 +329,8 @@ still_calm(struct h2 *h)
 static void
 h2_flush(struct h2 *h)
 {
-	const uint8_t	*p;
-	ssize_t		 n;
+	const uint8_t *p;
+	ssize_t n;
 
 	while (conn_room(h->c) > 0) {
 		if ((n = nghttp2_session_mem_send(h->ng, &p)) < 0) {
@@ -347,7 +346,7 @@ h2_flush(struct h2 *h)
 static void
 tick_set(struct h2 *h, bool on)
 {
-	static const struct timeval	 tv = { H2_TICK, 0 };
+	static const struct timeval tv = { H2_TICK, 0 };
 
 	if (on == h->ticking)
 		return;
@@ -359,17 +358,18 @@ tick_set(struct h2 *h, bool on)
 static void
 h2_turn(struct h2 *h)
 {
-	struct h2_stream	*st;
-	bool			 tick;
+	struct h2_stream *st;
+	bool tick;
 
 	TAILQ_FOREACH(st, &h->streams, entry)
-		if (st->pump)
-			h2_stream_pump(st);
+	if (st->pump)
+		h2_stream_pump(st);
 	h2_flush(h);
 	if (!still_calm(h))
 		return;
 	tick = h->leaving && !h->left;
-	TAILQ_FOREACH(st, &h->streams, entry) {
+	TAILQ_FOREACH(st, &h->streams, entry)
+	{
 		h2_stream_drain(st);
 		tick |= !h2_stream_resting(st);
 	}
@@ -382,7 +382,7 @@ h2_turn(struct h2 *h)
 	/* The last stream is over, or nghttp2 has given the connection up. */
 	if ((h->nstreams == 0 && (h->left || h->eof)) ||
 	    (!nghttp2_session_want_read(h->ng) &&
-	    !nghttp2_session_want_write(h->ng))) {
+		!nghttp2_session_want_write(h->ng))) {
 		h2_flush(h);
 		conn_end(h->c);
 	}
@@ -403,8 +403,8 @@ stalled(struct h2 *h, struct h2_stream *st)
 static void
 on_tick(evutil_socket_t fd, short what, void *arg)
 {
-	struct h2		*h = arg;
-	struct h2_stream	*st;
+	struct h2 *h = arg;
+	struct h2_stream *st;
 
 	(void)fd;
 	(void)what;
@@ -413,10 +413,10 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	if (h->leaving)
 		leave_now(h);
 	TAILQ_FOREACH(st, &h->streams, entry)
-		if (h2_stream_unwanted(st))
-			h2_stream_reset(st, NGHTTP2_NO_ERROR);
-		else if (h2_stream_stalled(st))
-			stalled(h, st);
+	if (h2_stream_unwanted(st))
+		h2_stream_reset(st, NGHTTP2_NO_ERROR);
+	else if (h2_stream_stalled(st))
+		stalled(h, st);
 	conn_kick(h->c);
 }
 
@@ -425,7 +425,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 static void
 prepare(void)
 {
-	nghttp2_session_callbacks	*cb;
+	nghttp2_session_callbacks *cb;
 
 	if (nghttp2_session_callbacks_new(&cb) != 0 ||
 	    nghttp2_option_new(&options) != 0)
@@ -455,7 +455,7 @@ prepare(void)
 static void
 h2_leave(struct conn *c)
 {
-	struct h2	*h = conn_state(c);
+	struct h2 *h = conn_state(c);
 
 	if (h->leaving || h->dying)
 		return;
@@ -473,7 +473,7 @@ h2_leave(struct conn *c)
 static void
 h2_start(struct conn *c)
 {
-	static const nghttp2_settings_entry	 settings[] = {
+	static const nghttp2_settings_entry settings[] = {
 		{ NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, H2_STREAMS },
 		{ NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, H2_STREAM_WINDOW },
 		{ NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, H2_LIST_MAX },
@@ -481,7 +481,7 @@ h2_start(struct conn *c)
 		{ NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1 },
 		{ NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1 }
 	};
-	struct h2	*h;
+	struct h2 *h;
 
 	if (callbacks == NULL)
 		prepare();
@@ -495,9 +495,9 @@ h2_start(struct conn *c)
 	if ((h->ev_tick = evtimer_new(h->w->base, on_tick, h)) == NULL ||
 	    nghttp2_session_server_new2(&h->ng, callbacks, h, options) != 0 ||
 	    nghttp2_submit_settings(h->ng, NGHTTP2_FLAG_NONE, settings,
-	    sizeof(settings) / sizeof(settings[0])) != 0 ||
+		sizeof(settings) / sizeof(settings[0])) != 0 ||
 	    nghttp2_session_set_local_window_size(h->ng, NGHTTP2_FLAG_NONE, 0,
-	    H2_CONN_WINDOW) != 0)
+		H2_CONN_WINDOW) != 0)
 		fatalx("nghttp2: out of memory");
 	conn_set_state(c, h);
 	if (h->w->draining)
@@ -508,16 +508,15 @@ h2_start(struct conn *c)
 static size_t
 h2_input(struct conn *c, uint8_t *data, size_t len)
 {
-	struct h2	*h = conn_state(c);
-	ssize_t		 n;
+	struct h2 *h = conn_state(c);
+	ssize_t n;
 
 	h->now = now_ms();
 	if (h->dying)
 		return (len);
 	if (len > 0 && h2_guard_scan(&h->guard, data, len, h->now) &&
 	    (n = nghttp2_session_mem_recv(h->ng, data, len)) < 0) {
-		die(h, n == NGHTTP2_ERR_FLOODED ? NGHTTP2_ENHANCE_YOUR_CALM :
-		    NGHTTP2_PROTOCOL_ERROR, nghttp2_strerror((int)n));
+		die(h, n == NGHTTP2_ERR_FLOODED ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_PROTOCOL_ERROR, nghttp2_strerror((int)n));
 		return (len);
 	}
 	if (still_calm(h))
@@ -528,7 +527,7 @@ h2_input(struct conn *c, uint8_t *data, size_t len)
 static void
 h2_drain(struct conn *c)
 {
-	struct h2	*h = conn_state(c);
+	struct h2 *h = conn_state(c);
 
 	h->now = now_ms();
 	if (!h->dying)
@@ -539,25 +538,25 @@ h2_drain(struct conn *c)
 static void
 h2_eof(struct conn *c)
 {
-	struct h2		*h = conn_state(c);
-	struct h2_stream	*st;
+	struct h2 *h = conn_state(c);
+	struct h2_stream *st;
 
 	h->eof = true;
 	TAILQ_FOREACH(st, &h->streams, entry)
-		if (!st->in_end)
-			h2_stream_reset(st, NGHTTP2_CANCEL);
+	if (!st->in_end)
+		h2_stream_reset(st, NGHTTP2_CANCEL);
 	conn_kick(c);
 }
 
 static void
 h2_timeout(struct conn *c, enum conn_phase phase)
 {
-	struct h2		*h = conn_state(c);
-	struct h2_stream	*st;
+	struct h2 *h = conn_state(c);
+	struct h2_stream *st;
 
 	if (phase == PHASE_BODY)
 		TAILQ_FOREACH(st, &h->streams, entry)
-			stream_fail(&st->s, 408);
+	stream_fail(&st->s, 408);
 	leave_now(h);
 	h2_flush(h);
 	conn_end(c);
@@ -566,8 +565,8 @@ h2_timeout(struct conn *c, enum conn_phase phase)
 static void
 h2_gone(struct conn *c, const char *why)
 {
-	struct h2		*h = conn_state(c);
-	struct h2_stream	*st;
+	struct h2 *h = conn_state(c);
+	struct h2_stream *st;
 
 	(void)why;
 	if (h == NULL)

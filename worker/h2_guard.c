@@ -5,28 +5,36 @@
 
 #include "h2_guard.h"
 
-#define PREFACE_LEN	24
-#define FRAME_HEAD	9
+#define PREFACE_LEN 24
+#define FRAME_HEAD  9
 
 enum frame_type {
-	F_DATA, F_HEADERS, F_PRIORITY, F_RST_STREAM, F_SETTINGS,
-	F_PUSH_PROMISE, F_PING, F_GOAWAY, F_WINDOW_UPDATE, F_CONTINUATION
+	F_DATA,
+	F_HEADERS,
+	F_PRIORITY,
+	F_RST_STREAM,
+	F_SETTINGS,
+	F_PUSH_PROMISE,
+	F_PING,
+	F_GOAWAY,
+	F_WINDOW_UPDATE,
+	F_CONTINUATION
 };
 
-#define FLAG_END_STREAM	0x01
-#define FLAG_PADDED	0x08
+#define FLAG_END_STREAM 0x01
+#define FLAG_PADDED     0x08
 
 #define X(id, name, burst, rate) { name, burst, rate },
 static const struct {
-	const char	*name;
-	uint32_t	 burst;
-	uint32_t	 rate;		/* tokens a second */
+	const char *name;
+	uint32_t burst;
+	uint32_t rate; /* tokens a second */
 } budget[H2_BUDGET_MAX] = { H2_BUDGETS(X) };
 #undef X
 
 /* What a frame costs, whatever is in it. */
 static const enum h2_budget frame_budget[] = {
-	[F_DATA] = H2_BUDGET_MAX,	/* unless it is empty */
+	[F_DATA] = H2_BUDGET_MAX, /* unless it is empty */
 	[F_HEADERS] = H2_BLOCK,
 	[F_PRIORITY] = H2_PRIORITY,
 	[F_RST_STREAM] = H2_RESET,
@@ -60,8 +68,8 @@ h2_guard_init(struct h2_guard *g, uint64_t now_ms)
 static void
 refill(struct h2_guard *g, enum h2_budget b, uint64_t now_ms)
 {
-	int64_t		 full = (int64_t)budget[b].burst * 1000;
-	uint64_t	 ms = now_ms - g->bucket[b].at;
+	int64_t full = (int64_t)budget[b].burst * 1000;
+	uint64_t ms = now_ms - g->bucket[b].at;
 
 	if (now_ms <= g->bucket[b].at)
 		return;
@@ -93,7 +101,7 @@ h2_guard_spend(struct h2_guard *g, enum h2_budget b, uint64_t n,
 void
 h2_guard_earn(struct h2_guard *g, enum h2_budget b, uint64_t n)
 {
-	int64_t	 full = (int64_t)budget[b].burst * 1000;
+	int64_t full = (int64_t)budget[b].burst * 1000;
 
 	if (n > budget[b].burst)
 		n = budget[b].burst;
@@ -106,11 +114,11 @@ h2_guard_earn(struct h2_guard *g, enum h2_budget b, uint64_t n)
 static bool
 count(struct h2_guard *g, uint64_t now_ms)
 {
-	uint8_t		 type = g->head[3], flags = g->head[4];
-	enum h2_budget	 b = H2_UNKNOWN;
+	uint8_t type = g->head[3], flags = g->head[4];
+	enum h2_budget b = H2_UNKNOWN;
 
 	g->left = (uint32_t)g->head[0] << 16 | (uint32_t)g->head[1] << 8 |
-	    g->head[2];
+		  g->head[2];
 	g->nhead = 0;
 	g->padded = false;
 	if (type < sizeof(frame_budget) / sizeof(frame_budget[0]))
@@ -132,7 +140,7 @@ bool
 h2_guard_scan(struct h2_guard *g, const uint8_t *data, size_t len,
     uint64_t now_ms)
 {
-	size_t	 n;
+	size_t n;
 
 	if (g->preface > 0) {
 		n = len < g->preface ? len : g->preface;

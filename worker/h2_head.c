@@ -10,8 +10,8 @@
 #include "h2.h"
 
 static const struct {
-	const char	*name;
-	size_t		 len;
+	const char *name;
+	size_t len;
 } pseudo_names[PSEUDO_MAX] = {
 	[PSEUDO_METHOD] = { ":method", 7 },
 	[PSEUDO_SCHEME] = { ":scheme", 7 },
@@ -25,8 +25,8 @@ static bool
 is_connection_specific(enum http_hdr id)
 {
 	return (id == HDR_CONNECTION || id == HDR_KEEP_ALIVE ||
-	    id == HDR_PROXY_CONNECTION || id == HDR_TRANSFER_ENCODING ||
-	    id == HDR_UPGRADE || id == HDR_HTTP2_SETTINGS);
+		id == HDR_PROXY_CONNECTION || id == HDR_TRANSFER_ENCODING ||
+		id == HDR_UPGRADE || id == HDR_HTTP2_SETTINGS);
 }
 
 void
@@ -41,7 +41,7 @@ h2_block_begin(struct h2_block *b, bool trailer)
 static struct h2_text
 keep(struct h2_block *b, struct slice s)
 {
-	struct h2_text	 t = { b->used, (uint32_t)s.len };
+	struct h2_text t = { b->used, (uint32_t)s.len };
 
 	if (s.len > 0)
 		memcpy(b->buf + b->used, s.p, s.len);
@@ -54,12 +54,12 @@ add_pseudo(struct h2_block *b, struct slice name, struct slice value)
 {
 	for (size_t i = 0; i < PSEUDO_MAX; i++) {
 		if (!slice_eq(name, (struct slice){ pseudo_names[i].name,
-		    pseudo_names[i].len }))
+					pseudo_names[i].len }))
 			continue;
 		if (b->has[i])
 			return (HTTP_E_DUP);
 		if (b->nfields > 0)
-			return (HTTP_E_NAME);	/* after the others */
+			return (HTTP_E_NAME); /* after the others */
 		b->has[i] = true;
 		b->pseudo[i] = keep(b, value);
 		return (HTTP_E_NONE);
@@ -104,7 +104,7 @@ static enum http_error
 finish_line(const struct h2_block *b, const char *bytes, struct slice scheme,
     struct http_head *head, struct h2_request *rq)
 {
-	struct slice	 protocol = pseudo(b, bytes, PSEUDO_PROTOCOL);
+	struct slice protocol = pseudo(b, bytes, PSEUDO_PROTOCOL);
 
 	head->minor = 1;
 	head->token = pseudo(b, bytes, PSEUDO_METHOD);
@@ -132,8 +132,8 @@ finish_line(const struct h2_block *b, const char *bytes, struct slice scheme,
 static enum http_error
 finish_host(const struct h2_block *b, char *bytes, struct http_head *head)
 {
-	struct slice	 host = pseudo(b, bytes, PSEUDO_AUTHORITY);
-	char		*p;
+	struct slice host = pseudo(b, bytes, PSEUDO_AUTHORITY);
+	char *p;
 
 	if (host.len == 0)
 		return (HTTP_E_NO_HOST);
@@ -147,7 +147,7 @@ finish_host(const struct h2_block *b, char *bytes, struct http_head *head)
 static unsigned int
 urgency(struct slice value)
 {
-	struct slice	 item;
+	struct slice item;
 
 	while (http_list_next(&value, &item))
 		if (item.len == 3 && item.p[0] == 'u' && item.p[1] == '=' &&
@@ -160,7 +160,7 @@ static enum http_error
 finish_field(struct slice name, struct slice value, struct http_head *head,
     struct h2_request *rq)
 {
-	enum http_hdr	 id = http_hdr_lookup(name);
+	enum http_hdr id = http_hdr_lookup(name);
 
 	if (is_connection_specific(id))
 		return (HTTP_E_CONNECTION);
@@ -184,14 +184,13 @@ static enum http_error
 finish_body(struct http_head *head, bool end_stream, bool websocket)
 {
 	if (websocket)
-		return (head->content_length == -1 && !end_stream ?
-		    HTTP_E_NONE : HTTP_E_LENGTH);
+		return (head->content_length == -1 && !end_stream ? HTTP_E_NONE : HTTP_E_LENGTH);
 	if (end_stream) {
 		if (head->content_length > 0)
 			return (HTTP_E_LENGTH);
 		head->body = BODY_NONE;
 	} else if (head->content_length == -1)
-		head->body = BODY_CHUNKED;	/* of unknown length */
+		head->body = BODY_CHUNKED; /* of unknown length */
 	return (HTTP_E_NONE);
 }
 
@@ -199,7 +198,7 @@ enum http_error
 h2_block_finish(const struct h2_block *b, char *bytes, struct slice scheme,
     bool end_stream, struct http_head *head, struct h2_request *rq)
 {
-	enum http_error	 e;
+	enum http_error e;
 
 	*rq = (struct h2_request){ false, NGHTTP2_EXTPRI_DEFAULT_URGENCY };
 	if (b->error != HTTP_E_NONE)
@@ -211,7 +210,8 @@ h2_block_finish(const struct h2_block *b, char *bytes, struct slice scheme,
 		e = finish_field(
 		    (struct slice){ bytes + b->name[i].at, b->name[i].len },
 		    slice_trim((struct slice){ bytes + b->value[i].at,
-		    b->value[i].len }), head, rq);
+			b->value[i].len }),
+		    head, rq);
 		if (e != HTTP_E_NONE)
 			return (e);
 	}

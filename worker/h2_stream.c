@@ -13,7 +13,7 @@
 #include "range.h"
 #include "../privsep/log.h"
 
-#define ANSWER_HEADERS	(STREAM_RESP_HEADERS + 4)
+#define ANSWER_HEADERS (STREAM_RESP_HEADERS + 4)
 
 static void
 more(struct h2_stream *st)
@@ -35,7 +35,7 @@ moved(struct h2_stream *st)
 static struct evbuffer *
 buffer_new(void)
 {
-	struct evbuffer	*b = evbuffer_new();
+	struct evbuffer *b = evbuffer_new();
 
 	if (b == NULL)
 		fatalx("evbuffer_new");
@@ -45,7 +45,7 @@ buffer_new(void)
 struct h2_stream *
 h2_stream_new(struct h2 *h, int32_t id, size_t bytes)
 {
-	struct h2_stream	*st;
+	struct h2_stream *st;
 
 	if ((st = malloc(sizeof(*st) + bytes)) == NULL)
 		fatal("malloc");
@@ -76,7 +76,7 @@ in_taken(struct h2 *h, size_t n)
 static void
 drop_buffers(struct h2_stream *st)
 {
-	size_t	 n;
+	size_t n;
 
 	st->h->out_total -= evbuffer_get_length(st->out);
 	evbuffer_drain(st->out, evbuffer_get_length(st->out));
@@ -89,7 +89,7 @@ drop_buffers(struct h2_stream *st)
 void
 h2_stream_free(struct h2_stream *st)
 {
-	struct h2	*h = st->h;
+	struct h2 *h = st->h;
 
 	TAILQ_REMOVE(&h->streams, st, entry);
 	h->nstreams--;
@@ -120,9 +120,9 @@ h2_stream_reset(struct h2_stream *st, uint32_t code)
 static const char *
 date_now(void)
 {
-	static char	 text[HTTP_DATE_LEN + 1];
-	static time_t	 last;
-	time_t		 now = time(NULL);
+	static char text[HTTP_DATE_LEN + 1];
+	static time_t last;
+	time_t now = time(NULL);
 
 	if (now != last) {
 		last = now;
@@ -132,18 +132,18 @@ date_now(void)
 }
 
 struct h2_answer {
-	nghttp2_nv	 nv[ANSWER_HEADERS];
-	size_t		 n;
-	char		 status[4];
-	char		 length[24];
+	nghttp2_nv nv[ANSWER_HEADERS];
+	size_t n;
+	char status[4];
+	char length[24];
 };
 
 static void
 nv_add(struct h2_answer *a, struct slice name, struct slice value)
 {
 	a->nv[a->n++] = (nghttp2_nv){
-	    (uint8_t *)(uintptr_t)name.p, (uint8_t *)(uintptr_t)value.p,
-	    name.len, value.len, NGHTTP2_NV_FLAG_NONE
+		(uint8_t *)(uintptr_t)name.p, (uint8_t *)(uintptr_t)value.p,
+		name.len, value.len, NGHTTP2_NV_FLAG_NONE
 	};
 }
 
@@ -163,8 +163,8 @@ static void
 nv_build(struct h2_answer *a, unsigned int status, const struct header *h,
     size_t n, int64_t length)
 {
-	enum http_hdr	 id;
-	bool		 date = false;
+	enum http_hdr id;
+	bool date = false;
 
 	a->n = 0;
 	snprintf(a->status, sizeof(a->status), "%03u", status % 1000);
@@ -193,8 +193,8 @@ nv_build(struct h2_answer *a, unsigned int status, const struct header *h,
 static void
 submit(struct h2_stream *st, const struct h2_answer *a, bool body)
 {
-	nghttp2_data_provider	 data = { { .ptr = st }, h2_data_read };
-	int			 rv;
+	nghttp2_data_provider data = { { .ptr = st }, h2_data_read };
+	int rv;
 
 	rv = nghttp2_submit_response(st->h->ng, st->s.id, a->nv, a->n,
 	    body ? &data : NULL);
@@ -203,7 +203,7 @@ submit(struct h2_stream *st, const struct h2_answer *a, bool body)
 	if (rv != 0)
 		h2_stream_reset(st, NGHTTP2_INTERNAL_ERROR);
 	st->answered = true;
-	st->pump = true;	/* nobody may want the body now */
+	st->pump = true; /* nobody may want the body now */
 	conn_kick(st->h->c);
 }
 
@@ -211,8 +211,8 @@ static void
 h2_respond(struct stream *s, unsigned int status, const struct header *h,
     size_t n, int64_t length)
 {
-	struct h2_stream	*st = (struct h2_stream *)s;
-	struct h2_answer		 a;
+	struct h2_stream *st = (struct h2_stream *)s;
+	struct h2_answer a;
 
 	if (st->answered || st->reset || s->closed)
 		return;
@@ -221,7 +221,7 @@ h2_respond(struct stream *s, unsigned int status, const struct header *h,
 		status = 501;
 	s->status = status;
 	st->no_body = s->head.method == METHOD_HEAD || status == 204 ||
-	    status == 304;
+		      status == 304;
 	nv_build(&a, status, h, n,
 	    status == 204 || status == 304 ? -1 : length);
 	if (!st->no_body)
@@ -232,8 +232,8 @@ h2_respond(struct stream *s, unsigned int status, const struct header *h,
 static void
 h2_upgrade(struct stream *s, const struct header *h, size_t n)
 {
-	struct h2_stream	*st = (struct h2_stream *)s;
-	struct h2_answer		 a;
+	struct h2_stream *st = (struct h2_stream *)s;
+	struct h2_answer a;
 
 	if (st->answered || st->reset || s->closed)
 		return;
@@ -278,7 +278,7 @@ out_added(struct h2_stream *st, size_t len)
 static void
 h2_write(struct stream *s, const void *data, size_t len)
 {
-	struct h2_stream	*st = (struct h2_stream *)s;
+	struct h2_stream *st = (struct h2_stream *)s;
 
 	if ((len = out_allowed(st, len)) == 0)
 		return;
@@ -290,8 +290,8 @@ h2_write(struct stream *s, const void *data, size_t len)
 static void
 h2_write_buffer(struct stream *s, struct evbuffer *src)
 {
-	struct h2_stream	*st = (struct h2_stream *)s;
-	size_t			 all = evbuffer_get_length(src), len;
+	struct h2_stream *st = (struct h2_stream *)s;
+	size_t all = evbuffer_get_length(src), len;
 
 	if ((len = out_allowed(st, all)) > 0) {
 		if (evbuffer_remove_buffer(src, st->out, len) == -1)
@@ -304,7 +304,7 @@ h2_write_buffer(struct stream *s, struct evbuffer *src)
 static uint8_t *
 h2_reserve(struct stream *s, size_t want)
 {
-	struct h2_stream	*st = (struct h2_stream *)s;
+	struct h2_stream *st = (struct h2_stream *)s;
 
 	if (out_allowed(st, 1) == 0)
 		return (NULL);
@@ -316,7 +316,7 @@ h2_reserve(struct stream *s, size_t want)
 static void
 h2_commit(struct stream *s, size_t len)
 {
-	struct h2_stream	*st = (struct h2_stream *)s;
+	struct h2_stream *st = (struct h2_stream *)s;
 
 	len = out_allowed(st, len);
 	st->iov.iov_len = len;
@@ -329,7 +329,7 @@ h2_commit(struct stream *s, size_t len)
 static void
 h2_end(struct stream *s)
 {
-	struct h2_stream	*st = (struct h2_stream *)s;
+	struct h2_stream *st = (struct h2_stream *)s;
 
 	if (st->out_end || st->reset)
 		return;
@@ -344,17 +344,16 @@ h2_end(struct stream *s)
 static void
 h2_reset(struct stream *s)
 {
-	struct h2_stream	*st = (struct h2_stream *)s;
+	struct h2_stream *st = (struct h2_stream *)s;
 
 	s->ended = true;
-	h2_stream_reset(st, s->tunnel ? NGHTTP2_CANCEL :
-	    NGHTTP2_INTERNAL_ERROR);
+	h2_stream_reset(st, s->tunnel ? NGHTTP2_CANCEL : NGHTTP2_INTERNAL_ERROR);
 }
 
 static void
 h2_pause(struct stream *s, bool pause)
 {
-	struct h2_stream	*st = (struct h2_stream *)s;
+	struct h2_stream *st = (struct h2_stream *)s;
 
 	s->paused = pause;
 	if (pause)
@@ -367,9 +366,9 @@ h2_pause(struct stream *s, bool pause)
 static size_t
 h2_room(struct stream *s)
 {
-	struct h2_stream	*st = (struct h2_stream *)s;
-	size_t			 n = evbuffer_get_length(st->out);
-	size_t			 high = out_high(st);
+	struct h2_stream *st = (struct h2_stream *)s;
+	size_t n = evbuffer_get_length(st->out);
+	size_t high = out_high(st);
 
 	if (st->reset || st->out_end)
 		return (0);
@@ -396,7 +395,7 @@ const struct stream_front h2_stream_front = {
 void
 h2_stream_drain(struct h2_stream *st)
 {
-	struct stream	*s = &st->s;
+	struct stream *s = &st->s;
 
 	if (!st->blocked || st->out_end || st->reset ||
 	    evbuffer_get_length(st->out) > out_high(st) / 2)
@@ -411,8 +410,8 @@ ssize_t
 h2_data_read(nghttp2_session *ng, int32_t id, uint8_t *buf, size_t len,
     uint32_t *flags, nghttp2_data_source *source, void *arg)
 {
-	struct h2_stream	*st = source->ptr;
-	size_t			 have = evbuffer_get_length(st->out);
+	struct h2_stream *st = source->ptr;
+	size_t have = evbuffer_get_length(st->out);
 
 	(void)ng;
 	(void)id;
@@ -433,9 +432,9 @@ int
 h2_data_send(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t *head,
     size_t len, nghttp2_data_source *source, void *arg)
 {
-	struct h2_stream	*st = source->ptr;
-	struct h2		*h = arg;
-	uint8_t			*p;
+	struct h2_stream *st = source->ptr;
+	struct h2 *h = arg;
+	uint8_t *p;
 
 	(void)ng;
 	(void)frame;
@@ -471,9 +470,9 @@ throw_away(const struct h2_stream *st)
 void
 h2_stream_data(struct h2_stream *st, const uint8_t *data, size_t len)
 {
-	struct h2	*h = st->h;
-	struct stream	*s = &st->s;
-	bool		 waits = st->in != NULL && evbuffer_get_length(st->in) > 0;
+	struct h2 *h = st->h;
+	struct stream *s = &st->s;
+	bool waits = st->in != NULL && evbuffer_get_length(st->in) > 0;
 
 	st->came += len;
 	if (st->came >= H2_STALL_BYTES && (!st->said || s->tunnel))
@@ -506,8 +505,8 @@ h2_stream_data(struct h2_stream *st, const uint8_t *data, size_t len)
 static void
 say_continue(struct h2_stream *st)
 {
-	static const nghttp2_nv	 nv = {
-		(uint8_t *)(uintptr_t)":status", (uint8_t *)(uintptr_t)"100",
+	static const nghttp2_nv nv = {
+		(uint8_t *)(uintptr_t) ":status", (uint8_t *)(uintptr_t) "100",
 		7, 3, NGHTTP2_NV_FLAG_NONE
 	};
 
@@ -521,14 +520,14 @@ say_continue(struct h2_stream *st)
 void
 h2_stream_pump(struct h2_stream *st)
 {
-	struct stream		*s = &st->s;
-	struct evbuffer_iovec	 v;
+	struct stream *s = &st->s;
+	struct evbuffer_iovec v;
 
 	st->pump = false;
 	if (st->expect && !s->paused)
 		say_continue(st);
 	while (!st->reset && st->in != NULL &&
-	    evbuffer_peek(st->in, -1, NULL, &v, 1) > 0 && v.iov_len > 0) {
+	       evbuffer_peek(st->in, -1, NULL, &v, 1) > 0 && v.iov_len > 0) {
 		if (!throw_away(st)) {
 			if (s->paused || s->on_body == NULL)
 				return;
@@ -551,8 +550,8 @@ h2_stream_pump(struct h2_stream *st)
 bool
 h2_stream_stalled(const struct h2_stream *st)
 {
-	uint64_t	 limit = st->s.tunnel ? H2_STALL_TUNNEL : H2_STALL;
-	bool		 reads, sends;
+	uint64_t limit = st->s.tunnel ? H2_STALL_TUNNEL : H2_STALL;
+	bool reads, sends;
 
 	if (st->h->now - st->moved < limit)
 		return (false);
@@ -571,5 +570,5 @@ bool
 h2_stream_unwanted(const struct h2_stream *st)
 {
 	return (st->said && !st->in_end && !st->s.tunnel &&
-	    st->h->now - st->moved >= H2_UNWANTED);
+		st->h->now - st->moved >= H2_UNWANTED);
 }

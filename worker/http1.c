@@ -11,17 +11,20 @@
 #include "http1.h"
 
 /* The longest start line that can be right, CRLF included. */
-#define START_MAX	(HTTP_METHOD_MAX + 1 + HTTP_TARGET_MAX + 1 + 8 + 2)
+#define START_MAX (HTTP_METHOD_MAX + 1 + HTTP_TARGET_MAX + 1 + 8 + 2)
 
-enum { ST_START, ST_FIELDS, ST_DONE, ST_ERROR };
+enum { ST_START,
+	ST_FIELDS,
+	ST_DONE,
+	ST_ERROR };
 
 /*
  * What a byte may be part of.  C_UPPER has the value of the bit that makes an
  * upper-case letter lower case.
  */
-#define C_TOKEN		0x01	/* tchar, RFC 9110 5.6.2 */
-#define C_TARGET	0x02	/* any visible byte but " # < > */
-#define C_UPPER		0x20
+#define C_TOKEN  0x01 /* tchar, RFC 9110 5.6.2 */
+#define C_TARGET 0x02 /* any visible byte but " # < > */
+#define C_UPPER  0x20
 
 static const uint8_t cclass[256] = {
 	0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
@@ -45,9 +48,9 @@ static const uint8_t cclass[256] = {
 
 #define X(name, status, reason) { #name, status, reason },
 static const struct {
-	const char	*name;
-	int		 status;
-	const char	*reason;
+	const char *name;
+	int status;
+	const char *reason;
 } errors[HTTP_E_MAX] = { HTTP_ERRORS(X) };
 #undef X
 
@@ -72,7 +75,7 @@ http_error_name(enum http_error e)
 bool
 http_is_token(struct slice s)
 {
-	uint8_t	 all = C_TOKEN;
+	uint8_t all = C_TOKEN;
 
 	for (size_t i = 0; i < s.len; i++)
 		all &= cclass[(unsigned char)s.p[i]];
@@ -83,7 +86,7 @@ static bool
 value_bytes(const char *p, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
-		unsigned char	 c = (unsigned char)p[i];
+		unsigned char c = (unsigned char)p[i];
 
 		if ((c < 0x20 && c != '\t') || c == 0x7f)
 			return (false);
@@ -99,15 +102,16 @@ value_bytes(const char *p, size_t len)
 bool
 http_is_value(struct slice s)
 {
-	const uint64_t	 ones = 0x0101010101010101ULL;
-	uint64_t	 w, del;
-	size_t		 i;
+	const uint64_t ones = 0x0101010101010101ULL;
+	uint64_t w, del;
+	size_t i;
 
 	for (i = 0; i + 8 <= s.len; i += 8) {
 		memcpy(&w, s.p + i, 8);
 		del = w ^ (ones * 0x7f);
 		if ((((w - ones * 0x20) & ~w) | ((del - ones) & ~del)) &
-		    (ones * 0x80) && !value_bytes(s.p + i, 8))
+			(ones * 0x80) &&
+		    !value_bytes(s.p + i, 8))
 			return (false);
 	}
 	return (value_bytes(s.p + i, s.len - i));
@@ -117,9 +121,9 @@ enum http_method
 http_method(struct slice token)
 {
 	static const struct {
-		const char	*name;
-		uint8_t		 len;
-		uint8_t		 method;
+		const char *name;
+		uint8_t len;
+		uint8_t method;
 	} known[] = {
 		{ "GET", 3, METHOD_GET },
 		{ "POST", 4, METHOD_POST },
@@ -142,7 +146,7 @@ http_method(struct slice token)
 enum http_error
 http_target_check(enum http_method method, struct slice target)
 {
-	uint8_t	 all = C_TARGET;
+	uint8_t all = C_TARGET;
 
 	if (method == METHOD_CONNECT)
 		return (HTTP_E_CONNECT);
@@ -170,8 +174,8 @@ http_head_init(struct http_head *h)
 static enum http_error
 start_too_long(const struct http_head *h, const char *p)
 {
-	const char	*sp;
-	struct slice	 token = { p, HTTP_METHOD_MAX + 1 };
+	const char *sp;
+	struct slice token = { p, HTTP_METHOD_MAX + 1 };
 
 	if (h->response)
 		return (HTTP_E_HEAD_LONG);
@@ -212,9 +216,9 @@ version_parse(struct http_head *h, struct slice s)
 static enum http_error
 request_line(struct http_head *h, struct slice line)
 {
-	const char	*end = line.p + line.len, *sp1, *sp2;
-	struct slice	 version;
-	enum http_error	 e;
+	const char *end = line.p + line.len, *sp1, *sp2;
+	struct slice version;
+	enum http_error e;
 
 	if ((sp1 = memchr(line.p, ' ', line.len)) == NULL)
 		return (HTTP_E_START);
@@ -225,7 +229,7 @@ request_line(struct http_head *h, struct slice line)
 		return (HTTP_E_METHOD_LONG);
 	sp1++;
 	if ((sp2 = memchr(sp1, ' ', (size_t)(end - sp1))) == NULL)
-		return (HTTP_E_VERSION);	/* as HTTP/0.9 */
+		return (HTTP_E_VERSION); /* as HTTP/0.9 */
 	h->target = (struct slice){ sp1, (size_t)(sp2 - sp1) };
 	version = (struct slice){ sp2 + 1, (size_t)(end - sp2) - 1 };
 	if (slice_eq(h->token, SLICE("PRI")) &&
@@ -242,8 +246,8 @@ request_line(struct http_head *h, struct slice line)
 static enum http_error
 status_line(struct http_head *h, struct slice line)
 {
-	enum http_error	 e;
-	const char	*p = line.p;
+	enum http_error e;
+	const char *p = line.p;
 
 	if (line.len < 8)
 		return (HTTP_E_START);
@@ -266,9 +270,9 @@ status_line(struct http_head *h, struct slice line)
 static enum http_error
 field_line(struct http_head *h, char *p, size_t len)
 {
-	struct slice	 name, value;
-	uint8_t		 c;
-	size_t		 i;
+	struct slice name, value;
+	uint8_t c;
+	size_t i;
 
 	if (p[0] == ' ' || p[0] == '\t')
 		return (HTTP_E_FOLD);
@@ -294,16 +298,14 @@ field_line(struct http_head *h, char *p, size_t len)
 static enum http_error
 one_line(struct http_head *h, char *p, size_t len, bool was_head)
 {
-	enum http_error	 e;
+	enum http_error e;
 
 	if (h->state == ST_START) {
 		/* One empty line before a request: RFC 9112 2.2. */
 		if (len == 0)
-			return (h->line == 0 && !h->response ?
-			    HTTP_E_NONE : HTTP_E_GARBAGE);
+			return (h->line == 0 && !h->response ? HTTP_E_NONE : HTTP_E_GARBAGE);
 		h->state = ST_FIELDS;
-		return (h->response ? status_line(h, (struct slice){ p, len }) :
-		    request_line(h, (struct slice){ p, len }));
+		return (h->response ? status_line(h, (struct slice){ p, len }) : request_line(h, (struct slice){ p, len }));
 	}
 	if (len > 0)
 		return (field_line(h, p, len));
@@ -323,9 +325,9 @@ fail(struct http_head *h, enum http_error e)
 static enum http_result
 head_parse(struct http_head *h, char *buf, size_t len, bool was_head)
 {
-	enum http_error	 e;
-	size_t		 max, end;
-	char		*lf;
+	enum http_error e;
+	size_t max, end;
+	char *lf;
 
 	while (h->state == ST_START || h->state == ST_FIELDS) {
 		/*
@@ -335,7 +337,7 @@ head_parse(struct http_head *h, char *buf, size_t len, bool was_head)
 		max = HTTP_HEAD_MAX;
 		if (h->state == ST_START) {
 			if (h->line < len && (e = first_byte(h,
-			    buf[h->line])) != HTTP_E_NONE)
+						  buf[h->line])) != HTTP_E_NONE)
 				return (fail(h, e));
 			max = h->line + START_MAX;
 		}
@@ -345,9 +347,7 @@ head_parse(struct http_head *h, char *buf, size_t len, bool was_head)
 			h->scan = end;
 			if (len < max)
 				return (HTTP_MORE);
-			return (fail(h, h->state == ST_START ?
-			    start_too_long(h, buf + h->line) :
-			    HTTP_E_HEAD_LONG));
+			return (fail(h, h->state == ST_START ? start_too_long(h, buf + h->line) : HTTP_E_HEAD_LONG));
 		}
 		if (lf == buf + h->line || lf[-1] != '\r')
 			return (fail(h, HTTP_E_BARE_LF));

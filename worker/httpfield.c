@@ -13,7 +13,7 @@
 #include "http1.h"
 
 /* More options than this in Connection are an attack on our time. */
-#define CONNECTION_MAX	16
+#define CONNECTION_MAX 16
 
 #define X(id, name, flags) name,
 static const char *const hdr_name[HDR_MAX] = { "", HTTP_HDRS(X) };
@@ -28,8 +28,8 @@ static const uint8_t hdr_flags[HDR_MAX] = { 0, HTTP_HDRS(X) };
 bool
 http_list_next(struct slice *list, struct slice *element)
 {
-	const char	*comma;
-	size_t		 n;
+	const char *comma;
+	size_t n;
 
 	while (list->len > 0) {
 		comma = memchr(list->p, ',', list->len);
@@ -49,7 +49,7 @@ http_list_next(struct slice *list, struct slice *element)
 enum http_hdr
 http_hdr_lookup(struct slice name)
 {
-	const uint8_t	*l = hdr_len + 1, *end = hdr_len + HDR_MAX;
+	const uint8_t *l = hdr_len + 1, *end = hdr_len + HDR_MAX;
 
 	if (name.len == 0 || name.len > UINT8_MAX)
 		return (HDR_OTHER);
@@ -85,7 +85,7 @@ http_header(const struct http_head *h, enum http_hdr id)
 bool
 http_header_is_hop(const struct http_head *h, const struct http_header *hdr)
 {
-	struct slice	 list, option;
+	struct slice list, option;
 
 	if (hdr_flags[hdr->id] & HTTP_HDR_HOP)
 		return (true);
@@ -106,7 +106,7 @@ http_header_is_hop(const struct http_head *h, const struct http_header *hdr)
 static bool
 port_parse(struct slice s, uint32_t *port)
 {
-	uint32_t	 n = 0;
+	uint32_t n = 0;
 
 	if (s.len == 0 || s.len > 5 || s.p[0] == '0')
 		return (false);
@@ -122,17 +122,17 @@ port_parse(struct slice s, uint32_t *port)
 static bool
 is_host(char c)
 {
-	unsigned char	 l = slice_lower(c);
+	unsigned char l = slice_lower(c);
 
 	return ((l >= 'a' && l <= 'z') || (c >= '0' && c <= '9') ||
-	    c == '-' || c == '.' || c == '_');
+		c == '-' || c == '.' || c == '_');
 }
 
 /* Labels of 1 to 63 bytes, 253 in all, a dot at the end allowed. */
 static bool
 name_ok(struct slice s)
 {
-	size_t	 label = 0;
+	size_t label = 0;
 
 	if (s.len > 0 && s.p[s.len - 1] == '.')
 		s.len--;
@@ -156,8 +156,8 @@ name_ok(struct slice s)
 static bool
 ipv6_ok(struct slice s)
 {
-	char		 text[INET6_ADDRSTRLEN];
-	struct in6_addr	 addr;
+	char text[INET6_ADDRSTRLEN];
+	struct in6_addr addr;
 
 	if (s.len >= sizeof(text))
 		return (false);
@@ -169,9 +169,9 @@ ipv6_ok(struct slice s)
 bool
 http_authority(struct slice s, struct slice *host, uint32_t *port)
 {
-	const char	*end;
-	struct slice	 name = s;
-	uint32_t	 n = 0;
+	const char *end;
+	struct slice name = s;
+	uint32_t n = 0;
 
 	if (s.len == 0)
 		return (false);
@@ -188,8 +188,9 @@ http_authority(struct slice s, struct slice *host, uint32_t *port)
 			return (false);
 	}
 	if (name.len < s.len && (s.p[name.len] != ':' ||
-	    !port_parse((struct slice){ s.p + name.len + 1,
-	    s.len - name.len - 1 }, &n)))
+				    !port_parse((struct slice){ s.p + name.len + 1,
+						    s.len - name.len - 1 },
+					&n)))
 		return (false);
 	if (host != NULL)
 		*host = name;
@@ -205,14 +206,14 @@ http_authority(struct slice s, struct slice *host, uint32_t *port)
 static bool
 name_is_alias(struct slice name)
 {
-	char	 canon[32];
+	char canon[32];
 
 	if (name.len > sizeof(canon) || memchr(name.p, '_', name.len) == NULL)
 		return (false);
 	for (size_t i = 0; i < name.len; i++)
 		canon[i] = name.p[i] == '_' ? '-' : name.p[i];
 	return (http_hdr_lookup((struct slice){ canon, name.len }) !=
-	    HDR_OTHER);
+		HDR_OTHER);
 }
 
 enum http_error
@@ -229,7 +230,7 @@ http_head_add(struct http_head *h, struct slice name, struct slice value)
 enum http_error
 http_head_put(struct http_head *h, struct slice name, struct slice value)
 {
-	enum http_hdr	 id;
+	enum http_hdr id;
 
 	if (!http_is_value(value))
 		return (HTTP_E_VALUE);
@@ -252,8 +253,8 @@ http_head_put(struct http_head *h, struct slice name, struct slice value)
 static bool
 option_harmful(struct slice option)
 {
-	char		 name[32];
-	enum http_hdr	 id;
+	char name[32];
+	enum http_hdr id;
 
 	if (option.len > sizeof(name))
 		return (false);
@@ -266,8 +267,8 @@ option_harmful(struct slice option)
 static enum http_error
 finish_connection(struct http_head *h)
 {
-	struct slice	 list, option;
-	int		 n = 0;
+	struct slice list, option;
+	int n = 0;
 
 	for (size_t i = 0; i < h->nheader; i++) {
 		if (h->header[i].id != HDR_CONNECTION)
@@ -293,8 +294,8 @@ finish_connection(struct http_head *h)
 static enum http_error
 finish_length(struct http_head *h)
 {
-	struct slice	 s = http_header(h, HDR_CONTENT_LENGTH);
-	uint64_t	 n = 0;
+	struct slice s = http_header(h, HDR_CONTENT_LENGTH);
+	uint64_t n = 0;
 
 	if (s.p == NULL)
 		return (HTTP_E_NONE);
@@ -322,8 +323,8 @@ finish_length(struct http_head *h)
 static enum http_error
 finish_framing(struct http_head *h, bool was_head)
 {
-	struct slice	 te = http_header(h, HDR_TRANSFER_ENCODING);
-	enum http_error	 e;
+	struct slice te = http_header(h, HDR_TRANSFER_ENCODING);
+	enum http_error e;
 
 	if ((e = finish_length(h)) != HTTP_E_NONE)
 		return (e);
@@ -332,8 +333,7 @@ finish_framing(struct http_head *h, bool was_head)
 			return (HTTP_E_TE_CL);
 		if (h->minor == 0)
 			return (HTTP_E_TE_10);
-		if (h->response ? !slice_caseeq(te, SLICE("chunked")) :
-		    !slice_eq(te, SLICE("chunked")))
+		if (h->response ? !slice_caseeq(te, SLICE("chunked")) : !slice_eq(te, SLICE("chunked")))
 			return (HTTP_E_TE);
 		h->chunked = true;
 	}
@@ -355,10 +355,10 @@ finish_framing(struct http_head *h, bool was_head)
 static enum http_error
 finish_upgrade(struct http_head *h)
 {
-	struct slice	 list = http_header(h, HDR_UPGRADE), protocol, part;
-	const char	*slash;
-	bool		 websocket = false;
-	int		 n = 0;
+	struct slice list = http_header(h, HDR_UPGRADE), protocol, part;
+	const char *slash;
+	bool websocket = false;
+	int n = 0;
 
 	for (; http_list_next(&list, &protocol); n++) {
 		websocket = slice_caseeq(protocol, SLICE("websocket"));
@@ -366,7 +366,7 @@ finish_upgrade(struct http_head *h)
 		if ((slash = memchr(part.p, '/', part.len)) != NULL) {
 			part.len = (size_t)(slash - part.p);
 			if (!http_is_token((struct slice){ slash + 1,
-			    protocol.len - part.len - 1 }))
+				protocol.len - part.len - 1 }))
 				return (HTTP_E_UPGRADE);
 		}
 		if (!http_is_token(part))
@@ -374,7 +374,7 @@ finish_upgrade(struct http_head *h)
 	}
 	/* A choice of several, or a wish in HTTP/1.0, is for us no wish. */
 	h->websocket = websocket && n == 1 && h->conn_upgrade && h->minor == 1 &&
-	    (h->response ? h->status == 101 : h->method == METHOD_GET);
+		       (h->response ? h->status == 101 : h->method == METHOD_GET);
 	if (h->websocket && h->body != BODY_NONE)
 		return (HTTP_E_NO_BODY);
 	return (HTTP_E_NONE);
@@ -383,7 +383,7 @@ finish_upgrade(struct http_head *h)
 static enum http_error
 finish_request(struct http_head *h)
 {
-	struct slice	 expect = http_header(h, HDR_EXPECT);
+	struct slice expect = http_header(h, HDR_EXPECT);
 
 	h->host = http_header(h, HDR_HOST);
 	if (h->host.p == NULL)
@@ -402,7 +402,7 @@ finish_request(struct http_head *h)
 enum http_error
 http_head_finish(struct http_head *h, bool was_head)
 {
-	enum http_error	 e;
+	enum http_error e;
 
 	if ((!h->response && (e = finish_request(h)) != HTTP_E_NONE) ||
 	    (e = finish_connection(h)) != HTTP_E_NONE ||
@@ -410,6 +410,6 @@ http_head_finish(struct http_head *h, bool was_head)
 	    (e = finish_upgrade(h)) != HTTP_E_NONE)
 		return (e);
 	h->keep_alive = !h->conn_close && (h->minor == 1 || h->conn_keep) &&
-	    h->body != BODY_CLOSE;
+			h->body != BODY_CLOSE;
 	return (HTTP_E_NONE);
 }

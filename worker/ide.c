@@ -18,13 +18,13 @@
 #include "url.h"
 #include "worker.h"
 
-#define IDE_FILES	"ide/vscode"	/* below the static root */
-#define FRONT_FILES	"ide/front"
+#define IDE_FILES   "ide/vscode" /* below the static root */
+#define FRONT_FILES "ide/front"
 
 void
 ide_slash(struct stream *s, const char *rest)
 {
-	char	 to[HTTP_TARGET_MAX + 8];
+	char to[HTTP_TARGET_MAX + 8];
 
 	(void)rest;
 	if (s->query.p == NULL)
@@ -49,8 +49,8 @@ ide_login(struct stream *s, const char *rest)
 static struct slice
 query_pair(struct slice query, const char *name)
 {
-	size_t		 n = strlen(name), len;
-	const char	*amp;
+	size_t n = strlen(name), len;
+	const char *amp;
 
 	while (query.len > 0) {
 		amp = memchr(query.p, '&', query.len);
@@ -68,7 +68,7 @@ query_pair(struct slice query, const char *name)
 static struct slice
 opened(const struct stream *s)
 {
-	struct slice	 v = { NULL, 0 };
+	struct slice v = { NULL, 0 };
 
 	if (s->query.p == NULL)
 		return (v);
@@ -85,10 +85,10 @@ has_ew(const struct stream *s)
 static void
 remember(struct worker *w, struct slice q)
 {
-	struct m_last	 m;
+	struct m_last m;
 
 	if (q.len >= sizeof(m.query) || (strlen(w->who.last_query) == q.len &&
-	    memcmp(w->who.last_query, q.p, q.len) == 0))
+					    memcmp(w->who.last_query, q.p, q.len) == 0))
 		return;
 	memset(&m, 0, sizeof(m));
 	memcpy(m.query, q.p, q.len);
@@ -113,8 +113,8 @@ last_ok(const char *q)
 void
 ide_root(struct stream *s, const char *rest)
 {
-	struct slice	 q;
-	char		 to[WIRE_QUERY + 16];
+	struct slice q;
+	char to[WIRE_QUERY + 16];
 
 	(void)rest;
 	if (!s->websocket && s->head.method == METHOD_GET) {
@@ -140,11 +140,10 @@ ide_root(struct stream *s, const char *rest)
 void
 ide_any(struct stream *s, const char *rest)
 {
-	const char	*prefix = s->w->conf->ide_prefix;
-	size_t		 n = strlen(prefix);
+	const char *prefix = s->w->conf->ide_prefix;
+	size_t n = strlen(prefix);
 
-	if (n > 0 && !s->websocket && (s->head.method == METHOD_GET ||
-	    s->head.method == METHOD_HEAD) && strncmp(rest, prefix, n) == 0 &&
+	if (n > 0 && !s->websocket && (s->head.method == METHOD_GET || s->head.method == METHOD_HEAD) && strncmp(rest, prefix, n) == 0 &&
 	    strncmp(rest + n, "/static/", 8) == 0 &&
 	    static_file(s, IDE_FILES, rest + n + 8, CACHE_IMMUTABLE))
 		return;
@@ -155,7 +154,7 @@ ide_any(struct stream *s, const char *rest)
 void
 front_static(struct stream *s, const char *rest)
 {
-	const struct www_file	*f = www_find(rest);
+	const struct www_file *f = www_find(rest);
 
 	if (f != NULL && f->type[0] != '\0')
 		static_www(s, f);
@@ -168,8 +167,8 @@ front_static(struct stream *s, const char *rest)
 static void
 minted(void *arg, struct msg *m)
 {
-	struct stream	*s = arg;
-	struct answer	 a;
+	struct stream *s = arg;
+	struct answer a;
 
 	s->on_close = NULL;
 	if (m == NULL || m->head.type != M_MINTED) {
@@ -195,40 +194,37 @@ ide_mint(struct stream *s, const char *rest)
 void
 ide_update(struct stream *s, const char *rest)
 {
-	const char	*v = s->w->conf->ide_version;
-	struct timespec	 ts;
-	struct answer	 a;
+	const char *v = s->w->conf->ide_version;
+	struct timespec ts;
+	struct answer a;
 
 	(void)rest;
 	if (v[0] == '\0')
 		v = "unknown";
 	clock_gettime(CLOCK_REALTIME, &ts);
 	answer_init(&a, s, ANSWER_DATA);
-	respond_json(&a, 200, json_pack("{s:I, s:s, s:s, s:b}", "checked",
-	    (json_int_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000, "latest", v,
-	    "current", v, "isLatest", 1));
+	respond_json(&a, 200, json_pack("{s:I, s:s, s:s, s:b}", "checked", (json_int_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000, "latest", v, "current", v, "isLatest", 1));
 }
 
 static json_t *
 manifest_icon(const char *base, const char *name, const char *size,
     const char *purpose)
 {
-	json_t	*src = json_sprintf("%s/_static/src/browser/media/%s-%s.png",
-		    base, name, size);
+	json_t *src = json_sprintf("%s/_static/src/browser/media/%s-%s.png",
+	    base, name, size);
 
 	return (json_pack("{s:o, s:s, s:s, s:s}", "src", src, "type",
-	    "image/png", "sizes", strcmp(size, "192") == 0 ? "192x192" :
-	    "512x512", "purpose", purpose));
+	    "image/png", "sizes", strcmp(size, "192") == 0 ? "192x192" : "512x512", "purpose", purpose));
 }
 
 void
 ide_manifest(struct stream *s, const char *rest)
 {
-	const char	*app = s->w->conf->http.app_name;
-	const char	*base = strncmp(s->path, "/ide/", 5) == 0 ? "/ide" : "";
-	char		*text;
-	json_t		*j;
-	struct answer	 a;
+	const char *app = s->w->conf->http.app_name;
+	const char *base = strncmp(s->path, "/ide/", 5) == 0 ? "/ide" : "";
+	char *text;
+	json_t *j;
+	struct answer a;
 
 	(void)rest;
 	j = json_pack("{s:s, s:s, s:s, s:s, s:[s], s:s, s:[oooo]}",

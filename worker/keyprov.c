@@ -18,22 +18,22 @@
 #include "../privsep/log.h"
 #include "keyprov.h"
 
-#define NAME		"ided"
-#define SIGNATURE	"IDED-SIGN"
-#define PROPERTY	"provider=" NAME
-#define NOT_OURS	"provider=default"
+#define NAME      "ided"
+#define SIGNATURE "IDED-SIGN"
+#define PROPERTY  "provider=" NAME
+#define NOT_OURS  "provider=default"
 
 struct pkey {
-	const char	*type;		/* as OpenSSL names it */
-	EVP_PKEY	*pub;
+	const char *type; /* as OpenSSL names it */
+	EVP_PKEY *pub;
 };
 
 /* A signature in the making. */
 struct sigctx {
 	const struct pkey *key;
-	int		 md;		/* index into digests, -1: none */
-	int		 padding;	/* RSA */
-	int		 saltlen;
+	int md;      /* index into digests, -1: none */
+	int padding; /* RSA */
+	int saltlen;
 };
 
 static keyprov_sign_fn signer;
@@ -111,7 +111,7 @@ key_match(const void *a, const void *b, int selection)
 
 	(void)selection;
 	return ka->pub != NULL && kb->pub != NULL &&
-	    EVP_PKEY_eq(ka->pub, kb->pub) == 1;
+	       EVP_PKEY_eq(ka->pub, kb->pub) == 1;
 }
 
 static int
@@ -126,8 +126,8 @@ key_import(void *data, int selection, const OSSL_PARAM params[])
 		return 0;
 	ctx = EVP_PKEY_CTX_new_from_name(NULL, k->type, NOT_OURS);
 	ok = ctx != NULL && EVP_PKEY_fromdata_init(ctx) == 1 &&
-	    EVP_PKEY_fromdata(ctx, &pub, EVP_PKEY_PUBLIC_KEY,
-	    (OSSL_PARAM *)(uintptr_t)params) == 1;
+	     EVP_PKEY_fromdata(ctx, &pub, EVP_PKEY_PUBLIC_KEY,
+		 (OSSL_PARAM *)(uintptr_t)params) == 1;
 	EVP_PKEY_CTX_free(ctx);
 	if (!ok)
 		return 0;
@@ -143,7 +143,7 @@ key_export(void *data, int selection, OSSL_CALLBACK *cb, void *arg)
 
 	(void)selection;
 	return k->pub != NULL &&
-	    EVP_PKEY_export(k->pub, EVP_PKEY_PUBLIC_KEY, cb, arg) == 1;
+	       EVP_PKEY_export(k->pub, EVP_PKEY_PUBLIC_KEY, cb, arg) == 1;
 }
 
 /* What libcrypto and libssl ask of a key whose kind they know; it is for the
@@ -228,18 +228,18 @@ static const OSSL_ALGORITHM keymgmts[] = {
 /* Signatures: provider-signature(7), one-shot only, as libssl does it. */
 
 static const struct {
-	const char	*name;
-	const char	*alias;
-	uint32_t	 ecdsa;	/* SignatureScheme, RFC 8446 4.2.3 */
-	uint32_t	 pss;
-	uint32_t	 pkcs1;
+	const char *name;
+	const char *alias;
+	uint32_t ecdsa; /* SignatureScheme, RFC 8446 4.2.3 */
+	uint32_t pss;
+	uint32_t pkcs1;
 } digests[] = {
 	{ "SHA256", "SHA2-256", 0x0403, 0x0804, 0x0401 },
 	{ "SHA384", "SHA2-384", 0x0503, 0x0805, 0 },
 	{ "SHA512", "SHA2-512", 0x0603, 0x0806, 0 },
 };
-#define NDIGESTS	((int)(sizeof(digests) / sizeof(digests[0])))
-#define SCHEME_ED25519	0x0807
+#define NDIGESTS       ((int)(sizeof(digests) / sizeof(digests[0])))
+#define SCHEME_ED25519 0x0807
 
 static void *
 sig_new(void *ctx, const char *propq)
@@ -286,13 +286,13 @@ sig_set_params(void *data, const OSSL_PARAM params[])
 		return 1;
 	p = OSSL_PARAM_locate_const(params, OSSL_SIGNATURE_PARAM_PAD_MODE);
 	if (p != NULL && !get_choice(p, OSSL_PKEY_RSA_PAD_MODE_PSS,
-	    RSA_PKCS1_PSS_PADDING, OSSL_PKEY_RSA_PAD_MODE_PKCSV15,
-	    RSA_PKCS1_PADDING, &c->padding))
+			     RSA_PKCS1_PSS_PADDING, OSSL_PKEY_RSA_PAD_MODE_PKCSV15,
+			     RSA_PKCS1_PADDING, &c->padding))
 		return 0;
 	p = OSSL_PARAM_locate_const(params, OSSL_SIGNATURE_PARAM_PSS_SALTLEN);
 	if (p != NULL && !get_choice(p, OSSL_PKEY_RSA_PSS_SALT_LEN_DIGEST,
-	    RSA_PSS_SALTLEN_DIGEST, OSSL_PKEY_RSA_PSS_SALT_LEN_MAX,
-	    RSA_PSS_SALTLEN_MAX, &c->saltlen))
+			     RSA_PSS_SALTLEN_DIGEST, OSSL_PKEY_RSA_PSS_SALT_LEN_MAX,
+			     RSA_PSS_SALTLEN_MAX, &c->saltlen))
 		return 0;
 	return 1;
 }

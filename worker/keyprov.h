@@ -12,20 +12,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define KEYPROV_SIG_MAX	1024
+#define KEYPROV_SIG_MAX 1024
 
 /*
  * Sign tbs, the whole message, under a TLS SignatureScheme.  *siglen is the room
  * at sig on entry, the signature's length on success.
  */
 typedef bool (*keyprov_sign_fn)(void *arg, uint32_t scheme, const uint8_t *tbs,
-	    size_t tbslen, uint8_t *sig, size_t *siglen);
+    size_t tbslen, uint8_t *sig, size_t *siglen);
 
 /* Register the provider with OpenSSL; fatal when that fails. */
-void	keyprov_load(void);
+void keyprov_load(void);
 /* The key whose public half is pub (EC, RSA or Ed25519); NULL on failure. */
 EVP_PKEY *keyprov_key(EVP_PKEY *pub);
 /* Who signs, for all such keys of this process; NULL: nobody. */
-void	keyprov_set_signer(keyprov_sign_fn fn, void *arg);
+void keyprov_set_signer(keyprov_sign_fn fn, void *arg);
 
 #endif

@@ -20,16 +20,16 @@
 #include "url.h"
 #include "worker.h"
 
-#define HOME	"/"
+#define HOME "/"
 
 /* Someone who waits for auth's word. */
 struct attempt {
-	struct stream	*s;
-	uint32_t	 question;
-	bool		 json;
-	bool		 token;		/* the answer shall hold the token */
-	char		 to[URL_TO_MAX + 1];
-	char		 name[WIRE_EMAIL];
+	struct stream *s;
+	uint32_t question;
+	bool json;
+	bool token; /* the answer shall hold the token */
+	char to[URL_TO_MAX + 1];
+	char name[WIRE_EMAIL];
 };
 
 /* --- where to go afterwards --- */
@@ -49,8 +49,8 @@ to_set(char to[URL_TO_MAX + 1], struct slice v)
 static void
 to_from_query(char to[URL_TO_MAX + 1], const struct stream *s)
 {
-	char	 buf[URL_TO_MAX + 1];
-	ssize_t	 n = -1;
+	char buf[URL_TO_MAX + 1];
+	ssize_t n = -1;
 
 	if (s->query.p != NULL)
 		n = url_query(buf, sizeof(buf), s->query, SLICE("to"));
@@ -60,7 +60,7 @@ to_from_query(char to[URL_TO_MAX + 1], const struct stream *s)
 void
 login_redirect(struct stream *s)
 {
-	char	 enc[3 * URL_TO_MAX + 1], to[sizeof(enc) + 16];
+	char enc[3 * URL_TO_MAX + 1], to[sizeof(enc) + 16];
 	struct slice t = s->head.target;
 
 	if (slice_eq(t, SLICE("/")) || !url_redirect_ok(t) ||
@@ -78,7 +78,7 @@ static void
 login_page(struct answer *a, unsigned int status, const char *error,
     const char *name, const char *to)
 {
-	struct evbuffer	*html = evbuffer_new();
+	struct evbuffer *html = evbuffer_new();
 
 	if (html == NULL)
 		fatalx("evbuffer_new");
@@ -87,17 +87,18 @@ login_page(struct answer *a, unsigned int status, const char *error,
 		    (const struct page_value[]){ PAGE_TEXT("text", error) }, 1);
 	page_send(a, status, "login", "login.html",
 	    (const struct page_value[]){
-	    PAGE_TEXT("app", a->s->w->conf->http.app_name),
-	    PAGE_HTML("error", html), PAGE_TEXT("username", name),
-	    PAGE_TEXT("to", to) }, 4);
+		PAGE_TEXT("app", a->s->w->conf->http.app_name),
+		PAGE_HTML("error", html), PAGE_TEXT("username", name),
+		PAGE_TEXT("to", to) },
+	    4);
 	evbuffer_free(html);
 }
 
 static void
 login_known(struct stream *s, unsigned int who)
 {
-	char		 to[URL_TO_MAX + 1];
-	struct answer	 a;
+	char to[URL_TO_MAX + 1];
+	struct answer a;
 
 	to_from_query(to, s);
 	if (who == WHO_USER) {
@@ -120,7 +121,7 @@ login_get(struct stream *s, const char *rest)
 static void
 attempt_close(struct stream *s)
 {
-	struct attempt	*at = s->arg;
+	struct attempt *at = s->arg;
 
 	auth_forget(s->w, at->question);
 	free(at);
@@ -130,7 +131,7 @@ static void
 attempt_fail(struct attempt *at, unsigned int status, uint32_t retry,
     const char *text)
 {
-	struct answer	 a;
+	struct answer a;
 
 	answer_init(&a, at->s, at->json ? ANSWER_DATA : ANSWER_PAGE);
 	if (retry > 0)
@@ -147,10 +148,10 @@ attempt_fail(struct attempt *at, unsigned int status, uint32_t retry,
 static void
 attempt_ok(struct attempt *at, const struct m_who *m)
 {
-	struct worker	*w = at->s->w;
-	char		 hex[2 * WIRE_TOKEN + 1] = "";
-	json_t		*data;
-	struct answer	 a;
+	struct worker *w = at->s->w;
+	char hex[2 * WIRE_TOKEN + 1] = "";
+	json_t *data;
+	struct answer a;
 
 	if (!session_bind(w, &m->who, m->token)) {
 		conn_abort(w->conn, "auth's answer is unsound");
@@ -172,15 +173,14 @@ attempt_ok(struct attempt *at, const struct m_who *m)
 	if (at->token)
 		json_object_set_new(data, "token", json_string(hex));
 	explicit_bzero(hex, sizeof(hex));
-	respond_json(&a, 200, json_pack("{s:b, s:o}", "success", 1, "data",
-	    data));
+	respond_json(&a, 200, json_pack("{s:b, s:o}", "success", 1, "data", data));
 }
 
 static void
 attempt_answer(void *arg, struct msg *m)
 {
-	struct attempt		*at = arg;
-	const struct m_who	*who;
+	struct attempt *at = arg;
+	const struct m_who *who;
 
 	at->question = 0;
 	if (m == NULL || m->head.type != M_WHO) {
@@ -197,8 +197,7 @@ attempt_answer(void *arg, struct msg *m)
 		attempt_fail(at, 401, 0, "Incorrect user name or password.");
 		break;
 	case AUTH_RATE_LIMITED:
-		attempt_fail(at, 429, who->retry_after > 0 ? who->retry_after :
-		    1, "Login rate limited! Please wait and try again.");
+		attempt_fail(at, 429, who->retry_after > 0 ? who->retry_after : 1, "Login rate limited! Please wait and try again.");
 		break;
 	case AUTH_OTHER_USER:
 		/* The browser comes back on a new connection. */
@@ -206,8 +205,7 @@ attempt_answer(void *arg, struct msg *m)
 		attempt_fail(at, 421, 0, NULL);
 		break;
 	default:
-		attempt_fail(at, 503, who->retry_after > 0 ? who->retry_after :
-		    1, NULL);
+		attempt_fail(at, 503, who->retry_after > 0 ? who->retry_after : 1, NULL);
 		break;
 	}
 }
@@ -216,7 +214,7 @@ attempt_answer(void *arg, struct msg *m)
 static void
 agent_set(char *dst, size_t size, struct slice v)
 {
-	size_t	 n = 0;
+	size_t n = 0;
 
 	for (size_t i = 0; i < v.len && n + 1 < size; i++)
 		if (v.p[i] >= ' ' && v.p[i] <= '~')
@@ -238,24 +236,24 @@ field_set(char *dst, size_t size, struct slice v)
 static void
 attempt_start(struct attempt *at, struct slice name, struct slice password)
 {
-	struct stream	*s = at->s;
-	struct m_login	 m;
-	bool		 fits;
+	struct stream *s = at->s;
+	struct m_login m;
+	bool fits;
 
 	memset(&m, 0, sizeof(m));
 	(void)field_set(at->name, sizeof(at->name), name);
 	fits = field_set(m.name, sizeof(m.name), name) &&
-	    field_set(m.password, sizeof(m.password), password);
+	       field_set(m.password, sizeof(m.password), password);
 	agent_set(m.agent, sizeof(m.agent), stream_header(s, HDR_USER_AGENT));
 	strlcpy(m.rid, s->rid, sizeof(m.rid));
 	if (name.len == 0)
 		attempt_fail(at, 400, 0, "Missing user name");
 	else if (password.len == 0)
 		attempt_fail(at, 400, 0, "Missing password");
-	else if (!fits)		/* there is no account of that kind */
+	else if (!fits) /* there is no account of that kind */
 		attempt_fail(at, 401, 0, "Incorrect user name or password.");
 	else if ((at->question = auth_ask(s->w, M_LOGIN, &m, sizeof(m),
-	    attempt_answer, at)) == 0)
+		      attempt_answer, at)) == 0)
 		attempt_fail(at, 503, 1, NULL);
 	explicit_bzero(&m, sizeof(m));
 }
@@ -269,8 +267,8 @@ json_slice(const json_t *v)
 static void
 attempt_json(struct attempt *at, const char *body, size_t len)
 {
-	json_t		*j = json_loadb(body, len, JSON_REJECT_DUPLICATES, NULL);
-	struct slice	 password = json_slice(json_object_get(j, "password"));
+	json_t *j = json_loadb(body, len, JSON_REJECT_DUPLICATES, NULL);
+	struct slice password = json_slice(json_object_get(j, "password"));
 
 	if (!json_is_object(j)) {
 		attempt_fail(at, 400, 0, "This is no JSON object.");
@@ -287,9 +285,9 @@ attempt_json(struct attempt *at, const char *body, size_t len)
 static void
 attempt_form(struct attempt *at, char *body, size_t len)
 {
-	struct url_field	 f[URL_FORM_MAX];
-	struct slice		 to;
-	int			 n = url_form(body, len, f, URL_FORM_MAX);
+	struct url_field f[URL_FORM_MAX];
+	struct slice to;
+	int n = url_form(body, len, f, URL_FORM_MAX);
 
 	if (n == -1) {
 		attempt_fail(at, 400, 0, "The form is malformed.");
@@ -305,8 +303,8 @@ attempt_form(struct attempt *at, char *body, size_t len)
 static bool
 is_type(const struct stream *s, struct slice type)
 {
-	struct slice	 v = stream_header(s, HDR_CONTENT_TYPE);
-	const char	*semi = v.p == NULL ? NULL : memchr(v.p, ';', v.len);
+	struct slice v = stream_header(s, HDR_CONTENT_TYPE);
+	const char *semi = v.p == NULL ? NULL : memchr(v.p, ';', v.len);
 
 	if (semi != NULL)
 		v.len = (size_t)(semi - v.p);
@@ -316,8 +314,8 @@ is_type(const struct stream *s, struct slice type)
 static void
 attempt_body(struct stream *s, char *body, size_t len, bool api)
 {
-	bool		 json = is_type(s, SLICE("application/json"));
-	struct attempt	*at;
+	bool json = is_type(s, SLICE("application/json"));
+	struct attempt *at;
 
 	if (!json && !is_type(s, SLICE("application/x-www-form-urlencoded"))) {
 		respond_error(s, 415, NULL);
@@ -370,13 +368,12 @@ login_api(struct stream *s, const char *rest)
 static void
 logout_answer(struct stream *s)
 {
-	struct answer	 a;
+	struct answer a;
 
 	answer_init(&a, s, ANSWER_DATA);
 	answer_cookie(&a, NULL);
 	if (strncmp(s->path, "/api/", 5) == 0 && !wants_html(s)) {
-		respond_json(&a, 200, json_pack("{s:b, s:n}", "success", 1,
-		    "data"));
+		respond_json(&a, 200, json_pack("{s:b, s:n}", "success", 1, "data"));
 		return;
 	}
 	answer_add(&a, SLICE("location"), SLICE("/login"));
@@ -402,7 +399,7 @@ logout_over(struct stream *s)
 static void
 logout_done(void *arg, struct msg *m)
 {
-	struct stream	*s = arg;
+	struct stream *s = arg;
 
 	s->on_close = NULL;
 	if (m == NULL || m->head.type != M_OK) {

@@ -12,13 +12,13 @@
 #include "static.h"
 #include "worker.h"
 
-#define ALIVE_MS	60000	/* after someone's last activity */
-#define CONTACT_DAYS	180
+#define ALIVE_MS     60000 /* after someone's last activity */
+#define CONTACT_DAYS 180
 
 static void
 text_send(struct stream *s, const char *text)
 {
-	struct answer	 a;
+	struct answer a;
 
 	answer_init(&a, s, ANSWER_DATA);
 	answer_add(&a, SLICE("content-type"),
@@ -29,11 +29,11 @@ text_send(struct stream *s, const char *text)
 void
 healthz(struct stream *s, const char *rest)
 {
-	struct timespec	 ts;
-	int64_t		 now, beat;
-	char		 text[96];
-	struct answer	 a;
-	int		 n;
+	struct timespec ts;
+	int64_t now, beat;
+	char text[96];
+	struct answer a;
+	int n;
 
 	(void)rest;
 	clock_gettime(CLOCK_REALTIME, &ts);
@@ -58,8 +58,8 @@ robots(struct stream *s, const char *rest)
 void
 security_txt(struct stream *s, const char *rest)
 {
-	struct slice	 host = s->head.host;
-	char		 text[512], date[DATE_LEN + 1];
+	struct slice host = s->head.host;
+	char text[512], date[DATE_LEN + 1];
 
 	(void)rest;
 	date_format(date, time(NULL) + CONTACT_DAYS * 86400);
@@ -76,14 +76,14 @@ favicon(struct stream *s, const char *rest)
 	(void)rest;
 	if (strcmp(s->path, "/favicon.ico") != 0 ||
 	    !static_file(s, "ide/front/src/browser/media", "favicon.ico",
-	    CACHE_REVALIDATE))
+		CACHE_REVALIDATE))
 		static_www(s, www_find("favicon.svg"));
 }
 
 void
 auth_error(struct stream *s, const struct msg *m)
 {
-	static const unsigned int	 statuses[] = {
+	static const unsigned int statuses[] = {
 		[FAIL_INTERNAL] = 500,
 		[FAIL_BUSY] = 503,
 		[FAIL_TIMEOUT] = 503,
@@ -94,7 +94,7 @@ auth_error(struct stream *s, const struct msg *m)
 		[FAIL_NO_SPACE] = 503,
 		[FAIL_UNAVAILABLE] = 503
 	};
-	uint32_t			 code = 0;
+	uint32_t code = 0;
 
 	if (m != NULL && m->head.type == M_FAIL)
 		code = MSG_DATA(m, m_fail)->code;

@@ -12,27 +12,27 @@
 #include "slice.h"
 
 enum origin_use {
-	ORIGIN_NAVIGATE,	/* a page that does something when opened */
-	ORIGIN_WRITE,		/* any method but GET, HEAD, OPTIONS */
-	ORIGIN_WEBSOCKET	/* the handshake */
+	ORIGIN_NAVIGATE, /* a page that does something when opened */
+	ORIGIN_WRITE,    /* any method but GET, HEAD, OPTIONS */
+	ORIGIN_WEBSOCKET /* the handshake */
 };
 
 enum origin_verdict {
 	ORIGIN_ALLOW,
-	ORIGIN_D_HOST,		/* Host is not usable to compare with */
-	ORIGIN_D_NULL,		/* Origin: null (sandboxed, or redirected) */
-	ORIGIN_D_MALFORMED,	/* Origin is no single origin */
-	ORIGIN_D_OTHER,		/* Origin is another origin */
-	ORIGIN_D_SITE,		/* Sec-Fetch-Site says so */
-	ORIGIN_D_MISSING	/* nothing says that it is our own */
+	ORIGIN_D_HOST,      /* Host is not usable to compare with */
+	ORIGIN_D_NULL,      /* Origin: null (sandboxed, or redirected) */
+	ORIGIN_D_MALFORMED, /* Origin is no single origin */
+	ORIGIN_D_OTHER,     /* Origin is another origin */
+	ORIGIN_D_SITE,      /* Sec-Fetch-Site says so */
+	ORIGIN_D_MISSING    /* nothing says that it is our own */
 };
 
 struct origin_facts {
-	struct slice	 host;		/* Host or :authority, with port */
-	struct slice	 origin;	/* Origin, or absent */
-	struct slice	 fetch_site;	/* Sec-Fetch-Site, or absent */
-	bool		 tls;		/* our scheme is https */
-	bool		 cookie;	/* who it is comes from a cookie */
+	struct slice host;       /* Host or :authority, with port */
+	struct slice origin;     /* Origin, or absent */
+	struct slice fetch_site; /* Sec-Fetch-Site, or absent */
+	bool tls;                /* our scheme is https */
+	bool cookie;             /* who it is comes from a cookie */
 };
 
 /*
@@ -46,12 +46,12 @@ struct origin_facts {
  * A login form carries no cookie yet and is a WRITE all the same.
  */
 enum origin_verdict origin_check(enum origin_use,
-	    const struct origin_facts *);
+    const struct origin_facts *);
 
 /* For the log, and for a page that tells the user what is wrong. */
 const char *origin_reason(enum origin_verdict);
 
 /* Are an Origin value and host[:port], by scheme, the same origin? */
-bool	origin_same(struct slice origin, struct slice host, bool tls);
+bool origin_same(struct slice origin, struct slice host, bool tls);
 
 #endif /* WORKER_ORIGIN_H */

@@ -14,7 +14,7 @@
 const struct www_file *
 www_find(const char *name)
 {
-	const struct www_file	*f;
+	const struct www_file *f;
 
 	for (f = www_files; f->name != NULL; f++)
 		if (strcmp(f->name, name) == 0)
@@ -32,9 +32,9 @@ put(struct evbuffer *out, const void *data, size_t len)
 static void
 put_escaped(struct evbuffer *out, const char *text)
 {
-	size_t	 len = strlen(text), size = 6 * len + 1;
-	char	*esc;
-	ssize_t	 n;
+	size_t len = strlen(text), size = 6 * len + 1;
+	char *esc;
+	ssize_t n;
 
 	if ((esc = malloc(size)) == NULL)
 		fatal("malloc");
@@ -48,7 +48,7 @@ put_escaped(struct evbuffer *out, const char *text)
 static void
 put_asset(struct evbuffer *out, const char *name)
 {
-	const struct www_file	*f = www_find(name);
+	const struct www_file *f = www_find(name);
 
 	if (f == NULL)
 		fatalx("BUG: no page file %s", name);
@@ -62,8 +62,8 @@ static void
 put_value(struct evbuffer *out, const char *name, bool html,
     const struct page_value *v, size_t n)
 {
-	const unsigned char	*p;
-	size_t			 len;
+	const unsigned char *p;
+	size_t len;
 
 	for (; n > 0; v++, n--)
 		if (strcmp(v->name, name) == 0)
@@ -87,10 +87,10 @@ void
 page_render(struct evbuffer *out, const char *template,
     const struct page_value *values, size_t nvalues)
 {
-	const struct www_file	*f = www_find(template);
-	const char		*p, *end, *open, *close, *mark;
-	char			 name[64];
-	size_t			 braces;
+	const struct www_file *f = www_find(template);
+	const char *p, *end, *open, *close, *mark;
+	char name[64];
+	size_t braces;
 
 	if (f == NULL)
 		fatalx("BUG: no page %s", template);
@@ -118,16 +118,15 @@ void
 page_send(struct answer *a, unsigned int status, const char *title,
     const char *template, const struct page_value *values, size_t nvalues)
 {
-	struct evbuffer	*body = evbuffer_new(), *out = evbuffer_new();
-	char		 full[CONF_NAME_MAX + 64];
+	struct evbuffer *body = evbuffer_new(), *out = evbuffer_new();
+	char full[CONF_NAME_MAX + 64];
 
 	if (body == NULL || out == NULL)
 		fatalx("out of memory for a page");
 	snprintf(full, sizeof(full), "%s %s", a->s->w->conf->http.app_name,
 	    title);
 	page_render(body, template, values, nvalues);
-	page_render(out, "frame.html", (const struct page_value[]){
-	    PAGE_TEXT("title", full), PAGE_HTML("body", body) }, 2);
+	page_render(out, "frame.html", (const struct page_value[]){ PAGE_TEXT("title", full), PAGE_HTML("body", body) }, 2);
 	answer_add(a, SLICE("content-type"), SLICE("text/html; charset=utf-8"));
 	stream_respond(a->s, status, a->h, a->n,
 	    (int64_t)evbuffer_get_length(out));
@@ -142,10 +141,8 @@ void
 page_error(struct answer *a, unsigned int status, const char *reason,
     const char *text)
 {
-	char	 num[12];
+	char num[12];
 
 	snprintf(num, sizeof(num), "%u", status);
-	page_send(a, status, reason, "error.html", (const struct page_value[]){
-	    PAGE_TEXT("status", num), PAGE_TEXT("reason", reason),
-	    PAGE_TEXT("text", text), PAGE_TEXT("rid", a->s->rid) }, 4);
+	page_send(a, status, reason, "error.html", (const struct page_value[]){ PAGE_TEXT("status", num), PAGE_TEXT("reason", reason), PAGE_TEXT("text", text), PAGE_TEXT("rid", a->s->rid) }, 4);
 }

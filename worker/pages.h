@@ -14,22 +14,28 @@
 #include "respond.h"
 
 struct page_value {
-	const char	*name;
-	const char	*text;		/* or, if it is NULL: */
-	struct evbuffer	*html;		/* rendered before; stays the caller's */
+	const char *name;
+	const char *text;      /* or, if it is NULL: */
+	struct evbuffer *html; /* rendered before; stays the caller's */
 };
 
-#define PAGE_TEXT(n, t)	{ (n), (t), NULL }
-#define PAGE_HTML(n, b)	{ (n), NULL, (b) }
+#define PAGE_TEXT(n, t)        \
+	{                      \
+		(n), (t), NULL \
+	}
+#define PAGE_HTML(n, b)        \
+	{                      \
+		(n), NULL, (b) \
+	}
 
 /* Appends the template to out. */
-void	page_render(struct evbuffer *out, const char *template,
-	    const struct page_value *values, size_t nvalues);
+void page_render(struct evbuffer *out, const char *template,
+    const struct page_value *values, size_t nvalues);
 /* The template, in the frame, as the whole answer. */
-void	page_send(struct answer *a, unsigned int status, const char *title,
-	    const char *template, const struct page_value *values,
-	    size_t nvalues);
-void	page_error(struct answer *a, unsigned int status, const char *reason,
-	    const char *text);
+void page_send(struct answer *a, unsigned int status, const char *title,
+    const char *template, const struct page_value *values,
+    size_t nvalues);
+void page_error(struct answer *a, unsigned int status, const char *reason,
+    const char *text);
 
 #endif /* WORKER_PAGES_H */

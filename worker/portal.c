@@ -17,23 +17,23 @@
 #include "url.h"
 #include "worker.h"
 
-#define SESSIONS_MAX	64	/* shown */
+#define SESSIONS_MAX 64 /* shown */
 
 /* The rows of auth's answer, as they come. */
 struct rows {
-	struct stream	*s;
-	uint32_t	 question;
-	void		(*done)(struct rows *);
-	size_t		 n;
+	struct stream *s;
+	uint32_t question;
+	void (*done)(struct rows *);
+	size_t n;
 	struct m_session session[SESSIONS_MAX];
-	bool		 has_sandbox;
+	bool has_sandbox;
 	struct m_sandbox sandbox;
 };
 
 static void
 rows_close(struct stream *s)
 {
-	struct rows	*r = s->arg;
+	struct rows *r = s->arg;
 
 	auth_forget(s->w, r->question);
 	free(r);
@@ -42,9 +42,9 @@ rows_close(struct stream *s)
 static void
 rows_answer(void *arg, struct msg *m)
 {
-	struct rows			*r = arg;
-	const struct m_session		*row;
-	const struct m_sandbox		*sb;
+	struct rows *r = arg;
+	const struct m_session *row;
+	const struct m_sandbox *sb;
 
 	if (m != NULL && m->head.type == M_ROW_SESSION) {
 		row = MSG_DATA(m, m_session);
@@ -69,7 +69,7 @@ rows_answer(void *arg, struct msg *m)
 static void
 rows_ask(struct stream *s, void (*done)(struct rows *))
 {
-	struct rows	*r;
+	struct rows *r;
 
 	if ((r = calloc(1, sizeof(*r))) == NULL)
 		fatal("calloc");
@@ -89,31 +89,28 @@ static void
 agent_text(char *dst, size_t size, const char *agent)
 {
 	static const struct {
-		const char	*mark;
-		const char	*name;
+		const char *mark;
+		const char *name;
 	} browsers[] = {
 		{ "Edg/", "Edge" }, { "OPR/", "Opera" },
 		{ "Firefox/", "Firefox" }, { "Chrome/", "Chrome" },
 		{ "Safari/", "Safari" }, { "curl/", "curl" }
-	}, systems[] = {
-		{ "Windows", "Windows" }, { "Android", "Android" },
-		{ "iPhone", "iPhone" }, { "iPad", "iPad" },
-		{ "Mac OS X", "macOS" }, { "CrOS", "ChromeOS" },
-		{ "Linux", "Linux" }
-	};
-	const char	*b = NULL, *o = NULL;
+	},
+	  systems[] = { { "Windows", "Windows" }, { "Android", "Android" }, { "iPhone", "iPhone" }, { "iPad", "iPad" }, { "Mac OS X", "macOS" }, { "CrOS", "ChromeOS" }, { "Linux", "Linux" } };
+	const char *b = NULL, *o = NULL;
 
 	for (size_t i = 0; b == NULL &&
-	    i < sizeof(browsers) / sizeof(browsers[0]); i++)
+			   i < sizeof(browsers) / sizeof(browsers[0]);
+	     i++)
 		if (strstr(agent, browsers[i].mark) != NULL)
 			b = browsers[i].name;
 	for (size_t i = 0; o == NULL &&
-	    i < sizeof(systems) / sizeof(systems[0]); i++)
+			   i < sizeof(systems) / sizeof(systems[0]);
+	     i++)
 		if (strstr(agent, systems[i].mark) != NULL)
 			o = systems[i].name;
 	if (b == NULL)
-		snprintf(dst, size, "%.60s", agent[0] != '\0' ? agent :
-		    "A program");
+		snprintf(dst, size, "%.60s", agent[0] != '\0' ? agent : "A program");
 	else
 		snprintf(dst, size, "%s%s%s", b, o != NULL ? " on " : "",
 		    o != NULL ? o : "");
@@ -122,7 +119,7 @@ agent_text(char *dst, size_t size, const char *agent)
 static void
 address_text(char *dst, size_t size, const struct wire_addr *a)
 {
-	static const uint8_t	 mapped[12] = {
+	static const uint8_t mapped[12] = {
 		0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff
 	};
 
@@ -137,29 +134,28 @@ address_text(char *dst, size_t size, const struct wire_addr *a)
 static const char *
 state_name(uint32_t state)
 {
-	static const char *const	 names[] = {
+	static const char *const names[] = {
 		[SANDBOX_ABSENT] = "stopped",
 		[SANDBOX_STARTING] = "starting",
 		[SANDBOX_RUNNING] = "running",
 		[SANDBOX_STOPPING] = "stopping"
 	};
 
-	return (state < sizeof(names) / sizeof(names[0]) ? names[state] :
-	    "unknown");
+	return (state < sizeof(names) / sizeof(names[0]) ? names[state] : "unknown");
 }
 
 static const char *
 state_text(const struct rows *r)
 {
-	static const char *const	 texts[] = {
+	static const char *const texts[] = {
 		[SANDBOX_ABSENT] = "Your environment is not running. It starts "
-		    "when you open VS Code.",
+				   "when you open VS Code.",
 		[SANDBOX_STARTING] = "Your environment is starting.",
 		[SANDBOX_RUNNING] = "Your environment is running.",
 		[SANDBOX_STOPPING] = "Your environment is stopping. It starts "
-		    "again when you open VS Code."
+				     "again when you open VS Code."
 	};
-	uint32_t			 st = SANDBOX_ABSENT;
+	uint32_t st = SANDBOX_ABSENT;
 
 	if (r->has_sandbox)
 		st = r->sandbox.state;
@@ -173,9 +169,9 @@ state_text(const struct rows *r)
 static void
 render_session(struct evbuffer *out, const struct m_session *m, int64_t now)
 {
-	struct evbuffer	*current = evbuffer_new();
-	char		 agent[80], from[INET6_ADDRSTRLEN], created[48];
-	char		 seen[48], expires[48], label[160];
+	struct evbuffer *current = evbuffer_new();
+	char agent[80], from[INET6_ADDRSTRLEN], created[48];
+	char seen[48], expires[48], label[160];
 
 	if (current == NULL)
 		fatalx("evbuffer_new");
@@ -184,52 +180,43 @@ render_session(struct evbuffer *out, const struct m_session *m, int64_t now)
 	date_relative(created, sizeof(created), m->created, now);
 	date_relative(seen, sizeof(seen), m->seen, now);
 	date_relative(expires, sizeof(expires), m->expires, now);
-	snprintf(label, sizeof(label), m->current ? "Log out here" :
-	    "End the session of %s from %s", agent, from);
+	snprintf(label, sizeof(label), m->current ? "Log out here" : "End the session of %s from %s", agent, from);
 	if (m->current)
 		page_render(current, "portal_current.html", NULL, 0);
-	page_render(out, "portal_session.html", (const struct page_value[]){
-	    PAGE_TEXT("agent", agent), PAGE_HTML("current", current),
-	    PAGE_TEXT("address", from), PAGE_TEXT("created", created),
-	    PAGE_TEXT("seen", seen), PAGE_TEXT("expires", expires),
-	    PAGE_TEXT("session", m->session), PAGE_TEXT("label", label),
-	    PAGE_TEXT("action", m->current ? "Log out" : "End") }, 9);
+	page_render(out, "portal_session.html", (const struct page_value[]){ PAGE_TEXT("agent", agent), PAGE_HTML("current", current), PAGE_TEXT("address", from), PAGE_TEXT("created", created), PAGE_TEXT("seen", seen), PAGE_TEXT("expires", expires), PAGE_TEXT("session", m->session), PAGE_TEXT("label", label), PAGE_TEXT("action", m->current ? "Log out" : "End") }, 9);
 	evbuffer_free(current);
 }
 
 static void
 render_usage(struct evbuffer *out, const struct m_sandbox *sb, int64_t now)
 {
-	char	 since[48], used[24], most[24], memory[64], processes[48];
+	char since[48], used[24], most[24], memory[64], processes[48];
 
 	date_span(since, sizeof(since), now - sb->started);
 	bytes_format(used, sizeof(used), sb->memory);
 	bytes_format(most, sizeof(most), sb->memory_max);
-	snprintf(memory, sizeof(memory), sb->memory_max > 0 ? "%s of %s" :
-	    "%s", used, most);
-	snprintf(processes, sizeof(processes), sb->processes_max > 0 ?
-	    "%u of %u" : "%u", sb->processes, sb->processes_max);
-	page_render(out, "portal_usage.html", (const struct page_value[]){
-	    PAGE_TEXT("since", since), PAGE_TEXT("memory", memory),
-	    PAGE_TEXT("processes", processes) }, 3);
+	snprintf(memory, sizeof(memory), sb->memory_max > 0 ? "%s of %s" : "%s", used, most);
+	snprintf(processes, sizeof(processes), sb->processes_max > 0 ? "%u of %u" : "%u", sb->processes, sb->processes_max);
+	page_render(out, "portal_usage.html", (const struct page_value[]){ PAGE_TEXT("since", since), PAGE_TEXT("memory", memory), PAGE_TEXT("processes", processes) }, 3);
 }
 
 static void
 portal_page(struct rows *r)
 {
-	struct worker	*w = r->s->w;
-	struct evbuffer	*notice = evbuffer_new(), *usage = evbuffer_new();
-	struct evbuffer	*sessions = evbuffer_new();
-	int64_t		 now = time(NULL);
-	struct answer	 a;
+	struct worker *w = r->s->w;
+	struct evbuffer *notice = evbuffer_new(), *usage = evbuffer_new();
+	struct evbuffer *sessions = evbuffer_new();
+	int64_t now = time(NULL);
+	struct answer a;
 
 	if (notice == NULL || usage == NULL || sessions == NULL)
 		fatalx("evbuffer_new");
 	if (w->who.must_change)
 		page_render(notice, "portal_notice.html",
 		    (const struct page_value[]){ PAGE_TEXT("text",
-		    "Your password was set by an administrator: please have "
-		    "it changed.") }, 1);
+			"Your password was set by an administrator: please have "
+			"it changed.") },
+		    1);
 	if (r->has_sandbox && r->sandbox.state == SANDBOX_RUNNING)
 		render_usage(usage, &r->sandbox, now);
 	for (size_t i = 0; i < r->n; i++)
@@ -237,10 +224,11 @@ portal_page(struct rows *r)
 	answer_init(&a, r->s, ANSWER_PAGE);
 	page_send(&a, 200, "start page", "portal.html",
 	    (const struct page_value[]){
-	    PAGE_TEXT("app", w->conf->http.app_name),
-	    PAGE_TEXT("user", w->who.name), PAGE_HTML("notice", notice),
-	    PAGE_TEXT("state", state_text(r)), PAGE_HTML("usage", usage),
-	    PAGE_HTML("sessions", sessions) }, 6);
+		PAGE_TEXT("app", w->conf->http.app_name),
+		PAGE_TEXT("user", w->who.name), PAGE_HTML("notice", notice),
+		PAGE_TEXT("state", state_text(r)), PAGE_HTML("usage", usage),
+		PAGE_HTML("sessions", sessions) },
+	    6);
 	evbuffer_free(notice);
 	evbuffer_free(usage);
 	evbuffer_free(sessions);
@@ -258,7 +246,7 @@ portal(struct stream *s, const char *rest)
 static json_t *
 json_time(int64_t t)
 {
-	char	 text[DATE_LEN + 1];
+	char text[DATE_LEN + 1];
 
 	date_format(text, t);
 	return (json_string(text));
@@ -267,32 +255,32 @@ json_time(int64_t t)
 void
 api_me(struct stream *s, const char *rest)
 {
-	const struct wire_who	*who = &s->w->who;
+	const struct wire_who *who = &s->w->who;
 
 	(void)rest;
 	respond_data(s, json_pack("{s:s, s:s, s:s, s:o, s:b}",
-	    "username", who->name, "role", who->role, "session", who->session,
-	    "expires", json_time(who->expires),
-	    "mustChangePassword", who->must_change != 0));
+			    "username", who->name, "role", who->role, "session", who->session,
+			    "expires", json_time(who->expires),
+			    "mustChangePassword", who->must_change != 0));
 }
 
 static void
 sessions_json(struct rows *r)
 {
-	json_t	*list = json_array(), *env;
-	char	 from[INET6_ADDRSTRLEN];
+	json_t *list = json_array(), *env;
+	char from[INET6_ADDRSTRLEN];
 
 	for (size_t i = 0; i < r->n; i++) {
-		const struct m_session	*m = &r->session[i];
+		const struct m_session *m = &r->session[i];
 
 		address_text(from, sizeof(from), &m->source);
 		json_array_append_new(list, json_pack(
-		    "{s:s, s:s, s:s, s:o, s:o, s:o, s:i, s:b}",
-		    "id", m->session, "agent", m->agent, "address", from,
-		    "created", json_time(m->created), "seen",
-		    json_time(m->seen), "expires", json_time(m->expires),
-		    "connections", (int)m->connections,
-		    "current", m->current != 0));
+						"{s:s, s:s, s:s, s:o, s:o, s:o, s:i, s:b}",
+						"id", m->session, "agent", m->agent, "address", from,
+						"created", json_time(m->created), "seen",
+						json_time(m->seen), "expires", json_time(m->expires),
+						"connections", (int)m->connections,
+						"current", m->current != 0));
 	}
 	env = json_pack("{s:s, s:I, s:I, s:i}", "state",
 	    state_name(r->has_sandbox ? r->sandbox.state : SANDBOX_ABSENT),
@@ -300,7 +288,7 @@ sessions_json(struct rows *r)
 	    (json_int_t)r->sandbox.memory_max, "processes",
 	    (int)r->sandbox.processes);
 	respond_data(r->s, json_pack("{s:o, s:o}", "sessions", list,
-	    "environment", env));
+			       "environment", env));
 }
 
 void
@@ -324,7 +312,7 @@ end_ok(struct stream *s)
 static void
 ended(void *arg, struct msg *m)
 {
-	struct stream	*s = arg;
+	struct stream *s = arg;
 
 	s->on_close = NULL;
 	if (m == NULL || m->head.type != M_OK)
@@ -349,11 +337,11 @@ session_field(struct m_session_id *id, struct slice v)
 static bool
 session_body(struct m_session_id *id, char *body, size_t len)
 {
-	struct url_field	 f[URL_FORM_MAX];
-	const char		*text;
-	json_t			*j;
-	bool			 ok;
-	int			 n;
+	struct url_field f[URL_FORM_MAX];
+	const char *text;
+	json_t *j;
+	bool ok;
+	int n;
 
 	memset(id, 0, sizeof(*id));
 	if (len > 0 && body[0] == '{') {
@@ -365,13 +353,13 @@ session_body(struct m_session_id *id, char *body, size_t len)
 	}
 	n = url_form(body, len, f, URL_FORM_MAX);
 	return (n != -1 && session_field(id,
-	    url_form_get(f, n, SLICE("session"))));
+			       url_form_get(f, n, SLICE("session"))));
 }
 
 static void
 end_body(struct stream *s, char *body, size_t len)
 {
-	struct m_session_id	 id;
+	struct m_session_id id;
 
 	if (!session_body(&id, body, len))
 		respond_error(s, 400, "Which session is meant?");

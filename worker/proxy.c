@@ -20,7 +20,7 @@
 int64_t
 relay_now(void)
 {
-	struct timespec	 ts;
+	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return ((int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000);
@@ -44,7 +44,7 @@ relay_free(struct relay *r)
 static void
 on_close(struct stream *s)
 {
-	struct relay	*r = s->arg;
+	struct relay *r = s->arg;
 
 	s->arg = NULL;
 	relay_free(r);
@@ -54,7 +54,7 @@ on_close(struct stream *s)
 void
 relay_done(struct relay *r)
 {
-	struct stream	*s = r->s;
+	struct stream *s = r->s;
 
 	r->state = R_DONE;
 	s->on_body = NULL;
@@ -69,8 +69,8 @@ relay_done(struct relay *r)
 void
 relay_fail(struct relay *r, unsigned int status, const char *why)
 {
-	struct stream	*s = r->s;
-	struct upstream	*u = r->u;
+	struct stream *s = r->s;
+	struct upstream *u = r->u;
 
 	log_event(LOG_WARNING, "proxy.failed", LOG_S("rid", s->rid),
 	    LOG_S("why", why), LOG_N("status", status));
@@ -82,7 +82,7 @@ relay_fail(struct relay *r, unsigned int status, const char *why)
 		respond_error(s, status, why);
 	else
 		stream_reset(s);
-	stream_pause(s, false);	/* what still comes is thrown away */
+	stream_pause(s, false); /* what still comes is thrown away */
 }
 
 /* --- the request --- */
@@ -90,8 +90,8 @@ relay_fail(struct relay *r, unsigned int status, const char *why)
 static void
 relay_send(struct relay *r)
 {
-	ssize_t	 n;
-	size_t	 left;
+	ssize_t n;
+	size_t left;
 
 	if (r->u == NULL)
 		return;
@@ -133,8 +133,8 @@ add(struct evbuffer *out, const void *p, size_t len)
 static void
 on_body(struct stream *s, const uint8_t *data, size_t len)
 {
-	struct relay	*r = s->arg;
-	char		 head[CHUNK_HEAD_MAX];
+	struct relay *r = s->arg;
+	char head[CHUNK_HEAD_MAX];
 
 	if (len == 0)
 		return;
@@ -156,7 +156,7 @@ on_body(struct stream *s, const uint8_t *data, size_t len)
 static void
 on_body_end(struct stream *s)
 {
-	struct relay	*r = s->arg;
+	struct relay *r = s->arg;
 
 	if (r->asked)
 		return;
@@ -174,8 +174,8 @@ on_body_end(struct stream *s)
 static const char *
 source_text(const struct wire_addr *a)
 {
-	static char	 text[INET6_ADDRSTRLEN];
-	struct in6_addr	 ip;
+	static char text[INET6_ADDRSTRLEN];
+	struct in6_addr ip;
 
 	memcpy(&ip, a->ip, sizeof(ip));
 	text[0] = '\0';
@@ -192,8 +192,8 @@ static void
 on_connected(void *arg, struct upstream *u, unsigned int status,
     const char *why)
 {
-	struct relay	*r = arg;
-	struct stream	*s = r->s;
+	struct relay *r = arg;
+	struct stream *s = r->s;
 	struct proxy_via via;
 
 	r->wait = NULL;
@@ -219,8 +219,8 @@ on_connected(void *arg, struct upstream *u, unsigned int status,
 void
 relay_connect(struct relay *r, bool fresh)
 {
-	struct upstream_wait	*wt;
-	struct stream		*s = r->s;
+	struct upstream_wait *wt;
+	struct stream *s = r->s;
 
 	r->state = R_CONNECT;
 	r->active = relay_now();
@@ -246,7 +246,7 @@ limit_ms(const struct relay *r)
 static void
 timer_set(struct relay *r, int64_t ms)
 {
-	struct timeval	 tv;
+	struct timeval tv;
 
 	/* A limit may become a shorter one meanwhile: look early enough. */
 	if (ms > PROXY_FIRST * 1000)
@@ -259,8 +259,8 @@ timer_set(struct relay *r, int64_t ms)
 static void
 on_timer(evutil_socket_t fd, short what, void *arg)
 {
-	struct relay	*r = arg;
-	int64_t		 left;
+	struct relay *r = arg;
+	int64_t left;
 
 	(void)fd;
 	(void)what;
@@ -280,8 +280,8 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 static bool
 key_ok(struct slice key)
 {
-	static const char	 alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				    "abcdefghijklmnopqrstuvwxyz0123456789+/";
+	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				       "abcdefghijklmnopqrstuvwxyz0123456789+/";
 
 	if (key.p == NULL || key.len != PROXY_KEY_LEN)
 		return (false);
@@ -295,11 +295,11 @@ key_ok(struct slice key)
 static bool
 handshake_begin(struct relay *r)
 {
-	const struct http_head	*head = &r->s->head;
-	struct slice		 key = http_header(head, HDR_SEC_WEBSOCKET_KEY);
+	const struct http_head *head = &r->s->head;
+	struct slice key = http_header(head, HDR_SEC_WEBSOCKET_KEY);
 
 	if (!slice_eq(http_header(head, HDR_SEC_WEBSOCKET_VERSION),
-	    SLICE("13")))
+		SLICE("13")))
 		return (false);
 	if (!head->websocket) {
 		proxy_ws_key(r->key);
@@ -314,7 +314,7 @@ handshake_begin(struct relay *r)
 void
 proxy_request(struct stream *s)
 {
-	struct relay	*r;
+	struct relay *r;
 
 	if ((r = calloc(1, sizeof(*r))) == NULL)
 		fatal("calloc");

@@ -7,16 +7,16 @@
 
 #include "stream.h"
 
-#define PROXY_BUFFER	(64 * 1024)	/* request bytes that wait for upstream */
-#define PROXY_FIRST	30		/* s until the answer begins */
-#define PROXY_IDLE	120		/* s between two pieces of it */
-#define PROXY_CONNECT	90		/* s until upstream is there at all */
+#define PROXY_BUFFER  (64 * 1024) /* request bytes that wait for upstream */
+#define PROXY_FIRST   30          /* s until the answer begins */
+#define PROXY_IDLE    120         /* s between two pieces of it */
+#define PROXY_CONNECT 90          /* s until upstream is there at all */
 
 /*
  * Answers the stream from the user's IDE, WebSockets included.  The route has
  * done all checks: the connection is bound to its user, the origin is right.
  * Takes over the stream's callbacks and arg.
  */
-void	proxy_request(struct stream *s);
+void proxy_request(struct stream *s);
 
 #endif /* WORKER_PROXY_H */

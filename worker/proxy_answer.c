@@ -12,21 +12,21 @@
 #include "worker.h"
 #include "../privsep/log.h"
 
-#define READ_MAX	(64 * 1024)
-#define OWN_HEADERS	16	/* room for those of respond.c */
-#define INTERIM_MAX	8	/* answers of 1xx before the real one */
+#define READ_MAX    (64 * 1024)
+#define OWN_HEADERS 16 /* room for those of respond.c */
+#define INTERIM_MAX 8  /* answers of 1xx before the real one */
 
 static void
 relay_finish(struct relay *r)
 {
-	struct upstream	*u = r->u;
-	bool		 keep;
+	struct upstream *u = r->u;
+	bool keep;
 
 	keep = r->keep && r->asked && evbuffer_get_length(r->out) == 0;
 	r->u = NULL;
 	relay_done(r);
 	stream_end(r->s);
-	stream_pause(r->s, false);	/* what still comes is thrown away */
+	stream_pause(r->s, false); /* what still comes is thrown away */
 	if (keep)
 		upstream_put(u);
 	else
@@ -42,7 +42,7 @@ relay_finish(struct relay *r)
 static int
 body_bytes(struct relay *r, uint8_t *p, size_t n, size_t *out)
 {
-	size_t	 used = n;
+	size_t used = n;
 
 	*out = n;
 	switch (r->framing) {
@@ -88,7 +88,7 @@ body_next(struct relay *r, int more)
 static bool
 relay_may_retry(const struct relay *r)
 {
-	enum http_method	 m = r->s->head.method;
+	enum http_method m = r->s->head.method;
 
 	if (r->retried || !upstream_reused(r->u) || r->state != R_HEAD ||
 	    r->head != NULL)
@@ -96,15 +96,15 @@ relay_may_retry(const struct relay *r)
 	if (!r->sent)
 		return (true);
 	return (r->s->head.body == BODY_NONE && !r->s->websocket &&
-	    (m == METHOD_GET || m == METHOD_HEAD || m == METHOD_OPTIONS ||
-	    m == METHOD_PUT || m == METHOD_DELETE));
+		(m == METHOD_GET || m == METHOD_HEAD || m == METHOD_OPTIONS ||
+		    m == METHOD_PUT || m == METHOD_DELETE));
 }
 
 /* Upstream closed the connection, or lost it. */
 static void
 relay_lost(struct relay *r, bool in_order)
 {
-	struct upstream	*u = r->u;
+	struct upstream *u = r->u;
 
 	if (r->state == R_BODY && r->framing == BODY_CLOSE && in_order) {
 		relay_finish(r);
@@ -126,11 +126,11 @@ relay_lost(struct relay *r, bool in_order)
 static void
 body_read(struct relay *r)
 {
-	static uint8_t	 spare[16 * 1024];
-	size_t		 want = stream_room(r->s), out = 0;
-	uint8_t		*p;
-	ssize_t		 n;
-	int		 more = 1;
+	static uint8_t spare[16 * 1024];
+	size_t want = stream_room(r->s), out = 0;
+	uint8_t *p;
+	ssize_t n;
+	int more = 1;
 
 	if (want == 0) {
 		r->stopped = true;
@@ -164,7 +164,7 @@ body_read(struct relay *r)
 void
 relay_drain(struct stream *s)
 {
-	struct relay	*r = s->arg;
+	struct relay *r = s->arg;
 
 	if (!r->stopped || r->u == NULL)
 		return;
@@ -178,20 +178,20 @@ relay_drain(struct stream *s)
 static bool
 handshake_ok(const struct relay *r, const struct http_head *head)
 {
-	char		 want[PROXY_ACCEPT_LEN + 1];
-	struct slice	 got = http_header(head, HDR_SEC_WEBSOCKET_ACCEPT);
+	char want[PROXY_ACCEPT_LEN + 1];
+	struct slice got = http_header(head, HDR_SEC_WEBSOCKET_ACCEPT);
 
 	return (head->status == 101 && head->websocket &&
-	    proxy_ws_accept(r->key, want) &&
-	    got.p != NULL && slice_eq(got, slice_str(want)));
+		proxy_ws_accept(r->key, want) &&
+		got.p != NULL && slice_eq(got, slice_str(want)));
 }
 
 /* Upstream agreed: from here on it is a tunnel's affair. */
 static void
 relay_tunnel(struct relay *r, const struct header *h, int n)
 {
-	struct stream	*s = r->s;
-	struct upstream	*u = r->u;
+	struct stream *s = r->s;
+	struct upstream *u = r->u;
 	struct relay_head *a = r->head;
 
 	r->u = NULL;
@@ -214,8 +214,8 @@ answer_length(const struct stream *s, const struct http_head *head)
 static int
 answer_headers(const struct relay *r, struct header h[STREAM_RESP_HEADERS])
 {
-	const struct worker	*w = r->s->w;
-	int			 all, n = 0;
+	const struct worker *w = r->s->w;
+	int all, n = 0;
 
 	all = proxy_head_answer(&r->head->head, r->s->head.websocket, h,
 	    STREAM_RESP_HEADERS - OWN_HEADERS);
@@ -225,7 +225,7 @@ answer_headers(const struct relay *r, struct header h[STREAM_RESP_HEADERS])
 		if (!security_owns(w, ANSWER_IDE, h[i].name))
 			h[n++] = h[i];
 	h[n++] = (struct header){ SLICE("x-request-id"),
-	    slice_str(r->s->rid) };
+		slice_str(r->s->rid) };
 	return ((int)security_headers(w, ANSWER_IDE, h, (size_t)n,
 	    STREAM_RESP_HEADERS));
 }
@@ -233,11 +233,11 @@ answer_headers(const struct relay *r, struct header h[STREAM_RESP_HEADERS])
 static void
 head_complete(struct relay *r)
 {
-	struct header	 h[STREAM_RESP_HEADERS];
+	struct header h[STREAM_RESP_HEADERS];
 	struct relay_head *a = r->head;
-	struct stream	*s = r->s;
-	size_t		 out;
-	int		 n, more;
+	struct stream *s = r->s;
+	size_t out;
+	int n, more;
 
 	if ((n = answer_headers(r, h)) == -1) {
 		relay_fail(r, 502, "The IDE sent too many headers.");
@@ -252,8 +252,7 @@ head_complete(struct relay *r)
 	}
 	r->state = R_BODY;
 	r->framing = a->head.body;
-	r->left = a->head.content_length > 0 ?
-	    (uint64_t)a->head.content_length : 0;
+	r->left = a->head.content_length > 0 ? (uint64_t)a->head.content_length : 0;
 	r->keep = a->head.keep_alive;
 	chunk_init(&r->chunk, INT64_MAX);
 	stream_respond(s, (unsigned int)a->head.status, h, (size_t)n,
@@ -276,8 +275,8 @@ static bool
 head_fill(struct relay *r)
 {
 	struct relay_head *a = r->head;
-	ssize_t		 n;
-	bool		 lost;
+	ssize_t n;
+	bool lost;
 
 	if (a == NULL) {
 		if ((a = malloc(sizeof(*a))) == NULL)
@@ -306,7 +305,7 @@ static void
 head_read(struct relay *r)
 {
 	struct relay_head *a;
-	bool		 was_head = r->s->head.method == METHOD_HEAD;
+	bool was_head = r->s->head.method == METHOD_HEAD;
 
 	if (!head_fill(r))
 		return;
@@ -341,11 +340,10 @@ head_read(struct relay *r)
 void
 relay_readable(void *arg)
 {
-	struct relay	*r = arg;
+	struct relay *r = arg;
 
 	if (r->state == R_HEAD)
 		head_read(r);
 	else
 		body_read(r);
 }
-

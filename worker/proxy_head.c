@@ -14,14 +14,14 @@
 #include "session.h"
 #include "../privsep/log.h"
 
-#define WS_GUID	"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+#define WS_GUID "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 /* Headers of a request that we say ourselves, or nobody may say. */
 static const bool request_drop[HDR_MAX] = {
 	[HDR_HOST] = true,
 	[HDR_CONTENT_LENGTH] = true,
-	[HDR_COOKIE] = true,		/* joined and stripped */
-	[HDR_EXPECT] = true,		/* the front has answered it */
+	[HDR_COOKIE] = true, /* joined and stripped */
+	[HDR_EXPECT] = true, /* the front has answered it */
 	[HDR_FORWARDED] = true,
 	[HDR_X_FORWARDED_FOR] = true,
 	[HDR_X_FORWARDED_HOST] = true,
@@ -43,7 +43,7 @@ static const struct slice request_drop_prefix[] = {
 
 /* Headers of an answer that are ours to say. */
 static const bool answer_drop[HDR_MAX] = {
-	[HDR_CONTENT_LENGTH] = true,	/* framing is the front's */
+	[HDR_CONTENT_LENGTH] = true, /* framing is the front's */
 	[HDR_DATE] = true,
 	[HDR_SERVER] = true,
 	[HDR_STRICT_TRANSPORT_SECURITY] = true
@@ -79,7 +79,8 @@ request_passes(const struct stream *s, const struct http_header *h)
 	if (h->id == HDR_AUTHORIZATION && s->by_bearer)
 		return (false);
 	for (size_t i = 0; i < sizeof(request_drop_prefix) /
-	    sizeof(request_drop_prefix[0]); i++)
+				   sizeof(request_drop_prefix[0]);
+	     i++)
 		if (slice_prefix(h->name, request_drop_prefix[i]))
 			return (false);
 	return (true);
@@ -92,8 +93,8 @@ request_passes(const struct stream *s, const struct http_header *h)
 static void
 add_cookies(struct evbuffer *out, const struct http_head *head)
 {
-	size_t	 size = 0, len = 0;
-	char	*joined;
+	size_t size = 0, len = 0;
+	char *joined;
 
 	for (size_t i = 0; i < head->nheader; i++)
 		if (head->header[i].id == HDR_COOKIE)
@@ -103,7 +104,7 @@ add_cookies(struct evbuffer *out, const struct http_head *head)
 	if ((joined = malloc(size)) == NULL)
 		fatal("malloc");
 	for (size_t i = 0; i < head->nheader; i++) {
-		struct slice	 v = head->header[i].value;
+		struct slice v = head->header[i].value;
 
 		if (head->header[i].id != HDR_COOKIE || v.len == 0)
 			continue;
@@ -124,7 +125,7 @@ add_cookies(struct evbuffer *out, const struct http_head *head)
 static void
 add_framing(struct evbuffer *out, const struct http_head *head)
 {
-	char	 text[24];
+	char text[24];
 
 	if (head->body == BODY_CHUNKED) {
 		add_field(out, SLICE("Transfer-Encoding"), SLICE("chunked"));
@@ -134,8 +135,7 @@ add_framing(struct evbuffer *out, const struct http_head *head)
 	    head->method == METHOD_POST || head->method == METHOD_PUT ||
 	    head->method == METHOD_PATCH) {
 		snprintf(text, sizeof(text), "%lld",
-		    head->body == BODY_LENGTH ?
-		    (long long)head->content_length : 0LL);
+		    head->body == BODY_LENGTH ? (long long)head->content_length : 0LL);
 		add_field(out, SLICE("Content-Length"), slice_str(text));
 	}
 }
@@ -144,7 +144,7 @@ void
 proxy_head_request(struct evbuffer *out, const struct stream *s,
     const struct proxy_via *via)
 {
-	const struct http_head	*head = &s->head;
+	const struct http_head *head = &s->head;
 
 	add(out, head->token);
 	add(out, SLICE(" "));
@@ -179,10 +179,10 @@ proxy_head_request(struct evbuffer *out, const struct stream *s,
 static bool
 sets_our_cookie(struct slice v)
 {
-	static const struct slice	 ours = SLICE(SESSION_COOKIE);
+	static const struct slice ours = SLICE(SESSION_COOKIE);
 
 	while (v.len > 0 && (v.p[0] == ' ' || v.p[0] == '\t' ||
-	    v.p[0] == '=')) {
+				v.p[0] == '=')) {
 		v.p++;
 		v.len--;
 	}
@@ -200,7 +200,8 @@ answer_passes(const struct http_head *head, const struct http_header *h)
 	if (h->id == HDR_SET_COOKIE)
 		return (!sets_our_cookie(h->value));
 	for (size_t i = 0; i < sizeof(answer_drop_name) /
-	    sizeof(answer_drop_name[0]); i++)
+				   sizeof(answer_drop_name[0]);
+	     i++)
 		if (slice_eq(h->name, answer_drop_name[i]))
 			return (false);
 	return (true);
@@ -210,10 +211,10 @@ int
 proxy_head_answer(const struct http_head *head, bool to_h1_tunnel,
     struct header *out, int max)
 {
-	int	 n = 0;
+	int n = 0;
 
 	for (size_t i = 0; i < head->nheader; i++) {
-		const struct http_header	*h = &head->header[i];
+		const struct http_header *h = &head->header[i];
 
 		if (!answer_passes(head, h))
 			continue;
@@ -229,23 +230,23 @@ proxy_head_answer(const struct http_head *head, bool to_h1_tunnel,
 bool
 proxy_ws_accept(const char *key, char accept[PROXY_ACCEPT_LEN + 1])
 {
-	unsigned char	 md[EVP_MAX_MD_SIZE];
-	char		 text[PROXY_KEY_LEN + sizeof(WS_GUID)];
-	unsigned int	 len = 0;
-	int		 n;
+	unsigned char md[EVP_MAX_MD_SIZE];
+	char text[PROXY_KEY_LEN + sizeof(WS_GUID)];
+	unsigned int len = 0;
+	int n;
 
 	n = snprintf(text, sizeof(text), "%s%s", key, WS_GUID);
 	if (n < 0 || (size_t)n >= sizeof(text) ||
 	    EVP_Digest(text, (size_t)n, md, &len, EVP_sha1(), NULL) != 1)
 		return (false);
 	return (EVP_EncodeBlock((unsigned char *)accept, md, (int)len) ==
-	    PROXY_ACCEPT_LEN);
+		PROXY_ACCEPT_LEN);
 }
 
 void
 proxy_ws_key(char key[PROXY_KEY_LEN + 1])
 {
-	unsigned char	 random[16];
+	unsigned char random[16];
 
 	arc4random_buf(random, sizeof(random));
 	EVP_EncodeBlock((unsigned char *)key, random, sizeof(random));

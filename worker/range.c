@@ -26,10 +26,10 @@ enum range_result
 range_parse(struct slice range, uint64_t size, uint64_t *first,
     uint64_t *last)
 {
-	const struct slice	 unit = SLICE("bytes=");
-	struct slice		 from, to;
-	const char		*dash;
-	uint64_t		 n;
+	const struct slice unit = SLICE("bytes=");
+	struct slice from, to;
+	const char *dash;
+	uint64_t n;
 
 	if (range.len < unit.len ||
 	    !slice_caseeq((struct slice){ range.p, unit.len }, unit))
@@ -47,7 +47,7 @@ range_parse(struct slice range, uint64_t size, uint64_t *first,
 		if (n == 0)
 			return (RANGE_UNSATISFIABLE);
 		if (size == 0)
-			return (RANGE_NONE);	/* the last n of nothing */
+			return (RANGE_NONE); /* the last n of nothing */
 		*first = n < size ? size - n : 0;
 		*last = size - 1;
 		return (RANGE_PART);
@@ -69,12 +69,12 @@ range_parse(struct slice range, uint64_t size, uint64_t *first,
 static bool
 next_etag(struct slice *s, struct slice *tag)
 {
-	size_t	 i = slice_prefix(*s, SLICE("W/")) ? 2 : 0;
+	size_t i = slice_prefix(*s, SLICE("W/")) ? 2 : 0;
 
 	if (i >= s->len || s->p[i] != '"')
 		return (false);
 	for (i++; i < s->len && s->p[i] != '"'; i++) {
-		unsigned char	 c = (unsigned char)s->p[i];
+		unsigned char c = (unsigned char)s->p[i];
 
 		if (c < 0x21 || c == 0x7f)
 			return (false);
@@ -90,7 +90,7 @@ next_etag(struct slice *s, struct slice *tag)
 static bool
 is_etag(struct slice s)
 {
-	struct slice	 tag;
+	struct slice tag;
 
 	return (next_etag(&s, &tag) && s.len == 0);
 }
@@ -121,8 +121,8 @@ etag_weak_eq(struct slice a, struct slice b)
 bool
 etag_none_match(struct slice list, struct slice etag)
 {
-	struct slice	 tag;
-	bool		 match = false;
+	struct slice tag;
+	bool match = false;
 
 	if (slice_eq(list, SLICE("*")))
 		return (true);
@@ -147,7 +147,7 @@ etag_none_match(struct slice list, struct slice etag)
 bool
 range_if_range(struct slice if_range, struct slice etag, int64_t mtime)
 {
-	int64_t	 t;
+	int64_t t;
 
 	if (if_range.p == NULL)
 		return (true);
@@ -160,19 +160,19 @@ bool
 range_not_modified(struct slice if_none_match, struct slice if_modified_since,
     struct slice etag, int64_t mtime)
 {
-	int64_t	 t;
+	int64_t t;
 
 	if (if_none_match.p != NULL)
 		return (etag_none_match(if_none_match, etag));
 	return (if_modified_since.p != NULL &&
-	    http_date_parse(if_modified_since, &t) && mtime <= t);
+		http_date_parse(if_modified_since, &t) && mtime <= t);
 }
 
 /* Weights in thousandths: qvalue = "0" ["." 0*3DIGIT] / "1" ["." 0*3"0"] */
 static int
 qvalue(struct slice s)
 {
-	int	 q, unit = 100;
+	int q, unit = 100;
 
 	if (s.len == 0 || s.len > 5 || (s.p[0] != '0' && s.p[0] != '1') ||
 	    (s.len > 1 && s.p[1] != '.'))
@@ -190,8 +190,8 @@ qvalue(struct slice s)
 static int
 coding_weight(struct slice *element)
 {
-	const char	*semi = memchr(element->p, ';', element->len);
-	struct slice	 q;
+	const char *semi = memchr(element->p, ';', element->len);
+	struct slice q;
 
 	if (semi == NULL)
 		return (1000);
@@ -223,9 +223,9 @@ coding_negotiate(struct slice header, unsigned int available)
 	static const unsigned int order[] = {
 		CODING_BR, CODING_GZIP, CODING_IDENTITY
 	};
-	int		 weight[CODING_BR + 1], star = -1, q, best = 0;
-	struct slice	 element;
-	unsigned int	 bit, chosen = 0;
+	int weight[CODING_BR + 1], star = -1, q, best = 0;
+	struct slice element;
+	unsigned int bit, chosen = 0;
 
 	weight[CODING_BR] = weight[CODING_GZIP] = weight[CODING_IDENTITY] = -1;
 	while (http_list_next(&header, &element)) {
@@ -242,8 +242,8 @@ coding_negotiate(struct slice header, unsigned int available)
 		if (weight[bit] < 0)
 			weight[bit] = star;
 		/* Nobody asked for it, nobody refused it: last choice. */
-		q = weight[bit] >= 0 ? weight[bit] * 2 :
-		    bit == CODING_IDENTITY ? 1 : 0;
+		q = weight[bit] >= 0 ? weight[bit] * 2 : bit == CODING_IDENTITY ? 1
+										: 0;
 		if ((available & bit) != 0 && q > best) {
 			best = q;
 			chosen = bit;
@@ -255,14 +255,14 @@ coding_negotiate(struct slice header, unsigned int available)
 const char *
 coding_name(unsigned int coding)
 {
-	return (coding == CODING_BR ? "br" :
-	    coding == CODING_GZIP ? "gzip" : "identity");
+	return (coding == CODING_BR ? "br" : coding == CODING_GZIP ? "gzip"
+								   : "identity");
 }
 
 static const char days[] = "SunMonTueWedThuFriSat";
 static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 
-#define DATE_MAX	253402300799	/* 9999-12-31 23:59:59 */
+#define DATE_MAX 253402300799 /* 9999-12-31 23:59:59 */
 
 /*
  * Between a date and days since the epoch.  Years begin in March, so that the
@@ -271,7 +271,7 @@ static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 static int64_t
 days_from_date(int64_t y, int64_t m, int64_t d)
 {
-	int64_t	 era, yoe, doy;
+	int64_t era, yoe, doy;
 
 	y -= m <= 2;
 	era = y / 400;
@@ -283,7 +283,7 @@ days_from_date(int64_t y, int64_t m, int64_t d)
 static void
 date_from_days(int64_t n, int64_t *y, int64_t *m, int64_t *d)
 {
-	int64_t	 era, doe, yoe, doy, mp;
+	int64_t era, doe, yoe, doy, mp;
 
 	n += 719468;
 	era = n / 146097;
@@ -308,9 +308,10 @@ put(char *out, int64_t n, int digits)
 void
 http_date_format(char out[HTTP_DATE_LEN + 1], int64_t t)
 {
-	int64_t	 y, m, d, n;
+	int64_t y, m, d, n;
 
-	t = t < 0 ? 0 : t > DATE_MAX ? DATE_MAX : t;
+	t = t < 0 ? 0 : t > DATE_MAX ? DATE_MAX
+				     : t;
 	n = t / 86400;
 	t %= 86400;
 	date_from_days(n, &y, &m, &d);
@@ -328,14 +329,14 @@ http_date_format(char out[HTTP_DATE_LEN + 1], int64_t t)
 bool
 http_date_parse(struct slice s, int64_t *t)
 {
-	static const uint8_t	 at[] = { 5, 12, 14, 17, 20, 23 };
-	char			 again[HTTP_DATE_LEN + 1];
-	int64_t			 part[6], m;
+	static const uint8_t at[] = { 5, 12, 14, 17, 20, 23 };
+	char again[HTTP_DATE_LEN + 1];
+	int64_t part[6], m;
 
 	if (s.len != HTTP_DATE_LEN)
 		return (false);
 	for (size_t i = 0; i < 6; i++) {
-		const char	*p = s.p + at[i];
+		const char *p = s.p + at[i];
 
 		if (p[0] < '0' || p[0] > '9' || p[1] < '0' || p[1] > '9')
 			return (false);
@@ -347,7 +348,7 @@ http_date_parse(struct slice s, int64_t *t)
 	if (m == 12)
 		return (false);
 	*t = days_from_date(part[1] * 100 + part[2], m + 1, part[0]) * 86400 +
-	    part[3] * 3600 + part[4] * 60 + part[5];
+	     part[3] * 3600 + part[4] * 60 + part[5];
 	http_date_format(again, *t);
 	return (memcmp(s.p, again, HTTP_DATE_LEN) == 0);
 }

@@ -13,39 +13,39 @@
 #include "slice.h"
 
 enum range_result {
-	RANGE_NONE,		/* 200, the whole: no, bad or several ranges */
-	RANGE_PART,		/* 206: first..last, both included */
-	RANGE_UNSATISFIABLE	/* 416, Content-Range: bytes *<slash>size */
+	RANGE_NONE,         /* 200, the whole: no, bad or several ranges */
+	RANGE_PART,         /* 206: first..last, both included */
+	RANGE_UNSATISFIABLE /* 416, Content-Range: bytes *<slash>size */
 };
 
 /* What of a representation of size bytes does Range ask for? */
 enum range_result range_parse(struct slice range, uint64_t size,
-	    uint64_t *first, uint64_t *last);
+    uint64_t *first, uint64_t *last);
 
 /*
  * Does If-Range allow a range to be served?  Yes when absent; an entity tag
  * must be strongly equal to ours, a date exactly our modification time.
  */
-bool	range_if_range(struct slice if_range, struct slice etag,
-	    int64_t mtime);
+bool range_if_range(struct slice if_range, struct slice etag,
+    int64_t mtime);
 
 /* Entity tags as sent: "x" or W/"x", quotes included.  RFC 9110 8.8.3.2. */
-bool	etag_strong_eq(struct slice a, struct slice b);
-bool	etag_weak_eq(struct slice a, struct slice b);
+bool etag_strong_eq(struct slice a, struct slice b);
+bool etag_weak_eq(struct slice a, struct slice b);
 /* Is ours in the list of If-None-Match (weakly equal), or is it "*"? */
-bool	etag_none_match(struct slice if_none_match, struct slice etag);
+bool etag_none_match(struct slice if_none_match, struct slice etag);
 
 /*
  * 304 instead of 200, for GET and HEAD?  If-None-Match decides when there is
  * one, otherwise If-Modified-Since.  RFC 9110 13.2.2.
  */
-bool	range_not_modified(struct slice if_none_match,
-	    struct slice if_modified_since, struct slice etag, int64_t mtime);
+bool range_not_modified(struct slice if_none_match,
+    struct slice if_modified_since, struct slice etag, int64_t mtime);
 
 /* Content codings, as bits. */
-#define CODING_IDENTITY	0x01
-#define CODING_GZIP	0x02
-#define CODING_BR	0x04
+#define CODING_IDENTITY 0x01
+#define CODING_GZIP     0x02
+#define CODING_BR       0x04
 
 /*
  * The best coding among those available (a set of bits) by Accept-Encoding:
@@ -54,15 +54,15 @@ bool	range_not_modified(struct slice if_none_match,
  * 406).  A malformed header, or none, is as if identity alone were accepted.
  */
 unsigned int coding_negotiate(struct slice accept_encoding,
-	    unsigned int available);
+    unsigned int available);
 /* "gzip", "br", "identity" */
 const char *coding_name(unsigned int);
 
 /* IMF-fixdate, as "Sun, 06 Nov 1994 08:49:37 GMT"; years 1970..9999. */
-#define HTTP_DATE_LEN	29
+#define HTTP_DATE_LEN 29
 
-void	http_date_format(char out[HTTP_DATE_LEN + 1], int64_t t);
+void http_date_format(char out[HTTP_DATE_LEN + 1], int64_t t);
 /* Only IMF-fixdate, and only if the day of the week is right. */
-bool	http_date_parse(struct slice, int64_t *t);
+bool http_date_parse(struct slice, int64_t *t);
 
 #endif /* WORKER_RANGE_H */

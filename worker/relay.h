@@ -14,48 +14,51 @@
 #include "stream.h"
 #include "upstream.h"
 
-enum relay_state { R_CONNECT, R_HEAD, R_BODY, R_DONE };
+enum relay_state { R_CONNECT,
+	R_HEAD,
+	R_BODY,
+	R_DONE };
 
 /* Upstream's head, while it comes. */
 struct relay_head {
 	struct http_head head;
-	size_t		 len;
-	unsigned int	 interims;
-	char		 buf[HTTP_HEAD_MAX];
+	size_t len;
+	unsigned int interims;
+	char buf[HTTP_HEAD_MAX];
 };
 
 struct relay {
-	struct stream	*s;
+	struct stream *s;
 	struct upstream_wait *wait;
-	struct upstream	*u;
-	struct evbuffer	*out;		/* the request, to upstream */
+	struct upstream *u;
+	struct evbuffer *out; /* the request, to upstream */
 	struct relay_head *head;
-	struct event	*ev_timer;
-	int64_t		 active;	/* ms when something last went on */
+	struct event *ev_timer;
+	int64_t active; /* ms when something last went on */
 	enum relay_state state;
-	enum http_body	 framing;	/* of the answer */
-	uint64_t	 left;		/* of BODY_LENGTH */
-	struct chunk	 chunk;
-	int64_t		 body_left;	/* of the request's; -1: not known */
-	bool		 keep;		/* upstream may be used again */
-	bool		 stopped;	/* not reading upstream, no room */
-	bool		 sent;		/* some of the request went */
-	bool		 asked;		/* all of it is in out, or went */
-	bool		 retried;
-	char		 key[PROXY_KEY_LEN + 1];
+	enum http_body framing; /* of the answer */
+	uint64_t left;          /* of BODY_LENGTH */
+	struct chunk chunk;
+	int64_t body_left; /* of the request's; -1: not known */
+	bool keep;         /* upstream may be used again */
+	bool stopped;      /* not reading upstream, no room */
+	bool sent;         /* some of the request went */
+	bool asked;        /* all of it is in out, or went */
+	bool retried;
+	char key[PROXY_KEY_LEN + 1];
 };
 
-int64_t	relay_now(void);	/* ms, monotonic */
+int64_t relay_now(void); /* ms, monotonic */
 /* Frees it; the stream is somebody else's by now. */
-void	relay_free(struct relay *);
+void relay_free(struct relay *);
 /* Nothing more to do for it, but its stream is not closed yet. */
-void	relay_done(struct relay *);
+void relay_done(struct relay *);
 /* An answer with that status, or, after one was begun, a broken stream. */
-void	relay_fail(struct relay *, unsigned int status, const char *why);
-void	relay_connect(struct relay *, bool fresh);
+void relay_fail(struct relay *, unsigned int status, const char *why);
+void relay_connect(struct relay *, bool fresh);
 
 /* proxy_answer.c */
-void	relay_readable(void *relay);
-void	relay_drain(struct stream *);
+void relay_readable(void *relay);
+void relay_drain(struct stream *);
 
 #endif /* WORKER_RELAY_H */

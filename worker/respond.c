@@ -17,10 +17,10 @@
 
 /* Statuses that we use ourselves: reason, code of the API, a word for a person. */
 static const struct status {
-	unsigned int	 status;
-	const char	*reason;
-	const char	*code;
-	const char	*text;
+	unsigned int status;
+	const char *reason;
+	const char *code;
+	const char *text;
 } statuses[] = {
 	{ 100, "Continue", NULL, NULL },
 	{ 101, "Switching Protocols", NULL, NULL },
@@ -91,7 +91,7 @@ status_find(unsigned int status)
 const char *
 status_reason(unsigned int status)
 {
-	const struct status	*st = status_find(status);
+	const struct status *st = status_find(status);
 
 	return (st != NULL ? st->reason : "Status");
 }
@@ -102,7 +102,7 @@ status_reason(unsigned int status)
 void
 http_prepare(const struct conf_for_worker *conf)
 {
-	static const char *const	 pages[] = {
+	static const char *const pages[] = {
 		"error.html", "favicon.svg", "frame.html", "login.html",
 		"login_error.html", "portal.html", "portal_current.html",
 		"portal_notice.html", "portal_session.html",
@@ -130,7 +130,7 @@ answer_init(struct answer *a, struct stream *s, unsigned int kind)
 	a->s = s;
 	a->used = 0;
 	a->h[0] = (struct header){ SLICE("x-request-id"),
-	    { s->rid, strlen(s->rid) } };
+		{ s->rid, strlen(s->rid) } };
 	a->n = security_headers(s->w, kind, a->h, 1, STREAM_RESP_HEADERS);
 }
 
@@ -145,9 +145,9 @@ answer_add(struct answer *a, struct slice name, struct slice value)
 void
 answer_fmt(struct answer *a, struct slice name, const char *fmt, ...)
 {
-	size_t	 room = sizeof(a->text) - a->used;
-	va_list	 ap;
-	int	 n;
+	size_t room = sizeof(a->text) - a->used;
+	va_list ap;
+	int n;
 
 	va_start(ap, fmt);
 	n = vsnprintf(a->text + a->used, room, fmt, ap);
@@ -161,12 +161,13 @@ answer_fmt(struct answer *a, struct slice name, const char *fmt, ...)
 void
 answer_cookie(struct answer *a, const uint8_t *token)
 {
-	char	 hex[2 * WIRE_TOKEN + 1] = "";
+	char hex[2 * WIRE_TOKEN + 1] = "";
 
 	for (size_t i = 0; token != NULL && i < WIRE_TOKEN; i++)
 		snprintf(hex + 2 * i, 3, "%02x", token[i]);
 	answer_fmt(a, SLICE("set-cookie"), SESSION_COOKIE "=%s; Secure; "
-	    "HttpOnly; SameSite=Lax; Path=/; Max-Age=%u", hex,
+							  "HttpOnly; SameSite=Lax; Path=/; Max-Age=%u",
+	    hex,
 	    token != NULL ? a->s->w->conf->session_lifetime : 0);
 	explicit_bzero(hex, sizeof(hex));
 }
@@ -186,13 +187,13 @@ answer_send(struct answer *a, unsigned int status, const void *body,
 bool
 wants_html(const struct stream *s)
 {
-	struct slice	 list = stream_header(s, HDR_ACCEPT), e;
+	struct slice list = stream_header(s, HDR_ACCEPT), e;
 
 	if (s->route == NULL && s->head.target.p == NULL)
 		return (false);
 	while (list.p != NULL && http_list_next(&list, &e))
 		if (e.len >= 9 && slice_caseeq((struct slice){ e.p, 9 },
-		    SLICE("text/html")))
+				      SLICE("text/html")))
 			return (true);
 	return (false);
 }
@@ -200,7 +201,7 @@ wants_html(const struct stream *s)
 void
 respond_json(struct answer *a, unsigned int status, json_t *json)
 {
-	char	*text = json == NULL ? NULL : json_dumps(json, JSON_COMPACT);
+	char *text = json == NULL ? NULL : json_dumps(json, JSON_COMPACT);
 
 	json_decref(json);
 	if (text == NULL)
@@ -213,7 +214,7 @@ respond_json(struct answer *a, unsigned int status, json_t *json)
 void
 respond_error_with(struct answer *a, unsigned int status, const char *text)
 {
-	const struct status	*st = status_find(status);
+	const struct status *st = status_find(status);
 
 	if (st == NULL || st->code == NULL)
 		st = status_find(500);
@@ -223,15 +224,13 @@ respond_error_with(struct answer *a, unsigned int status, const char *text)
 		page_error(a, status, st->reason, text);
 		return;
 	}
-	respond_json(a, status, json_pack("{s:b, s:{s:s, s:s, s:{}}}",
-	    "success", 0, "error", "message", text, "code", st->code,
-	    "details"));
+	respond_json(a, status, json_pack("{s:b, s:{s:s, s:s, s:{}}}", "success", 0, "error", "message", text, "code", st->code, "details"));
 }
 
 void
 respond_error(struct stream *s, unsigned int status, const char *text)
 {
-	struct answer	 a;
+	struct answer a;
 
 	answer_init(&a, s, wants_html(s) ? ANSWER_PAGE : ANSWER_DATA);
 	if (status == 503)
@@ -245,7 +244,7 @@ respond_error(struct stream *s, unsigned int status, const char *text)
 void
 respond_redirect(struct stream *s, unsigned int status, const char *to)
 {
-	struct answer	 a;
+	struct answer a;
 
 	answer_init(&a, s, ANSWER_DATA);
 	answer_add(&a, SLICE("location"), slice_str(to));
@@ -255,19 +254,18 @@ respond_redirect(struct stream *s, unsigned int status, const char *to)
 void
 respond_data(struct stream *s, json_t *data)
 {
-	struct answer	 a;
+	struct answer a;
 
 	answer_init(&a, s, ANSWER_DATA);
-	respond_json(&a, 200, json_pack("{s:b, s:o}", "success", 1,
-	    "data", data));
+	respond_json(&a, 200, json_pack("{s:b, s:o}", "success", 1, "data", data));
 }
 
 /* --- bodies --- */
 
 struct collect {
-	body_fn	 fn;
-	size_t	 len, size, max;
-	char	*buf;		/* room for size + 1 */
+	body_fn fn;
+	size_t len, size, max;
+	char *buf; /* room for size + 1 */
 };
 
 static void
@@ -297,9 +295,9 @@ collect_off(struct stream *s)
 static void
 collect_body(struct stream *s, const uint8_t *data, size_t len)
 {
-	struct collect	*c = s->arg;
-	char		*p;
-	size_t		 size;
+	struct collect *c = s->arg;
+	char *p;
+	size_t size;
 
 	if (len > c->max - c->len) {
 		collect_off(s);
@@ -328,8 +326,8 @@ collect_body(struct stream *s, const uint8_t *data, size_t len)
 static void
 collect_end(struct stream *s)
 {
-	struct collect	*c = s->arg;
-	static char	 none[1];
+	struct collect *c = s->arg;
+	static char none[1];
 
 	collect_off(s);
 	if (c->buf != NULL)
@@ -341,8 +339,8 @@ collect_end(struct stream *s)
 void
 body_collect(struct stream *s, body_fn fn)
 {
-	struct collect	*c;
-	uint64_t	 max = s->w->conf->prefork.body;
+	struct collect *c;
+	uint64_t max = s->w->conf->prefork.body;
 
 	if (s->head.content_length > 0 &&
 	    (uint64_t)s->head.content_length > max) {

@@ -59,19 +59,18 @@ const struct route routes[] = {
 static bool
 route_is(const struct route *r, const char *path, struct slice raw)
 {
-	size_t	 n = strlen(r->path);
+	size_t n = strlen(r->path);
 
 	if (*path == '\0')
 		return ((r->flags & R_PASS) != 0 &&
-		    slice_prefix(raw, (struct slice){ r->path, n }));
-	return (r->flags & R_PREFIX ? strncmp(path, r->path, n) == 0 :
-	    strcmp(path, r->path) == 0);
+			slice_prefix(raw, (struct slice){ r->path, n }));
+	return (r->flags & R_PREFIX ? strncmp(path, r->path, n) == 0 : strcmp(path, r->path) == 0);
 }
 
 const struct route *
 route_find(const char *path, struct slice raw)
 {
-	const struct route	*r;
+	const struct route *r;
 
 	for (r = routes; r->path != NULL; r++)
 		if (route_is(r, path, raw))
@@ -84,14 +83,14 @@ static const struct route *
 route_method(const struct route *first, const struct stream *s,
     unsigned int *allow)
 {
-	const struct route	*r;
+	const struct route *r;
 
 	*allow = 0;
 	for (r = first; r->path != NULL; r++) {
 		if (r != first && strcmp(r->path, first->path) != 0)
 			continue;
 		if (r != first && (r->flags & R_PREFIX) !=
-		    (first->flags & R_PREFIX))
+				      (first->flags & R_PREFIX))
 			continue;
 		if (r->methods & M_BIT(s->head.method))
 			return (r);
@@ -105,14 +104,14 @@ route_allow(char *dst, size_t size, unsigned int methods)
 {
 	static const struct {
 		enum http_method method;
-		const char	*name;
+		const char *name;
 	} names[] = {
 		{ METHOD_GET, "GET" }, { METHOD_HEAD, "HEAD" },
 		{ METHOD_POST, "POST" }, { METHOD_PUT, "PUT" },
 		{ METHOD_DELETE, "DELETE" }, { METHOD_PATCH, "PATCH" },
 		{ METHOD_OPTIONS, "OPTIONS" }
 	};
-	size_t	 n = 0;
+	size_t n = 0;
 
 	dst[0] = '\0';
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -127,11 +126,11 @@ route_allow(char *dst, size_t size, unsigned int methods)
 static void
 redirect_https(struct stream *s)
 {
-	const struct http_head	*h = &s->head;
-	unsigned int		 port = s->w->conf->https_port;
-	struct slice		 t = h->target;
-	char			 num[8] = "";
-	struct answer		*a;
+	const struct http_head *h = &s->head;
+	unsigned int port = s->w->conf->https_port;
+	struct slice t = h->target;
+	char num[8] = "";
+	struct answer *a;
 
 	if (t.len == 0 || t.p[0] != '/')
 		t = SLICE("/");
@@ -162,10 +161,10 @@ without_dot(struct slice s)
 static bool
 name_agrees(const struct stream *s)
 {
-	struct slice	 sni = slice_str(conn_server_name(s->w->conn));
+	struct slice sni = slice_str(conn_server_name(s->w->conn));
 
 	return (sni.len == 0 || slice_caseeq(without_dot(sni),
-	    without_dot(s->head.hostname)));
+				    without_dot(s->head.hostname)));
 }
 
 static bool
@@ -178,18 +177,18 @@ is_safe(enum http_method m)
 static bool
 origin_agrees(struct stream *s)
 {
-	const struct route	*r = s->route;
-	struct slice		 auth = stream_header(s, HDR_AUTHORIZATION);
-	struct origin_facts	 f = {
+	const struct route *r = s->route;
+	struct slice auth = stream_header(s, HDR_AUTHORIZATION);
+	struct origin_facts f = {
 		.host = s->head.host,
 		.origin = stream_header(s, HDR_ORIGIN),
 		.fetch_site = stream_header(s, HDR_SEC_FETCH_SITE),
 		.tls = s->w->kind == LISTEN_TLS,
 		.cookie = stream_header(s, HDR_COOKIE).p != NULL &&
-		    auth.p == NULL
+			  auth.p == NULL
 	};
-	enum origin_use		 use;
-	enum origin_verdict	 v;
+	enum origin_use use;
+	enum origin_verdict v;
 
 	if (s->websocket)
 		use = ORIGIN_WEBSOCKET;
@@ -223,7 +222,7 @@ route_rest(const struct stream *s)
 static void
 route_known(struct stream *s, unsigned int who)
 {
-	unsigned int	 flags = s->route->flags;
+	unsigned int flags = s->route->flags;
 
 	if (who != WHO_USER) {
 		if ((flags & R_PAGE) && !s->websocket && wants_html(s))
@@ -240,8 +239,8 @@ route_known(struct stream *s, unsigned int who)
 static void
 refuse_method(struct stream *s, unsigned int allow)
 {
-	char		 list[64];
-	struct answer	 a;
+	char list[64];
+	struct answer a;
 
 	if (s->head.method == METHOD_OTHER) {
 		respond_error(s, 501, NULL);
@@ -270,8 +269,8 @@ path_split(struct stream *s)
 void
 stream_request(struct stream *s)
 {
-	const struct route	*r;
-	unsigned int		 allow;
+	const struct route *r;
+	unsigned int allow;
 
 	if (s->w->kind == LISTEN_REDIRECT) {
 		redirect_https(s);
@@ -279,11 +278,11 @@ stream_request(struct stream *s)
 	}
 	if (!name_agrees(s)) {
 		respond_error(s, 421, "This connection was made for another "
-		    "host name.");
+				      "host name.");
 		return;
 	}
 	if (!path_split(s) || (s->websocket && (s->head.body != BODY_NONE ||
-	    s->head.method != METHOD_GET))) {
+						   s->head.method != METHOD_GET))) {
 		respond_error(s, 400, NULL);
 		return;
 	}

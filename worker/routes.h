@@ -7,33 +7,33 @@
 #include "stream.h"
 
 /* Methods, as bits; GET brings HEAD with it. */
-#define M_BIT(m)	(1U << (m))
-#define R_GET		(M_BIT(METHOD_GET) | M_BIT(METHOD_HEAD))
-#define R_POST		M_BIT(METHOD_POST)
-#define R_ANY		(R_GET | R_POST | M_BIT(METHOD_PUT) |		\
-			 M_BIT(METHOD_DELETE) | M_BIT(METHOD_PATCH) |	\
-			 M_BIT(METHOD_OPTIONS))
+#define M_BIT(m) (1U << (m))
+#define R_GET    (M_BIT(METHOD_GET) | M_BIT(METHOD_HEAD))
+#define R_POST   M_BIT(METHOD_POST)
+#define R_ANY    (R_GET | R_POST | M_BIT(METHOD_PUT) |      \
+	       M_BIT(METHOD_DELETE) | M_BIT(METHOD_PATCH) | \
+	       M_BIT(METHOD_OPTIONS))
 
 /*
  * What a route asks for.  Whatever the row says, a method that changes something
  * and a WebSocket must come from our own origin (origin.h).
  */
-#define R_PREFIX	0x01	/* path is the start of it, not all */
-#define R_LOGIN		0x02	/* only for a user; others get 401 */
-#define R_PAGE		0x04	/* a page: those who are nobody may log in */
-#define R_ACTIVE	0x08	/* shows that someone is at work */
-#define R_SAME		0x10	/* even a GET must come from our own pages */
-#define R_SOCKET	0x20	/* WebSockets too */
-#define R_PASS		0x40	/* the path is passed on as it came: it need
-				 * only be safe, not plain */
+#define R_PREFIX 0x01 /* path is the start of it, not all */
+#define R_LOGIN  0x02 /* only for a user; others get 401 */
+#define R_PAGE   0x04 /* a page: those who are nobody may log in */
+#define R_ACTIVE 0x08 /* shows that someone is at work */
+#define R_SAME   0x10 /* even a GET must come from our own pages */
+#define R_SOCKET 0x20 /* WebSockets too */
+#define R_PASS   0x40 /* the path is passed on as it came: it need \
+		       * only be safe, not plain */
 
 struct route {
-	const char	*path;
-	unsigned int	 methods;
-	unsigned int	 flags;
+	const char *path;
+	unsigned int methods;
+	unsigned int flags;
 	/* rest: of the decoded path behind a prefix; "" if it is R_PASS and
 	 * not plain. */
-	void	(*fn)(struct stream *s, const char *rest);
+	void (*fn)(struct stream *s, const char *rest);
 };
 
 /* Ends with path NULL. */
@@ -42,44 +42,44 @@ extern const struct route routes[];
 /* The first row for a path: decoded, or as it came when it has no plain form. */
 const struct route *route_find(const char *path, struct slice raw);
 /* "GET, HEAD, POST" */
-void	route_allow(char *dst, size_t size, unsigned int methods);
+void route_allow(char *dst, size_t size, unsigned int methods);
 
 /* login.c */
-void	login_get(struct stream *, const char *);
-void	login_post(struct stream *, const char *);
-void	login_api(struct stream *, const char *);
-void	logout(struct stream *, const char *);
+void login_get(struct stream *, const char *);
+void login_post(struct stream *, const char *);
+void login_api(struct stream *, const char *);
+void logout(struct stream *, const char *);
 /* The bound user leaves: ends the session, answers, ends the connection. */
-void	logout_now(struct stream *);
+void logout_now(struct stream *);
 /* Auth has ended the session that this connection acts for: the connection
  * ends with this stream's answer. */
-void	logout_over(struct stream *);
+void logout_over(struct stream *);
 /* Where someone is sent who is nobody, to come back afterwards. */
-void	login_redirect(struct stream *);
+void login_redirect(struct stream *);
 
 /* portal.c */
-void	portal(struct stream *, const char *);
-void	api_me(struct stream *, const char *);
-void	api_sessions(struct stream *, const char *);
-void	api_session_end(struct stream *, const char *);
+void portal(struct stream *, const char *);
+void api_me(struct stream *, const char *);
+void api_sessions(struct stream *, const char *);
+void api_session_end(struct stream *, const char *);
 
 /* ide.c */
-void	ide_slash(struct stream *, const char *);
-void	ide_root(struct stream *, const char *);
-void	ide_any(struct stream *, const char *);
-void	ide_login(struct stream *, const char *);
-void	ide_mint(struct stream *, const char *);
-void	ide_update(struct stream *, const char *);
-void	ide_manifest(struct stream *, const char *);
-void	front_static(struct stream *, const char *);
+void ide_slash(struct stream *, const char *);
+void ide_root(struct stream *, const char *);
+void ide_any(struct stream *, const char *);
+void ide_login(struct stream *, const char *);
+void ide_mint(struct stream *, const char *);
+void ide_update(struct stream *, const char *);
+void ide_manifest(struct stream *, const char *);
+void front_static(struct stream *, const char *);
 
 /* misc.c */
-void	healthz(struct stream *, const char *);
-void	robots(struct stream *, const char *);
-void	security_txt(struct stream *, const char *);
-void	favicon(struct stream *, const char *);
+void healthz(struct stream *, const char *);
+void robots(struct stream *, const char *);
+void security_txt(struct stream *, const char *);
+void favicon(struct stream *, const char *);
 /* An answer of auth that is no success (NULL: auth is gone) as an error. */
 struct msg;
-void	auth_error(struct stream *, const struct msg *);
+void auth_error(struct stream *, const struct msg *);
 
 #endif /* WORKER_ROUTES_H */

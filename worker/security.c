@@ -9,22 +9,25 @@
 #include "respond.h"
 #include "worker.h"
 
-#define STRICT		(1 << HEADERS_STRICT)
-#define BALANCED	(1 << HEADERS_BALANCED)
-#define DEVELOPMENT	(1 << HEADERS_DEVELOPMENT)
-#define SAFE		(STRICT | BALANCED)
-#define ALWAYS		(SAFE | DEVELOPMENT)
+#define STRICT      (1 << HEADERS_STRICT)
+#define BALANCED    (1 << HEADERS_BALANCED)
+#define DEVELOPMENT (1 << HEADERS_DEVELOPMENT)
+#define SAFE        (STRICT | BALANCED)
+#define ALWAYS      (SAFE | DEVELOPMENT)
 
-#define OWN		(ANSWER_PAGE | ANSWER_DATA)
-#define IDE		(ANSWER_ASSET | ANSWER_IDE)
+#define OWN (ANSWER_PAGE | ANSWER_DATA)
+#define IDE (ANSWER_ASSET | ANSWER_IDE)
 
 static const struct security_row {
-	struct slice	 name;
-	struct slice	 value;
-	unsigned int	 presets;
-	unsigned int	 kinds;
+	struct slice name;
+	struct slice value;
+	unsigned int presets;
+	unsigned int kinds;
 } rows[] = {
-#define ROW(n, v, p, k) { { n, sizeof(n) - 1 }, { v, sizeof(v) - 1 }, p, k }
+#define ROW(n, v, p, k)                                          \
+	{                                                        \
+		{ n, sizeof(n) - 1 }, { v, sizeof(v) - 1 }, p, k \
+	}
 	ROW("strict-transport-security", "max-age=31536000", SAFE, ANSWER_ANY),
 	ROW("x-content-type-options", "nosniff", ALWAYS, OWN | IDE),
 	ROW("x-frame-options", "DENY", ALWAYS, OWN),
@@ -37,26 +40,30 @@ static const struct security_row {
 	    ANSWER_IDE),
 	ROW("cross-origin-resource-policy", "same-origin", SAFE, OWN | IDE),
 	ROW("permissions-policy", "accelerometer=(), camera=(), "
-	    "display-capture=(), geolocation=(), gyroscope=(), hid=(), "
-	    "magnetometer=(), microphone=(), midi=(), payment=(), serial=(), "
-	    "usb=()", SAFE, OWN),
+				  "display-capture=(), geolocation=(), gyroscope=(), hid=(), "
+				  "magnetometer=(), microphone=(), midi=(), payment=(), serial=(), "
+				  "usb=()",
+	    SAFE, OWN),
 	ROW("permissions-policy", "accelerometer=(), camera=(), "
-	    "geolocation=(), gyroscope=(), hid=(), magnetometer=(), "
-	    "microphone=(), midi=(), payment=(), serial=(), usb=()", STRICT,
+				  "geolocation=(), gyroscope=(), hid=(), magnetometer=(), "
+				  "microphone=(), midi=(), payment=(), serial=(), usb=()",
+	    STRICT,
 	    ANSWER_IDE),
 	ROW("permissions-policy", "camera=(), geolocation=(), payment=()",
 	    BALANCED, ANSWER_IDE),
 	ROW("content-security-policy", "default-src 'none'; style-src 'self'; "
-	    "img-src 'self'; script-src 'self'; connect-src 'self'; "
-	    "manifest-src 'self'; form-action 'self'; base-uri 'none'; "
-	    "frame-ancestors 'none'; require-trusted-types-for 'script'",
+				       "img-src 'self'; script-src 'self'; connect-src 'self'; "
+				       "manifest-src 'self'; form-action 'self'; base-uri 'none'; "
+				       "frame-ancestors 'none'; require-trusted-types-for 'script'",
 	    STRICT, ANSWER_PAGE),
 	ROW("content-security-policy", "default-src 'none'; style-src 'self'; "
-	    "img-src 'self'; script-src 'self'; connect-src 'self'; "
-	    "manifest-src 'self'; form-action 'self'; base-uri 'none'; "
-	    "frame-ancestors 'none'", BALANCED | DEVELOPMENT, ANSWER_PAGE),
+				       "img-src 'self'; script-src 'self'; connect-src 'self'; "
+				       "manifest-src 'self'; form-action 'self'; base-uri 'none'; "
+				       "frame-ancestors 'none'",
+	    BALANCED | DEVELOPMENT, ANSWER_PAGE),
 	ROW("content-security-policy", "default-src 'none'; base-uri 'none'; "
-	    "frame-ancestors 'none'", ALWAYS, ANSWER_DATA),
+				       "frame-ancestors 'none'",
+	    ALWAYS, ANSWER_DATA),
 	ROW("cache-control", "no-store", ALWAYS, OWN)
 #undef ROW
 };
@@ -65,7 +72,7 @@ static bool
 row_is(const struct worker *w, const struct security_row *r, unsigned int kind)
 {
 	return ((r->kinds & kind) != 0 &&
-	    (r->presets & 1U << w->conf->http.headers) != 0);
+		(r->presets & 1U << w->conf->http.headers) != 0);
 }
 
 size_t

@@ -18,30 +18,30 @@
 #include "respond.h"
 #include "session.h"
 
-#define QUESTIONS	64	/* that may be open at once */
-#define AWAY_TIME	5	/* s */
-#define BEAT_TIME	60	/* s */
+#define QUESTIONS 64 /* that may be open at once */
+#define AWAY_TIME 5  /* s */
+#define BEAT_TIME 60 /* s */
 
 struct question {
-	uint32_t	 id;	/* 0: free */
-	auth_fn		 fn;	/* NULL: forgotten, its answer is still to come */
-	void		*arg;
+	uint32_t id; /* 0: free */
+	auth_fn fn;  /* NULL: forgotten, its answer is still to come */
+	void *arg;
 };
 
 static struct {
-	struct question	 q[QUESTIONS];
-	uint32_t	 last_id;
-	struct stream	*wait;		/* list of those who wait to be known */
-	bool		 asked;		/* M_AUTH_TOKEN is on its way */
-	uint8_t		 asking[WIRE_TOKEN];
-	bool		 was_denied;
-	uint8_t		 denied[WIRE_TOKEN];
-	bool		 leaving;
-	struct event	*away;
-	time_t		 beat;
+	struct question q[QUESTIONS];
+	uint32_t last_id;
+	struct stream *wait; /* list of those who wait to be known */
+	bool asked;          /* M_AUTH_TOKEN is on its way */
+	uint8_t asking[WIRE_TOKEN];
+	bool was_denied;
+	uint8_t denied[WIRE_TOKEN];
+	bool leaving;
+	struct event *away;
+	time_t beat;
 } se;
 
-static void	ask_next(struct worker *);
+static void ask_next(struct worker *);
 
 /* --- questions --- */
 
@@ -49,7 +49,7 @@ uint32_t
 auth_ask(struct worker *w, enum msg_type type, const void *payload,
     size_t len, auth_fn fn, void *arg)
 {
-	struct question	*q = NULL;
+	struct question *q = NULL;
 
 	for (size_t i = 0; q == NULL && i < QUESTIONS; i++)
 		if (se.q[i].id == 0)
@@ -96,9 +96,9 @@ auth_ask_for(struct stream *s, enum msg_type type, const void *payload,
 static void
 on_answer(struct chan *c, struct msg *m)
 {
-	bool	 row = m->head.type == M_ROW_SESSION ||
-		    m->head.type == M_ROW_SANDBOX;
-	auth_fn	 fn;
+	bool row = m->head.type == M_ROW_SESSION ||
+		   m->head.type == M_ROW_SANDBOX;
+	auth_fn fn;
 
 	(void)c;
 	for (size_t i = 0; i < QUESTIONS; i++) {
@@ -118,9 +118,9 @@ on_answer(struct chan *c, struct msg *m)
 static bool
 token_parse(uint8_t token[WIRE_TOKEN], struct slice hex)
 {
-	static const char	 digits[] = "0123456789abcdef";
-	const char		*p;
-	uint8_t			 v[2];
+	static const char digits[] = "0123456789abcdef";
+	const char *p;
+	uint8_t v[2];
 
 	if (hex.len != 2 * WIRE_TOKEN)
 		return (false);
@@ -140,11 +140,11 @@ token_parse(uint8_t token[WIRE_TOKEN], struct slice hex)
 static int
 credential(struct stream *s, uint8_t token[WIRE_TOKEN])
 {
-	struct slice	 v = stream_header(s, HDR_AUTHORIZATION);
-	size_t		 i;
+	struct slice v = stream_header(s, HDR_AUTHORIZATION);
+	size_t i;
 
 	if (v.len > 7 && slice_caseeq((struct slice){ v.p, 7 },
-	    SLICE("bearer "))) {
+			     SLICE("bearer "))) {
 		s->by_bearer = true;
 		v.p += 7;
 		v.len -= 7;
@@ -154,7 +154,7 @@ credential(struct stream *s, uint8_t token[WIRE_TOKEN])
 	for (i = 0; i < s->head.nheader; i++)
 		if (s->head.header[i].id == HDR_COOKIE &&
 		    cookie_find(s->head.header[i].value,
-		    SLICE(SESSION_COOKIE), &v) == COOKIE_DUP)
+			SLICE(SESSION_COOKIE), &v) == COOKIE_DUP)
 			return (-1);
 	return (v.p != NULL && token_parse(token, v));
 }
@@ -164,7 +164,7 @@ credential(struct stream *s, uint8_t token[WIRE_TOKEN])
 static void
 wait_remove(struct stream *s)
 {
-	struct stream	**p;
+	struct stream **p;
 
 	for (p = &se.wait; *p != NULL; p = &(*p)->who_next)
 		if (*p == s) {
@@ -180,7 +180,7 @@ wait_remove(struct stream *s)
 static void
 wait_over(struct stream *s, unsigned int who)
 {
-	session_fn	 fn = s->who_fn;
+	session_fn fn = s->who_fn;
 
 	wait_remove(s);
 	s->paused = false;
@@ -196,7 +196,7 @@ wait_over(struct stream *s, unsigned int who)
 static void
 wait_refuse(unsigned int status, const char *text)
 {
-	struct stream	*s;
+	struct stream *s;
 
 	while ((s = se.wait) != NULL) {
 		wait_remove(s);
@@ -216,13 +216,13 @@ misdirected(struct stream *s)
 static bool
 is_bound_token(const struct worker *w, const uint8_t *token)
 {
-	return (CRYPTO_memcmp(token, w->token, WIRE_TOKEN) == 0);	/* constant time */
+	return (CRYPTO_memcmp(token, w->token, WIRE_TOKEN) == 0); /* constant time */
 }
 
 static void
 wait_bound(struct worker *w)
 {
-	struct stream	*s;
+	struct stream *s;
 
 	while ((s = se.wait) != NULL) {
 		if (is_bound_token(w, s->who_token))
@@ -237,13 +237,13 @@ wait_bound(struct worker *w)
 static void
 wait_denied(void)
 {
-	struct stream	*s = se.wait, *next;
+	struct stream *s = se.wait, *next;
 
 	for (; s != NULL; s = next) {
 		next = s->who_next;
 		if (memcmp(s->who_token, se.denied, WIRE_TOKEN) == 0) {
 			wait_over(s, WHO_NOBODY);
-			next = se.wait;		/* it may be another list now */
+			next = se.wait; /* it may be another list now */
 		}
 	}
 }
@@ -271,12 +271,12 @@ session_bind(struct worker *w, const struct wire_who *who,
 static void
 on_who(void *arg, struct msg *m)
 {
-	struct worker		*w = arg;
-	const struct m_who	*a;
+	struct worker *w = arg;
+	const struct m_who *a;
 
 	se.asked = false;
 	if (m == NULL)
-		return;			/* they wait for auth to come back */
+		return; /* they wait for auth to come back */
 	a = MSG_DATA(m, m_who);
 	switch (m->head.type == M_WHO ? a->result : 0) {
 	case AUTH_OK:
@@ -308,7 +308,7 @@ on_who(void *arg, struct msg *m)
 static void
 ask_next(struct worker *w)
 {
-	struct m_auth_token	 t;
+	struct m_auth_token t;
 
 	if (se.asked || se.wait == NULL || !w->auth_joined)
 		return;
@@ -325,7 +325,7 @@ ask_next(struct worker *w)
 static void
 on_away(int fd, short what, void *arg)
 {
-	struct worker	*w = arg;
+	struct worker *w = arg;
 
 	(void)fd;
 	(void)what;
@@ -338,7 +338,7 @@ on_away(int fd, short what, void *arg)
 static void
 away_start(struct worker *w)
 {
-	static const struct timeval	 tv = { AWAY_TIME, 0 };
+	static const struct timeval tv = { AWAY_TIME, 0 };
 
 	if (se.away == NULL &&
 	    (se.away = event_new(w->base, -1, 0, on_away, w)) == NULL)
@@ -351,11 +351,11 @@ away_start(struct worker *w)
 static void
 on_again(void *arg, struct msg *m)
 {
-	struct worker		*w = arg;
-	const struct m_who	*a;
+	struct worker *w = arg;
+	const struct m_who *a;
 
 	if (m == NULL)
-		return;			/* the time to come back runs on */
+		return; /* the time to come back runs on */
 	a = MSG_DATA(m, m_who);
 	if (m->head.type != M_WHO || a->result != AUTH_OK ||
 	    !session_bind(w, &a->who, w->token)) {
@@ -369,7 +369,7 @@ on_again(void *arg, struct msg *m)
 static void
 on_revoked(struct chan *c, struct msg *m)
 {
-	struct worker	*w = c->arg;
+	struct worker *w = c->arg;
 
 	(void)m;
 	if (!se.leaving && w->conn != NULL)
@@ -379,8 +379,8 @@ on_revoked(struct chan *c, struct msg *m)
 static void
 on_gone(struct chan *c, const char *why)
 {
-	struct worker	*w = c->arg;
-	struct question	 q;
+	struct worker *w = c->arg;
+	struct question q;
 
 	if (why != NULL)
 		log_warnx("channel to auth: %s", why);
@@ -410,7 +410,7 @@ static const struct chan_handler from_auth[] = {
 void
 session_join(struct worker *w, int fd)
 {
-	struct m_auth_token	 t;
+	struct m_auth_token t;
 
 	if (w->auth_joined) {
 		/* The new one is announced before we noticed the old one's end. */
@@ -437,14 +437,14 @@ session_join(struct worker *w, int fd)
 void
 session_who(struct stream *s, session_fn fn)
 {
-	struct worker	*w = s->w;
-	struct stream	**p;
-	uint8_t		 token[WIRE_TOKEN];
+	struct worker *w = s->w;
+	struct stream **p;
+	uint8_t token[WIRE_TOKEN];
 
 	switch (credential(s, token)) {
 	case -1:
 		respond_error(s, 400, "Two session cookies were sent. Please "
-		    "delete the cookies of this site.");
+				      "delete the cookies of this site.");
 		return;
 	case 0:
 		fn(s, WHO_NOBODY);
@@ -456,7 +456,7 @@ session_who(struct stream *s, session_fn fn)
 		else
 			misdirected(s);
 	} else if (se.was_denied &&
-	    memcmp(token, se.denied, WIRE_TOKEN) == 0) {
+		   memcmp(token, se.denied, WIRE_TOKEN) == 0) {
 		fn(s, WHO_NOBODY);
 	} else {
 		for (p = &se.wait; *p != NULL; p = &(*p)->who_next)
@@ -485,7 +485,7 @@ session_leaving(struct worker *w)
 void
 session_beat(struct worker *w)
 {
-	struct timespec	 ts;
+	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	if (!w->bound || !w->auth_joined ||

@@ -15,14 +15,14 @@
 #include "stream.h"
 #include "worker.h"
 
-#define SESSION_COOKIE	"__Host-ided"
+#define SESSION_COOKIE "__Host-ided"
 
 /* M_CONN_AUTH: the channel to auth, for the first time or after it died. */
-void	session_join(struct worker *w, int fd);
+void session_join(struct worker *w, int fd);
 
 enum {
-	WHO_NOBODY,	/* no credential, or none that is good */
-	WHO_USER	/* w->who */
+	WHO_NOBODY, /* no credential, or none that is good */
+	WHO_USER    /* w->who */
 };
 
 /*
@@ -31,15 +31,15 @@ enum {
  * stream belongs to session.c (on_close is its).
  */
 typedef void (*session_fn)(struct stream *s, unsigned int who);
-void	session_who(struct stream *s, session_fn fn);
+void session_who(struct stream *s, session_fn fn);
 
 /* Auth says who it is, to a login: from now on the connection is that user's.
  * False when what it says is not sound, or another user than before. */
-bool	session_bind(struct worker *w, const struct wire_who *who,
-	    const uint8_t token[WIRE_TOKEN]);
+bool session_bind(struct worker *w, const struct wire_who *who,
+    const uint8_t token[WIRE_TOKEN]);
 /* The user leaves: the end of the session, which auth will announce, is not to
  * cut off the answer that says so. */
-void	session_leaving(struct worker *w);
+void session_leaving(struct worker *w);
 
 /*
  * Ask auth.  fn gets the answer: the one message, or several rows (M_ROW_…)
@@ -50,15 +50,15 @@ void	session_leaving(struct worker *w);
  */
 typedef void (*auth_fn)(void *arg, struct msg *m);
 uint32_t auth_ask(struct worker *w, enum msg_type type, const void *payload,
-	    size_t len, auth_fn fn, void *arg);
+    size_t len, auth_fn fn, void *arg);
 /* The same for a stream, which is fn's arg: forgotten when it closes, answered
  * with 503 when nothing can be asked. */
-void	auth_ask_for(struct stream *s, enum msg_type type, const void *payload,
-	    size_t len, auth_fn fn);
+void auth_ask_for(struct stream *s, enum msg_type type, const void *payload,
+    size_t len, auth_fn fn);
 /* The asker is gone: the answer is thrown away, its descriptor closed. */
-void	auth_forget(struct worker *w, uint32_t id);
+void auth_forget(struct worker *w, uint32_t id);
 
 /* Someone is at work: tells auth, at most once a minute. */
-void	session_beat(struct worker *w);
+void session_beat(struct worker *w);
 
 #endif /* WORKER_SESSION_H */

@@ -13,12 +13,12 @@
 #include <string.h>
 
 struct slice {
-	const char	*p;
-	size_t		 len;	/* bytes */
+	const char *p;
+	size_t len; /* bytes */
 };
 
 /* A slice of a string literal. */
-#define SLICE(lit)	((struct slice){ (lit), sizeof(lit) - 1 })
+#define SLICE(lit) ((struct slice){ (lit), sizeof(lit) - 1 })
 
 static inline struct slice
 slice_str(const char *s)
@@ -30,14 +30,14 @@ static inline bool
 slice_eq(struct slice a, struct slice b)
 {
 	return (a.len == b.len &&
-	    (a.len == 0 || memcmp(a.p, b.p, a.len) == 0));
+		(a.len == 0 || memcmp(a.p, b.p, a.len) == 0));
 }
 
 /* ASCII only, whatever the locale. */
 static inline unsigned char
 slice_lower(char c)
 {
-	unsigned char	 u = (unsigned char)c;
+	unsigned char u = (unsigned char)c;
 
 	return (u >= 'A' && u <= 'Z' ? u | 0x20 : u);
 }
@@ -57,7 +57,7 @@ static inline bool
 slice_prefix(struct slice s, struct slice prefix)
 {
 	return (s.len >= prefix.len &&
-	    (prefix.len == 0 || memcmp(s.p, prefix.p, prefix.len) == 0));
+		(prefix.len == 0 || memcmp(s.p, prefix.p, prefix.len) == 0));
 }
 
 /* Without the optional white space (SP, HTAB) around it, RFC 9110 5.6.3. */
@@ -69,7 +69,7 @@ slice_trim(struct slice s)
 		s.len--;
 	}
 	while (s.len > 0 &&
-	    (s.p[s.len - 1] == ' ' || s.p[s.len - 1] == '\t'))
+	       (s.p[s.len - 1] == ' ' || s.p[s.len - 1] == '\t'))
 		s.len--;
 	return (s);
 }

@@ -14,35 +14,35 @@
 #include "static_cache.h"
 #include "worker.h"
 
-#define STEP	(64 * 1024)	/* bytes read at once */
+#define STEP (64 * 1024) /* bytes read at once */
 
 /* What is sent: a piece of memory or of a file. */
 struct source {
-	struct cached	*file;		/* to be given back; NULL: none */
-	const uint8_t	*mem;		/* NULL: read from fd */
-	int		 fd;
-	uint64_t	 off, left;
+	struct cached *file; /* to be given back; NULL: none */
+	const uint8_t *mem;  /* NULL: read from fd */
+	int fd;
+	uint64_t off, left;
 };
 
 /* What there is to know of a representation. */
 struct content {
-	const char	*type;
-	struct slice	 tag;		/* quotes included */
-	const char	*modified;	/* NULL: not known */
-	int64_t		 mtime;
-	uint64_t	 size;
-	unsigned int	 coding;
-	bool		 varies;	/* other encodings exist, or may */
+	const char *type;
+	struct slice tag;     /* quotes included */
+	const char *modified; /* NULL: not known */
+	int64_t mtime;
+	uint64_t size;
+	unsigned int coding;
+	bool varies; /* other encodings exist, or may */
 	enum static_cache cache;
-	bool		 worker;	/* a service worker of the whole site */
+	bool worker; /* a service worker of the whole site */
 };
 
-static bool	source_push(struct stream *, struct source *);
+static bool source_push(struct stream *, struct source *);
 
 static void
 source_drain(struct stream *s)
 {
-	struct source	*src = s->arg;
+	struct source *src = s->arg;
 
 	if (source_push(s, src) && src->left == 0)
 		stream_end(s);
@@ -51,7 +51,7 @@ source_drain(struct stream *s)
 static void
 source_close(struct stream *s)
 {
-	struct source	*src = s->arg;
+	struct source *src = s->arg;
 
 	if (src->file != NULL)
 		cache_unref(src->file);
@@ -62,9 +62,9 @@ source_close(struct stream *s)
 static bool
 file_step(struct stream *s, struct source *src, size_t n)
 {
-	static uint8_t	 buf[STEP];
-	uint8_t		*p = stream_reserve(s, n);
-	ssize_t		 got;
+	static uint8_t buf[STEP];
+	uint8_t *p = stream_reserve(s, n);
+	ssize_t got;
 
 	got = pread(src->fd, p != NULL ? p : buf, n, (off_t)src->off);
 	if (got <= 0)
@@ -82,7 +82,7 @@ file_step(struct stream *s, struct source *src, size_t n)
 static bool
 source_push(struct stream *s, struct source *src)
 {
-	size_t	 n;
+	size_t n;
 
 	while (src->left > 0 && (n = stream_room(s)) > 0) {
 		n = n < STEP ? n : STEP;
@@ -103,7 +103,7 @@ source_push(struct stream *s, struct source *src)
 static void
 source_send(struct stream *s, const struct source *from)
 {
-	struct source	 src = *from, *keep;
+	struct source src = *from, *keep;
 
 	if (!source_push(s, &src))
 		return;
@@ -124,7 +124,7 @@ source_send(struct stream *s, const struct source *from)
 static void
 content_headers(struct answer *a, const struct content *c)
 {
-	static const struct slice	 cache[] = {
+	static const struct slice cache[] = {
 		[CACHE_REVALIDATE] = { "no-cache", 8 },
 		[CACHE_IMMUTABLE] = { "public, max-age=31536000, immutable", 35 }
 	};
@@ -142,14 +142,14 @@ content_headers(struct answer *a, const struct content *c)
 static void
 content_send(struct stream *s, const struct content *c, struct source *src)
 {
-	uint64_t	 first = 0, last = 0;
-	unsigned int	 status = 200;
-	struct answer	 a;
+	uint64_t first = 0, last = 0;
+	unsigned int status = 200;
+	struct answer a;
 
 	answer_init(&a, s, ANSWER_ASSET);
 	content_headers(&a, c);
 	if (range_not_modified(stream_header(s, HDR_IF_NONE_MATCH),
-	    stream_header(s, HDR_IF_MODIFIED_SINCE), c->tag, c->mtime)) {
+		stream_header(s, HDR_IF_MODIFIED_SINCE), c->tag, c->mtime)) {
 		stream_respond(s, 304, a.h, a.n, -1);
 		stream_end(s);
 		return;
@@ -161,7 +161,7 @@ content_send(struct stream *s, const struct content *c, struct source *src)
 		    slice_str(coding_name(c->coding)));
 	src->left = c->size;
 	if (s->head.method == METHOD_GET && range_if_range(
-	    stream_header(s, HDR_IF_RANGE), c->tag, c->mtime)) {
+						stream_header(s, HDR_IF_RANGE), c->tag, c->mtime)) {
 		switch (range_parse(stream_header(s, HDR_RANGE), c->size,
 		    &first, &last)) {
 		case RANGE_PART:
@@ -195,9 +195,9 @@ content_send(struct stream *s, const struct content *c, struct source *src)
 static struct variant *
 pick(struct stream *s, struct cached *file, unsigned int *coding)
 {
-	struct slice	 ae = stream_header(s, HDR_ACCEPT_ENCODING);
-	unsigned int	 have = CODING_IDENTITY | CODING_GZIP | CODING_BR;
-	struct variant	*v;
+	struct slice ae = stream_header(s, HDR_ACCEPT_ENCODING);
+	unsigned int have = CODING_IDENTITY | CODING_GZIP | CODING_BR;
+	struct variant *v;
 
 	while ((*coding = coding_negotiate(ae, have)) != 0) {
 		if ((v = cache_variant(s->w->rootfd, file, *coding)) != NULL)
@@ -212,7 +212,7 @@ pick(struct stream *s, struct cached *file, unsigned int *coding)
 static bool
 ends_with(const char *s, const char *end)
 {
-	size_t	 n = strlen(s), m = strlen(end);
+	size_t n = strlen(s), m = strlen(end);
 
 	return (n >= m && strcmp(s + n - m, end) == 0);
 }
@@ -221,12 +221,12 @@ bool
 static_file(struct stream *s, const char *folder, const char *rest,
     enum static_cache cache)
 {
-	char		 path[CACHE_PATH];
-	struct cached	*file;
-	struct variant	*v;
-	struct content	 c;
-	struct source	 src;
-	unsigned int	 coding;
+	char path[CACHE_PATH];
+	struct cached *file;
+	struct variant *v;
+	struct content c;
+	struct source src;
+	unsigned int coding;
 
 	if (!static_path(path, sizeof(path), folder, rest))
 		return (false);
@@ -237,10 +237,7 @@ static_file(struct stream *s, const char *folder, const char *rest,
 	if ((v = pick(s, file, &coding)) == NULL)
 		return (false);
 	c = (struct content){
-		.type = file->type, .tag = { v->tag, v->taglen },
-		.modified = v->modified, .mtime = v->mtime, .size = v->size,
-		.coding = coding, .varies = true, .cache = cache,
-		.worker = ends_with(path, "/serviceWorker.js")
+		.type = file->type, .tag = { v->tag, v->taglen }, .modified = v->modified, .mtime = v->mtime, .size = v->size, .coding = coding, .varies = true, .cache = cache, .worker = ends_with(path, "/serviceWorker.js")
 	};
 	src = (struct source){ .file = file, .mem = v->mem, .fd = v->fd };
 	content_send(s, &c, &src);
@@ -250,25 +247,22 @@ static_file(struct stream *s, const char *folder, const char *rest,
 void
 static_www(struct stream *s, const struct www_file *f)
 {
-	unsigned int	 have = CODING_IDENTITY | (f->gz != NULL ?
-			    CODING_GZIP : 0);
-	unsigned int	 coding = coding_negotiate(
-			    stream_header(s, HDR_ACCEPT_ENCODING), have);
-	bool		 gz = coding == CODING_GZIP;
-	char		 tag[32], version[32];
-	struct content	 c;
-	struct source	 src;
+	unsigned int have = CODING_IDENTITY | (f->gz != NULL ? CODING_GZIP : 0);
+	unsigned int coding = coding_negotiate(
+	    stream_header(s, HDR_ACCEPT_ENCODING), have);
+	bool gz = coding == CODING_GZIP;
+	char tag[32], version[32];
+	struct content c;
+	struct source src;
 
 	snprintf(tag, sizeof(tag), "\"%s%s\"", f->tag, gz ? "-gz" : "");
 	snprintf(version, sizeof(version), "v=%s", f->tag);
 	c = (struct content){
-		.type = f->type, .tag = slice_str(tag),
-		.mtime = INT64_MAX,	/* no date is later */
+		.type = f->type, .tag = slice_str(tag), .mtime = INT64_MAX, /* no date is later */
 		.size = gz ? f->gzlen : f->len,
 		.coding = gz ? CODING_GZIP : CODING_IDENTITY,
 		.varies = f->gz != NULL,
-		.cache = s->query.p != NULL && slice_eq(s->query,
-		    slice_str(version)) ? CACHE_IMMUTABLE : CACHE_REVALIDATE
+		.cache = s->query.p != NULL && slice_eq(s->query, slice_str(version)) ? CACHE_IMMUTABLE : CACHE_REVALIDATE
 	};
 	src = (struct source){ .mem = gz ? f->gz : f->data, .fd = -1 };
 	content_send(s, &c, &src);

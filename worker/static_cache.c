@@ -14,13 +14,13 @@
 #include "static.h"
 #include "static_cache.h"
 
-static struct cached	 files[CACHE_FILES];
-static uint64_t		 clock_hand;
+static struct cached files[CACHE_FILES];
+static uint64_t clock_hand;
 
 static const struct {
-	unsigned int	 coding;
-	const char	*suffix;
-	const char	*tag;
+	unsigned int coding;
+	const char *suffix;
+	const char *tag;
 } codings[CACHE_CODINGS] = {
 	{ CODING_IDENTITY, "", "" },
 	{ CODING_GZIP, ".gz", "-gz" },
@@ -42,8 +42,8 @@ cache_clear(struct cached *c)
 struct cached *
 cache_get(const char *path)
 {
-	size_t		 len = strlen(path);
-	struct cached	*c, *oldest = NULL;
+	size_t len = strlen(path);
+	struct cached *c, *oldest = NULL;
 
 	if (len == 0 || len >= CACHE_PATH)
 		return (NULL);
@@ -82,15 +82,15 @@ cache_unref(struct cached *c)
 static void
 keep_small(struct variant *v)
 {
-	size_t	 got = 0;
-	ssize_t	 n;
+	size_t got = 0;
+	ssize_t n;
 
 	if (v->size > CACHE_SMALL)
 		return;
 	if ((v->mem = malloc(v->size + 1)) == NULL)
 		fatal("malloc");
 	while (got < v->size && (n = pread(v->fd, v->mem + got, v->size - got,
-	    (off_t)got)) > 0)
+				     (off_t)got)) > 0)
 		got += (size_t)n;
 	if (got < v->size) {
 		free(v->mem);
@@ -105,8 +105,8 @@ static void
 look(int rootfd, const struct cached *c, struct variant *v, const char *suffix,
     const char *tag)
 {
-	char		 path[CACHE_PATH + 4];
-	struct stat	 st;
+	char path[CACHE_PATH + 4];
+	struct stat st;
 
 	v->looked = true;
 	snprintf(path, sizeof(path), "%s%s", c->path, suffix);
@@ -132,7 +132,7 @@ look(int rootfd, const struct cached *c, struct variant *v, const char *suffix,
 struct variant *
 cache_variant(int rootfd, struct cached *c, unsigned int coding)
 {
-	struct variant	*v;
+	struct variant *v;
 
 	for (size_t i = 0; i < CACHE_CODINGS; i++) {
 		if (codings[i].coding != coding)

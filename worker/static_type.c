@@ -6,11 +6,11 @@
 
 #include "static.h"
 
-#define TEXT	"; charset=utf-8"
+#define TEXT "; charset=utf-8"
 
 static const struct {
-	const char	*ext;
-	const char	*type;
+	const char *ext;
+	const char *type;
 } types[] = {
 	{ "js", "text/javascript" TEXT },
 	{ "mjs", "text/javascript" TEXT },
@@ -47,11 +47,11 @@ static const struct {
 const char *
 static_type(const char *path)
 {
-	const char	*base = strrchr(path, '/'), *dot;
+	const char *base = strrchr(path, '/'), *dot;
 
 	dot = strrchr(base != NULL ? base : path, '.');
 	for (size_t i = 0; dot != NULL && i < sizeof(types) / sizeof(types[0]);
-	    i++)
+	     i++)
 		if (strcasecmp(dot + 1, types[i].ext) == 0)
 			return (types[i].type);
 	return ("application/octet-stream");
@@ -60,7 +60,7 @@ static_type(const char *path)
 bool
 static_path(char *dst, size_t size, const char *folder, const char *rest)
 {
-	size_t	 f = strlen(folder), r = strlen(rest);
+	size_t f = strlen(folder), r = strlen(rest);
 
 	/* url_path() has refused dots, empty segments and control bytes. */
 	while (*rest == '/') {

@@ -13,7 +13,7 @@
 static int64_t
 now_us(void)
 {
-	struct timespec	 ts;
+	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return ((int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000);
@@ -42,10 +42,9 @@ stream_init(struct stream *s, struct worker *w,
 static void
 stream_log(const struct stream *s)
 {
-	char	 method[HTTP_METHOD_MAX + 1], target[256];
-	size_t	 n = s->head.token.len, t = s->head.target.len;
-	int	 level = s->status == 400 || s->status == 421 ?
-		    LOG_INFO : LOG_DEBUG;
+	char method[HTTP_METHOD_MAX + 1], target[256];
+	size_t n = s->head.token.len, t = s->head.target.len;
+	int level = s->status == 400 || s->status == 421 ? LOG_INFO : LOG_DEBUG;
 
 	if (level > log_get_level())
 		return;
@@ -66,7 +65,7 @@ stream_log(const struct stream *s)
 static void
 stream_abandon(struct stream *s)
 {
-	void	(*fn)(struct stream *) = s->on_close;
+	void (*fn)(struct stream *) = s->on_close;
 
 	s->on_body = NULL;
 	s->on_body_end = NULL;
@@ -112,7 +111,7 @@ static size_t
 headers_check(struct stream *s, const struct header **h, size_t n,
     struct header *copy)
 {
-	size_t	 i, kept = 0;
+	size_t i, kept = 0;
 
 	for (i = 0; i < n && i < STREAM_RESP_HEADERS; i++)
 		if (!header_ok(&(*h)[i]))
@@ -134,7 +133,7 @@ void
 stream_respond(struct stream *s, unsigned int status, const struct header *h,
     size_t n, int64_t length)
 {
-	struct header	 copy[STREAM_RESP_HEADERS];
+	struct header copy[STREAM_RESP_HEADERS];
 
 	if (s->status != 0 || s->closed)
 		return;
@@ -146,7 +145,7 @@ stream_respond(struct stream *s, unsigned int status, const struct header *h,
 void
 stream_upgrade(struct stream *s, const struct header *h, size_t n)
 {
-	struct header	 copy[STREAM_RESP_HEADERS];
+	struct header copy[STREAM_RESP_HEADERS];
 
 	if (s->status != 0 || s->closed)
 		return;

@@ -33,9 +33,9 @@
 #include "http1.h"
 #include "slice.h"
 
-#define STREAM_BUFFER	(128 * 1024)	/* high mark of buffered answer bytes */
-#define STREAM_RESP_HEADERS 64		/* of an answer */
-#define STREAM_PATH_MAX	(HTTP_TARGET_MAX + 1)
+#define STREAM_BUFFER       (128 * 1024) /* high mark of buffered answer bytes */
+#define STREAM_RESP_HEADERS 64           /* of an answer */
+#define STREAM_PATH_MAX     (HTTP_TARGET_MAX + 1)
 
 struct stream;
 struct worker;
@@ -44,33 +44,33 @@ struct route;
 /* A header of an answer, its name in lower case.  One that would not be well
  * formed is left out by stream_respond(), which logs it. */
 struct header {
-	struct slice	name;
-	struct slice	value;
+	struct slice name;
+	struct slice value;
 };
 
-#define HEADER(n, v)	((struct header){ SLICE(n), SLICE(v) })
+#define HEADER(n, v) ((struct header){ SLICE(n), SLICE(v) })
 
 struct stream_front {
 	/* As the stream_… functions below. */
-	void	(*respond)(struct stream *, unsigned int status,
-		    const struct header *h, size_t n, int64_t length);
-	void	(*write)(struct stream *, const void *data, size_t len);
-	void	(*write_buffer)(struct stream *, struct evbuffer *src);
-	uint8_t *(*reserve)(struct stream *, size_t want);	/* or NULL */
-	void	(*commit)(struct stream *, size_t len);		/* or NULL */
-	void	(*end)(struct stream *);
-	void	(*reset)(struct stream *);
-	void	(*pause)(struct stream *, bool pause);
-	size_t	(*room)(struct stream *);
-	void	(*upgrade)(struct stream *, const struct header *h, size_t n);
+	void (*respond)(struct stream *, unsigned int status,
+	    const struct header *h, size_t n, int64_t length);
+	void (*write)(struct stream *, const void *data, size_t len);
+	void (*write_buffer)(struct stream *, struct evbuffer *src);
+	uint8_t *(*reserve)(struct stream *, size_t want); /* or NULL */
+	void (*commit)(struct stream *, size_t len);       /* or NULL */
+	void (*end)(struct stream *);
+	void (*reset)(struct stream *);
+	void (*pause)(struct stream *, bool pause);
+	size_t (*room)(struct stream *);
+	void (*upgrade)(struct stream *, const struct header *h, size_t n);
 };
 
 struct stream {
-	struct worker	*w;
+	struct worker *w;
 	const struct stream_front *front;
-	void		*conn;		/* the front's connection */
-	int32_t		 id;		/* h2's stream id; 0 in h1 */
-	char		 rid[17];	/* request id, in logs and X-Request-Id */
+	void *conn;   /* the front's connection */
+	int32_t id;   /* h2's stream id; 0 in h1 */
+	char rid[17]; /* request id, in logs and X-Request-Id */
 
 	/*
 	 * The request as it came, by the rules of http1.h whichever the
@@ -79,40 +79,40 @@ struct stream {
 	 * the stream is closed.
 	 */
 	struct http_head head;
-	bool		 websocket;	/* asks for one: Upgrade, or RFC 8441, which
-					 * has METHOD_GET here too */
-	bool		 body_done;	/* the whole body was delivered */
-	bool		 paused;
+	bool websocket; /* asks for one: Upgrade, or RFC 8441, which
+			 * has METHOD_GET here too */
+	bool body_done; /* the whole body was delivered */
+	bool paused;
 
 	/* From head, by stream_request(). */
-	struct slice	 raw_path;	/* as received, no query */
-	struct slice	 query;		/* raw, without '?'; absent without */
-	char		 path[STREAM_PATH_MAX]; /* decoded once and checked
-					 * (url_path), terminated; "" when it is
-					 * only fit to be passed on (url_path_safe) */
+	struct slice raw_path;      /* as received, no query */
+	struct slice query;         /* raw, without '?'; absent without */
+	char path[STREAM_PATH_MAX]; /* decoded once and checked
+				     * (url_path), terminated; "" when it is
+				     * only fit to be passed on (url_path_safe) */
 	const struct route *route;
-	bool		 by_bearer;	/* Authorization, not the cookie, says who */
+	bool by_bearer; /* Authorization, not the cookie, says who */
 
 	/* The answer. */
-	unsigned int	 status;	/* 0 until answered */
-	bool		 ended;
-	bool		 tunnel;	/* after stream_upgrade() */
-	bool		 closed;	/* on_close was called */
-	uint64_t	 bytes_out;	/* of the body */
-	int64_t		 started_us;	/* monotonic */
+	unsigned int status; /* 0 until answered */
+	bool ended;
+	bool tunnel;        /* after stream_upgrade() */
+	bool closed;        /* on_close was called */
+	uint64_t bytes_out; /* of the body */
+	int64_t started_us; /* monotonic */
 
 	/* Set by what answers. */
-	uint32_t	 question;	/* auth_ask_for()'s */
-	void		*arg;
-	void	(*on_body)(struct stream *, const uint8_t *data, size_t len);
-	void	(*on_body_end)(struct stream *);
-	void	(*on_drain)(struct stream *);
-	void	(*on_close)(struct stream *);	/* last call: free arg here */
+	uint32_t question; /* auth_ask_for()'s */
+	void *arg;
+	void (*on_body)(struct stream *, const uint8_t *data, size_t len);
+	void (*on_body_end)(struct stream *);
+	void (*on_drain)(struct stream *);
+	void (*on_close)(struct stream *); /* last call: free arg here */
 
 	/* session.c's, while auth is asked who it is. */
-	struct stream	*who_next;
-	void	(*who_fn)(struct stream *, unsigned int who);
-	uint8_t		 who_token[32];
+	struct stream *who_next;
+	void (*who_fn)(struct stream *, unsigned int who);
+	uint8_t who_token[32];
 };
 
 /*
@@ -122,16 +122,16 @@ struct stream {
  * the stream is over, completed or not: calls on_close and writes the log line; the
  * memory is the front's.
  */
-void	stream_init(struct stream *s, struct worker *w,
-	    const struct stream_front *front, void *conn);
-void	stream_request(struct stream *s);
-void	stream_close(struct stream *s);
+void stream_init(struct stream *s, struct worker *w,
+    const struct stream_front *front, void *conn);
+void stream_request(struct stream *s);
+void stream_close(struct stream *s);
 /*
  * For the fronts: the request turns out to be broken.  Whoever was
  * answering is told by on_close; if nothing was answered yet, status is, with a
  * small page, and otherwise the answer is broken off.
  */
-void	stream_fail(struct stream *s, unsigned int status);
+void stream_fail(struct stream *s, unsigned int status);
 
 /*
  * Start the answer.  length is the body's size, or -1 when it is not known
@@ -139,27 +139,27 @@ void	stream_fail(struct stream *s, unsigned int status);
  * respond.c adds the security headers.  For HEAD, 204 and 304 the front drops the
  * body.  Once per stream; a second one is ignored.
  */
-void	stream_respond(struct stream *s, unsigned int status,
-	    const struct header *h, size_t n, int64_t length);
-void	stream_write(struct stream *s, const void *data, size_t len);
+void stream_respond(struct stream *s, unsigned int status,
+    const struct header *h, size_t n, int64_t length);
+void stream_write(struct stream *s, const void *data, size_t len);
 /* Moves all of src, without copying where the front can. */
-void	stream_write_buffer(struct stream *s, struct evbuffer *src);
+void stream_write_buffer(struct stream *s, struct evbuffer *src);
 /*
  * To read straight into the output: at least want bytes to write to, or NULL
  * when the front cannot (then use stream_write); commit what was filled before any
  * other call.  want is at most stream_room().
  */
-uint8_t	*stream_reserve(struct stream *s, size_t want);
-void	stream_commit(struct stream *s, size_t len);
-void	stream_end(struct stream *s);
+uint8_t *stream_reserve(struct stream *s, size_t want);
+void stream_commit(struct stream *s, size_t len);
+void stream_end(struct stream *s);
 /* Break it off: an answer that cannot be completed. */
-void	stream_reset(struct stream *s);
-void	stream_pause(struct stream *s, bool pause);
-size_t	stream_room(struct stream *s);
+void stream_reset(struct stream *s);
+void stream_pause(struct stream *s, bool pause);
+size_t stream_room(struct stream *s);
 /* Answer 101 (h1) or 200 (RFC 8441); from then on bytes are passed as they are
  * in on_body and stream_write, on_body_end is the client's end of it, and either
  * end may stream_end(). */
-void	stream_upgrade(struct stream *s, const struct header *h, size_t n);
+void stream_upgrade(struct stream *s, const struct header *h, size_t n);
 
 /* The first header of that kind; absent (p == NULL) when there is none. */
 static inline struct slice

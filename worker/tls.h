@@ -15,15 +15,15 @@
 struct chan;
 
 /* Zygote: make the one SSL_CTX ready; fatal on a bad certificate. */
-void	tls_prepare(const struct conf_for_worker *conf);
+void tls_prepare(const struct conf_for_worker *conf);
 /* Worker: a server connection over a non-blocking socket.  Signatures and
  * sessions are asked of keys, blocking for at most 5 s, during the handshake.
  * NULL when memory ran out. */
-SSL	*tls_new(int fd, struct chan *keys);
+SSL *tls_new(int fd, struct chan *keys);
 /* 1 done, 0 wants the events in *want (EV_READ/EV_WRITE), -1 failed: *why is a
  * static or thread-local sentence for the log. */
-int	tls_handshake(SSL *ssl, short *want, const char **why);
-bool	tls_is_h2(const SSL *ssl);
+int tls_handshake(SSL *ssl, short *want, const char **why);
+bool tls_is_h2(const SSL *ssl);
 /* The server name the client asked for ("" when none); h2 and Host must agree with it. */
 const char *tls_server_name(const SSL *ssl);
 

@@ -15,15 +15,15 @@
 #include "tls.h"
 #include "tls_int.h"
 
-#define CHAIN_MAX	16	/* certificates above the server's own */
-#define TICKET_KEYS	80	/* bytes; see no_ticket_keys() */
-#define SESSION_LIFETIME 7200	/* seconds; keys has the last word */
+#define CHAIN_MAX        16   /* certificates above the server's own */
+#define TICKET_KEYS      80   /* bytes; see no_ticket_keys() */
+#define SESSION_LIFETIME 7200 /* seconds; keys has the last word */
 
 SSL_CTX *tls_ctx;
 
 static const char suites12[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
 static const char suites13[] = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:"
-    "TLS_CHACHA20_POLY1305_SHA256";
+			       "TLS_CHACHA20_POLY1305_SHA256";
 static const char groups[] = "X25519:P-256:P-384";
 static const char session_context[] = "ided";
 
@@ -38,8 +38,8 @@ static const char *
 schemes_for(const EVP_PKEY *pub)
 {
 	static const struct {
-		const char	*group;
-		const char	*schemes;
+		const char *group;
+		const char *schemes;
 	} curves[] = {
 		{ "prime256v1", "ECDSA+SHA256" },
 		{ "secp384r1", "ECDSA+SHA384" },
@@ -50,7 +50,7 @@ schemes_for(const EVP_PKEY *pub)
 
 	if (EVP_PKEY_is_a(pub, "RSA"))
 		return "rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:"
-		    "rsa_pss_rsae_sha512:RSA+SHA256";
+		       "rsa_pss_rsae_sha512:RSA+SHA256";
 	if (EVP_PKEY_is_a(pub, "ED25519"))
 		return "ed25519";
 	if (!EVP_PKEY_is_a(pub, "EC") ||
@@ -72,7 +72,7 @@ alpn(SSL *ssl, const unsigned char **out, unsigned char *outlen,
 	(void)ssl;
 	(void)arg;
 	if (SSL_select_next_proto(&chosen, outlen, protocols,
-	    sizeof(protocols) - 1, in, inlen) != OPENSSL_NPN_NEGOTIATED)
+		sizeof(protocols) - 1, in, inlen) != OPENSSL_NPN_NEGOTIATED)
 		return SSL_TLSEXT_ERR_ALERT_FATAL;
 	*out = chosen;
 	return SSL_TLSEXT_ERR_OK;
@@ -94,10 +94,10 @@ static bool
 set_protocols(SSL_CTX *ctx, bool tls12, bool tls13)
 {
 	return (tls12 || tls13) &&
-	    SSL_CTX_set_min_proto_version(ctx,
-	    tls12 ? TLS1_2_VERSION : TLS1_3_VERSION) == 1 &&
-	    SSL_CTX_set_max_proto_version(ctx,
-	    tls13 ? TLS1_3_VERSION : TLS1_2_VERSION) == 1;
+	       SSL_CTX_set_min_proto_version(ctx,
+		   tls12 ? TLS1_2_VERSION : TLS1_3_VERSION) == 1 &&
+	       SSL_CTX_set_max_proto_version(ctx,
+		   tls13 ? TLS1_3_VERSION : TLS1_2_VERSION) == 1;
 }
 
 static bool
@@ -105,27 +105,27 @@ set_policy(SSL_CTX *ctx)
 {
 	SSL_CTX_set_security_level(ctx, 2);
 	SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE |
-	    SSL_OP_PRIORITIZE_CHACHA | SSL_OP_NO_RENEGOTIATION |
-	    SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET);
+				     SSL_OP_PRIORITIZE_CHACHA | SSL_OP_NO_RENEGOTIATION |
+				     SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET);
 	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS |
-	    SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+				  SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	SSL_CTX_set_timeout(ctx, SESSION_LIFETIME);
 	SSL_CTX_set_alpn_select_cb(ctx, alpn, NULL);
 	return SSL_CTX_set_cipher_list(ctx, suites12) == 1 &&
-	    SSL_CTX_set_ciphersuites(ctx, suites13) == 1 &&
-	    SSL_CTX_set1_groups_list(ctx, groups) == 1 &&
-	    SSL_CTX_set_num_tickets(ctx, 1) == 1 &&
-	    SSL_CTX_set_max_early_data(ctx, 0) == 1 &&
-	    SSL_CTX_set_recv_max_early_data(ctx, 0) == 1 &&
-	    SSL_CTX_set_session_id_context(ctx,
-	    (const unsigned char *)session_context,
-	    sizeof(session_context) - 1) == 1 &&
-	    no_ticket_keys(ctx);
+	       SSL_CTX_set_ciphersuites(ctx, suites13) == 1 &&
+	       SSL_CTX_set1_groups_list(ctx, groups) == 1 &&
+	       SSL_CTX_set_num_tickets(ctx, 1) == 1 &&
+	       SSL_CTX_set_max_early_data(ctx, 0) == 1 &&
+	       SSL_CTX_set_recv_max_early_data(ctx, 0) == 1 &&
+	       SSL_CTX_set_session_id_context(ctx,
+		   (const unsigned char *)session_context,
+		   sizeof(session_context) - 1) == 1 &&
+	       no_ticket_keys(ctx);
 }
 
 /* The certificate, then the key: OpenSSL checks that they belong together. */
 static bool
-set_certificate(SSL_CTX *ctx, X509 *cert, STACK_OF(X509) *chain)
+set_certificate(SSL_CTX *ctx, X509 *cert, STACK_OF(X509) * chain)
 {
 	EVP_PKEY *key;
 	bool ok;
@@ -133,9 +133,9 @@ set_certificate(SSL_CTX *ctx, X509 *cert, STACK_OF(X509) *chain)
 
 	key = keyprov_key(X509_get0_pubkey(cert));
 	ok = key != NULL && SSL_CTX_use_certificate(ctx, cert) == 1 &&
-	    SSL_CTX_use_PrivateKey(ctx, key) == 1 &&
-	    SSL_CTX_check_private_key(ctx) == 1 &&
-	    SSL_CTX_set1_chain(ctx, chain) == 1;
+	     SSL_CTX_use_PrivateKey(ctx, key) == 1 &&
+	     SSL_CTX_check_private_key(ctx) == 1 &&
+	     SSL_CTX_set1_chain(ctx, chain) == 1;
 	EVP_PKEY_free(key);
 	/* What OpenSSL works out about a certificate once, before the fork. */
 	X509_check_purpose(cert, -1, 0);
@@ -145,7 +145,7 @@ set_certificate(SSL_CTX *ctx, X509 *cert, STACK_OF(X509) *chain)
 }
 
 SSL_CTX *
-tls_ctx_make(X509 *cert, STACK_OF(X509) *chain, bool tls12, bool tls13,
+tls_ctx_make(X509 *cert, STACK_OF(X509) * chain, bool tls12, bool tls13,
     const char **why)
 {
 	const char *schemes;
@@ -154,7 +154,7 @@ tls_ctx_make(X509 *cert, STACK_OF(X509) *chain, bool tls12, bool tls13,
 	schemes = schemes_for(X509_get0_pubkey(cert));
 	if (schemes == NULL) {
 		*why = "neither ECDSA with P-256, P-384 or P-521, nor RSA, nor "
-		    "Ed25519";
+		       "Ed25519";
 		return NULL;
 	}
 	ctx = SSL_CTX_new(TLS_server_method());
@@ -180,7 +180,7 @@ read_certificate(BIO *bio)
 
 /* The server's certificate, and those that lead up to its root. */
 static X509 *
-read_chain(const struct conf_for_worker *conf, STACK_OF(X509) *chain)
+read_chain(const struct conf_for_worker *conf, STACK_OF(X509) * chain)
 {
 	X509 *cert, *x;
 	BIO *bio;
@@ -218,14 +218,14 @@ check_id(X509 *cert, const uint8_t want[WIRE_KEYID])
 void
 tls_prepare(const struct conf_for_worker *conf)
 {
-	STACK_OF(X509) *chain;
+	STACK_OF(X509) * chain;
 	const char *why;
 	X509 *cert;
 
 	/* The system's openssl.cnf has no say: what is allowed stands here. */
 	if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG |
-	    OPENSSL_INIT_LOAD_SSL_STRINGS | OPENSSL_INIT_LOAD_CRYPTO_STRINGS,
-	    NULL) != 1)
+				 OPENSSL_INIT_LOAD_SSL_STRINGS | OPENSSL_INIT_LOAD_CRYPTO_STRINGS,
+		NULL) != 1)
 		fatalx("OpenSSL cannot be initialised");
 	keyprov_load();
 	chain = sk_X509_new_null();

@@ -17,32 +17,32 @@
 
 #include "../privsep/chan.h"
 
-#define TLS_KEYS_TIMEOUT 5000	/* ms for an answer of keys */
+#define TLS_KEYS_TIMEOUT 5000 /* ms for an answer of keys */
 
 /* What is known during the handshake of this process's one connection. */
 struct tls_conn {
-	struct chan	*keys;		/* NULL: nobody to ask */
-	uint8_t		 keyid[WIRE_KEYID];
-	bool		 asked;		/* for a session; once is all there is */
-	uint8_t		 asked_id[WIRE_SESSID];
-	SSL_SESSION	*got;		/* what it brought, in case of a second hello */
-	const char	*why;		/* what went wrong with keys */
+	struct chan *keys; /* NULL: nobody to ask */
+	uint8_t keyid[WIRE_KEYID];
+	bool asked; /* for a session; once is all there is */
+	uint8_t asked_id[WIRE_SESSID];
+	SSL_SESSION *got; /* what it brought, in case of a second hello */
+	const char *why;  /* what went wrong with keys */
 };
 
 extern struct tls_conn tls_conn;
 
 /* tls_keys.c */
-void	tls_keys_start(struct chan *keys);
-void	tls_keys_end(void);
-void	tls_keys_callbacks(SSL_CTX *ctx);
+void tls_keys_start(struct chan *keys);
+void tls_keys_end(void);
+void tls_keys_callbacks(SSL_CTX *ctx);
 
 /* tls_ctx.c: a context for this certificate, whose key the provider has;
  * NULL with *why. */
-SSL_CTX	*tls_ctx_make(X509 *cert, STACK_OF(X509) *chain, bool tls12, bool tls13,
-	    const char **why);
+SSL_CTX *tls_ctx_make(X509 *cert, STACK_OF(X509) * chain, bool tls12, bool tls13,
+    const char **why);
 extern SSL_CTX *tls_ctx;
 
 /* tls_warm.c */
-void	tls_warm(SSL_CTX *ctx, bool tls12, bool tls13);
+void tls_warm(SSL_CTX *ctx, bool tls12, bool tls13);
 
 #endif

@@ -29,7 +29,7 @@ by_keys(void *arg, uint32_t scheme, const uint8_t *tbs, size_t tbslen,
 	req.len = (uint32_t)tbslen;
 	memcpy(req.tbs, tbs, tbslen);
 	if (t->keys == NULL || chan_call(t->keys, M_SIGN, &req, sizeof(req),
-	    M_SIGNED, &m, TLS_KEYS_TIMEOUT) == -1) {
+				   M_SIGNED, &m, TLS_KEYS_TIMEOUT) == -1) {
 		t->why = "TLS handshake: no answer from keys";
 		return false;
 	}
@@ -125,7 +125,7 @@ fetch(const uint8_t id[WIRE_SESSID])
 	memset(&get, 0, sizeof(get));
 	memcpy(get.id, id, sizeof(get.id));
 	if (chan_call(tls_conn.keys, M_SESS_GET, &get, sizeof(get), M_SESS, &m,
-	    TLS_KEYS_TIMEOUT) == -1)
+		TLS_KEYS_TIMEOUT) == -1)
 		return NULL;
 	s = decode(MSG_DATA(&m, m_sess), id);
 	explicit_bzero(&m.u, sizeof(struct m_sess));
@@ -175,7 +175,7 @@ void
 tls_keys_callbacks(SSL_CTX *ctx)
 {
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_SERVER |
-	    SSL_SESS_CACHE_NO_INTERNAL | SSL_SESS_CACHE_NO_AUTO_CLEAR);
+						SSL_SESS_CACHE_NO_INTERNAL | SSL_SESS_CACHE_NO_AUTO_CLEAR);
 	SSL_CTX_sess_set_new_cb(ctx, session_new);
 	SSL_CTX_sess_set_get_cb(ctx, session_get);
 	SSL_CTX_set_not_resumable_session_callback(ctx, session_never);

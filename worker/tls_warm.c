@@ -8,12 +8,11 @@
 #include <openssl/bio.h>
 #include <openssl/err.h>
 
-
 #include "../privsep/log.h"
 #include "keyprov.h"
 #include "tls_int.h"
 
-#define ROUNDS	16	/* flights; a handshake takes four */
+#define ROUNDS 16 /* flights; a handshake takes four */
 
 /* As keys would sign, for the key made here. */
 static bool
@@ -25,8 +24,7 @@ by_ourselves(void *arg, uint32_t scheme, const uint8_t *tbs, size_t tbslen,
 
 	(void)scheme;
 	ctx = EVP_MD_CTX_new();
-	ok = ctx != NULL && EVP_DigestSignInit_ex(ctx, NULL, "SHA256", NULL, NULL,
-	    arg, NULL) == 1 && EVP_DigestSign(ctx, sig, siglen, tbs, tbslen) == 1;
+	ok = ctx != NULL && EVP_DigestSignInit_ex(ctx, NULL, "SHA256", NULL, NULL, arg, NULL) == 1 && EVP_DigestSign(ctx, sig, siglen, tbs, tbslen) == 1;
 	EVP_MD_CTX_free(ctx);
 	return ok;
 }
@@ -46,7 +44,7 @@ self_signed(EVP_PKEY *key)
 	    X509_gmtime_adj(X509_getm_notBefore(x), 0) != NULL &&
 	    X509_gmtime_adj(X509_getm_notAfter(x), 3600) != NULL &&
 	    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
-	    (const unsigned char *)"ided", -1, -1, 0) == 1 &&
+		(const unsigned char *)"ided", -1, -1, 0) == 1 &&
 	    X509_set_issuer_name(x, name) == 1 &&
 	    X509_set_pubkey(x, key) == 1 && X509_sign(x, key, EVP_sha256()) > 0)
 		return x;
@@ -93,7 +91,7 @@ handshake(SSL_CTX *server_ctx, SSL_CTX *client_ctx, int version)
 		if (SSL_set_min_proto_version(client, version) == 1 &&
 		    SSL_set_max_proto_version(client, version) == 1 &&
 		    SSL_set_alpn_protos(client, protocols,
-		    sizeof(protocols) - 1) == 0 &&
+			sizeof(protocols) - 1) == 0 &&
 		    SSL_set_tlsext_host_name(client, "ided") == 1)
 			ok = shake(server, client);
 	}
@@ -107,7 +105,7 @@ void
 tls_warm(SSL_CTX *ctx, bool tls12, bool tls13)
 {
 	SSL_CTX *client, *twin = NULL;
-	STACK_OF(X509) *none;
+	STACK_OF(X509) * none;
 	const char *why = "out of memory";
 	EVP_PKEY *key;
 	X509 *cert = NULL;

@@ -8,16 +8,16 @@
 #include "tunnel.h"
 #include "../privsep/log.h"
 
-#define READ_MAX	(64 * 1024)
+#define READ_MAX (64 * 1024)
 
 struct tunnel {
-	struct stream	*s;
-	struct upstream	*u;
-	struct evbuffer	*out;		/* to upstream */
-	struct event	*ev_half;
-	bool		 stopped;	/* upstream is not read, no room */
-	bool		 client_end;	/* the client says no more */
-	bool		 upstream_end;
+	struct stream *s;
+	struct upstream *u;
+	struct evbuffer *out; /* to upstream */
+	struct event *ev_half;
+	bool stopped;    /* upstream is not read, no room */
+	bool client_end; /* the client says no more */
+	bool upstream_end;
 };
 
 static void
@@ -33,7 +33,7 @@ close_upstream(struct tunnel *t)
 static void
 half(struct tunnel *t)
 {
-	static const struct timeval	 tv = { TUNNEL_HALF, 0 };
+	static const struct timeval tv = { TUNNEL_HALF, 0 };
 
 	if (t->client_end && t->upstream_end)
 		close_upstream(t);
@@ -44,7 +44,7 @@ half(struct tunnel *t)
 static void
 on_half(evutil_socket_t fd, short what, void *arg)
 {
-	struct tunnel	*t = arg;
+	struct tunnel *t = arg;
 
 	(void)fd;
 	(void)what;
@@ -57,7 +57,7 @@ on_half(evutil_socket_t fd, short what, void *arg)
 static void
 flush(struct tunnel *t)
 {
-	size_t	 left;
+	size_t left;
 
 	if (t->u == NULL)
 		return;
@@ -82,7 +82,7 @@ on_writable(void *arg)
 static void
 on_body(struct stream *s, const uint8_t *data, size_t len)
 {
-	struct tunnel	*t = s->arg;
+	struct tunnel *t = s->arg;
 
 	if (t->u == NULL)
 		return;
@@ -95,7 +95,7 @@ on_body(struct stream *s, const uint8_t *data, size_t len)
 static void
 on_body_end(struct stream *s)
 {
-	struct tunnel	*t = s->arg;
+	struct tunnel *t = s->arg;
 
 	t->client_end = true;
 	flush(t);
@@ -121,11 +121,11 @@ upstream_over(struct tunnel *t, bool in_order)
 static void
 on_readable(void *arg)
 {
-	static uint8_t	 spare[16 * 1024];
-	struct tunnel	*t = arg;
-	size_t		 room = stream_room(t->s);
-	uint8_t		*p;
-	ssize_t		 n;
+	static uint8_t spare[16 * 1024];
+	struct tunnel *t = arg;
+	size_t room = stream_room(t->s);
+	uint8_t *p;
+	ssize_t n;
 
 	if (room == 0) {
 		t->stopped = true;
@@ -151,7 +151,7 @@ on_readable(void *arg)
 static void
 on_drain(struct stream *s)
 {
-	struct tunnel	*t = s->arg;
+	struct tunnel *t = s->arg;
 
 	if (!t->stopped || t->u == NULL || t->upstream_end)
 		return;
@@ -162,7 +162,7 @@ on_drain(struct stream *s)
 static void
 on_close(struct stream *s)
 {
-	struct tunnel	*t = s->arg;
+	struct tunnel *t = s->arg;
 
 	close_upstream(t);
 	event_free(t->ev_half);
@@ -175,7 +175,7 @@ void
 tunnel_start(struct stream *s, struct upstream *u, const void *early,
     size_t len)
 {
-	struct tunnel	*t;
+	struct tunnel *t;
 
 	if ((t = calloc(1, sizeof(*t))) == NULL)
 		fatal("calloc");

@@ -9,14 +9,14 @@
 #include "stream.h"
 #include "upstream.h"
 
-#define TUNNEL_BUFFER	(64 * 1024)	/* bytes that wait for upstream */
-#define TUNNEL_HALF	30		/* s that one direction outlives the other */
+#define TUNNEL_BUFFER (64 * 1024) /* bytes that wait for upstream */
+#define TUNNEL_HALF   30          /* s that one direction outlives the other */
 
 /*
  * Takes over the stream (upgraded already) and the connection.  early is
  * what upstream said behind its answer.
  */
-void	tunnel_start(struct stream *s, struct upstream *u, const void *early,
-	    size_t len);
+void tunnel_start(struct stream *s, struct upstream *u, const void *early,
+    size_t len);
 
 #endif /* WORKER_TUNNEL_H */

@@ -16,40 +16,44 @@
 #include "upstream.h"
 #include "../privsep/log.h"
 
-#define IOVECS	8
+#define IOVECS 8
 
 struct upstream {
-	TAILQ_ENTRY(upstream) entry;	/* in pool.idle */
-	struct worker	*w;
-	int		 fd;
-	bool		 reused;
-	bool		 idle;
-	bool		 reading;
-	struct event	*ev_read;
-	struct event	*ev_write;
-	struct event	*ev_idle;
-	upstream_io	 readable;
-	upstream_io	 writable;
-	void		*arg;
+	TAILQ_ENTRY(upstream)
+	entry; /* in pool.idle */
+	struct worker *w;
+	int fd;
+	bool reused;
+	bool idle;
+	bool reading;
+	struct event *ev_read;
+	struct event *ev_write;
+	struct event *ev_idle;
+	upstream_io readable;
+	upstream_io writable;
+	void *arg;
 };
 
 struct upstream_wait {
-	TAILQ_ENTRY(upstream_wait) entry;
-	struct worker	*w;
-	char		 rid[WIRE_RID];
-	uint32_t	 question;	/* auth_ask()'s number; 0: not asked yet */
-	bool		 fresh;
-	upstream_fn	 fn;
-	void		*arg;
+	TAILQ_ENTRY(upstream_wait)
+	entry;
+	struct worker *w;
+	char rid[WIRE_RID];
+	uint32_t question; /* auth_ask()'s number; 0: not asked yet */
+	bool fresh;
+	upstream_fn fn;
+	void *arg;
 };
 
 /* One process, one connection, one pool. */
 static struct {
-	TAILQ_HEAD(upstream_idle, upstream) idle;	/* the last used first */
-	TAILQ_HEAD(, upstream_wait) waits;
-	unsigned int	 nidle;
-	unsigned int	 nopen;
-	unsigned int	 nasked;
+	TAILQ_HEAD(upstream_idle, upstream)
+	idle; /* the last used first */
+	TAILQ_HEAD(, upstream_wait)
+	waits;
+	unsigned int nidle;
+	unsigned int nopen;
+	unsigned int nasked;
 } pool = {
 	.idle = TAILQ_HEAD_INITIALIZER(pool.idle),
 	.waits = TAILQ_HEAD_INITIALIZER(pool.waits)
@@ -57,8 +61,8 @@ static struct {
 
 /* What the client is told when auth says no. */
 static const struct {
-	uint32_t	 code;
-	unsigned int	 status;
+	uint32_t code;
+	unsigned int status;
 } fail_status[] = {
 	{ FAIL_INTERNAL, 502 },
 	{ FAIL_BUSY, 503 },
@@ -67,7 +71,7 @@ static const struct {
 	{ FAIL_NO_SPACE, 507 }
 };
 
-static void	ask_more(void);
+static void ask_more(void);
 
 /* --- a connection --- */
 
@@ -98,7 +102,7 @@ upstream_close(struct upstream *u)
 static void
 on_read(evutil_socket_t fd, short what, void *arg)
 {
-	struct upstream	*u = arg;
+	struct upstream *u = arg;
 
 	(void)fd;
 	(void)what;
@@ -112,7 +116,7 @@ on_read(evutil_socket_t fd, short what, void *arg)
 static void
 on_write(evutil_socket_t fd, short what, void *arg)
 {
-	struct upstream	*u = arg;
+	struct upstream *u = arg;
 
 	(void)fd;
 	(void)what;
@@ -130,7 +134,7 @@ on_idle(evutil_socket_t fd, short what, void *arg)
 static struct upstream *
 upstream_new(struct worker *w, int fd)
 {
-	struct upstream	*u;
+	struct upstream *u;
 
 	if ((u = calloc(1, sizeof(*u))) == NULL)
 		fatal("calloc");
@@ -172,9 +176,9 @@ upstream_want_read(struct upstream *u, bool on)
 ssize_t
 upstream_read(struct upstream *u, void *buf, size_t len)
 {
-	struct iovec	 iov = { buf, len };
-	struct msghdr	 mh;
-	ssize_t		 n;
+	struct iovec iov = { buf, len };
+	struct msghdr mh;
+	ssize_t n;
 
 	memset(&mh, 0, sizeof(mh));
 	mh.msg_iov = &iov;
@@ -188,10 +192,10 @@ upstream_read(struct upstream *u, void *buf, size_t len)
 ssize_t
 upstream_write(struct upstream *u, struct evbuffer *out)
 {
-	struct evbuffer_iovec	 v[IOVECS];
-	struct msghdr		 mh;
-	ssize_t			 n, all = 0;
-	int			 nv;
+	struct evbuffer_iovec v[IOVECS];
+	struct msghdr mh;
+	ssize_t n, all = 0;
+	int nv;
 
 	memset(&mh, 0, sizeof(mh));
 	while (evbuffer_get_length(out) > 0) {
@@ -234,8 +238,8 @@ static void
 wait_over(struct upstream_wait *wt, struct upstream *u, unsigned int status,
     const char *why)
 {
-	upstream_fn	 fn = wt->fn;
-	void		*arg = wt->arg;
+	upstream_fn fn = wt->fn;
+	void *arg = wt->arg;
 
 	wait_free(wt);
 	fn(arg, u, status, why);
@@ -245,7 +249,7 @@ static unsigned int
 status_of(uint32_t code)
 {
 	for (size_t i = 0; i < sizeof(fail_status) / sizeof(fail_status[0]);
-	    i++)
+	     i++)
 		if (fail_status[i].code == code)
 			return (fail_status[i].status);
 	return (503);
@@ -254,16 +258,16 @@ status_of(uint32_t code)
 static void
 on_answer(void *arg, struct msg *m)
 {
-	struct upstream_wait	*wt = arg;
-	const struct m_fail	*fail;
-	char			 why[WIRE_TEXT];
-	int			 fd;
+	struct upstream_wait *wt = arg;
+	const struct m_fail *fail;
+	char why[WIRE_TEXT];
+	int fd;
 
 	if (m != NULL && m->head.type == M_IDE_FD &&
 	    (fd = msg_take_fd(m)) != -1) {
 		wait_over(wt, upstream_new(wt->w, fd), 0, NULL);
 	} else if (m != NULL && m->head.type == M_FAIL &&
-	    wire_str((fail = MSG_DATA(m, m_fail))->text)) {
+		   wire_str((fail = MSG_DATA(m, m_fail))->text)) {
 		/* The message goes when the handler is done. */
 		strlcpy(why, fail->text, sizeof(why));
 		wait_over(wt, NULL, status_of(fail->code), why);
@@ -276,12 +280,13 @@ on_answer(void *arg, struct msg *m)
 static void
 ask_more(void)
 {
-	struct upstream_wait	*wt, *next;
-	struct m_ide		 ide;
+	struct upstream_wait *wt, *next;
+	struct m_ide ide;
 
 	for (wt = TAILQ_FIRST(&pool.waits); wt != NULL &&
-	    pool.nasked < UPSTREAM_ASKED &&
-	    pool.nasked + pool.nopen < UPSTREAM_MAX; wt = next) {
+					    pool.nasked < UPSTREAM_ASKED &&
+					    pool.nasked + pool.nopen < UPSTREAM_MAX;
+	     wt = next) {
 		next = TAILQ_NEXT(wt, entry);
 		if (wt->question != 0)
 			continue;
@@ -302,8 +307,8 @@ ask_more(void)
 static struct upstream *
 idle_take(void)
 {
-	struct upstream	*u = TAILQ_FIRST(&pool.idle);
-	char		 byte;
+	struct upstream *u = TAILQ_FIRST(&pool.idle);
+	char byte;
 
 	/* One that was closed meanwhile, and nobody has heard of it yet. */
 	while (u != NULL) {
@@ -320,8 +325,8 @@ struct upstream_wait *
 upstream_get(struct worker *w, const char *rid, bool fresh, upstream_fn fn,
     void *arg)
 {
-	struct upstream_wait	*wt;
-	struct upstream		*u;
+	struct upstream_wait *wt;
+	struct upstream *u;
 
 	if (!fresh && (u = idle_take()) != NULL) {
 		fn(arg, u, 0, NULL);
@@ -341,9 +346,9 @@ upstream_get(struct worker *w, const char *rid, bool fresh, upstream_fn fn,
 	TAILQ_INSERT_TAIL(&pool.waits, wt, entry);
 	ask_more();
 	TAILQ_FOREACH(wt, &pool.waits, entry)
-		if (wt->arg == arg)
-			return (wt);
-	return (NULL);		/* fn was called */
+	if (wt->arg == arg)
+		return (wt);
+	return (NULL); /* fn was called */
 }
 
 void
@@ -359,19 +364,19 @@ upstream_cancel(struct upstream_wait *wt)
 void
 upstream_put(struct upstream *u)
 {
-	static const struct timeval	 keep = { UPSTREAM_KEEP, 0 };
-	struct upstream_wait		*wt;
+	static const struct timeval keep = { UPSTREAM_KEEP, 0 };
+	struct upstream_wait *wt;
 
 	u->reused = true;
 	event_del(u->ev_write);
 	TAILQ_FOREACH(wt, &pool.waits, entry)
-		if (wt->question == 0 && !wt->fresh) {
-			wait_over(wt, u, 0, NULL);
-			return;
-		}
+	if (wt->question == 0 && !wt->fresh) {
+		wait_over(wt, u, 0, NULL);
+		return;
+	}
 	/* Who still waits wants a new one: make place. */
 	if (pool.nidle >= UPSTREAM_IDLE || (pool.nopen >= UPSTREAM_MAX &&
-	    !TAILQ_EMPTY(&pool.waits))) {
+					       !TAILQ_EMPTY(&pool.waits))) {
 		upstream_close(u);
 		return;
 	}

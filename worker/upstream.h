@@ -19,17 +19,17 @@
 
 #include "worker.h"
 
-#define UPSTREAM_MAX	 64	/* open at a time; more requests wait */
-#define UPSTREAM_ASKED	 16	/* questions to auth at a time */
-#define UPSTREAM_IDLE	 8	/* kept */
-#define UPSTREAM_KEEP	 30	/* s that they are kept */
+#define UPSTREAM_MAX   64 /* open at a time; more requests wait */
+#define UPSTREAM_ASKED 16 /* questions to auth at a time */
+#define UPSTREAM_IDLE  8  /* kept */
+#define UPSTREAM_KEEP  30 /* s that they are kept */
 
 struct upstream;
 struct upstream_wait;
 
 /* Here it is; or u is NULL, and status and why are the answer to give. */
 typedef void (*upstream_fn)(void *arg, struct upstream *u, unsigned int status,
-	    const char *why);
+    const char *why);
 typedef void (*upstream_io)(void *arg);
 
 /*
@@ -37,27 +37,27 @@ typedef void (*upstream_io)(void *arg);
  * NULL is returned), or later unless upstream_cancel() comes first.
  */
 struct upstream_wait *upstream_get(struct worker *, const char *rid,
-	    bool fresh, upstream_fn fn, void *arg);
-void	upstream_cancel(struct upstream_wait *);
+    bool fresh, upstream_fn fn, void *arg);
+void upstream_cancel(struct upstream_wait *);
 
 /* Whose it is from now on: what to call when it can be read or written. */
-void	upstream_own(struct upstream *, upstream_io readable,
-	    upstream_io writable, void *arg);
+void upstream_own(struct upstream *, upstream_io readable,
+    upstream_io writable, void *arg);
 /* Was it used before? */
-bool	upstream_reused(const struct upstream *);
-void	upstream_want_read(struct upstream *, bool);
+bool upstream_reused(const struct upstream *);
+void upstream_want_read(struct upstream *, bool);
 /* Bytes, 0 at the end, or -1 with errno. */
-ssize_t	upstream_read(struct upstream *, void *buf, size_t len);
+ssize_t upstream_read(struct upstream *, void *buf, size_t len);
 /*
  * Writes what the socket takes of out, and calls writable when it takes more.
  * Returns the bytes that went, or -1.
  */
-ssize_t	upstream_write(struct upstream *, struct evbuffer *out);
+ssize_t upstream_write(struct upstream *, struct evbuffer *out);
 /* The end of our side. */
-void	upstream_shutdown(struct upstream *);
+void upstream_shutdown(struct upstream *);
 
 /* Done with it, and it may be used again. */
-void	upstream_put(struct upstream *);
-void	upstream_close(struct upstream *);
+void upstream_put(struct upstream *);
+void upstream_close(struct upstream *);
 
 #endif /* WORKER_UPSTREAM_H */

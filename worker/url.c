@@ -9,7 +9,7 @@
 static int
 hex(char c)
 {
-	unsigned char	 l = slice_lower(c);
+	unsigned char l = slice_lower(c);
 
 	if (c >= '0' && c <= '9')
 		return (c - '0');
@@ -26,7 +26,7 @@ static bool
 is_alnum(int c)
 {
 	return ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
-	    (c >= 'A' && c <= 'Z'));
+		(c >= 'A' && c <= 'Z'));
 }
 
 /*
@@ -36,7 +36,7 @@ is_alnum(int c)
 static int
 next_byte(struct slice *s, int flags, bool *escaped)
 {
-	int	 c = (unsigned char)s->p[0], hi, lo;
+	int c = (unsigned char)s->p[0], hi, lo;
 
 	*escaped = c == '%';
 	if (*escaped) {
@@ -56,7 +56,7 @@ next_byte(struct slice *s, int flags, bool *escaped)
 void
 url_split(struct slice target, struct slice *path, struct slice *query)
 {
-	const char	*q = NULL;
+	const char *q = NULL;
 
 	if (target.len > 0)
 		q = memchr(target.p, '?', target.len);
@@ -71,9 +71,9 @@ url_split(struct slice target, struct slice *path, struct slice *query)
 ssize_t
 url_decode(char *dst, size_t size, struct slice src, int flags)
 {
-	size_t	 n = 0;
-	bool	 escaped;
-	int	 c;
+	size_t n = 0;
+	bool escaped;
+	int c;
 
 	while (src.len > 0) {
 		if ((c = next_byte(&src, flags, &escaped)) <= 0)
@@ -90,9 +90,9 @@ url_decode(char *dst, size_t size, struct slice src, int flags)
 
 /* Is a path segment "." or ".."?  What follows a ';' is its parameter. */
 struct dots {
-	int	 n;		/* dots seen, nothing else */
-	bool	 other;
-	bool	 parameter;
+	int n; /* dots seen, nothing else */
+	bool other;
+	bool parameter;
 };
 
 static void
@@ -109,7 +109,7 @@ dots_byte(struct dots *d, int c)
 static bool
 dots_end(struct dots *d)
 {
-	bool	 is = !d->other && (d->n == 1 || d->n == 2);
+	bool is = !d->other && (d->n == 1 || d->n == 2);
 
 	*d = (struct dots){ 0, false, false };
 	return (is);
@@ -119,9 +119,9 @@ dots_end(struct dots *d)
 static bool
 is_utf8(const char *s, size_t len)
 {
-	const unsigned char	*p = (const unsigned char *)s;
-	uint32_t		 u, min;
-	size_t			 more;
+	const unsigned char *p = (const unsigned char *)s;
+	uint32_t u, min;
+	size_t more;
 
 	while (len > 0) {
 		if (*p < 0x80) {
@@ -129,11 +129,13 @@ is_utf8(const char *s, size_t len)
 			len--;
 			continue;
 		}
-		more = *p >= 0xf0 ? 3 : *p >= 0xe0 ? 2 : 1;
+		more = *p >= 0xf0 ? 3 : *p >= 0xe0 ? 2
+						   : 1;
 		if (*p < 0xc2 || *p > 0xf4 || len <= more)
 			return (false);
 		u = *p & (0x3fU >> more);
-		min = more == 3 ? 0x10000 : more == 2 ? 0x800 : 0x80;
+		min = more == 3 ? 0x10000 : more == 2 ? 0x800
+						      : 0x80;
 		for (size_t i = 1; i <= more; i++) {
 			if ((p[i] & 0xc0) != 0x80)
 				return (false);
@@ -150,10 +152,10 @@ is_utf8(const char *s, size_t len)
 ssize_t
 url_path(char *dst, size_t size, struct slice path)
 {
-	struct dots	 dots = { 0, false, false };
-	size_t		 n = 0;
-	bool		 escaped;
-	int		 c;
+	struct dots dots = { 0, false, false };
+	size_t n = 0;
+	bool escaped;
+	int c;
 
 	if (path.len == 0 || path.p[0] != '/')
 		return (-1);
@@ -178,9 +180,9 @@ url_path(char *dst, size_t size, struct slice path)
 bool
 url_path_safe(struct slice path)
 {
-	struct dots	 dots = { 0, false, false };
-	bool		 escaped;
-	int		 c;
+	struct dots dots = { 0, false, false };
+	bool escaped;
+	int c;
 
 	if (path.len == 0 || path.p[0] != '/')
 		return (false);
@@ -201,7 +203,7 @@ url_path_safe(struct slice path)
 static bool
 next_field(struct slice *rest, struct slice *name, struct slice *value)
 {
-	const char	*p;
+	const char *p;
 
 	if (rest->len == 0)
 		return (false);
@@ -213,7 +215,7 @@ next_field(struct slice *rest, struct slice *name, struct slice *value)
 	rest->len -= name->len + (p != NULL);
 	if (name->len > 0 && (p = memchr(name->p, '=', name->len)) != NULL) {
 		*value = (struct slice){ p + 1,
-		    name->len - (size_t)(p - name->p) - 1 };
+			name->len - (size_t)(p - name->p) - 1 };
 		name->len = (size_t)(p - name->p);
 	}
 	return (true);
@@ -223,8 +225,8 @@ next_field(struct slice *rest, struct slice *name, struct slice *value)
 static bool
 decodes_to(struct slice raw, struct slice name)
 {
-	bool	 escaped;
-	size_t	 i;
+	bool escaped;
+	size_t i;
 
 	for (i = 0; raw.len > 0 && i < name.len; i++)
 		if (next_byte(&raw, URL_PLUS, &escaped) !=
@@ -236,8 +238,8 @@ decodes_to(struct slice raw, struct slice name)
 ssize_t
 url_query(char *dst, size_t size, struct slice query, struct slice name)
 {
-	struct slice	 key, value;
-	ssize_t		 n = URL_ABSENT;
+	struct slice key, value;
+	ssize_t n = URL_ABSENT;
 
 	while (next_field(&query, &key, &value)) {
 		if (!decodes_to(key, name))
@@ -254,8 +256,8 @@ url_query(char *dst, size_t size, struct slice query, struct slice name)
 static bool
 decode_here(char *body, struct slice *s)
 {
-	char	*p = body + (s->p - body);
-	ssize_t	 n = url_decode(p, s->len + 1, *s, URL_PLUS);
+	char *p = body + (s->p - body);
+	ssize_t n = url_decode(p, s->len + 1, *s, URL_PLUS);
 
 	s->len = n < 0 ? 0 : (size_t)n;
 	return (n >= 0);
@@ -264,19 +266,19 @@ decode_here(char *body, struct slice *s)
 int
 url_form(char *body, size_t len, struct url_field *fields, int max)
 {
-	struct slice	 rest = { body, len }, name, value;
-	int		 n = 0;
+	struct slice rest = { body, len }, name, value;
+	int n = 0;
 
 	while (next_field(&rest, &name, &value)) {
 		if (name.len == 0 && value.p == NULL)
-			continue;		/* "a=1&&b=2" */
+			continue; /* "a=1&&b=2" */
 		if (n == max)
 			return (-1);
 		if (value.p != NULL && !decode_here(body, &value))
 			return (-1);
 		if (!decode_here(body, &name))
 			return (-1);
-		if (value.p == NULL)		/* "a" is "a=" */
+		if (value.p == NULL) /* "a" is "a=" */
 			value = (struct slice){ name.p + name.len, 0 };
 		fields[n++] = (struct url_field){ name, value };
 	}
@@ -286,7 +288,7 @@ url_form(char *body, size_t len, struct url_field *fields, int max)
 struct slice
 url_form_get(const struct url_field *fields, int n, struct slice name)
 {
-	struct slice	 found = { NULL, 0 };
+	struct slice found = { NULL, 0 };
 
 	for (int i = 0; i < n; i++) {
 		if (!slice_eq(fields[i].name, name))
@@ -301,9 +303,9 @@ url_form_get(const struct url_field *fields, int n, struct slice name)
 bool
 url_redirect_ok(struct slice to)
 {
-	struct slice	 path = to, head;
-	bool		 escaped;
-	int		 c;
+	struct slice path = to, head;
+	bool escaped;
+	int c;
 
 	if (to.len == 0 || to.len > URL_TO_MAX || to.p[0] != '/')
 		return (false);
@@ -331,13 +333,13 @@ url_redirect_ok(struct slice to)
 ssize_t
 url_encode(char *dst, size_t size, struct slice src, bool keep_slash)
 {
-	static const char	 digits[] = "0123456789ABCDEF";
-	size_t			 n = 0;
+	static const char digits[] = "0123456789ABCDEF";
+	size_t n = 0;
 
 	for (size_t i = 0; i < src.len; i++) {
-		unsigned char	 c = (unsigned char)src.p[i];
-		bool		 plain = is_alnum(c) || c == '-' || c == '.' ||
-		    c == '_' || c == '~' || (c == '/' && keep_slash);
+		unsigned char c = (unsigned char)src.p[i];
+		bool plain = is_alnum(c) || c == '-' || c == '.' ||
+			     c == '_' || c == '~' || (c == '/' && keep_slash);
 
 		if (c == '\0' || size - n <= (plain ? 1U : 3U) || n >= size)
 			return (-1);
@@ -377,8 +379,8 @@ html_entity(const char *c)
 ssize_t
 html_escape(char *dst, size_t size, struct slice src)
 {
-	struct slice	 e;
-	size_t		 n = 0;
+	struct slice e;
+	size_t n = 0;
 
 	for (size_t i = 0; i < src.len; i++) {
 		e = html_entity(src.p + i);

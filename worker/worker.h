@@ -13,52 +13,52 @@
 #include "../privsep/confsend.h"
 
 /* Folders below the worker's root (set up by isolation), each read only. */
-#define WORKER_DIR_IDE	"/ide"		/* static files of the IDE */
+#define WORKER_DIR_IDE "/ide" /* static files of the IDE */
 
 struct worker {
-	uint64_t	 id;
+	uint64_t id;
 	const struct conf_for_worker *conf;
 	struct event_base *base;
-	struct chan	 master;
-	struct chan	 auth;
-	struct chan	 keys;		/* closed once the handshake is over */
-	bool		 auth_joined;
+	struct chan master;
+	struct chan auth;
+	struct chan keys; /* closed once the handshake is over */
+	bool auth_joined;
 	struct wire_addr source;
-	uint32_t	 kind;		/* enum conf_listen_kind */
-	uint32_t	 nonce;
-	uint32_t	 request_count;
-	int		 rootfd;	/* the static root; the one folder to open below */
-	bool		 draining;	/* finish what runs, take nothing new */
-	struct conn	*conn;		/* the connection, once conn_start() ran */
+	uint32_t kind; /* enum conf_listen_kind */
+	uint32_t nonce;
+	uint32_t request_count;
+	int rootfd;        /* the static root; the one folder to open below */
+	bool draining;     /* finish what runs, take nothing new */
+	struct conn *conn; /* the connection, once conn_start() ran */
 	/* When someone last was active, ms since the epoch: a page that master
 	 * shares with all workers; NULL when it does not. */
 	const _Atomic int64_t *heartbeat;
 
 	/* Who the connection acts for: set once, by auth's word (session.c). */
-	bool		 bound;
-	struct wire_who	 who;
-	uint8_t		 token[WIRE_TOKEN]; /* to join a restarted auth again */
+	bool bound;
+	struct wire_who who;
+	uint8_t token[WIRE_TOKEN]; /* to join a restarted auth again */
 };
 
 /* The one instance of this process. */
 extern struct worker worker;
 
 /* Zygote side: what is made ready before any client (TLS, tables, files). */
-void	worker_prepare(const struct conf_for_worker *conf);
+void worker_prepare(const struct conf_for_worker *conf);
 /* From routes.c or static.c: what HTTP makes ready before the fork. */
-void	http_prepare(const struct conf_for_worker *conf);
+void http_prepare(const struct conf_for_worker *conf);
 /* In the fork: run the connection that master hands over; never returns. */
-void	worker_main(uint64_t id, int masterfd) __attribute__((__noreturn__));
+void worker_main(uint64_t id, int masterfd) __attribute__((__noreturn__));
 /* The connection is over: tell master the counters and exit. */
-void	worker_exit(const char *why) __attribute__((__noreturn__));
+void worker_exit(const char *why) __attribute__((__noreturn__));
 /* From conn.c: serve this socket. */
-void	conn_start(struct worker *w, int fd);
+void conn_start(struct worker *w, int fd);
 /* Master or a signal of the end asks: finish what runs, then leave. */
-void	conn_drain(struct worker *w);
+void conn_drain(struct worker *w);
 /* Admission is told how far this connection has come. */
-void	worker_stage(enum wire_stage stage);
-void	worker_count(uint32_t requests, uint64_t in, uint64_t out);
+void worker_stage(enum wire_stage stage);
+void worker_count(uint32_t requests, uint64_t in, uint64_t out);
 /* 16 hex digits, unique per request. */
-void	worker_rid(char rid[WIRE_RID]);
+void worker_rid(char rid[WIRE_RID]);
 
 #endif

@@ -8,13 +8,13 @@
 #include <stddef.h>
 
 struct www_file {
-	const char	*name;
-	const char	*type;	/* "": a template, not to be served as it is */
-	const char	*tag;	/* of its content; the ETag, without quotes */
+	const char *name;
+	const char *type; /* "": a template, not to be served as it is */
+	const char *tag;  /* of its content; the ETag, without quotes */
 	const unsigned char *data;
-	size_t		 len;
+	size_t len;
 	const unsigned char *gz;
-	size_t		 gzlen;
+	size_t gzlen;
 };
 
 /* Ends with name NULL. */

@@ -29,12 +29,12 @@ static struct conf_for_worker conf;
 static struct chan to_master;
 static struct sock_fprog worker_filter;
 static int child_signal = -1;
-static bool leaving;		/* master has a newer zygote, or is gone */
+static bool leaving; /* master has a newer zygote, or is gone */
 
 /* Which child is which worker. */
 struct child {
-	pid_t		pid;
-	uint64_t	id;
+	pid_t pid;
+	uint64_t id;
 };
 static struct child *children;
 static size_t nchildren, children_room;

@@ -4,6 +4,6 @@
 
 /* The worker's root, opened by worker_prepare(); the one descriptor that openat(2)
  * is allowed to start from. */
-#define FD_STATIC	5
+#define FD_STATIC 5
 
 #endif

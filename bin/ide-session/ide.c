@@ -16,19 +16,19 @@
 #include "../../privsep/log.h"
 #include "session.h"
 
-#define TRY_MS		10	/* between attempts to connect */
-#define BACKOFF_MIN	200
-#define BACKOFF_MAX	30000
-#define STEADY_MS	60000	/* after that, a death is not a repeated one */
+#define TRY_MS      10 /* between attempts to connect */
+#define BACKOFF_MIN 200
+#define BACKOFF_MAX 30000
+#define STEADY_MS   60000 /* after that, a death is not a repeated one */
 
 static pid_t pid;
 static int64_t born;
 static long backoff;
 static uint32_t restarts;
-static bool accepting;		/* this one has been connected to */
+static bool accepting; /* this one has been connected to */
 static struct event *try_timer, *start_timer;
 
-static void	ide_start(void);
+static void ide_start(void);
 
 static void
 arm(struct event *ev, long ms)

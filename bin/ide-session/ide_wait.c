@@ -9,13 +9,13 @@
 
 #include "session.h"
 
-#define WAITS_MAX	128
-#define WAIT_MS		20000
+#define WAITS_MAX 128
+#define WAIT_MS   20000
 
 static struct wait {
-	struct chan	*chan;
-	uint32_t	 id;
-	int64_t		 until;
+	struct chan *chan;
+	uint32_t id;
+	int64_t until;
 } waits[WAITS_MAX];
 static unsigned int nwaits;
 

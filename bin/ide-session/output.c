@@ -14,7 +14,7 @@
 #include "../../privsep/log.h"
 #include "session.h"
 
-#define OUTPUT_MAX	(1024 * 1024)
+#define OUTPUT_MAX (1024 * 1024)
 
 static char path[128], old[sizeof(path) + 8];
 static int file = -1;
@@ -26,8 +26,7 @@ open_file(void)
 	struct stat st;
 	int fd;
 
-	fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK |
-	    O_CLOEXEC, 0600);
+	fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
 	/* Never none: the lines then go nowhere. */
 	if (fd == -1)
 		fd = open("/dev/null", O_WRONLY | O_CLOEXEC);

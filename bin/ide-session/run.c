@@ -13,16 +13,16 @@
 #include "../../privsep/log.h"
 #include "session.h"
 
-#define RUNS_MAX	32
-#define ARGS_MAX	1024
+#define RUNS_MAX 32
+#define ARGS_MAX 1024
 
 static struct run {
-	bool		 used;
-	struct chan	*chan;		/* NULL: nobody wants its status */
-	uint32_t	 id;
-	pid_t		 pid;		/* 0: its descriptors are to come */
-	struct m_exec	*exec;
-	int		 fd[3];
+	bool used;
+	struct chan *chan; /* NULL: nobody wants its status */
+	uint32_t id;
+	pid_t pid; /* 0: its descriptors are to come */
+	struct m_exec *exec;
+	int fd[3];
 } runs[RUNS_MAX];
 
 /* A fresh environment: nothing of ours and nothing of the host's. */
@@ -234,8 +234,7 @@ run_reap(pid_t pid, int status)
 	if (i == RUNS_MAX)
 		return false;
 	memset(&x, 0, sizeof(x));
-	x.status = WIFEXITED(status) ? WEXITSTATUS(status) :
-	    128 + WTERMSIG(status);
+	x.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 	if (runs[i].chan != NULL)
 		chan_send(runs[i].chan, M_SESSION_EXIT, runs[i].id, -1, &x,
 		    sizeof(x));

@@ -22,16 +22,16 @@
 #include "../../privsep/log.h"
 #include "session.h"
 
-#define FD_CONTROL	3
-#define FD_REPORT	4
-#define CLIENTS_MAX	4	/* isolation is one; a new one may overlap */
-#define STOP_MS		4000	/* from TERM to KILL */
+#define FD_CONTROL  3
+#define FD_REPORT   4
+#define CLIENTS_MAX 4    /* isolation is one; a new one may overlap */
+#define STOP_MS     4000 /* from TERM to KILL */
 
 struct session session;
 
 static struct client {
-	bool		 used;
-	struct chan	 chan;
+	bool used;
+	struct chan chan;
 } clients[CLIENTS_MAX];
 
 struct timeval
@@ -62,8 +62,7 @@ on_connect(struct chan *c, struct msg *m)
 	}
 	memset(&f, 0, sizeof(f));
 	f.code = session.stopping ? FAIL_UNAVAILABLE : FAIL_INVALID;
-	snprintf(f.text, sizeof(f.text), session.stopping ?
-	    "the session is ending" : "no such service");
+	snprintf(f.text, sizeof(f.text), session.stopping ? "the session is ending" : "no such service");
 	chan_send(c, M_SESSION_FAIL, m->head.id, -1, &f, sizeof(f));
 }
 

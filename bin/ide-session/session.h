@@ -20,48 +20,48 @@
 
 #include "../../privsep/chan.h"
 
-#define IDE_NODE	"/opt/ide/node/bin/node"
-#define IDE_MAIN	"/opt/ide/server/out/server-main.js"
-#define IDE_SOCKET	"/run/ide/code.sock"
-#define RUN_DIR		"/run/ide"
+#define IDE_NODE   "/opt/ide/node/bin/node"
+#define IDE_MAIN   "/opt/ide/server/out/server-main.js"
+#define IDE_SOCKET "/run/ide/code.sock"
+#define RUN_DIR    "/run/ide"
 
 struct session {
 	struct event_base *base;
-	const char	*user;
-	char		 home[64];
-	char	       **ide_args;	/* ends with NULL */
-	bool		 stopping;
+	const char *user;
+	char home[64];
+	char **ide_args; /* ends with NULL */
+	bool stopping;
 };
 
 extern struct session session;
 
 /* session.c */
 struct timeval session_ms(long ms);
-int64_t	session_now(void);
+int64_t session_now(void);
 
 /* ide.c */
-void	ide_init(void);
-void	ide_want(void);			/* somebody waits: start it if it is not there */
-bool	ide_reap(pid_t pid, int status);
-void	ide_accepts(void);
-bool	ide_is_running(void);
+void ide_init(void);
+void ide_want(void); /* somebody waits: start it if it is not there */
+bool ide_reap(pid_t pid, int status);
+void ide_accepts(void);
+bool ide_is_running(void);
 uint32_t ide_restarts(void);
 
 /* ide_wait.c */
-void	wait_add(struct chan *c, uint32_t id);
-void	wait_forget(const struct chan *c);
-bool	wait_serve(void);		/* true when nobody waits any more */
-void	wait_fail(const char *text);
+void wait_add(struct chan *c, uint32_t id);
+void wait_forget(const struct chan *c);
+bool wait_serve(void); /* true when nobody waits any more */
+void wait_fail(const char *text);
 
 /* run.c */
-pid_t	run_program(char *const argv[], const int fd[3]);
-void	run_exec(struct chan *c, struct msg *m);
-void	run_exec_fd(struct chan *c, struct msg *m);
-void	run_forget(const struct chan *c);
-bool	run_reap(pid_t pid, int status);
+pid_t run_program(char *const argv[], const int fd[3]);
+void run_exec(struct chan *c, struct msg *m);
+void run_exec_fd(struct chan *c, struct msg *m);
+void run_forget(const struct chan *c);
+bool run_reap(pid_t pid, int status);
 
 /* output.c */
-void	output_init(void);
-int	output_pipe(void);		/* the end that a program writes to */
+void output_init(void);
+int output_pipe(void); /* the end that a program writes to */
 
 #endif

@@ -14,19 +14,19 @@
 
 #include "idectl.h"
 
-#define BUF		65536
-#define QUIET_MS	500	/* after the exit, for what still holds a pipe */
+#define BUF      65536
+#define QUIET_MS 500 /* after the exit, for what still holds a pipe */
 
 struct in {
-	int	fd;		/* our end of the command's standard input */
-	char	buf[BUF];
-	size_t	at;
-	size_t	len;
+	int fd; /* our end of the command's standard input */
+	char buf[BUF];
+	size_t at;
+	size_t len;
 };
 
 struct out {
-	int	fd;		/* our end */
-	int	to;
+	int fd; /* our end */
+	int to;
 };
 
 static void
@@ -148,8 +148,8 @@ relay(struct in *in, struct out out[2])
 		p[2].fd = out[1].fd;
 		p[2].events = POLLIN;
 		/* Either there is something to pass on, or to get. */
-		p[3].fd = in->fd == -1 || over ? -1 :
-		    in->len > 0 ? in->fd : STDIN_FILENO;
+		p[3].fd = in->fd == -1 || over ? -1 : in->len > 0 ? in->fd
+								  : STDIN_FILENO;
 		p[3].events = in->len > 0 ? POLLOUT : POLLIN;
 		if (over && out[0].fd == -1 && out[1].fd == -1)
 			return status;

@@ -9,38 +9,38 @@
 
 #include "idectl.h"
 
-#define SOCKET	"/run/ided/ided.sock"
-#define WAIT	150	/* seconds; ided's own limits are below */
+#define SOCKET "/run/ided/ided.sock"
+#define WAIT   150 /* seconds; ided's own limits are below */
 
 bool json;
 
 /* What a command was given. */
 struct given {
-	const char	*email;
-	const char	*role;
-	bool		 user;		/* -u: the argument is a user */
-	bool		 all;		/* -a */
-	int		 argc;
-	char		**argv;
+	const char *email;
+	const char *role;
+	bool user; /* -u: the argument is a user */
+	bool all;  /* -a */
+	int argc;
+	char **argv;
 };
 
 struct command {
-	const char	*noun;
-	const char	*verb;		/* NULL: there is none */
-	const char	*usage;
-	const char	*help;
-	const char	*options;	/* as for getopt(3) */
-	int		 min;		/* arguments */
-	int		 max;
-	enum msg_type	 type;
-	enum shape	 shape;
-	void		(*send)(const struct command *, const struct given *);
+	const char *noun;
+	const char *verb; /* NULL: there is none */
+	const char *usage;
+	const char *help;
+	const char *options; /* as for getopt(3) */
+	int min;             /* arguments */
+	int max;
+	enum msg_type type;
+	enum shape shape;
+	void (*send)(const struct command *, const struct given *);
 };
 
-static void	send_none(const struct command *, const struct given *);
-static void	send_name(const struct command *, const struct given *);
-static void	send_edit(const struct command *, const struct given *);
-static void	send_revoke(const struct command *, const struct given *);
+static void send_none(const struct command *, const struct given *);
+static void send_name(const struct command *, const struct given *);
+static void send_edit(const struct command *, const struct given *);
+static void send_revoke(const struct command *, const struct given *);
 
 static const struct command commands[] = {
 	{ "user", "add", "[-e email] [-r role] NAME",
@@ -192,7 +192,7 @@ command_find(int argc, char **argv)
 	for (i = 0; i < NCOMMANDS; i++)
 		if (strcmp(argv[0], commands[i].noun) == 0 &&
 		    (commands[i].verb == NULL || (argc > 1 &&
-		    strcmp(argv[1], commands[i].verb) == 0)))
+						     strcmp(argv[1], commands[i].verb) == 0)))
 			return &commands[i];
 	for (i = 0; i < NCOMMANDS; i++)
 		if (strcmp(argv[0], commands[i].noun) == 0) {

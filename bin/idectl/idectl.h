@@ -9,28 +9,31 @@
 
 #include "../../privsep/chan.h"
 
-enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };
+enum { EXIT_FAILED = 1,
+	EXIT_USAGE = 2 };
 
-extern bool json;		/* -j */
+extern bool json; /* -j */
 
 /* connect.c: fatal, with a message, when ided cannot be reached or is silent. */
-void	ctl_connect(const char *path);
-void	ctl_send(enum msg_type, int fd, const void *payload, size_t len);
-void	ctl_recv(struct msg *, int timeout);
-int	ctl_fd(void);
+void ctl_connect(const char *path);
+void ctl_send(enum msg_type, int fd, const void *payload, size_t len);
+void ctl_recv(struct msg *, int timeout);
+int ctl_fd(void);
 _Noreturn void die(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* print.c: rows are gathered and printed by print_end(). */
-enum shape { SHAPE_TEXT, SHAPE_LIST, SHAPE_ONE };
+enum shape { SHAPE_TEXT,
+	SHAPE_LIST,
+	SHAPE_ONE };
 
-void	print_row(const struct msg *);
-void	print_end(enum shape, const char *text);
-void	print_fail(const struct m_fail *);
+void print_row(const struct msg *);
+void print_end(enum shape, const char *text);
+void print_fail(const struct m_fail *);
 
 /* password.c: from the terminal, twice, or one line of standard input. */
-void	password_read(char *buf, size_t size);
+void password_read(char *buf, size_t size);
 
 /* exec.c: returns the exit status. */
-int	exec_run(const char *user, char **argv);
+int exec_run(const char *user, char **argv);
 
 #endif

@@ -47,7 +47,7 @@ password_read(char *buf, size_t size)
 	}
 	if (readpassphrase("Password: ", buf, size, RPP_REQUIRE_TTY) == NULL ||
 	    readpassphrase("Password again: ", again, sizeof(again),
-	    RPP_REQUIRE_TTY) == NULL) {
+		RPP_REQUIRE_TTY) == NULL) {
 		explicit_bzero(buf, size);
 		die("no password was read");
 	}

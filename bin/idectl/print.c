@@ -15,7 +15,7 @@
 #include "../../privsep/log.h"
 #include "idectl.h"
 
-#define CELL	256
+#define CELL 256
 
 static json_t *rows;
 
@@ -96,13 +96,12 @@ static json_t *
 row_sandbox(const struct m_sandbox *s)
 {
 	static const char *const states[] = { "absent", "starting", "running",
-	    "stopping" };
+		"stopping" };
 	json_t *o = json_object();
 
 	set(o, "user", STR(s->user));
 	set(o, "uid", json_integer(s->uid));
-	set(o, "state", json_string(s->state < 4 ? states[s->state] :
-	    "unknown"));
+	set(o, "state", json_string(s->state < 4 ? states[s->state] : "unknown"));
 	set(o, "pid", json_integer(s->pid));
 	set(o, "started", json_integer(s->started));
 	set(o, "ide", json_boolean(s->ide_running));
@@ -178,7 +177,7 @@ static bool
 is_time(const char *key)
 {
 	static const char *const keys[] = { "created", "updated", "last_login",
-	    "seen", "expires", "started" };
+		"seen", "expires", "started" };
 	size_t i;
 
 	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
@@ -221,9 +220,11 @@ print_list(void)
 	json_t *o, *v;
 
 	last = json_object_size(json_array_get(rows, 0)) - 1;
-	json_array_foreach(rows, i, o) {
+	json_array_foreach(rows, i, o)
+	{
 		col = 0;
-		json_object_foreach(o, key, v) {
+		json_object_foreach(o, key, v)
+		{
 			cell(buf, key, v);
 			if (strlen(key) > width[col])
 				width[col] = strlen(key);
@@ -233,14 +234,17 @@ print_list(void)
 		}
 	}
 	col = 0;
-	json_object_foreach(json_array_get(rows, 0), key, v) {
+	json_object_foreach(json_array_get(rows, 0), key, v)
+	{
 		printf("%-*s%s", col == last ? 0 : (int)width[col], key,
 		    col == last ? "\n" : "  ");
 		col++;
 	}
-	json_array_foreach(rows, i, o) {
+	json_array_foreach(rows, i, o)
+	{
 		col = 0;
-		json_object_foreach(o, key, v) {
+		json_object_foreach(o, key, v)
+		{
 			cell(buf, key, v);
 			printf("%-*s%s", col == last ? 0 : (int)width[col], buf,
 			    col == last ? "\n" : "  ");
@@ -256,7 +260,8 @@ print_one(void)
 	const char *key;
 	json_t *v;
 
-	json_object_foreach(json_array_get(rows, 0), key, v) {
+	json_object_foreach(json_array_get(rows, 0), key, v)
+	{
 		cell(buf, key, v);
 		printf("%-16s %s\n", key, buf);
 	}
@@ -304,8 +309,8 @@ void
 print_fail(const struct m_fail *f)
 {
 	static const char *const codes[] = { "UNKNOWN", "INTERNAL", "BUSY",
-	    "TIMEOUT", "NOT_FOUND", "EXISTS", "INVALID", "DENIED", "NO_SPACE",
-	    "UNAVAILABLE" };
+		"TIMEOUT", "NOT_FOUND", "EXISTS", "INVALID", "DENIED", "NO_SPACE",
+		"UNAVAILABLE" };
 	json_t *o, *e;
 
 	if (!json) {
@@ -314,8 +319,7 @@ print_fail(const struct m_fail *f)
 	}
 	o = json_object();
 	e = json_object();
-	set(e, "code", json_string(codes[f->code <
-	    sizeof(codes) / sizeof(codes[0]) ? f->code : 0]));
+	set(e, "code", json_string(codes[f->code < sizeof(codes) / sizeof(codes[0]) ? f->code : 0]));
 	set(e, "message", STR(f->text));
 	if (rows != NULL)
 		set(e, "details", json_incref(rows));

@@ -102,7 +102,8 @@ own_folder(const char *path, mode_t mode)
 		return complain("cannot look at", path, "");
 	if (!S_ISDIR(st.st_mode) || st.st_uid != 0 || (st.st_mode & 022) != 0) {
 		fprintf(stderr, "ided: %s: must be a folder that belongs to root and "
-		    "that only root can write to: chown root, chmod 0755\n", path);
+				"that only root can write to: chown root, chmod 0755\n",
+		    path);
 		return -1;
 	}
 	return 0;
@@ -125,7 +126,7 @@ empty_root(const char *runtime)
 }
 
 /* A predecessor that was killed takes a moment to go with all its processes. */
-#define PREDECESSOR_MS	3000
+#define PREDECESSOR_MS      3000
 #define PREDECESSOR_STEP_MS 20
 
 static bool
@@ -154,7 +155,8 @@ lock(const struct conf *conf)
 			continue;
 		if (errno == EWOULDBLOCK)
 			fprintf(stderr, "ided: %s is in use by a running ided; stop it "
-			    "first (idectl stop)\n", conf->common.data);
+					"first (idectl stop)\n",
+			    conf->common.data);
 		else
 			complain("cannot lock", path, "");
 		close(fd);
@@ -186,8 +188,7 @@ open_log(const struct conf *conf)
 	case LOG_TO_SYSLOG:
 		return open_syslog();
 	case LOG_TO_FILE:
-		fd = open(conf->common.log_file, O_WRONLY | O_APPEND | O_CREAT |
-		    O_NOFOLLOW | O_CLOEXEC, 0640);
+		fd = open(conf->common.log_file, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640);
 		if (fd == -1)
 			return complain("cannot open the log", conf->common.log_file,
 			    "its folder must exist and belong to root");
@@ -215,7 +216,7 @@ open_notify(void)
 		un.sun_path[0] = '\0';
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd != -1 && connect(fd, (void *)&un,
-	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) == -1) {
+			    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) == -1) {
 		close(fd);
 		fd = -1;
 	}
@@ -350,7 +351,8 @@ start_all(const struct start *st, const struct conf *conf)
 	ms.parent = -1;
 	if (accounts_load(&missing) == -1) {
 		fprintf(stderr, "ided: no account \"%s\"; make install and "
-		    "systemd-sysusers make it\n", missing);
+				"systemd-sysusers make it\n",
+		    missing);
 		return 1;
 	}
 	if (own_folder(conf->common.runtime, 0711) == -1 ||
@@ -359,7 +361,8 @@ start_all(const struct start *st, const struct conf *conf)
 	    open_listeners(conf, ms.listen) == -1)
 		return 1;
 	while ((control = listen_control(conf->common.runtime, err, sizeof(err))) ==
-	    -1 && errno == EADDRINUSE && wait_once_more(&waited))
+		   -1 &&
+	       errno == EADDRINUSE && wait_once_more(&waited))
 		;
 	if (control == -1) {
 		fprintf(stderr, "ided: %s\n", err);

@@ -17,42 +17,42 @@
 
 #include "auth.h"
 
-#define TICK_SECONDS	1
-#define STORE_SECONDS	60
-#define IDLE_SECONDS	30
+#define TICK_SECONDS  1
+#define STORE_SECONDS 60
+#define IDLE_SECONDS  30
 
 struct auth auth;
 
-static void	on_join_hash(struct chan *, struct msg *);
-static void	on_conf(struct chan *, struct msg *);
-static void	on_log_file(struct chan *, struct msg *);
-static void	on_sb_gone(struct chan *, struct msg *);
-static void	on_worker(struct chan *, struct msg *);
-static void	on_renew(struct chan *, struct msg *);
-static void	on_reload(struct chan *, struct msg *);
-static void	on_stopping(struct chan *, struct msg *);
+static void on_join_hash(struct chan *, struct msg *);
+static void on_conf(struct chan *, struct msg *);
+static void on_log_file(struct chan *, struct msg *);
+static void on_sb_gone(struct chan *, struct msg *);
+static void on_worker(struct chan *, struct msg *);
+static void on_renew(struct chan *, struct msg *);
+static void on_reload(struct chan *, struct msg *);
+static void on_stopping(struct chan *, struct msg *);
 
 static const struct chan_handler from_isolation[] = {
-	{ M_JOIN_HASH,		on_join_hash },
-	{ M_CONF_AUTH,		on_conf },
-	{ M_LOG_FILE,		on_log_file },
-	{ M_SB_FD,		ask_answer },
-	{ M_SB_FAIL,		ask_answer },
-	{ M_SB_ROW,		ask_answer },
-	{ M_SB_TEXT,		ask_answer },
-	{ M_SB_OK,		ask_answer },
-	{ M_SB_EXIT,		ask_answer },
-	{ M_SB_GONE,		on_sb_gone },
-	{ M_NONE,		NULL }
+	{ M_JOIN_HASH, on_join_hash },
+	{ M_CONF_AUTH, on_conf },
+	{ M_LOG_FILE, on_log_file },
+	{ M_SB_FD, ask_answer },
+	{ M_SB_FAIL, ask_answer },
+	{ M_SB_ROW, ask_answer },
+	{ M_SB_TEXT, ask_answer },
+	{ M_SB_OK, ask_answer },
+	{ M_SB_EXIT, ask_answer },
+	{ M_SB_GONE, on_sb_gone },
+	{ M_NONE, NULL }
 };
 
 static const struct chan_handler from_master[] = {
-	{ M_WORKER_AUTH,	on_worker },
-	{ M_RENEW,		on_renew },
-	{ M_RELOAD,		on_reload },
-	{ M_STOPPING,		on_stopping },
-	{ M_STATUS_MASTER,	ask_answer },
-	{ M_NONE,		NULL }
+	{ M_WORKER_AUTH, on_worker },
+	{ M_RENEW, on_renew },
+	{ M_RELOAD, on_reload },
+	{ M_STOPPING, on_stopping },
+	{ M_STATUS_MASTER, ask_answer },
+	{ M_NONE, NULL }
 };
 
 static void
@@ -180,7 +180,7 @@ static void
 ignore_signals(void)
 {
 	static const int signals[] = { SIGHUP, SIGINT, SIGTERM, SIGPIPE, SIGUSR1,
-	    SIGUSR2 };
+		SIGUSR2 };
 	unsigned int i;
 
 	for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)

@@ -31,150 +31,154 @@
 struct auth {
 	struct event_base *base;
 	struct conf_for_auth conf;
-	struct store	*store;
-	struct chan	 master;
-	struct chan	 isolation;
-	int64_t		 started;
+	struct store *store;
+	struct chan master;
+	struct chan isolation;
+	int64_t started;
 };
 
 extern struct auth auth;
 
 /* auth_util.c: a step of the machine's clock moves no session's end. */
-int64_t	auth_now(void);		/* seconds since the epoch */
-int64_t	auth_now_ms(void);
-int64_t	auth_ms(void);		/* milliseconds of no particular epoch */
+int64_t auth_now(void); /* seconds since the epoch */
+int64_t auth_now_ms(void);
+int64_t auth_ms(void); /* milliseconds of no particular epoch */
 
 /* auth_worker.c: one channel per worker. */
 struct live;
 
 struct worker {
-	TAILQ_ENTRY(worker) entry;
-	LIST_ENTRY(worker) of_session;
-	struct chan	 chan;
-	uint64_t	 id;		/* as master knows it */
+	TAILQ_ENTRY(worker)
+	entry;
+	LIST_ENTRY(worker)
+	of_session;
+	struct chan chan;
+	uint64_t id; /* as master knows it */
 	struct wire_addr source;
-	char		 from[INET6_ADDRSTRLEN];
-	uint32_t	 uid;		/* 0: bound to nobody yet */
-	char		 user[WIRE_NAME];
-	struct live	*live;		/* the session that it acts for */
-	bool		 over;		/* revoked or logged out: nothing more */
-	int32_t		 credit;	/* see worker_charge() */
-	int64_t		 credit_at;
-	struct event	*timer;
+	char from[INET6_ADDRSTRLEN];
+	uint32_t uid; /* 0: bound to nobody yet */
+	char user[WIRE_NAME];
+	struct live *live; /* the session that it acts for */
+	bool over;         /* revoked or logged out: nothing more */
+	int32_t credit;    /* see worker_charge() */
+	int64_t credit_at;
+	struct event *timer;
 };
 
-void	worker_new(const struct m_worker *, int fd);
-void	worker_close(struct worker *);
-bool	worker_bind(struct worker *, const struct store_account *,
-	    const struct store_session *);
-void	worker_revoke(struct worker *, enum wire_revoked);
-void	worker_note(const struct worker *, enum wire_note);
-void	worker_who(struct worker *, uint32_t id, enum wire_auth,
-	    uint32_t retry_after);
-void	worker_who_ok(struct worker *, uint32_t id, const uint8_t *token,
-	    const struct store_account *, const struct store_session *);
-void	worker_fail(struct worker *, uint32_t id, enum wire_fail,
-	    const char *text);
+void worker_new(const struct m_worker *, int fd);
+void worker_close(struct worker *);
+bool worker_bind(struct worker *, const struct store_account *,
+    const struct store_session *);
+void worker_revoke(struct worker *, enum wire_revoked);
+void worker_note(const struct worker *, enum wire_note);
+void worker_who(struct worker *, uint32_t id, enum wire_auth,
+    uint32_t retry_after);
+void worker_who_ok(struct worker *, uint32_t id, const uint8_t *token,
+    const struct store_account *, const struct store_session *);
+void worker_fail(struct worker *, uint32_t id, enum wire_fail,
+    const char *text);
 unsigned int worker_count(void);
 
 /* auth_session.c: sessions, and those that some worker acts for right now. */
 struct live {
-	RB_ENTRY(live)	 entry;
-	char		 id[WIRE_SESSION];
-	uint8_t		 key[STORE_KEY];
-	uint32_t	 uid;
-	int64_t		 created;
-	int64_t		 seen;
-	int64_t		 flushed;	/* what the store knows of seen */
-	int64_t		 expires;
-	unsigned int	 nworkers;
-	LIST_HEAD(, worker) workers;
+	RB_ENTRY(live)
+	entry;
+	char id[WIRE_SESSION];
+	uint8_t key[STORE_KEY];
+	uint32_t uid;
+	int64_t created;
+	int64_t seen;
+	int64_t flushed; /* what the store knows of seen */
+	int64_t expires;
+	unsigned int nworkers;
+	LIST_HEAD(, worker)
+	workers;
 };
 
 enum store_result session_create(const struct store_account *,
-	    const struct wire_addr *, const char *agent,
-	    uint8_t token[WIRE_TOKEN], struct store_session *);
+    const struct wire_addr *, const char *agent,
+    uint8_t token[WIRE_TOKEN], struct store_session *);
 enum store_result session_find(const uint8_t token[WIRE_TOKEN],
-	    struct store_session *, struct store_account *);
+    struct store_session *, struct store_account *);
 enum store_result session_revoke(const struct store_session *,
-	    enum wire_revoked, const char *by);
+    enum wire_revoked, const char *by);
 enum store_result session_revoke_user(uint32_t uid, enum wire_revoked,
-	    const char *by);
+    const char *by);
 /* The same for sessions that the store has forgotten already. */
-void	session_drop_user(uint32_t uid, enum wire_revoked);
-void	session_join(struct worker *, const struct store_session *);
-void	session_leave(struct worker *);
-void	session_beat(struct live *);
-void	session_row(const struct store_session *, const char *user,
-	    const char *current, struct m_session *);
-void	session_tick(void);
-void	session_flush(void);
+void session_drop_user(uint32_t uid, enum wire_revoked);
+void session_join(struct worker *, const struct store_session *);
+void session_leave(struct worker *);
+void session_beat(struct live *);
+void session_row(const struct store_session *, const char *user,
+    const char *current, struct m_session *);
+void session_tick(void);
+void session_flush(void);
 
 /* auth_present.c: users with a connection, or a sandbox that waits to be idle. */
-void	present_bind(uint32_t uid, const char *name);
-void	present_unbind(uint32_t uid);
-void	present_beat(uint32_t uid);
-void	present_last(uint32_t uid, const char *query);
+void present_bind(uint32_t uid, const char *name);
+void present_unbind(uint32_t uid);
+void present_beat(uint32_t uid);
+void present_last(uint32_t uid, const char *query);
 /* What the store does not know yet; NULL when it knows. */
 const char *present_query(uint32_t uid);
-bool	present_idle(uint32_t uid, int64_t idle_stop);
-void	present_gone(uint32_t uid);
-void	present_tick(void);
-void	present_flush(void);
+bool present_idle(uint32_t uid, int64_t idle_stop);
+void present_gone(uint32_t uid);
+void present_tick(void);
+void present_flush(void);
 
 /* auth_login.c */
-void	login_start(struct worker *, uint32_t id, struct m_login *);
-void	login_forget(const struct worker *);
-void	login_kick(void);
-void	login_tick(void);
-void	login_config(void);
+void login_start(struct worker *, uint32_t id, struct m_login *);
+void login_forget(const struct worker *);
+void login_kick(void);
+void login_tick(void);
+void login_config(void);
 
 /* auth_hash.c: the hash helpers and the queue before them. */
 typedef void (*hash_fn)(void *owner, uint32_t tag, enum wire_hashed,
-	    const char *encoded);
-void	hash_join(int fd);
-bool	hash_present(void);
+    const char *encoded);
+void hash_join(int fd);
+bool hash_present(void);
 unsigned int hash_free(void);
-bool	hash_make(const char *password, hash_fn, void *owner, uint32_t tag);
-bool	hash_verify(const char *password, const char *encoded, hash_fn,
-	    void *owner, uint32_t tag);
-void	hash_forget(const void *owner);
-void	hash_tick(void);
+bool hash_make(const char *password, hash_fn, void *owner, uint32_t tag);
+bool hash_verify(const char *password, const char *encoded, hash_fn,
+    void *owner, uint32_t tag);
+void hash_forget(const void *owner);
+void hash_tick(void);
 
 /* auth_ask.c: questions to isolation and master.  m is NULL when no answer came
  * in time; the function returns whether that was the last one. */
 typedef bool (*ask_fn)(void *owner, uint32_t tag, struct msg *m);
 uint32_t ask(struct chan *, enum msg_type, const void *payload, size_t len,
-	    int timeout, ask_fn, void *owner, uint32_t tag);
+    int timeout, ask_fn, void *owner, uint32_t tag);
 unsigned int ask_count(const void *owner);
 unsigned int ask_count_user(uint32_t uid);
-void	ask_forget(const void *owner);
-void	ask_answer(struct chan *, struct msg *);
-void	ask_tick(void);
+void ask_forget(const void *owner);
+void ask_answer(struct chan *, struct msg *);
+void ask_tick(void);
 
 /* auth_sandbox.c */
-void	sandbox_ide(struct worker *, uint32_t id);
-void	sandbox_portal(struct worker *, uint32_t id);
-void	sandbox_stop_user(uint32_t uid, const char *name);
-void	sandbox_idle(void);
-void	sandbox_payload(struct m_sb *, uint32_t uid, const char *name);
+void sandbox_ide(struct worker *, uint32_t id);
+void sandbox_portal(struct worker *, uint32_t id);
+void sandbox_stop_user(uint32_t uid, const char *name);
+void sandbox_idle(void);
+void sandbox_payload(struct m_sb *, uint32_t uid, const char *name);
 
 /* auth_admin.c: the first administrator; done is called in any case. */
-void	admin_first(void (*done)(void));
+void admin_first(void (*done)(void));
 
 /* auth_ctl.c: the control socket; auth_reload.c */
 struct ctl;
 
-void	ctl_listen(int fd);
-void	reload_start(struct ctl *);
-void	reload_forget(const struct ctl *);
+void ctl_listen(int fd);
+void reload_start(struct ctl *);
+void reload_forget(const struct ctl *);
 
 /* auth_util.c */
-bool	log_allowed(void);	/* lines that outsiders can cause at will */
+bool log_allowed(void); /* lines that outsiders can cause at will */
 const char *addr_text(const struct wire_addr *, char buf[INET6_ADDRSTRLEN]);
 /* What counts as one source: an IPv4 address, an IPv6 /64. */
-void	addr_prefix(const struct wire_addr *, uint8_t prefix[16]);
-void	fold(char *);		/* to lower case, ASCII only */
+void addr_prefix(const struct wire_addr *, uint8_t prefix[16]);
+void fold(char *); /* to lower case, ASCII only */
 
 /* seccomp_auth.c */
 extern const struct sandbox sandbox_auth;

@@ -9,7 +9,7 @@
 #include "auth.h"
 #include "auth_policy.h"
 
-static void	(*ready)(void);
+static void (*ready)(void);
 
 static void
 wipe(void)
@@ -31,7 +31,7 @@ on_made(void *owner, uint32_t tag, enum wire_hashed result,
 	if (result != HASHED_YES) {
 		wipe();
 		log_warnx("the first administrator was not made: no hash helper "
-		    "answered; use `idectl user add -r admin'");
+			  "answered; use `idectl user add -r admin'");
 		ready();
 		return;
 	}
@@ -71,7 +71,7 @@ admin_first(void (*done)(void))
 	if ((why = policy_name(auth.conf.admin_name)) != NULL)
 		fatalx("IDED_ADMIN_USERNAME: %s", why);
 	if ((why = policy_password(&auth.conf.auth, auth.conf.admin_name,
-	    auth.conf.admin_password, buf, sizeof(buf))) != NULL)
+		 auth.conf.admin_password, buf, sizeof(buf))) != NULL)
 		fatalx("IDED_ADMIN_PASSWORD: %s", why);
 	if (!hash_make(auth.conf.admin_password, on_made, &ready, 0))
 		fatalx("BUG: the queue of hashes is full at start");

@@ -7,16 +7,16 @@
 
 #include "auth.h"
 
-#define ASK_MAX		4096	/* a power of two: the slot is part of the id */
+#define ASK_MAX 4096 /* a power of two: the slot is part of the id */
 
 struct question {
-	uint32_t	 id;		/* 0: free */
-	struct chan	*chan;
-	ask_fn		 fn;
-	void		*owner;
-	uint32_t	 tag;
-	uint32_t	 uid;		/* whose sandbox it is about; 0: none's */
-	int64_t		 deadline;	/* INT64_MAX: none */
+	uint32_t id; /* 0: free */
+	struct chan *chan;
+	ask_fn fn;
+	void *owner;
+	uint32_t tag;
+	uint32_t uid;     /* whose sandbox it is about; 0: none's */
+	int64_t deadline; /* INT64_MAX: none */
 };
 
 static struct question questions[ASK_MAX];
@@ -65,7 +65,7 @@ ask(struct chan *c, enum msg_type type, const void *payload, size_t len,
 	if (chan_send(c, type, id, -1, payload, len) == -1)
 		return 0;
 	*q = (struct question){ id, c, fn, owner, tag, about(type, payload),
-	    timeout == 0 ? INT64_MAX : auth_ms() + timeout * 1000 };
+		timeout == 0 ? INT64_MAX : auth_ms() + timeout * 1000 };
 	asked++;
 	return id;
 }

@@ -16,41 +16,41 @@
 #include "auth.h"
 #include "auth_ctl.h"
 
-#define CTLS_MAX	32
-#define LIST_AHEAD	64	/* rows that may wait in our queue */
-#define LIST_PAUSE_MS	5
-#define ACCEPT_PAUSE_MS	500
+#define CTLS_MAX        32
+#define LIST_AHEAD      64 /* rows that may wait in our queue */
+#define LIST_PAUSE_MS   5
+#define ACCEPT_PAUSE_MS 500
 
 static TAILQ_HEAD(, ctl) ctls = TAILQ_HEAD_INITIALIZER(ctls);
 static unsigned int nctls;
 static struct event *ev_listen, *ev_again;
 
-static void	on_session_list(struct chan *, struct msg *);
-static void	on_session_revoke(struct chan *, struct msg *);
-static void	on_session_revoke_all(struct chan *, struct msg *);
-static void	on_reload(struct chan *, struct msg *);
-static void	on_stop(struct chan *, struct msg *);
+static void on_session_list(struct chan *, struct msg *);
+static void on_session_revoke(struct chan *, struct msg *);
+static void on_session_revoke_all(struct chan *, struct msg *);
+static void on_reload(struct chan *, struct msg *);
+static void on_stop(struct chan *, struct msg *);
 
 static const struct chan_handler handlers[] = {
-	{ M_CTL_USER_ADD,		ctl_user_add },
-	{ M_CTL_USER_LIST,		ctl_user_list },
-	{ M_CTL_USER_SHOW,		ctl_user_show },
-	{ M_CTL_USER_PASSWD,		ctl_user_passwd },
-	{ M_CTL_USER_DISABLE,		ctl_user_disable },
-	{ M_CTL_USER_ENABLE,		ctl_user_enable },
-	{ M_CTL_USER_DELETE,		ctl_user_delete },
-	{ M_CTL_SESSION_LIST,		on_session_list },
-	{ M_CTL_SESSION_REVOKE,		on_session_revoke },
-	{ M_CTL_SESSION_REVOKE_ALL,	on_session_revoke_all },
-	{ M_CTL_SANDBOX_LIST,		ctl_sandbox_list },
-	{ M_CTL_SANDBOX_SHOW,		ctl_sandbox_show },
-	{ M_CTL_SANDBOX_STOP,		ctl_sandbox_stop },
-	{ M_CTL_EXEC,			ctl_exec },
-	{ M_CTL_EXEC_FD,		ctl_exec_fd },
-	{ M_CTL_STATUS,			ctl_status },
-	{ M_CTL_RELOAD,			on_reload },
-	{ M_CTL_STOP,			on_stop },
-	{ M_NONE,			NULL }
+	{ M_CTL_USER_ADD, ctl_user_add },
+	{ M_CTL_USER_LIST, ctl_user_list },
+	{ M_CTL_USER_SHOW, ctl_user_show },
+	{ M_CTL_USER_PASSWD, ctl_user_passwd },
+	{ M_CTL_USER_DISABLE, ctl_user_disable },
+	{ M_CTL_USER_ENABLE, ctl_user_enable },
+	{ M_CTL_USER_DELETE, ctl_user_delete },
+	{ M_CTL_SESSION_LIST, on_session_list },
+	{ M_CTL_SESSION_REVOKE, on_session_revoke },
+	{ M_CTL_SESSION_REVOKE_ALL, on_session_revoke_all },
+	{ M_CTL_SANDBOX_LIST, ctl_sandbox_list },
+	{ M_CTL_SANDBOX_SHOW, ctl_sandbox_show },
+	{ M_CTL_SANDBOX_STOP, ctl_sandbox_stop },
+	{ M_CTL_EXEC, ctl_exec },
+	{ M_CTL_EXEC_FD, ctl_exec_fd },
+	{ M_CTL_STATUS, ctl_status },
+	{ M_CTL_RELOAD, on_reload },
+	{ M_CTL_STOP, on_stop },
+	{ M_NONE, NULL }
 };
 
 static void
@@ -139,14 +139,14 @@ ctl_store_fail(struct ctl *c, enum store_result r, const char *what)
 {
 	static const struct {
 		enum store_result r;
-		enum wire_fail	code;
+		enum wire_fail code;
 	} codes[] = {
-		{ STORE_NOT_FOUND,	FAIL_NOT_FOUND },
-		{ STORE_NAME_TAKEN,	FAIL_EXISTS },
-		{ STORE_EMAIL_TAKEN,	FAIL_EXISTS },
-		{ STORE_NO_UID,		FAIL_UNAVAILABLE },
-		{ STORE_INVALID,	FAIL_INVALID },
-		{ STORE_NO_SPACE,	FAIL_NO_SPACE },
+		{ STORE_NOT_FOUND, FAIL_NOT_FOUND },
+		{ STORE_NAME_TAKEN, FAIL_EXISTS },
+		{ STORE_EMAIL_TAKEN, FAIL_EXISTS },
+		{ STORE_NO_UID, FAIL_UNAVAILABLE },
+		{ STORE_INVALID, FAIL_INVALID },
+		{ STORE_NO_SPACE, FAIL_NO_SPACE },
 	};
 	enum wire_fail code = FAIL_INTERNAL;
 	size_t i;
@@ -236,7 +236,8 @@ list_more(struct ctl *c)
 
 	/* Others get their turn, and idectl reads at its own pace. */
 	for (i = 0; i < LIST_AHEAD && r == STORE_OK &&
-	    c->chan.out_count < LIST_AHEAD; i++)
+		    c->chan.out_count < LIST_AHEAD;
+	     i++)
 		r = list_row(c);
 	if (r == STORE_OK)
 		ctl_timer(c, LIST_PAUSE_MS);

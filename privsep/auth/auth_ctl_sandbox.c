@@ -9,12 +9,12 @@
 #include "auth.h"
 #include "auth_ctl.h"
 
-#define LIST_TIMEOUT	20	/* seconds */
-#define STOP_TIMEOUT	60
-#define STATUS_TIMEOUT	5
-#define EXEC_ARGS	256
-#define EXEC_WAIT	10
-#define AUDIT_ARGV	1024
+#define LIST_TIMEOUT   20 /* seconds */
+#define STOP_TIMEOUT   60
+#define STATUS_TIMEOUT 5
+#define EXEC_ARGS      256
+#define EXEC_WAIT      10
+#define AUDIT_ARGV     1024
 
 /* Rows go on to idectl; false while more are to come. */
 static bool
@@ -67,7 +67,7 @@ ctl_sandbox_list(struct chan *chan, struct msg *m)
 	if (!ctl_begin(c, m))
 		return;
 	if (ask(&auth.isolation, M_SB_LIST, NULL, 0, LIST_TIMEOUT, on_rows, c,
-	    0) == 0)
+		0) == 0)
 		ctl_fail(c, FAIL_BUSY, "too many requests are under way");
 }
 
@@ -86,7 +86,7 @@ ask_about(struct ctl *c, struct msg *m, enum msg_type type, int timeout)
 		log_event(LOG_NOTICE, "sandbox.stop", LOG_S("user", sb.user),
 		    LOG_S("actor", c->actor));
 	if (ask(&auth.isolation, type, &sb, sizeof(sb), timeout, on_rows, c,
-	    0) == 0)
+		0) == 0)
 		ctl_fail(c, FAIL_BUSY, "too many requests are under way");
 }
 
@@ -274,7 +274,7 @@ static void
 status_master(struct ctl *c)
 {
 	if (ask(&auth.master, M_STATUS_ASK, NULL, 0, STATUS_TIMEOUT, on_master, c,
-	    0) == 0)
+		0) == 0)
 		ctl_fail(c, FAIL_BUSY, "too many requests are under way");
 }
 
@@ -301,6 +301,6 @@ ctl_status(struct chan *chan, struct msg *m)
 		return;
 	c->sandboxes = 0;
 	if (ask(&auth.isolation, M_SB_LIST, NULL, 0, STATUS_TIMEOUT, on_counted,
-	    c, 0) == 0)
+		c, 0) == 0)
 		status_master(c);
 }

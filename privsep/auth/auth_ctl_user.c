@@ -45,7 +45,7 @@ edit_take(struct ctl *c, struct msg *m)
 		ctl_bad(c, "string without an end");
 		return false;
 	}
-	c->edit = *e;	/* the channel wipes the message itself */
+	c->edit = *e; /* the channel wipes the message itself */
 	return true;
 }
 
@@ -281,7 +281,8 @@ ctl_user_delete(struct chan *chan, struct msg *m)
 		sandbox_stop_user(a.uid, a.name);
 		audit(c, "user.deleted", &a);
 		ctl_ok(c, "user %s deleted; the home %s/home/%s stays, and uid %u, "
-		    "which owns it, is never given out again", a.name,
+			  "which owns it, is never given out again",
+		    a.name,
 		    auth.conf.common.data, a.name, a.uid);
 	}
 	explicit_bzero(&a, sizeof(a));

@@ -12,40 +12,41 @@
 #include "auth.h"
 #include "auth_policy.h"
 
-#define HELPERS_MAX	4
-#define TASKS_MAX	96
-#define WAIT_MS		10000	/* for a helper to come */
-#define LOST_MAX	3	/* helpers that one request may cost */
-#define RUN_MS		60000	/* no hash that we allow takes so long */
+#define HELPERS_MAX 4
+#define TASKS_MAX   96
+#define WAIT_MS     10000 /* for a helper to come */
+#define LOST_MAX    3     /* helpers that one request may cost */
+#define RUN_MS      60000 /* no hash that we allow takes so long */
 
 struct task {
-	TAILQ_ENTRY(task) entry;
-	enum msg_type	 type;
-	struct m_hash	 request;
-	hash_fn		 fn;
-	void		*owner;
-	uint32_t	 tag;
-	uint32_t	 id;
-	bool		 busy;		/* in use */
-	unsigned int	 lost;		/* helpers that died over it */
-	int64_t		 since;		/* queued or started */
+	TAILQ_ENTRY(task)
+	entry;
+	enum msg_type type;
+	struct m_hash request;
+	hash_fn fn;
+	void *owner;
+	uint32_t tag;
+	uint32_t id;
+	bool busy;         /* in use */
+	unsigned int lost; /* helpers that died over it */
+	int64_t since;     /* queued or started */
 };
 
 struct helper {
-	struct chan	 chan;
-	bool		 present;
-	struct task	*task;
+	struct chan chan;
+	bool present;
+	struct task *task;
 };
 
 static struct helper helpers[HELPERS_MAX];
 static struct task tasks[TASKS_MAX];
 static TAILQ_HEAD(, task) queue = TAILQ_HEAD_INITIALIZER(queue);
 
-static void	on_hashed(struct chan *, struct msg *);
+static void on_hashed(struct chan *, struct msg *);
 
 static const struct chan_handler handlers[] = {
-	{ M_HASHED,	on_hashed },
-	{ M_NONE,	NULL }
+	{ M_HASHED, on_hashed },
+	{ M_NONE, NULL }
 };
 
 static void
@@ -110,8 +111,7 @@ helper_lost(struct helper *h)
 static void
 on_gone(struct chan *c, const char *why)
 {
-	log_event(LOG_WARNING, "hash.lost", LOG_S("why", why != NULL ? why :
-	    "it ended"));
+	log_event(LOG_WARNING, "hash.lost", LOG_S("why", why != NULL ? why : "it ended"));
 	helper_lost(c->arg);
 	login_kick();
 }
@@ -180,7 +180,7 @@ hash_free(void)
 	for (i = 0; i < HELPERS_MAX; i++)
 		n += helpers[i].present && helpers[i].task == NULL;
 	TAILQ_FOREACH(t, &queue, entry)
-		n -= n > 0;
+	n -= n > 0;
 	return n;
 }
 
@@ -246,7 +246,8 @@ hash_tick(void)
 	struct task *t, *next;
 	unsigned int i;
 
-	TAILQ_FOREACH_SAFE(t, &queue, entry, next) {
+	TAILQ_FOREACH_SAFE(t, &queue, entry, next)
+	{
 		/* While helpers work, the queue moves. */
 		if (hash_present() || now - t->since < WAIT_MS)
 			continue;

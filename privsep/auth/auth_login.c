@@ -18,52 +18,56 @@
 #include "auth_policy.h"
 #include "auth_rate.h"
 
-#define QUEUE_MAX	64	/* that wait */
-#define QUEUE_SOURCE	32	/* of one source */
-#define QUEUE_ACCOUNT	16	/* for one account, from strange sources */
-#define LOGINS_MAX	512	/* with those whose answer is held back */
-#define WAIT_MS		30000
-#define NO_HELPER_MS	10000
-#define PAD_MS		50	/* failures are answered at multiples of this */
-#define UNIX_FACTOR	20	/* a local socket hides who is behind it */
-#define SLOW_FACTOR	10	/* times the limit, from anywhere: slow down */
-#define SLOW_STEP_MS	200
-#define SLOW_MAX_MS	2000
+#define QUEUE_MAX     64  /* that wait */
+#define QUEUE_SOURCE  32  /* of one source */
+#define QUEUE_ACCOUNT 16  /* for one account, from strange sources */
+#define LOGINS_MAX    512 /* with those whose answer is held back */
+#define WAIT_MS       30000
+#define NO_HELPER_MS  10000
+#define PAD_MS        50 /* failures are answered at multiples of this */
+#define UNIX_FACTOR   20 /* a local socket hides who is behind it */
+#define SLOW_FACTOR   10 /* times the limit, from anywhere: slow down */
+#define SLOW_STEP_MS  200
+#define SLOW_MAX_MS   2000
 
-enum login_state { L_FREE, L_WAITING, L_RUNNING, L_ANSWERING, L_REHASHING };
+enum login_state { L_FREE,
+	L_WAITING,
+	L_RUNNING,
+	L_ANSWERING,
+	L_REHASHING };
 
 struct login {
 	enum login_state state;
-	struct worker	*worker;	/* NULL: gone meanwhile */
-	uint32_t	 id;
-	uint64_t	 order;
+	struct worker *worker; /* NULL: gone meanwhile */
+	uint32_t id;
+	uint64_t order;
 	struct wire_addr source;
-	char		 from[INET6_ADDRSTRLEN];
-	char		 name[WIRE_EMAIL];
-	char		 password[WIRE_PASSWORD];
-	char		 agent[WIRE_AGENT];
-	char		 rid[WIRE_RID];
-	uint8_t		 by_source[RATE_KEY];
-	uint8_t		 by_both[RATE_KEY];
-	uint8_t		 by_account[RATE_KEY];
-	int64_t		 not_before;
-	int64_t		 started;	/* queued, then run */
-	uint32_t	 uid;		/* 0: no such user */
-	char		 hash[WIRE_HASH]; /* that the password is held against */
-	struct event	*timer;
+	char from[INET6_ADDRSTRLEN];
+	char name[WIRE_EMAIL];
+	char password[WIRE_PASSWORD];
+	char agent[WIRE_AGENT];
+	char rid[WIRE_RID];
+	uint8_t by_source[RATE_KEY];
+	uint8_t by_both[RATE_KEY];
+	uint8_t by_account[RATE_KEY];
+	int64_t not_before;
+	int64_t started;      /* queued, then run */
+	uint32_t uid;         /* 0: no such user */
+	char hash[WIRE_HASH]; /* that the password is held against */
+	struct event *timer;
 };
 
 static struct login logins[LOGINS_MAX];
 static struct {
-	struct rate	*source;
-	struct rate	*local;		/* the same for local sockets */
-	struct rate	*both;		/* one account from one source */
-	struct rate	*account;	/* one account from anywhere */
-	struct event	*timer;		/* for those that are slowed down */
-	bool		 kicking;
+	struct rate *source;
+	struct rate *local;   /* the same for local sockets */
+	struct rate *both;    /* one account from one source */
+	struct rate *account; /* one account from anywhere */
+	struct event *timer;  /* for those that are slowed down */
+	bool kicking;
 } lg;
 
-static void	on_verified(void *, uint32_t, enum wire_hashed, const char *);
+static void on_verified(void *, uint32_t, enum wire_hashed, const char *);
 
 void
 login_config(void)
@@ -71,10 +75,8 @@ login_config(void)
 	const struct conf_rate *r = &auth.conf.ratelimit.login;
 	uint32_t local, slow;
 
-	local = r->count > UINT32_MAX / UNIX_FACTOR ? UINT32_MAX :
-	    r->count * UNIX_FACTOR;
-	slow = r->count > UINT32_MAX / SLOW_FACTOR / 2 ? UINT32_MAX :
-	    r->count * SLOW_FACTOR * 2;
+	local = r->count > UINT32_MAX / UNIX_FACTOR ? UINT32_MAX : r->count * UNIX_FACTOR;
+	slow = r->count > UINT32_MAX / SLOW_FACTOR / 2 ? UINT32_MAX : r->count * SLOW_FACTOR * 2;
 	if (lg.source == NULL) {
 		lg.source = rate_new(r->count, r->period, RATE_ENTRIES);
 		lg.local = rate_new(local, r->period, 16);
@@ -456,7 +458,7 @@ slow_down(struct login *l, int64_t now)
 		ms = SLOW_MAX_MS;
 	l->not_before = now + ms;
 	if (lg.timer == NULL && (lg.timer = event_new(auth.base, -1, EV_PERSIST,
-	    on_slow, NULL)) == NULL)
+				     on_slow, NULL)) == NULL)
 		fatalx("out of memory");
 	tv.tv_usec = SLOW_STEP_MS / 2 * 1000;
 	if (!evtimer_pending(lg.timer, NULL))
@@ -476,10 +478,10 @@ queue_room(const struct login *n)
 		all++;
 		source += memcmp(l->by_source, n->by_source, RATE_KEY) == 0;
 		account += l->not_before != 0 &&
-		    memcmp(l->by_account, n->by_account, RATE_KEY) == 0;
+			   memcmp(l->by_account, n->by_account, RATE_KEY) == 0;
 	}
 	return all < QUEUE_MAX && source < QUEUE_SOURCE &&
-	    (n->not_before == 0 || account < QUEUE_ACCOUNT);
+	       (n->not_before == 0 || account < QUEUE_ACCOUNT);
 }
 
 static struct login *

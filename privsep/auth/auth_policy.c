@@ -25,7 +25,7 @@ policy_name(const char *name)
 
 	if (!account_name_ok(name))
 		return "a name starts with a letter and has at most 32 of a-z, "
-		    "0-9, '.', '_' and '-'";
+		       "0-9, '.', '_' and '-'";
 	for (i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++)
 		if (strcmp(name, reserved[i]) == 0)
 			return "this name is reserved";
@@ -67,7 +67,7 @@ policy_password(const struct conf_auth *conf, const char *name,
 		    conf->password_min);
 	else if (lower + upper + digit + other < conf->password_classes)
 		snprintf(buf, len, "a password has at least %u kinds of "
-		    "characters of lower case, upper case, digits and others",
+				   "characters of lower case, upper case, digits and others",
 		    conf->password_classes);
 	else if (strcasecmp(password, name) == 0 || holds(password, name))
 		snprintf(buf, len, "a password does not hold the user's name");
@@ -84,7 +84,7 @@ policy_session_alive(const struct conf_auth *conf,
 	if (s->created > now + 300)
 		return false;
 	return now < s->expires && now - s->created < conf->session_lifetime &&
-	    now - s->seen < conf->session_idle;
+	       now - s->seen < conf->session_idle;
 }
 
 size_t
@@ -95,7 +95,7 @@ policy_session_oldest(const struct store_session *s, size_t n)
 	for (i = 1; i < n; i++)
 		if (s[i].created < s[oldest].created ||
 		    (s[i].created == s[oldest].created &&
-		    s[i].created_ms < s[oldest].created_ms))
+			s[i].created_ms < s[oldest].created_ms))
 			oldest = i;
 	return oldest;
 }
@@ -124,8 +124,8 @@ policy_hash_params(const char *encoded, struct hash_params *h)
 	const char *p = encoded;
 
 	return number(&p, "$argon2id$v=19$m=", &h->memory_kib) &&
-	    number(&p, ",t=", &h->passes) && number(&p, ",p=", &h->lanes) &&
-	    *p == '$';
+	       number(&p, ",t=", &h->passes) && number(&p, ",p=", &h->lanes) &&
+	       *p == '$';
 }
 
 void
@@ -143,15 +143,15 @@ policy_rehash(const struct conf_auth *conf, const char *encoded)
 
 	policy_hash_want(conf, &want);
 	return !policy_hash_params(encoded, &have) ||
-	    have.memory_kib != want.memory_kib || have.passes != want.passes ||
-	    have.lanes != want.lanes;
+	       have.memory_kib != want.memory_kib || have.passes != want.passes ||
+	       have.lanes != want.lanes;
 }
 
 void
 policy_hash_dummy(const struct hash_params *h, char encoded[WIRE_HASH])
 {
 	static const char set[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-	    "abcdefghijklmnopqrstuvwxyz0123456789+/";
+				  "abcdefghijklmnopqrstuvwxyz0123456789+/";
 	char salt[23], tag[44];
 	size_t i;
 

@@ -14,24 +14,24 @@
 
 /* NULL when the password will do; else a sentence that says what is wanted. */
 const char *policy_password(const struct conf_auth *, const char *name,
-	    const char *password, char *buf, size_t len);
+    const char *password, char *buf, size_t len);
 const char *policy_name(const char *name);
 
-bool	policy_session_alive(const struct conf_auth *,
-	    const struct store_session *, int64_t now);
+bool policy_session_alive(const struct conf_auth *,
+    const struct store_session *, int64_t now);
 /* The one to go first: that which began first; n must not be 0. */
-size_t	policy_session_oldest(const struct store_session *, size_t n);
+size_t policy_session_oldest(const struct store_session *, size_t n);
 
 /* Parameters of an encoded Argon2id hash. */
 struct hash_params {
-	uint32_t	memory_kib;
-	uint32_t	passes;
-	uint32_t	lanes;
+	uint32_t memory_kib;
+	uint32_t passes;
+	uint32_t lanes;
 };
-bool	policy_hash_params(const char *encoded, struct hash_params *);
-void	policy_hash_want(const struct conf_auth *, struct hash_params *);
-bool	policy_rehash(const struct conf_auth *, const char *encoded);
+bool policy_hash_params(const char *encoded, struct hash_params *);
+void policy_hash_want(const struct conf_auth *, struct hash_params *);
+bool policy_rehash(const struct conf_auth *, const char *encoded);
 /* A hash that no password fits and that costs as much as a real one. */
-void	policy_hash_dummy(const struct hash_params *, char encoded[WIRE_HASH]);
+void policy_hash_dummy(const struct hash_params *, char encoded[WIRE_HASH]);
 
 #endif

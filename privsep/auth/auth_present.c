@@ -10,17 +10,18 @@
 
 #include "auth.h"
 
-#define WRITE_EVERY	5	/* seconds: a folder is not worth a commit a click */
+#define WRITE_EVERY 5 /* seconds: a folder is not worth a commit a click */
 
 struct present {
-	RB_ENTRY(present) entry;
-	uint32_t	 uid;
-	char		 name[WIRE_NAME];
-	unsigned int	 bound;
-	int64_t		 active;
-	bool		 dirty;
-	int64_t		 written;
-	char		 query[WIRE_QUERY];
+	RB_ENTRY(present)
+	entry;
+	uint32_t uid;
+	char name[WIRE_NAME];
+	unsigned int bound;
+	int64_t active;
+	bool dirty;
+	int64_t written;
+	char query[WIRE_QUERY];
 };
 
 static int
@@ -151,8 +152,8 @@ present_tick(void)
 	int64_t now = auth_now();
 
 	RB_FOREACH(p, presence, &presence)
-		if (p->dirty && now - p->written >= WRITE_EVERY)
-			present_write(p);
+	if (p->dirty && now - p->written >= WRITE_EVERY)
+		present_write(p);
 }
 
 void
@@ -161,6 +162,6 @@ present_flush(void)
 	struct present *p;
 
 	RB_FOREACH(p, presence, &presence)
-		if (p->dirty)
-			present_write(p);
+	if (p->dirty)
+		present_write(p);
 }

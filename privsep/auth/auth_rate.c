@@ -6,27 +6,31 @@
 
 #include "auth_rate.h"
 
-#define BUCKETS		16384	/* a power of two */
-#define STAMPS_FIRST	4
+#define BUCKETS      16384 /* a power of two */
+#define STAMPS_FIRST 4
 
 struct entry {
-	LIST_ENTRY(entry) hash;
-	TAILQ_ENTRY(entry) lru;
-	uint8_t		 key[RATE_KEY];
-	uint32_t	 pending;
-	uint32_t	 nstamps;
-	uint32_t	 size;		/* of stamps */
-	int64_t		*stamps;	/* when it failed, oldest first */
+	LIST_ENTRY(entry)
+	hash;
+	TAILQ_ENTRY(entry)
+	lru;
+	uint8_t key[RATE_KEY];
+	uint32_t pending;
+	uint32_t nstamps;
+	uint32_t size;   /* of stamps */
+	int64_t *stamps; /* when it failed, oldest first */
 };
 
 struct rate {
-	uint32_t	 count;
-	int64_t		 period;	/* milliseconds */
-	uint32_t	 max;
-	uint32_t	 nentries;
-	uint32_t	 nstamps;	/* allocated, of all entries */
-	LIST_HEAD(, entry) buckets[BUCKETS];
-	TAILQ_HEAD(lru, entry) lru;	/* first is the one used last */
+	uint32_t count;
+	int64_t period; /* milliseconds */
+	uint32_t max;
+	uint32_t nentries;
+	uint32_t nstamps; /* allocated, of all entries */
+	LIST_HEAD(, entry)
+	buckets[BUCKETS];
+	TAILQ_HEAD(lru, entry)
+	lru; /* first is the one used last */
 };
 
 struct rate *
@@ -87,8 +91,8 @@ find(struct rate *r, const uint8_t key[RATE_KEY])
 	struct entry *e;
 
 	LIST_FOREACH(e, &r->buckets[bucket(key)], hash)
-		if (memcmp(e->key, key, RATE_KEY) == 0)
-			return e;
+	if (memcmp(e->key, key, RATE_KEY) == 0)
+		return e;
 	return NULL;
 }
 
@@ -113,10 +117,10 @@ evict(struct rate *r, const struct entry *keep)
 	struct entry *e;
 
 	TAILQ_FOREACH_REVERSE(e, &r->lru, lru, lru)
-		if (e->pending == 0 && e != keep) {
-			entry_free(r, e);
-			return true;
-		}
+	if (e->pending == 0 && e != keep) {
+		entry_free(r, e);
+		return true;
+	}
 	return false;
 }
 

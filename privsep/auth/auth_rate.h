@@ -12,13 +12,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define RATE_KEY	16	/* bytes; the caller makes them unpredictable */
-#define RATE_ENTRIES	65536
-#define RATE_STAMPS	(1u << 20) /* failures remembered in all */
+#define RATE_KEY     16 /* bytes; the caller makes them unpredictable */
+#define RATE_ENTRIES 65536
+#define RATE_STAMPS  (1u << 20) /* failures remembered in all */
 
 enum rate_verdict {
 	RATE_GO,
-	RATE_WAIT,	/* every place is held by an attempt that still runs */
+	RATE_WAIT, /* every place is held by an attempt that still runs */
 	RATE_DENY
 };
 
@@ -26,15 +26,15 @@ struct rate;
 
 /* NULL when there is no memory. */
 struct rate *rate_new(uint32_t count, uint32_t period, uint32_t max_entries);
-void	rate_free(struct rate *);
-void	rate_config(struct rate *, uint32_t count, uint32_t period);
+void rate_free(struct rate *);
+void rate_config(struct rate *, uint32_t count, uint32_t period);
 
 /* now in milliseconds, never going back; *retry in seconds, when denied. */
 enum rate_verdict rate_look(struct rate *, const uint8_t key[RATE_KEY],
-	    int64_t now, uint32_t *retry);
-bool	rate_begin(struct rate *, const uint8_t key[RATE_KEY], int64_t now);
-void	rate_end(struct rate *, const uint8_t key[RATE_KEY], int64_t now,
-	    bool failed);
+    int64_t now, uint32_t *retry);
+bool rate_begin(struct rate *, const uint8_t key[RATE_KEY], int64_t now);
+void rate_end(struct rate *, const uint8_t key[RATE_KEY], int64_t now,
+    bool failed);
 /* Failures within the window, at most count of them. */
 uint32_t rate_failures(struct rate *, const uint8_t key[RATE_KEY], int64_t now);
 uint32_t rate_entries(const struct rate *);

@@ -9,11 +9,11 @@
 #include "auth.h"
 #include "auth_ctl.h"
 
-#define RELOAD_TIMEOUT	120	/* seconds */
+#define RELOAD_TIMEOUT 120 /* seconds */
 
 static struct {
-	bool		 running;
-	struct ctl	*ctl;		/* who asked; NULL: SIGHUP */
+	bool running;
+	struct ctl *ctl; /* who asked; NULL: SIGHUP */
 } reload;
 
 static void
@@ -56,8 +56,7 @@ on_reload(void *owner, uint32_t tag, struct msg *m)
 	if (!wire_str(t->text))
 		return false;
 	if (m->head.type == M_SB_OK) {
-		reload_end(true, 0, t->text[0] != '\0' ? t->text :
-		    "the new configuration is in effect");
+		reload_end(true, 0, t->text[0] != '\0' ? t->text : "the new configuration is in effect");
 		return true;
 	}
 	log_event(LOG_WARNING, "reload.text", LOG_S("text", t->text));
@@ -78,7 +77,7 @@ reload_start(struct ctl *c)
 	reload.running = true;
 	reload.ctl = c;
 	if (ask(&auth.isolation, M_SB_RELOAD, NULL, 0, RELOAD_TIMEOUT, on_reload,
-	    &reload, 0) == 0)
+		&reload, 0) == 0)
 		reload_end(false, FAIL_BUSY, "too many requests are under way");
 }
 

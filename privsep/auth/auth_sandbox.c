@@ -9,12 +9,12 @@
 
 #include "auth.h"
 
-#define CONNECT_TIMEOUT	90	/* seconds: the IDE may have to start */
-#define ASK_TIMEOUT	20
-#define STOP_TIMEOUT	60
-#define ASKS_WORKER	32	/* questions under way of one worker */
-#define ASKS_USER	128	/* of all workers of one user */
-#define PORTAL_SESSIONS	64	/* rows on the portal */
+#define CONNECT_TIMEOUT 90 /* seconds: the IDE may have to start */
+#define ASK_TIMEOUT     20
+#define STOP_TIMEOUT    60
+#define ASKS_WORKER     32  /* questions under way of one worker */
+#define ASKS_USER       128 /* of all workers of one user */
+#define PORTAL_SESSIONS 64  /* rows on the portal */
 
 void
 sandbox_payload(struct m_sb *m, uint32_t uid, const char *name)
@@ -67,7 +67,7 @@ sandbox_ide(struct worker *w, uint32_t id)
 		return;
 	sandbox_payload(&m, w->uid, w->user);
 	if (ask(&auth.isolation, M_SB_CONNECT, &m, sizeof(m), CONNECT_TIMEOUT,
-	    on_connect, w, id) == 0)
+		on_connect, w, id) == 0)
 		worker_fail(w, id, FAIL_BUSY, "too many requests are under way");
 }
 
@@ -120,7 +120,7 @@ sandbox_portal(struct worker *w, uint32_t id)
 		return;
 	sandbox_payload(&m, w->uid, w->user);
 	if (ask(&auth.isolation, M_SB_SHOW, &m, sizeof(m), ASK_TIMEOUT, on_show,
-	    w, id) == 0)
+		w, id) == 0)
 		worker_fail(w, id, FAIL_BUSY, "too many requests are under way");
 }
 
@@ -167,7 +167,7 @@ on_idle_row(void *owner, uint32_t tag, struct msg *m)
 		    LOG_N("uid", row->uid));
 		sandbox_stop_user(row->uid, row->user);
 	} else if (r == STORE_OK &&
-	    present_idle(row->uid, auth.conf.idle_stop)) {
+		   present_idle(row->uid, auth.conf.idle_stop)) {
 		log_event(LOG_INFO, "sandbox.idle", LOG_S("user", row->user),
 		    LOG_N("uid", row->uid));
 		sandbox_stop_user(row->uid, row->user);

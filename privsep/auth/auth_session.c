@@ -15,9 +15,9 @@
 #include "auth.h"
 #include "auth_policy.h"
 
-#define SEEN_EVERY	60	/* seconds between writes of `last seen' */
-#define SWEEP_BATCH	256	/* sessions looked at in one go */
-#define SESSIONS_MAX	1024	/* of one user; the configuration allows 1000 */
+#define SEEN_EVERY   60   /* seconds between writes of `last seen' */
+#define SWEEP_BATCH  256  /* sessions looked at in one go */
+#define SESSIONS_MAX 1024 /* of one user; the configuration allows 1000 */
 
 static int
 live_cmp(const struct live *a, const struct live *b)
@@ -68,7 +68,8 @@ make_room(const struct store_account *a)
 	while (n >= auth.conf.auth.session_max && n > 0) {
 		i = policy_session_oldest(s, n);
 		if ((r = session_revoke(&s[i], REVOKED_EXPIRED, "limit")) !=
-		    STORE_OK && r != STORE_NOT_FOUND)
+			STORE_OK &&
+		    r != STORE_NOT_FOUND)
 			return r;
 		s[i] = s[--n];
 	}
@@ -180,8 +181,8 @@ session_drop_user(uint32_t uid, enum wire_revoked why)
 	struct live *l, *next;
 
 	RB_FOREACH_SAFE(l, lives, &lives, next)
-		if (l->uid == uid)
-			live_end(l, why);
+	if (l->uid == uid)
+		live_end(l, why);
 }
 
 enum store_result
@@ -291,7 +292,8 @@ expire_live(void)
 	struct live *l, *next;
 	int64_t now = auth_now();
 
-	RB_FOREACH_SAFE(l, lives, &lives, next) {
+	RB_FOREACH_SAFE(l, lives, &lives, next)
+	{
 		memset(&s, 0, sizeof(s));
 		memcpy(s.key, l->key, sizeof(s.key));
 		strlcpy(s.id, l->id, sizeof(s.id));
@@ -348,5 +350,5 @@ session_flush(void)
 	struct live *l;
 
 	RB_FOREACH(l, lives, &lives)
-		live_write(l);
+	live_write(l);
 }

@@ -9,8 +9,8 @@
 
 #include "auth.h"
 
-#define LOG_BURST	50	/* lines */
-#define LOG_RATE	10	/* per second afterwards */
+#define LOG_BURST 50 /* lines */
+#define LOG_RATE  10 /* per second afterwards */
 
 static int64_t
 clock_ms(clockid_t id)

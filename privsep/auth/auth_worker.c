@@ -12,39 +12,41 @@
 
 #include "auth.h"
 
-#define WORKERS_MAX	16000
-#define LINGER		10	/* seconds that a revoked one has to leave */
+#define WORKERS_MAX 16000
+#define LINGER      10 /* seconds that a revoked one has to leave */
 
 /* Work that a worker may cause: a burst, and so much per second. */
-#define CREDIT_MAX	400
-#define CREDIT_RATE	100
-enum cost { COST_LOOK = 1, COST_ASK = 5, COST_COMMIT = 20 };
+#define CREDIT_MAX  400
+#define CREDIT_RATE 100
+enum cost { COST_LOOK = 1,
+	COST_ASK = 5,
+	COST_COMMIT = 20 };
 
 static TAILQ_HEAD(, worker) workers = TAILQ_HEAD_INITIALIZER(workers);
 static unsigned int nworkers;
 
-static void	on_token(struct chan *, struct msg *);
-static void	on_login(struct chan *, struct msg *);
-static void	on_logout(struct chan *, struct msg *);
-static void	on_ide(struct chan *, struct msg *);
-static void	on_last(struct chan *, struct msg *);
-static void	on_mint(struct chan *, struct msg *);
-static void	on_portal(struct chan *, struct msg *);
-static void	on_session_end(struct chan *, struct msg *);
-static void	on_beat(struct chan *, struct msg *);
+static void on_token(struct chan *, struct msg *);
+static void on_login(struct chan *, struct msg *);
+static void on_logout(struct chan *, struct msg *);
+static void on_ide(struct chan *, struct msg *);
+static void on_last(struct chan *, struct msg *);
+static void on_mint(struct chan *, struct msg *);
+static void on_portal(struct chan *, struct msg *);
+static void on_session_end(struct chan *, struct msg *);
+static void on_beat(struct chan *, struct msg *);
 
 /* In which state each is taken stands in msg.h. */
 static const struct chan_handler handlers[] = {
-	{ M_AUTH_TOKEN,		on_token },
-	{ M_LOGIN,		on_login },
-	{ M_LOGOUT,		on_logout },
-	{ M_IDE,		on_ide },
-	{ M_LAST,		on_last },
-	{ M_MINT,		on_mint },
-	{ M_PORTAL,		on_portal },
-	{ M_SESSION_END,	on_session_end },
-	{ M_BEAT,		on_beat },
-	{ M_NONE,		NULL }
+	{ M_AUTH_TOKEN, on_token },
+	{ M_LOGIN, on_login },
+	{ M_LOGOUT, on_logout },
+	{ M_IDE, on_ide },
+	{ M_LAST, on_last },
+	{ M_MINT, on_mint },
+	{ M_PORTAL, on_portal },
+	{ M_SESSION_END, on_session_end },
+	{ M_BEAT, on_beat },
+	{ M_NONE, NULL }
 };
 
 void

@@ -22,28 +22,28 @@
 #include "../log.h"
 #include "../sandbox.h"
 
-#define SALT		16
-#define TAG		32
-#define KIB_MAX		(4u << 20)	/* 4 GiB */
-#define KIB_MIN		1024u
-#define PASSES_MAX	64u
-#define LANES_MAX	16u
+#define SALT       16
+#define TAG        32
+#define KIB_MAX    (4u << 20) /* 4 GiB */
+#define KIB_MIN    1024u
+#define PASSES_MAX 64u
+#define LANES_MAX  16u
 
 extern const struct sandbox sandbox_hash;
 
 struct params {
-	uint32_t	kib;
-	uint32_t	passes;
-	uint32_t	lanes;
-	uint8_t		salt[SALT];
-	uint8_t		tag[TAG];
+	uint32_t kib;
+	uint32_t passes;
+	uint32_t lanes;
+	uint8_t salt[SALT];
+	uint8_t tag[TAG];
 };
 
 static struct event_base *base;
 static struct chan isolation, auth;
 
 static const char b64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-    "abcdefghijklmnopqrstuvwxyz0123456789+/";
+			  "abcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /* Base64 without padding, as the encoded form has it. */
 static char *
@@ -92,8 +92,8 @@ static bool
 params_ok(const struct params *p)
 {
 	return p->kib >= KIB_MIN && p->kib <= KIB_MAX && p->passes >= 1 &&
-	    p->passes <= PASSES_MAX && p->lanes >= 1 && p->lanes <= LANES_MAX &&
-	    p->kib >= 8 * p->lanes;
+	       p->passes <= PASSES_MAX && p->lanes >= 1 && p->lanes <= LANES_MAX &&
+	       p->kib >= 8 * p->lanes;
 }
 
 static bool
@@ -103,7 +103,8 @@ decode(struct params *p, const char *encoded)
 	int end = 0;
 
 	if (sscanf(encoded, "$argon2id$v=19$m=%9u,t=%9u,p=%9u$%n", &p->kib,
-	    &p->passes, &p->lanes, &end) != 3 || end == 0)
+		&p->passes, &p->lanes, &end) != 3 ||
+	    end == 0)
 		return false;
 	s = b64_get(p->salt, sizeof(p->salt), encoded + end);
 	if (s == NULL || *s++ != '$')
@@ -241,14 +242,14 @@ on_gone(struct chan *c, const char *why)
 }
 
 static const struct chan_handler from_auth[] = {
-	{ M_HASH_MAKE,		on_make },
-	{ M_HASH_VERIFY,	on_verify },
-	{ M_NONE,		NULL }
+	{ M_HASH_MAKE, on_make },
+	{ M_HASH_VERIFY, on_verify },
+	{ M_NONE, NULL }
 };
 
 static const struct chan_handler from_isolation[] = {
-	{ M_LOG_FILE,		on_log_file },
-	{ M_NONE,		NULL }
+	{ M_LOG_FILE, on_log_file },
+	{ M_NONE, NULL }
 };
 
 int

@@ -21,7 +21,7 @@ static const struct sandbox_row rows[] = {
 	{ SCMP_SYS(openat), ACT_ALLOW, { { 0 } } },
 	{ SCMP_SYS(newfstatat), ACT_ALLOW, { { 0 } } },
 	{ SCMP_SYS(fstat), ACT_ALLOW, { { 0 } } },
-	{ SCMP_SYS(fstatfs), ACT_ALLOW, { { 0 } } },	/* is there space? */
+	{ SCMP_SYS(fstatfs), ACT_ALLOW, { { 0 } } }, /* is there space? */
 	{ SCMP_SYS(lseek), ACT_ALLOW, { { 0 } } },
 	{ SCMP_SYS(read), ACT_ALLOW, { { 0 } } },
 	{ SCMP_SYS(write), ACT_ALLOW, { { 0 } } },
@@ -33,12 +33,12 @@ static const struct sandbox_row rows[] = {
 	{ SCMP_SYS(fcntl), ACT_ALLOW, { { 1, ~0ULL, F_SETFD } } },
 	{ SCMP_SYS(fcntl), ACT_ALLOW, { { 1, ~0ULL, F_GETFD } } },
 	{ SCMP_SYS(fcntl), ACT_ALLOW, { { 1, ~0ULL, F_GETFL } } },
-	{ SCMP_SYS(getdents64), ACT_ALLOW, { { 0 } } },	/* logs to remove */
+	{ SCMP_SYS(getdents64), ACT_ALLOW, { { 0 } } }, /* logs to remove */
 	{ SCMP_SYS(unlink), ACT_ALLOW, { { 0 } } },
 	{ SCMP_SYS(rename), ACT_ALLOW, { { 0 } } },
 	{ SCMP_SYS(access), ACT_ALLOW, { { 0 } } },
 	{ SCMP_SYS(flock), ACT_ALLOW, { { 0 } } },
-	{ SCMP_SYS(getcwd), ACT_ALLOW, { { 0 } } },	/* the engine; it is / */
+	{ SCMP_SYS(getcwd), ACT_ALLOW, { { 0 } } }, /* the engine; it is / */
 	/* event loop */
 	{ SCMP_SYS(epoll_wait), ACT_ALLOW, { { 0 } } },
 	{ SCMP_SYS(epoll_pwait), ACT_ALLOW, { { 0 } } },

@@ -15,7 +15,7 @@ static const struct sandbox_row rows[] = {
 	{ SCMP_SYS(newfstatat), ACT_ALLOW, { { 3, AT_EMPTY_PATH, AT_EMPTY_PATH } } },
 	{ SCMP_SYS(fstat), ACT_ALLOW, { { 0 } } },
 	{ SCMP_SYS(close), ACT_ALLOW, { { 0 } } },
-	{ SCMP_SYS(write), ACT_ALLOW, { { 0 } } },	/* log */
+	{ SCMP_SYS(write), ACT_ALLOW, { { 0 } } }, /* log */
 	/* event loop */
 	{ SCMP_SYS(epoll_wait), ACT_ALLOW, { { 0 } } },
 	{ SCMP_SYS(epoll_pwait), ACT_ALLOW, { { 0 } } },
@@ -31,7 +31,7 @@ static const struct sandbox_row rows[] = {
 	{ SCMP_SYS(munmap), ACT_ALLOW, { { 0 } } },
 	{ SCMP_SYS(madvise), ACT_ALLOW, { { 0 } } },
 	{ SCMP_SYS(futex), ACT_ALLOW, { { 0 } } },
-	{ SCMP_SYS(getrandom), ACT_ALLOW, { { 0 } } },	/* salt */
+	{ SCMP_SYS(getrandom), ACT_ALLOW, { { 0 } } }, /* salt */
 	{ SCMP_SYS(rt_sigprocmask), ACT_ALLOW, { { 0 } } },
 	{ SCMP_SYS(rt_sigreturn), ACT_ALLOW, { { 0 } } },
 	{ SCMP_SYS(getpid), ACT_ALLOW, { { 0 } } },

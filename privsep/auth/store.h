@@ -15,111 +15,111 @@
 
 #include "../wire.h"
 
-#define STORE_KEY	32	/* SHA-256 of a session's token */
+#define STORE_KEY 32 /* SHA-256 of a session's token */
 
 enum store_result {
 	STORE_OK,
 	STORE_NOT_FOUND,
 	STORE_NAME_TAKEN,
 	STORE_EMAIL_TAKEN,
-	STORE_NO_UID,		/* the range of uids is used up */
-	STORE_INVALID,		/* not a sound record; nothing was written */
+	STORE_NO_UID,  /* the range of uids is used up */
+	STORE_INVALID, /* not a sound record; nothing was written */
 	STORE_NO_SPACE,
-	STORE_ERROR		/* logged; the store heals itself, or auth ends */
+	STORE_ERROR /* logged; the store heals itself, or auth ends */
 };
 
 struct store_account {
-	uint32_t	uid;		/* out of the range, never given twice */
-	bool		active;
-	bool		has_mint;
-	char		name[WIRE_NAME];
-	char		email[WIRE_EMAIL];	/* folded; "" for none */
-	char		role[WIRE_ROLE];
-	char		hash[WIRE_HASH];	/* encoded Argon2id */
-	int64_t		created;
-	int64_t		updated;
-	int64_t		last_login;
-	uint8_t		mint[WIRE_MINT];
-	char		last_query[WIRE_QUERY];
+	uint32_t uid; /* out of the range, never given twice */
+	bool active;
+	bool has_mint;
+	char name[WIRE_NAME];
+	char email[WIRE_EMAIL]; /* folded; "" for none */
+	char role[WIRE_ROLE];
+	char hash[WIRE_HASH]; /* encoded Argon2id */
+	int64_t created;
+	int64_t updated;
+	int64_t last_login;
+	uint8_t mint[WIRE_MINT];
+	char last_query[WIRE_QUERY];
 };
 
 struct store_session {
-	uint8_t		key[STORE_KEY];
-	char		id[WIRE_SESSION];	/* what lists and logs show */
-	uint32_t	uid;
-	int64_t		created;
-	uint16_t	created_ms;	/* which of a second came first */
-	int64_t		seen;
-	int64_t		expires;
+	uint8_t key[STORE_KEY];
+	char id[WIRE_SESSION]; /* what lists and logs show */
+	uint32_t uid;
+	int64_t created;
+	uint16_t created_ms; /* which of a second came first */
+	int64_t seen;
+	int64_t expires;
 	struct wire_addr source;
-	char		agent[WIRE_AGENT];
+	char agent[WIRE_AGENT];
 };
 
 struct store_options {
-	const char	*home;		/* as seen from inside the root folder */
-	const char	*shown;		/* the same as a person knows it */
-	bool		 memory;	/* nothing on disk: development, tests */
-	uint32_t	 uid_first;
-	uint32_t	 uid_count;
+	const char *home;  /* as seen from inside the root folder */
+	const char *shown; /* the same as a person knows it */
+	bool memory;       /* nothing on disk: development, tests */
+	uint32_t uid_first;
+	uint32_t uid_count;
 };
 
 struct store_counts {
-	uint32_t	accounts;
-	uint32_t	sessions;
+	uint32_t accounts;
+	uint32_t sessions;
 };
 
 struct store;
 
 /* NULL with a message that says what to do in err. */
 struct store *store_open(const struct store_options *opt, char *err,
-	    size_t errlen);
-void	store_close(struct store *);
+    size_t errlen);
+void store_close(struct store *);
 
 /* A reload may move the range; what was given out stays. */
-void	store_set_range(struct store *, uint32_t uid_first, uint32_t uid_count);
+void store_set_range(struct store *, uint32_t uid_first, uint32_t uid_count);
 
 /* Checkpoints and old logs: to be called about once a minute. */
-void	store_tick(struct store *);
+void store_tick(struct store *);
 
-void	store_count(struct store *, struct store_counts *);
+void store_count(struct store *, struct store_counts *);
 
 /* Fills in a->uid. */
 enum store_result store_account_add(struct store *, struct store_account *a);
 enum store_result store_account_by_name(struct store *, const char *name,
-	    struct store_account *);
+    struct store_account *);
 enum store_result store_account_by_email(struct store *, const char *email,
-	    struct store_account *);
+    struct store_account *);
 enum store_result store_account_by_uid(struct store *, uint32_t uid,
-	    struct store_account *);
+    struct store_account *);
 /* The one that follows name ("" for the first) in the order of names. */
 enum store_result store_account_next(struct store *, const char *name,
-	    struct store_account *);
+    struct store_account *);
 /* Replaces the account with a->uid; its name cannot change. */
 enum store_result store_account_put(struct store *,
-	    const struct store_account *a);
+    const struct store_account *a);
 /* With all its sessions. */
 enum store_result store_account_delete(struct store *, uint32_t uid);
 
 enum store_result store_session_add(struct store *,
-	    const struct store_session *);
+    const struct store_session *);
 enum store_result store_session_by_key(struct store *,
-	    const uint8_t key[STORE_KEY], struct store_session *);
+    const uint8_t key[STORE_KEY], struct store_session *);
 enum store_result store_session_by_id(struct store *, const char *id,
-	    struct store_session *);
+    struct store_session *);
 /* The one that follows id ("" for the first) in the order of ids. */
 enum store_result store_session_next(struct store *, const char *id,
-	    struct store_session *);
+    struct store_session *);
 /* Up to max sessions of a user; returns how many there are in s. */
-size_t	store_session_of_user(struct store *, uint32_t uid,
-	    struct store_session *s, size_t max);
+size_t store_session_of_user(struct store *, uint32_t uid,
+    struct store_session *s, size_t max);
 /* Not durable: a crash of the machine may take back the last ones. */
 enum store_result store_session_seen(struct store *,
-	    const uint8_t key[STORE_KEY], int64_t seen);
+    const uint8_t key[STORE_KEY], int64_t seen);
 enum store_result store_session_delete(struct store *,
-	    const uint8_t key[STORE_KEY]);
+    const uint8_t key[STORE_KEY]);
 /* All sessions of a user but the one with that key (NULL: all). */
 enum store_result store_session_delete_user(struct store *, uint32_t uid,
-	    const uint8_t *but);
+    const uint8_t *but);
 
 /* A sentence for a person. */
 const char *store_strerror(enum store_result);

@@ -20,31 +20,31 @@
 #include "../log.h"
 #include "store_bdb.h"
 
-#define CACHE_BYTES	(8u << 20)
-#define LOG_FILE_BYTES	(2u << 20)
-#define LOG_BUF_BYTES	(256u << 10)
-#define LOG_MEMORY_BYTES (8u << 20)	/* in-memory mode keeps the log there */
-#define FREE_TO_WRITE	(2 * LOG_FILE_BYTES) /* so that the log never hits the end */
-#define HEAL_SECONDS	1
+#define CACHE_BYTES      (8u << 20)
+#define LOG_FILE_BYTES   (2u << 20)
+#define LOG_BUF_BYTES    (256u << 10)
+#define LOG_MEMORY_BYTES (8u << 20)           /* in-memory mode keeps the log there */
+#define FREE_TO_WRITE    (2 * LOG_FILE_BYTES) /* so that the log never hits the end */
+#define HEAL_SECONDS     1
 
-static int	index_name(DB *, const DBT *, const DBT *, DBT *);
-static int	index_email(DB *, const DBT *, const DBT *, DBT *);
-static int	index_id(DB *, const DBT *, const DBT *, DBT *);
-static int	index_user(DB *, const DBT *, const DBT *, DBT *);
+static int index_name(DB *, const DBT *, const DBT *, DBT *);
+static int index_email(DB *, const DBT *, const DBT *, DBT *);
+static int index_id(DB *, const DBT *, const DBT *, DBT *);
+static int index_user(DB *, const DBT *, const DBT *, DBT *);
 
 static const struct {
-	const char	*file;
-	int		 of;		/* the table that this one is an index of */
-	int		(*key)(DB *, const DBT *, const DBT *, DBT *);
-	bool		 many;		/* records under one key */
+	const char *file;
+	int of; /* the table that this one is an index of */
+	int (*key)(DB *, const DBT *, const DBT *, DBT *);
+	bool many; /* records under one key */
 } tables[T_MAX] = {
-	[T_META] =	{ "meta.db",		-1,	   NULL,	false },
-	[T_ACCOUNT] =	{ "account.db",		-1,	   NULL,	false },
-	[T_NAME] =	{ "account-name.db",	T_ACCOUNT, index_name,	false },
-	[T_EMAIL] =	{ "account-email.db",	T_ACCOUNT, index_email,	false },
-	[T_SESSION] =	{ "session.db",		-1,	   NULL,	false },
-	[T_ID] =	{ "session-id.db",	T_SESSION, index_id,	false },
-	[T_USER] =	{ "session-user.db",	T_SESSION, index_user,	true },
+	[T_META] = { "meta.db", -1, NULL, false },
+	[T_ACCOUNT] = { "account.db", -1, NULL, false },
+	[T_NAME] = { "account-name.db", T_ACCOUNT, index_name, false },
+	[T_EMAIL] = { "account-email.db", T_ACCOUNT, index_email, false },
+	[T_SESSION] = { "session.db", -1, NULL, false },
+	[T_ID] = { "session-id.db", T_SESSION, index_id, false },
+	[T_USER] = { "session-user.db", T_SESSION, index_user, true },
 };
 
 const char *
@@ -174,7 +174,7 @@ bdb_meta_get(struct store *st, DB_TXN *txn, const char *key, uint32_t *v)
 	if (d.size != sizeof(b))
 		return BDB_BAD_RECORD;
 	*v = (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 |
-	    (uint32_t)b[3] << 24;
+	     (uint32_t)b[3] << 24;
 	return 0;
 }
 
@@ -182,7 +182,7 @@ int
 bdb_meta_put(struct store *st, DB_TXN *txn, const char *key, uint32_t v)
 {
 	uint8_t b[4] = { (uint8_t)v, (uint8_t)(v >> 8), (uint8_t)(v >> 16),
-	    (uint8_t)(v >> 24) };
+		(uint8_t)(v >> 24) };
 	DBT k, d;
 
 	bdb_dbt(&k, key, strlen(key));
@@ -204,7 +204,7 @@ static int
 env_open(struct store *st)
 {
 	u_int32_t flags = DB_INIT_TXN | DB_INIT_LOG | DB_INIT_MPOOL | DB_CREATE |
-	    DB_PRIVATE;
+			  DB_PRIVATE;
 	DB_ENV *env;
 	int r;
 
@@ -252,7 +252,7 @@ table_open(struct store *st, enum table t)
 	if ((r = db->set_flags(db, flags)) != 0 ||
 	    (r = db->set_pagesize(db, BDB_PAGE)) != 0 ||
 	    (r = db->open(db, NULL, file, name, DB_BTREE,
-	    DB_CREATE | DB_AUTO_COMMIT, 0600)) != 0)
+		 DB_CREATE | DB_AUTO_COMMIT, 0600)) != 0)
 		return r;
 	if (tables[t].of == -1)
 		return 0;
@@ -405,10 +405,8 @@ bdb_result(struct store *st, int r)
 	default:
 		break;
 	}
-	log_warnx("store: %s: %s", st->shown, r == BDB_BAD_RECORD ||
-	    r == BDB_NEWER_RECORD || r == DB_BUFFER_SMALL ?
-	    "a record is not sound" : st->why[0] != '\0' ? st->why :
-	    db_strerror(r));
+	log_warnx("store: %s: %s", st->shown, r == BDB_BAD_RECORD || r == BDB_NEWER_RECORD || r == DB_BUFFER_SMALL ? "a record is not sound" : st->why[0] != '\0' ? st->why
+																				  : db_strerror(r));
 	return STORE_ERROR;
 }
 
@@ -430,7 +428,7 @@ bdb_end(struct store *st, DB_TXN *txn, int r, bool durable)
 
 	if (r == 0)
 		return bdb_result(st, txn->commit(txn,
-		    durable ? DB_TXN_SYNC : DB_TXN_WRITE_NOSYNC));
+					  durable ? DB_TXN_SYNC : DB_TXN_WRITE_NOSYNC));
 	if ((a = txn->abort(txn)) != 0)
 		(void)bdb_result(st, a);
 	return bdb_result(st, r);
@@ -471,7 +469,7 @@ store_strerror(enum store_result r)
 		return "not a sound record";
 	case STORE_NO_SPACE:
 		return "no space is left on the store's disk: free some, nothing "
-		    "was lost";
+		       "was lost";
 	case STORE_ERROR:
 		break;
 	}

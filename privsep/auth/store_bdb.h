@@ -12,61 +12,61 @@
 
 enum table {
 	T_META,
-	T_ACCOUNT,	/* by uid */
-	T_NAME,		/* index of accounts */
-	T_EMAIL,	/* index of accounts that have one */
-	T_SESSION,	/* by SHA-256 of the token */
-	T_ID,		/* index of sessions by public id */
-	T_USER,		/* index of sessions by uid */
+	T_ACCOUNT, /* by uid */
+	T_NAME,    /* index of accounts */
+	T_EMAIL,   /* index of accounts that have one */
+	T_SESSION, /* by SHA-256 of the token */
+	T_ID,      /* index of sessions by public id */
+	T_USER,    /* index of sessions by uid */
 	T_MAX
 };
 
 struct store {
-	DB_ENV		*env;
-	DB		*db[T_MAX];
-	char		 home[256];
-	char		 shown[1100];
-	bool		 memory;
-	bool		 reckless;	/* do not look for space first: tests */
-	bool		 broken;	/* the engine wants recovery */
-	int64_t		 healed;	/* when that was last tried */
-	int		 dir;		/* of home, locked; -1 in memory */
-	uint32_t	 uid_first;
-	uint32_t	 uid_count;
+	DB_ENV *env;
+	DB *db[T_MAX];
+	char home[256];
+	char shown[1100];
+	bool memory;
+	bool reckless;  /* do not look for space first: tests */
+	bool broken;    /* the engine wants recovery */
+	int64_t healed; /* when that was last tried */
+	int dir;        /* of home, locked; -1 in memory */
+	uint32_t uid_first;
+	uint32_t uid_count;
 	struct store_counts counts;
-	char		 why[256];	/* the engine's last complaint */
+	char why[256]; /* the engine's last complaint */
 };
 
 /* Everything that touches the engine starts with one of these: they heal what
  * is broken, and look for space before something is written. */
-bool	bdb_ready(struct store *);
+bool bdb_ready(struct store *);
 enum store_result bdb_begin(struct store *, DB_TXN **);
 /* Commit on r == 0, abort otherwise. */
 enum store_result bdb_end(struct store *, DB_TXN *, int r, bool durable);
 enum store_result bdb_result(struct store *, int r);
 
-#define BDB_PAGE	4096
+#define BDB_PAGE 4096
 const char *bdb_file(enum table);
 
 /* store_bdb_check.c: the folder, with the remedy in err; every record. */
-#define BDB_FREE_AT_START	(16u << 20)
-bool	bdb_home(struct store *, char *err, size_t errlen);
-int	bdb_check(struct store *);
-void	bdb_explain(const struct store *, int r, char *err, size_t errlen);
+#define BDB_FREE_AT_START (16u << 20)
+bool bdb_home(struct store *, char *err, size_t errlen);
+int bdb_check(struct store *);
+void bdb_explain(const struct store *, int r, char *err, size_t errlen);
 
-void	bdb_dbt(DBT *, const void *data, size_t len);
-void	bdb_buf(DBT *, void *buf, size_t size);
+void bdb_dbt(DBT *, const void *data, size_t len);
+void bdb_buf(DBT *, void *buf, size_t size);
 
 /* Returned for a record that does not decode; in no range of the engine's. */
-#define BDB_BAD_RECORD	(-29999)
+#define BDB_BAD_RECORD   (-29999)
 #define BDB_NEWER_RECORD (-29998)
-#define BDB_BAD_LOG	(-29997)
-int	bdb_decoded(enum record_result);
+#define BDB_BAD_LOG      (-29997)
+int bdb_decoded(enum record_result);
 
-int	bdb_meta_get(struct store *, DB_TXN *, const char *key, uint32_t *v);
-int	bdb_meta_put(struct store *, DB_TXN *, const char *key, uint32_t v);
+int bdb_meta_get(struct store *, DB_TXN *, const char *key, uint32_t *v);
+int bdb_meta_put(struct store *, DB_TXN *, const char *key, uint32_t v);
 
-#define META_VERSION	"version"
-#define META_NEXT_UID	"next-uid"
+#define META_VERSION  "version"
+#define META_NEXT_UID "next-uid"
 
 #endif

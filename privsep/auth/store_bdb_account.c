@@ -141,8 +141,8 @@ store_account_add(struct store *st, struct store_account *a)
 	}
 	if (r == 0 && (name || email || uid == 0)) {
 		(void)txn->abort(txn);
-		return name ? STORE_NAME_TAKEN : email ? STORE_EMAIL_TAKEN :
-		    STORE_NO_UID;
+		return name ? STORE_NAME_TAKEN : email ? STORE_EMAIL_TAKEN
+						       : STORE_NO_UID;
 	}
 	if ((res = bdb_end(st, txn, r, true)) == STORE_OK)
 		st->counts.accounts++;

@@ -31,17 +31,20 @@ entry_ok(const struct store *st, const char *name, char *err, size_t errlen)
 	}
 	if (strcmp(name, "DB_CONFIG") == 0)
 		snprintf(err, errlen, "%s/DB_CONFIG would change how the store "
-		    "is kept: remove it", st->shown);
+				      "is kept: remove it",
+		    st->shown);
 	else if (!S_ISREG(sb.st_mode))
 		snprintf(err, errlen, "%s/%s is not a file: remove it",
 		    st->shown, name);
 	else if (sb.st_uid != geteuid())
 		snprintf(err, errlen, "%s/%s belongs to uid %u: run "
-		    "`chown -R %u %s'", st->shown, name, sb.st_uid, geteuid(),
+				      "`chown -R %u %s'",
+		    st->shown, name, sb.st_uid, geteuid(),
 		    st->shown);
 	else if ((sb.st_mode & 077) != 0)
 		snprintf(err, errlen, "%s/%s is open to others: run "
-		    "`chmod -R go= %s'", st->shown, name, st->shown);
+				      "`chmod -R go= %s'",
+		    st->shown, name, st->shown);
 	else
 		return true;
 	return false;
@@ -64,13 +67,15 @@ bdb_home(struct store *st, char *err, size_t errlen)
 	}
 	if (sb.st_uid != geteuid() || (sb.st_mode & 077) != 0) {
 		snprintf(err, errlen, "%s belongs to uid %u with mode %o: run "
-		    "`chown -R %u %s' and `chmod 700 %s'", st->shown, sb.st_uid,
+				      "`chown -R %u %s' and `chmod 700 %s'",
+		    st->shown, sb.st_uid,
 		    sb.st_mode & 07777, geteuid(), st->shown, st->shown);
 		return false;
 	}
 	if (flock(st->dir, LOCK_EX | LOCK_NB) == -1) {
 		snprintf(err, errlen, "%s is in use by another ided: stop that "
-		    "one first", st->shown);
+				      "one first",
+		    st->shown);
 		return false;
 	}
 	fd = openat(st->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -115,8 +120,8 @@ walk(struct store *st, enum table t, uint32_t *count)
 		else if (t == T_SESSION)
 			r = bdb_decoded(session_decode(&u.s, buf, d.size));
 		if (r == 0 && ((t == T_ACCOUNT && (k.size != 4 ||
-		    record_get32be(kbuf) != u.a.uid)) ||
-		    (t == T_SESSION && k.size != STORE_KEY)))
+						      record_get32be(kbuf) != u.a.uid)) ||
+				  (t == T_SESSION && k.size != STORE_KEY)))
 			r = BDB_BAD_RECORD;
 		if (r != 0)
 			break;
@@ -162,8 +167,8 @@ check_version(struct store *st)
 
 	r = bdb_meta_get(st, NULL, META_VERSION, &v);
 	if (r == 0)
-		return v == 0 ? BDB_BAD_RECORD :
-		    v > STORE_VERSION ? BDB_NEWER_RECORD : 0;
+		return v == 0 ? BDB_BAD_RECORD : v > STORE_VERSION ? BDB_NEWER_RECORD
+								   : 0;
 	if (r != DB_NOTFOUND)
 		return r;
 	/* A store that was just made has nothing in it. */
@@ -180,7 +185,7 @@ check_version(struct store *st)
 static int
 check_file(const struct store *st, const char *file, const DB_LOG_STAT *end)
 {
-	uint32_t lsn[2];	/* file and offset, as the engine has them */
+	uint32_t lsn[2]; /* file and offset, as the engine has them */
 	ssize_t n;
 	off_t at;
 	int fd, r = 0;
@@ -193,7 +198,7 @@ check_file(const struct store *st, const char *file, const DB_LOG_STAT *end)
 		if (n != sizeof(lsn))
 			break;
 		if (lsn[0] > end->st_cur_file || (lsn[0] == end->st_cur_file &&
-		    lsn[1] > end->st_cur_offset))
+						     lsn[1] > end->st_cur_offset))
 			r = BDB_BAD_LOG;
 	}
 	close(fd);
@@ -262,36 +267,39 @@ bdb_explain(const struct store *st, int r, char *err, size_t errlen)
 	switch (r) {
 	case BDB_NEWER_RECORD:
 		snprintf(err, errlen, "%s was written by a newer ided than this "
-		    "one (which knows version %d): install that ided again, or "
-		    "restore a backup made before it; nothing was changed",
+				      "one (which knows version %d): install that ided again, or "
+				      "restore a backup made before it; nothing was changed",
 		    st->shown, STORE_VERSION);
 		break;
 	case BDB_BAD_RECORD:
 	case BDB_BAD_LOG:
-		why = r == BDB_BAD_LOG ? "log.* files are missing" :
-		    "a record or an index is not sound";
+		why = r == BDB_BAD_LOG ? "log.* files are missing" : "a record or an index is not sound";
 		/* FALLTHROUGH */
 	default:
 		snprintf(err, errlen, "%s is damaged (%s): keep a copy of the "
-		    "folder, then restore it from a backup", st->shown, why);
+				      "folder, then restore it from a backup",
+		    st->shown, why);
 		break;
 	case ENOSPC:
 	case EDQUOT:
 		snprintf(err, errlen, "%s: no space left: free at least %u MB "
-		    "there and start again; nothing was lost", st->shown,
+				      "there and start again; nothing was lost",
+		    st->shown,
 		    BDB_FREE_AT_START >> 20);
 		break;
 	case EACCES:
 	case EPERM:
 	case EROFS:
 		snprintf(err, errlen, "%s cannot be written (%s): it must belong "
-		    "to uid %u and be mounted for writing", st->shown,
+				      "to uid %u and be mounted for writing",
+		    st->shown,
 		    strerror(r), geteuid());
 		break;
 	case DB_VERSION_MISMATCH:
 	case DB_OLD_VERSION:
 		snprintf(err, errlen, "%s was written by another version of "
-		    "Berkeley DB (%s): this one is %s", st->shown, why,
+				      "Berkeley DB (%s): this one is %s",
+		    st->shown, why,
 		    DB_VERSION_STRING);
 		break;
 	case ENOMEM:

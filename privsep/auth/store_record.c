@@ -3,23 +3,23 @@
 
 #include "store_record.h"
 
-#define ACCOUNT_ACTIVE	0x01
-#define ACCOUNT_MINT	0x02
-#define ACCOUNT_FLAGS	(ACCOUNT_ACTIVE | ACCOUNT_MINT)
-#define SESSION_UNIX	0x01
-#define SESSION_FLAGS	SESSION_UNIX
+#define ACCOUNT_ACTIVE 0x01
+#define ACCOUNT_MINT   0x02
+#define ACCOUNT_FLAGS  (ACCOUNT_ACTIVE | ACCOUNT_MINT)
+#define SESSION_UNIX   0x01
+#define SESSION_FLAGS  SESSION_UNIX
 
 /* Writes and reads that cannot leave the buffer: once bad, always bad. */
 struct out {
-	uint8_t		*p;
-	size_t		 left;
-	bool		 bad;
+	uint8_t *p;
+	size_t left;
+	bool bad;
 };
 
 struct in {
-	const uint8_t	*p;
-	size_t		 left;
-	bool		 bad;
+	const uint8_t *p;
+	size_t left;
+	bool bad;
 };
 
 static void
@@ -37,8 +37,8 @@ put_bytes(struct out *o, const void *p, size_t n)
 static void
 put_int(struct out *o, uint64_t v, unsigned int bytes)
 {
-	uint8_t		 b[8];
-	unsigned int	 i;
+	uint8_t b[8];
+	unsigned int i;
 
 	for (i = 0; i < bytes; i++)
 		b[i] = (uint8_t)(v >> (8 * i));
@@ -49,7 +49,7 @@ put_int(struct out *o, uint64_t v, unsigned int bytes)
 static void
 put_str(struct out *o, const char *s, size_t size)
 {
-	size_t		 n = strnlen(s, size);
+	size_t n = strnlen(s, size);
 
 	if (n == size) {
 		o->bad = true;
@@ -75,9 +75,9 @@ get_bytes(struct in *in, void *p, size_t n)
 static uint64_t
 get_int(struct in *in, unsigned int bytes)
 {
-	uint8_t		 b[8];
-	uint64_t	 v = 0;
-	unsigned int	 i;
+	uint8_t b[8];
+	uint64_t v = 0;
+	unsigned int i;
 
 	get_bytes(in, b, bytes);
 	for (i = 0; i < bytes; i++)
@@ -88,7 +88,7 @@ get_int(struct in *in, unsigned int bytes)
 static void
 get_str(struct in *in, char *s, size_t size)
 {
-	size_t		 n = (size_t)get_int(in, 2);
+	size_t n = (size_t)get_int(in, 2);
 
 	if (in->bad || n >= size) {
 		in->bad = true;
@@ -103,7 +103,7 @@ get_str(struct in *in, char *s, size_t size)
 bool
 account_name_ok(const char *name)
 {
-	size_t		 i, n = strnlen(name, WIRE_NAME);
+	size_t i, n = strnlen(name, WIRE_NAME);
 
 	if (n == 0 || n >= WIRE_NAME || name[0] < 'a' || name[0] > 'z')
 		return false;
@@ -119,8 +119,8 @@ account_name_ok(const char *name)
 bool
 account_email_ok(const char *email)
 {
-	size_t		 i, n = strnlen(email, WIRE_EMAIL);
-	const char	*at;
+	size_t i, n = strnlen(email, WIRE_EMAIL);
+	const char *at;
 
 	if (n < 3 || n >= WIRE_EMAIL)
 		return false;
@@ -131,14 +131,14 @@ account_email_ok(const char *email)
 			return false;
 	at = strchr(email, '@');
 	return at != NULL && at != email && at[1] != '\0' && at[1] != '.' &&
-	    strchr(at + 1, '@') == NULL && email[n - 1] != '.';
+	       strchr(at + 1, '@') == NULL && email[n - 1] != '.';
 }
 
 bool
 account_role_ok(const char *role)
 {
 	static const char *const roles[] = { "admin", "operator", "user" };
-	unsigned int	 i;
+	unsigned int i;
 
 	for (i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
 		if (strcmp(role, roles[i]) == 0)
@@ -149,7 +149,7 @@ account_role_ok(const char *role)
 bool
 session_id_ok(const char *id)
 {
-	size_t		 i;
+	size_t i;
 
 	if (strnlen(id, WIRE_SESSION) != WIRE_SESSION - 1)
 		return false;
@@ -164,26 +164,25 @@ static bool
 account_ok(const struct store_account *a)
 {
 	return a->uid != 0 && account_name_ok(a->name) &&
-	    (a->email[0] == '\0' || account_email_ok(a->email)) &&
-	    account_role_ok(a->role) && a->hash[0] == '$' && a->created >= 0 &&
-	    a->updated >= 0 && a->last_login >= 0;
+	       (a->email[0] == '\0' || account_email_ok(a->email)) &&
+	       account_role_ok(a->role) && a->hash[0] == '$' && a->created >= 0 &&
+	       a->updated >= 0 && a->last_login >= 0;
 }
 
 static bool
 session_ok(const struct store_session *s)
 {
 	return s->uid != 0 && session_id_ok(s->id) && s->created >= 0 &&
-	    s->created_ms < 1000 && s->seen >= 0 && s->expires >= 0;
+	       s->created_ms < 1000 && s->seen >= 0 && s->expires >= 0;
 }
 
 size_t
 account_encode(const struct store_account *a, uint8_t buf[STORE_RECORD_MAX])
 {
-	struct out	 o = { buf, STORE_RECORD_MAX, false };
+	struct out o = { buf, STORE_RECORD_MAX, false };
 
 	put_int(&o, STORE_VERSION, 1);
-	put_int(&o, (a->active ? ACCOUNT_ACTIVE : 0u) |
-	    (a->has_mint ? ACCOUNT_MINT : 0u), 1);
+	put_int(&o, (a->active ? ACCOUNT_ACTIVE : 0u) | (a->has_mint ? ACCOUNT_MINT : 0u), 1);
 	put_int(&o, a->uid, 4);
 	put_int(&o, (uint64_t)a->created, 8);
 	put_int(&o, (uint64_t)a->updated, 8);
@@ -203,8 +202,8 @@ account_encode(const struct store_account *a, uint8_t buf[STORE_RECORD_MAX])
 enum record_result
 account_decode(struct store_account *a, const void *data, size_t len)
 {
-	struct in	 in = { data, len, len > STORE_RECORD_MAX };
-	uint8_t		 version, flags;
+	struct in in = { data, len, len > STORE_RECORD_MAX };
+	uint8_t version, flags;
 
 	memset(a, 0, sizeof(*a));
 	version = (uint8_t)get_int(&in, 1);
@@ -233,7 +232,7 @@ account_decode(struct store_account *a, const void *data, size_t len)
 size_t
 session_encode(const struct store_session *s, uint8_t buf[STORE_RECORD_MAX])
 {
-	struct out	 o = { buf, STORE_RECORD_MAX, false };
+	struct out o = { buf, STORE_RECORD_MAX, false };
 
 	put_int(&o, STORE_VERSION, 1);
 	put_int(&o, s->source.unix_peer != 0 ? SESSION_UNIX : 0u, 1);
@@ -254,8 +253,8 @@ session_encode(const struct store_session *s, uint8_t buf[STORE_RECORD_MAX])
 enum record_result
 session_decode(struct store_session *s, const void *data, size_t len)
 {
-	struct in	 in = { data, len, len > STORE_RECORD_MAX };
-	uint8_t		 version, flags;
+	struct in in = { data, len, len > STORE_RECORD_MAX };
+	uint8_t version, flags;
 
 	memset(s, 0, sizeof(*s));
 	version = (uint8_t)get_int(&in, 1);
@@ -291,5 +290,5 @@ uint32_t
 record_get32be(const uint8_t p[4])
 {
 	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
-	    (uint32_t)p[2] << 8 | p[3];
+	       (uint32_t)p[2] << 8 | p[3];
 }

@@ -20,34 +20,34 @@
 
 #include "store.h"
 
-#define STORE_VERSION	1	/* of the records, and of the store as a whole */
+#define STORE_VERSION    1 /* of the records, and of the store as a whole */
 #define STORE_RECORD_MAX 4096
 
 enum record_result {
 	RECORD_OK,
-	RECORD_NEWER,	/* written by a newer ided */
+	RECORD_NEWER, /* written by a newer ided */
 	RECORD_BAD
 };
 
 /* Return the length, 0 if the struct is not sound. */
-size_t	account_encode(const struct store_account *a,
-	    uint8_t buf[STORE_RECORD_MAX]);
-size_t	session_encode(const struct store_session *s,
-	    uint8_t buf[STORE_RECORD_MAX]);
+size_t account_encode(const struct store_account *a,
+    uint8_t buf[STORE_RECORD_MAX]);
+size_t session_encode(const struct store_session *s,
+    uint8_t buf[STORE_RECORD_MAX]);
 
 enum record_result account_decode(struct store_account *a, const void *data,
-	    size_t len);
+    size_t len);
 /* s->key is not in the record: the caller fills it in. */
 enum record_result session_decode(struct store_session *s, const void *data,
-	    size_t len);
+    size_t len);
 
 /* What is sound, for those who make one. */
-bool	account_name_ok(const char *name);
-bool	account_email_ok(const char *email);	/* folded; "" is not one */
-bool	account_role_ok(const char *role);
-bool	session_id_ok(const char *id);
+bool account_name_ok(const char *name);
+bool account_email_ok(const char *email); /* folded; "" is not one */
+bool account_role_ok(const char *role);
+bool session_id_ok(const char *id);
 
-void	record_put32be(uint8_t p[4], uint32_t v);
+void record_put32be(uint8_t p[4], uint32_t v);
 uint32_t record_get32be(const uint8_t p[4]);
 
 #endif

@@ -15,12 +15,12 @@
 #include "isolation.h"
 #include "sandbox_steps.h"
 
-#define SWEEP_MS	20	/* between attempts to remove a control group */
-#define SWEEPS_MAX	500
+#define SWEEP_MS   20 /* between attempts to remove a control group */
+#define SWEEPS_MAX 500
 
 static TAILQ_HEAD(, box) boxes = TAILQ_HEAD_INITIALIZER(boxes);
 
-static void	box_begun(struct box *);
+static void box_begun(struct box *);
 
 static int64_t
 now_ms(void)
@@ -37,8 +37,8 @@ box_find(uint32_t uid)
 	struct box *b;
 
 	TAILQ_FOREACH(b, &boxes, entry)
-		if (b->uid == uid)
-			return b;
+	if (b->uid == uid)
+		return b;
 	return NULL;
 }
 
@@ -48,7 +48,7 @@ box_list(void (*fn)(struct box *, void *), void *arg)
 	struct box *b, *next;
 
 	TAILQ_FOREACH_SAFE(b, &boxes, entry, next)
-		fn(b, arg);
+	fn(b, arg);
 }
 
 struct box *
@@ -206,17 +206,15 @@ on_late(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	box_kill(b, b->state == SANDBOX_STARTING ?
-	    "the session did not start in time" :
-	    "the session did not end when it was asked to");
+	box_kill(b, b->state == SANDBOX_STARTING ? "the session did not start in time" : "the session did not end when it was asked to");
 }
 
 static int
 report_recv(int from, struct setup_report *r, int *pass)
 {
 	union {
-		struct cmsghdr	align;
-		char		buf[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+		char buf[CMSG_SPACE(sizeof(int))];
 	} ctl;
 	struct iovec iov = { r, sizeof(*r) };
 	struct msghdr m;
@@ -310,9 +308,7 @@ on_gone(struct chan *c, const char *why)
 
 	b->joined = false;
 	if (b->state != SANDBOX_STOPPING)
-		box_kill(b, why != NULL ?
-		    "the session broke the rules of its channel" :
-		    "the session closed its channel");
+		box_kill(b, why != NULL ? "the session broke the rules of its channel" : "the session closed its channel");
 }
 
 /*
@@ -328,9 +324,7 @@ box_join(struct box *b)
 
 	fd = box_folder_connect(b->uid);
 	if (fd == -1) {
-		fault_set(&b->fault, FAIL_UNAVAILABLE, b->dead ?
-		    "the session ended while it started: %s" :
-		    "the session does not answer: %s", strerror(errno));
+		fault_set(&b->fault, FAIL_UNAVAILABLE, b->dead ? "the session ended while it started: %s" : "the session does not answer: %s", strerror(errno));
 		return -1;
 	}
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == -1 ||
@@ -354,10 +348,10 @@ box_reap(pid_t pid)
 	struct box *b;
 
 	TAILQ_FOREACH(b, &boxes, entry)
-		if (b->helper == pid) {
-			b->helper = 0;
-			return true;
-		}
+	if (b->helper == pid) {
+		b->helper = 0;
+		return true;
+	}
 	return false;
 }
 

@@ -19,104 +19,106 @@
 #include "../chan.h"
 #include "../wire.h"
 
-#define BOX_ASKS_MAX	64	/* of one user, unanswered */
-#define BOX_EXECS_MAX	16	/* commands of one user that run */
+#define BOX_ASKS_MAX  64 /* of one user, unanswered */
+#define BOX_EXECS_MAX 16 /* commands of one user that run */
 
-#define BOX_START_MS	5000	/* until ide-session listens */
-#define BOX_CONNECT_MS	25000	/* IDE's own start-up included */
-#define BOX_ASK_MS	5000
-#define BOX_STOP_MS	5000	/* then its processes are killed */
+#define BOX_START_MS   5000  /* until ide-session listens */
+#define BOX_CONNECT_MS 25000 /* IDE's own start-up included */
+#define BOX_ASK_MS     5000
+#define BOX_STOP_MS    5000 /* then its processes are killed */
 
 enum ask_kind {
-	ASK_CONNECT,	/* M_SB_CONNECT: a descriptor */
-	ASK_EXEC,	/* M_SB_EXEC: an exit status */
-	ASK_SHOW,	/* M_SB_SHOW: a row */
-	ASK_STOP,	/* M_SB_STOP: its end */
-	ASK_OURS	/* nobody's: what an adopted sandbox does */
+	ASK_CONNECT, /* M_SB_CONNECT: a descriptor */
+	ASK_EXEC,    /* M_SB_EXEC: an exit status */
+	ASK_SHOW,    /* M_SB_SHOW: a row */
+	ASK_STOP,    /* M_SB_STOP: its end */
+	ASK_OURS     /* nobody's: what an adopted sandbox does */
 };
 
 /* Something that auth waits for. */
 struct ask {
-	TAILQ_ENTRY(ask) entry;
-	struct box	*box;
-	enum ask_kind	 kind;
-	uint32_t	 id;		/* auth's number */
-	uint32_t	 epoch;		/* of the auth that asked */
-	uint32_t	 number;	/* ours, towards ide-session; 0: not sent */
-	bool		 late;		/* answered already: its time was over */
-	struct m_exec	*exec;
-	int		 fd[3];		/* of ASK_EXEC */
-	struct event	*timer;
+	TAILQ_ENTRY(ask)
+	entry;
+	struct box *box;
+	enum ask_kind kind;
+	uint32_t id;     /* auth's number */
+	uint32_t epoch;  /* of the auth that asked */
+	uint32_t number; /* ours, towards ide-session; 0: not sent */
+	bool late;       /* answered already: its time was over */
+	struct m_exec *exec;
+	int fd[3]; /* of ASK_EXEC */
+	struct event *timer;
 };
 TAILQ_HEAD(asks, ask);
 
 struct box {
-	TAILQ_ENTRY(box) entry;
-	char		 user[WIRE_NAME];
-	uint32_t	 uid;
+	TAILQ_ENTRY(box)
+	entry;
+	char user[WIRE_NAME];
+	uint32_t uid;
 	enum wire_sandbox state;
-	int64_t		 started;	/* seconds since the epoch */
-	int64_t		 since_ms;	/* of the start, to tell how long it took */
-	pid_t		 pid;
-	int		 pidfd;
-	bool		 ran;		/* it was RUNNING once */
-	bool		 dead;		/* its pid 1 has ended */
-	bool		 ide_running;
-	struct chan	 chan;		/* to ide-session */
-	bool		 joined;
+	int64_t started;  /* seconds since the epoch */
+	int64_t since_ms; /* of the start, to tell how long it took */
+	pid_t pid;
+	int pidfd;
+	bool ran;  /* it was RUNNING once */
+	bool dead; /* its pid 1 has ended */
+	bool ide_running;
+	struct chan chan; /* to ide-session */
+	bool joined;
 	/* While it starts. */
-	int		 report;
-	pid_t		 helper;
-	struct event	*ev_report;
-	struct m_fail	 fault;		/* why it ended, if it is known */
+	int report;
+	pid_t helper;
+	struct event *ev_report;
+	struct m_fail fault; /* why it ended, if it is known */
 	/* While it lives, and while it ends. */
-	struct event	*ev_end;
-	struct event	*ev_timer;
-	unsigned int	 sweeps;
-	struct asks	 asks;
-	unsigned int	 nasks;
-	unsigned int	 nexecs;
+	struct event *ev_end;
+	struct event *ev_timer;
+	unsigned int sweeps;
+	struct asks asks;
+	unsigned int nasks;
+	unsigned int nexecs;
 };
 
 /* box.c: state STARTING -> RUNNING -> STOPPING -> gone. */
 struct box *box_find(uint32_t uid);
 struct box *box_start(const char *user, uint32_t uid, struct m_fail *fault);
 struct box *box_new(const char *user, uint32_t uid);
-int	box_join(struct box *b);
-void	box_runs(struct box *b);
-void	box_stop(struct box *b);	/* asks it to end, kills it later */
-void	box_kill(struct box *b, const char *why);
-void	box_end(struct box *b);		/* its processes are gone */
-bool	box_reap(pid_t pid);
-void	box_watch(struct box *b);
-void	box_list(void (*fn)(struct box *, void *), void *arg);
-void	box_limits(void);		/* of a new configuration, to all */
-void	box_row(const struct box *b, struct m_sandbox *row);
-void	fault_set(struct m_fail *f, uint32_t code, const char *fmt, ...)
-	    __attribute__((format(printf, 3, 4)));
+int box_join(struct box *b);
+void box_runs(struct box *b);
+void box_stop(struct box *b); /* asks it to end, kills it later */
+void box_kill(struct box *b, const char *why);
+void box_end(struct box *b); /* its processes are gone */
+bool box_reap(pid_t pid);
+void box_watch(struct box *b);
+void box_list(void (*fn)(struct box *, void *), void *arg);
+void box_limits(void); /* of a new configuration, to all */
+void box_row(const struct box *b, struct m_sandbox *row);
+void fault_set(struct m_fail *f, uint32_t code, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* box_folder.c: runtime/sandbox/<uid>, root's alone. */
-int	box_folder(uint32_t uid, bool make);
-int	box_folder_bind(uint32_t uid, const char *user);
-int	box_folder_connect(uint32_t uid);
-bool	box_folder_user(uint32_t uid, char user[WIRE_NAME], int64_t *started);
-void	box_folder_remove(uint32_t uid);
-void	box_folder_each(void (*fn)(uint32_t uid));
+int box_folder(uint32_t uid, bool make);
+int box_folder_bind(uint32_t uid, const char *user);
+int box_folder_connect(uint32_t uid);
+bool box_folder_user(uint32_t uid, char user[WIRE_NAME], int64_t *started);
+void box_folder_remove(uint32_t uid);
+void box_folder_each(void (*fn)(uint32_t uid));
 
 /* box_ask.c */
 extern const struct chan_handler box_handlers[];
-void	box_ask(struct box *b, enum ask_kind kind, uint32_t id,
-	    const struct m_exec *exec, int fd[3]);
-void	box_ask_all(struct box *b);	/* it runs: send what waited */
-void	box_ask_over(struct box *b);	/* it is gone: answer what waits */
-void	box_ask_stopping(struct box *b);
-void	answer_fail(uint32_t epoch, uint32_t id, uint32_t code, const char *text);
-void	answer_ok(uint32_t epoch, uint32_t id, const char *text);
-void	answer_row(uint32_t epoch, uint32_t id, const struct m_sandbox *row);
+void box_ask(struct box *b, enum ask_kind kind, uint32_t id,
+    const struct m_exec *exec, int fd[3]);
+void box_ask_all(struct box *b);  /* it runs: send what waited */
+void box_ask_over(struct box *b); /* it is gone: answer what waits */
+void box_ask_stopping(struct box *b);
+void answer_fail(uint32_t epoch, uint32_t id, uint32_t code, const char *text);
+void answer_ok(uint32_t epoch, uint32_t id, const char *text);
+void answer_row(uint32_t epoch, uint32_t id, const struct m_sandbox *row);
 uint32_t answer_epoch(void);
-void	answer_new_epoch(void);
+void answer_new_epoch(void);
 
 /* box_adopt.c */
-void	box_adopt_all(void);
+void box_adopt_all(void);
 
 #endif

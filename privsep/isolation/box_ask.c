@@ -22,9 +22,9 @@
 
 static const long ask_ms[] = {
 	[ASK_CONNECT] = BOX_CONNECT_MS,
-	[ASK_EXEC] = 0,			/* a command takes what it takes */
+	[ASK_EXEC] = 0, /* a command takes what it takes */
 	[ASK_SHOW] = BOX_ASK_MS,
-	[ASK_STOP] = 0,			/* the box's own timer */
+	[ASK_STOP] = 0, /* the box's own timer */
 	[ASK_OURS] = BOX_ASK_MS,
 };
 
@@ -227,8 +227,8 @@ box_ask_all(struct box *b)
 	struct ask *a;
 
 	TAILQ_FOREACH(a, &b->asks, entry)
-		if (a->number == 0)
-			ask_send(a);
+	if (a->number == 0)
+		ask_send(a);
 }
 
 void
@@ -247,10 +247,8 @@ box_ask_over(struct box *b)
 		switch (a->late ? ASK_OURS : a->kind) {
 		case ASK_CONNECT:
 		case ASK_EXEC:
-			answer_fail(a->epoch, a->id, b->fault.code != 0 ?
-			    b->fault.code : FAIL_UNAVAILABLE,
-			    b->fault.code != 0 ? b->fault.text :
-			    "the session has ended");
+			answer_fail(a->epoch, a->id, b->fault.code != 0 ? b->fault.code : FAIL_UNAVAILABLE,
+			    b->fault.code != 0 ? b->fault.text : "the session has ended");
 			break;
 		case ASK_STOP:
 			answer_ok(a->epoch, a->id, "stopped");
@@ -274,8 +272,8 @@ ask_find(struct box *b, const struct msg *m, bool (*fits)(enum ask_kind))
 	struct ask *a;
 
 	TAILQ_FOREACH(a, &b->asks, entry)
-		if (a->number != 0 && a->number == m->head.id && fits(a->kind))
-			return a;
+	if (a->number != 0 && a->number == m->head.id && fits(a->kind))
+		return a;
 	log_event(LOG_WARNING, "sandbox.violation", LOG_S("user", b->user),
 	    LOG_S("message", msg_name(m->head.type)),
 	    LOG_S("why", "answers nothing that was asked"));

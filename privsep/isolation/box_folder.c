@@ -28,8 +28,8 @@
 #include "isolation.h"
 #include "sandbox_steps.h"
 
-#define SOCKET_NAME	"ctl"
-#define USER_NAME	"user"
+#define SOCKET_NAME "ctl"
+#define USER_NAME   "user"
 
 static const char *
 uid_name(uint32_t uid)
@@ -70,8 +70,7 @@ write_user(int dir, const char *user)
 {
 	int fd, r;
 
-	fd = openat(dir, USER_NAME, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW |
-	    O_CLOEXEC, 0600);
+	fd = openat(dir, USER_NAME, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd == -1)
 		return -1;
 	r = dprintf(fd, "%s\n", user);

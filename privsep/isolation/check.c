@@ -24,9 +24,9 @@
 #include "../spawn.h"
 
 struct check {
-	conf_error_fn	 fn;
-	void		*arg;
-	int		 count;
+	conf_error_fn fn;
+	void *arg;
+	int count;
 };
 
 static void complain(struct check *, const char *, ...)
@@ -62,7 +62,8 @@ folder(struct check *c, const char *what, const char *path)
 	}
 	if (st.st_uid != 0 || (st.st_mode & 022) != 0) {
 		complain(c, "%s \"%s\": owner %u, mode %04o; only root may write to "
-		    "it: chown root %s && chmod go-w %s", what, path, st.st_uid,
+			    "it: chown root %s && chmod go-w %s",
+		    what, path, st.st_uid,
 		    st.st_mode & 07777, path, path);
 		return false;
 	}
@@ -123,7 +124,8 @@ open_tls_file(struct check *c, const char *what, const char *path, bool secret)
 	}
 	if (secret && (st.st_uid != 0 || (st.st_mode & 077) != 0)) {
 		complain(c, "tls key \"%s\": owner %u, mode %04o; only root may read it: "
-		    "chown root %s && chmod 0600 %s", path, st.st_uid,
+			    "chown root %s && chmod 0600 %s",
+		    path, st.st_uid,
 		    st.st_mode & 07777, path, path);
 		close(fd);
 		return NULL;
@@ -153,7 +155,8 @@ key_strength(struct check *c, const char *path, EVP_PKEY *key)
 	if (EVP_PKEY_is_a(key, "EC") && EVP_PKEY_get_bits(key) >= 256)
 		return;
 	complain(c, "tls key \"%s\": expected an ECDSA key of at least 256 bits or an "
-	    "RSA key of at least 2048", path);
+		    "RSA key of at least 2048",
+	    path);
 }
 
 static void
@@ -172,7 +175,8 @@ tls_files(struct check *c, const struct conf *conf)
 		fclose(fp);
 		if (cert == NULL)
 			complain(c, "tls certificate \"%s\": holds no certificate in "
-			    "PEM form", cert_path);
+				    "PEM form",
+			    cert_path);
 	}
 	fp = open_tls_file(c, "key", key_path, true);
 	if (fp != NULL) {
@@ -180,14 +184,16 @@ tls_files(struct check *c, const struct conf *conf)
 		fclose(fp);
 		if (key == NULL)
 			complain(c, encrypted ? "tls key \"%s\": is encrypted; decrypt it: "
-			    "openssl pkey -in KEY -out NEWKEY" :
-			    "tls key \"%s\": holds no private key in PEM form", key_path);
+						"openssl pkey -in KEY -out NEWKEY"
+					      : "tls key \"%s\": holds no private key in PEM form",
+			    key_path);
 		else
 			key_strength(c, key_path, key);
 	}
 	if (cert != NULL && key != NULL && X509_check_private_key(cert, key) != 1)
 		complain(c, "tls certificate \"%s\" and key \"%s\" do not belong "
-		    "together", cert_path, key_path);
+			    "together",
+		    cert_path, key_path);
 	if (cert != NULL && X509_cmp_current_time(X509_get0_notAfter(cert)) < 0)
 		complain(c, "tls certificate \"%s\": has expired; renew it", cert_path);
 	X509_free(cert);
@@ -210,7 +216,8 @@ ide(struct check *c, const struct conf *conf)
 		    (st.st_mode & 022) == 0)
 			continue;
 		complain(c, "ide \"%s\": %s is missing, or not root's alone; install "
-		    "VS Code: make ide IDEDIR=%s", conf->ide.name, path,
+			    "VS Code: make ide IDEDIR=%s",
+		    conf->ide.name, path,
 		    conf->ide.path);
 		return;
 	}
@@ -235,7 +242,8 @@ conf_check(const struct conf *conf, conf_error_fn error, void *arg)
 
 	if (accounts_load(&missing) == -1)
 		complain(&c, "account \"%s\" is missing; make it: systemd-sysusers, or "
-		    "useradd --system --user-group %s", missing, missing);
+			     "useradd --system --user-group %s",
+		    missing, missing);
 	data_folder(&c, conf);
 	runtime_folder(&c, conf);
 	if (uses_tls(conf) || conf->tls.key[0] != '\0')

@@ -20,29 +20,35 @@
 #include "../spawn.h"
 #include "isolation.h"
 
-#define DEATHS_MAX	5		/* of one kind ... */
-#define DEATHS_MS	60000		/* ... in this time; more is the end */
-#define YOUNG_MS	10000		/* the first one must get past its start */
-#define AGAIN_MS	10		/* lets master's end be seen first */
-#define LEFT_MS		250		/* one that left of its own accord */
+#define DEATHS_MAX 5     /* of one kind ... */
+#define DEATHS_MS  60000 /* ... in this time; more is the end */
+#define YOUNG_MS   10000 /* the first one must get past its start */
+#define AGAIN_MS   10    /* lets master's end be seen first */
+#define LEFT_MS    250   /* one that left of its own accord */
 
-enum root { ROOT_EMPTY, ROOT_STORE, ROOT_WORKER };
+enum root { ROOT_EMPTY,
+	ROOT_STORE,
+	ROOT_WORKER };
 
 struct child_row {
-	const char	*name;		/* in logs */
-	const char	*program;
-	enum account_id	 account;
-	enum root	 root;
-	int		(*section)(void);
-	enum proc	 proc;
-	enum msg_type	 join;		/* tells the peer of its channel ... */
-	enum proc	 peer;		/* ... which is master, or auth */
-	bool		 control;	/* is given idectl's socket */
-	bool		 key;		/* is given the private key's file */
-	bool		 memlock;	/* locks its memory */
+	const char *name; /* in logs */
+	const char *program;
+	enum account_id account;
+	enum root root;
+	int (*section)(void);
+	enum proc proc;
+	enum msg_type join; /* tells the peer of its channel ... */
+	enum proc peer;     /* ... which is master, or auth */
+	bool control;       /* is given idectl's socket */
+	bool key;           /* is given the private key's file */
+	bool memlock;       /* locks its memory */
 };
 
-enum kind { AUTH, HASH, KEYS, ZYGOTE, KINDS };
+enum kind { AUTH,
+	HASH,
+	KEYS,
+	ZYGOTE,
+	KINDS };
 
 static const struct child_row rows[KINDS] = {
 	[AUTH] = { "auth", "ided-auth", ACCOUNT_AUTH, ROOT_STORE, section_auth,
@@ -59,16 +65,17 @@ static const struct child_row rows[KINDS] = {
 #define MEMLOCK (16 << 20)
 
 struct child {
-	TAILQ_ENTRY(child) entry;
-	enum kind	 kind;
-	pid_t		 pid;
-	int64_t		 born;
-	bool		 retired;	/* leaves by itself, and is not missed */
-	struct chan	 chan;
+	TAILQ_ENTRY(child)
+	entry;
+	enum kind kind;
+	pid_t pid;
+	int64_t born;
+	bool retired; /* leaves by itself, and is not missed */
+	struct chan chan;
 };
 
 static TAILQ_HEAD(, child) children = TAILQ_HEAD_INITIALIZER(children);
-static int64_t deaths[KINDS][DEATHS_MAX + 1];	/* a ring of times */
+static int64_t deaths[KINDS][DEATHS_MAX + 1]; /* a ring of times */
 static unsigned int ndeaths[KINDS];
 static struct event *again[KINDS];
 
@@ -87,8 +94,8 @@ current(enum kind kind)
 	struct child *c;
 
 	TAILQ_FOREACH(c, &children, entry)
-		if (c->kind == kind && !c->retired)
-			return c;
+	if (c->kind == kind && !c->retired)
+		return c;
 	return NULL;
 }
 
@@ -123,7 +130,7 @@ environment(void)
 	static char *none[] = { path, NULL };
 #ifdef __SANITIZE_ADDRESS__
 	static const char *const names[] = { "ASAN_OPTIONS", "UBSAN_OPTIONS",
-	    "LSAN_OPTIONS" };
+		"LSAN_OPTIONS" };
 	static char lines[3][512];
 	static char *some[4];
 	unsigned int i, n = 0;
@@ -226,10 +233,10 @@ start_auth(void)
 	uint32_t i;
 
 	TAILQ_FOREACH(c, &children, entry)
-		if (c->kind == HASH && !c->retired) {
-			c->retired = true;
-			(void)kill(c->pid, SIGKILL);
-		}
+	if (c->kind == HASH && !c->retired) {
+		c->retired = true;
+		(void)kill(c->pid, SIGKILL);
+	}
 	child_start(AUTH);
 	for (i = 0; i < isolation.conf.auth.argon2_helpers; i++)
 		child_start(HASH);
@@ -254,8 +261,8 @@ on_again(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	TAILQ_FOREACH(c, &children, entry)
-		if (c->kind == *kind && !c->retired && want > 0)
-			want--;
+	if (c->kind == *kind && !c->retired && want > 0)
+		want--;
 	for (; want > 0; want--)
 		start_kind(*kind);
 }
@@ -328,8 +335,8 @@ children_reap(pid_t pid, int status)
 	struct child *c;
 
 	TAILQ_FOREACH(c, &children, entry)
-		if (c->pid == pid)
-			break;
+	if (c->pid == pid)
+		break;
 	if (c == NULL)
 		return false;
 	TAILQ_REMOVE(&children, c, entry);
@@ -378,7 +385,8 @@ children_log(int fd)
 	struct child *c;
 	int copy;
 
-	TAILQ_FOREACH(c, &children, entry) {
+	TAILQ_FOREACH(c, &children, entry)
+	{
 		if (c->kind == ZYGOTE || c->retired)
 			continue;
 		copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);

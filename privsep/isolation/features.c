@@ -21,8 +21,8 @@
 
 /* System calls without which there is no sandbox at all. */
 static const struct {
-	long		 nr;
-	const char	*name;
+	long nr;
+	const char *name;
 } needed[] = {
 	{ SYS_openat2, "openat2 (Linux 5.6)" },
 	{ SYS_pidfd_open, "pidfd_open (Linux 5.3)" },
@@ -40,7 +40,8 @@ lacking(char *list, size_t len, const char *what, bool required)
 {
 	if (required)
 		fatalx("isolation: this machine has no %s, which the "
-		    "configuration requires", what);
+		       "configuration requires",
+		    what);
 	if (list[0] != '\0')
 		strlcat(list, ", ", len);
 	strlcat(list, what, len);
@@ -79,8 +80,8 @@ void
 features_check(const struct conf_isolation *conf)
 {
 	static const struct {
-		unsigned int	 bit;
-		const char	*what;
+		unsigned int bit;
+		const char *what;
 	} groups[] = {
 		{ CGROUP_MEMORY, "control group for memory" },
 		{ CGROUP_CPU, "control group for cpu" },

@@ -91,7 +91,8 @@ not_a_folder(int dir, const char *name, const char *what, struct m_fail *f)
 		fault_set(f, code_of(error), "%s: %s", what, strerror(error));
 	else if (S_ISLNK(st.st_mode))
 		fault_set(f, FAIL_INVALID, "%s is a symbolic link where a "
-		    "folder is expected: remove it", what);
+					   "folder is expected: remove it",
+		    what);
 	else if (!S_ISDIR(st.st_mode))
 		fault_set(f, FAIL_INVALID, "%s is no folder: remove it", what);
 	else if (error == EACCES)
@@ -118,7 +119,7 @@ home_make(int homes, const char *user, uint32_t uid, struct m_fail *f)
 	fd = open_folder(homes, fresh);
 	if (fd == -1 || fchown(fd, uid, uid) == -1 || fchmod(fd, 0700) == -1 ||
 	    syscall(SYS_renameat2, homes, fresh, homes, user,
-	    1U /* RENAME_NOREPLACE */) == -1)
+		1U /* RENAME_NOREPLACE */) == -1)
 		goto bad;
 	return fd;
 bad:
@@ -150,11 +151,13 @@ home_open(int homes, const char *user, uint32_t uid, struct m_fail *f)
 		fault_set(f, FAIL_INTERNAL, "%s: %s", what, strerror(errno));
 	} else if (st.st_uid != uid) {
 		fault_set(f, FAIL_DENIED, "%s belongs to uid %u, not to %u: "
-		    "move it away or give it to its user", what,
+					  "move it away or give it to its user",
+		    what,
 		    (unsigned int)st.st_uid, uid);
 	} else if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
 		fault_set(f, FAIL_DENIED, "%s may be written to by others "
-		    "(mode %04o): make it 0700", what,
+					  "(mode %04o): make it 0700",
+		    what,
 		    (unsigned int)st.st_mode & 07777);
 	} else {
 		return fd;
@@ -210,7 +213,8 @@ folders_make(int home, const char *user, uint32_t uid, struct m_fail *f)
 		if (missing[i] && mkdirat(home, folders[i], 0700) == -1) {
 			r = errno;
 			fault_set(f, code_of(r), "folder %s in the home of %s: "
-			    "%s", folders[i], user, strerror(r));
+						 "%s",
+			    folders[i], user, strerror(r));
 			errno = r;
 			return -1;
 		}

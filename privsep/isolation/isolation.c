@@ -95,7 +95,7 @@ check(void)
 	if (errors == 0)
 		errors = conf_check(&isolation.conf, print_error, NULL);
 	if (errors == 0 && sections_read(&s, &isolation.conf, err,
-	    sizeof(err)) == -1) {
+			       sizeof(err)) == -1) {
 		print_error(NULL, err);
 		errors = 1;
 	}
@@ -132,7 +132,7 @@ options(int argc, char *argv[])
 			break;
 		default:
 			fatalx("usage: ided-isolation [-nv] -f file "
-			    "[-D macro=value]");
+			       "[-D macro=value]");
 		}
 	}
 	if (isolation.conf_file == NULL || optind != argc)

@@ -40,70 +40,70 @@
 
 struct isolation {
 	struct event_base *base;
-	struct conf	 conf;
-	const char	*conf_file;
-	bool		 verbose;
+	struct conf conf;
+	const char *conf_file;
+	bool verbose;
 	struct conf_define *def;
-	unsigned int	 ndef;
-	struct chan	 master;	/* one way: we speak */
-	struct chan	*auth;		/* NULL while there is none */
-	int		 control;	/* listening socket of idectl, for auth */
+	unsigned int ndef;
+	struct chan master; /* one way: we speak */
+	struct chan *auth;  /* NULL while there is none */
+	int control;        /* listening socket of idectl, for auth */
 	/* Folders, opened once. */
-	int		 homes;		/* data/home, root's */
-	int		 store;		/* data/store, auth's */
-	int		 empty;		/* runtime/empty */
-	int		 boxes;		/* runtime/sandbox, root only */
-	int		 hostns;	/* our own mount namespace */
+	int homes;  /* data/home, root's */
+	int store;  /* data/store, auth's */
+	int empty;  /* runtime/empty */
+	int boxes;  /* runtime/sandbox, root only */
+	int hostns; /* our own mount namespace */
 };
 
 extern struct isolation isolation;
 
 /* isolation.c */
-void	isolation_leave(int code);
+void isolation_leave(int code);
 struct timeval isolation_ms(long ms);
 
 /* children.c */
-void	children_start(void);		/* all of them, for the first time */
-bool	children_reap(pid_t pid, int status);
-void	children_reload(void);		/* new sections; a new zygote */
-void	children_renew(void);		/* a new zygote */
-void	children_log(int fd);		/* LOG_FILE to all that write lines */
+void children_start(void); /* all of them, for the first time */
+bool children_reap(pid_t pid, int status);
+void children_reload(void); /* new sections; a new zygote */
+void children_renew(void);  /* a new zygote */
+void children_log(int fd);  /* LOG_FILE to all that write lines */
 
 /* reload.c */
-void	reload_conf(struct chan *c, uint32_t id);
-int	reload_log_open(const struct conf_common *common);
+void reload_conf(struct chan *c, uint32_t id);
+int reload_log_open(const struct conf_common *common);
 
 /* sections.c: each returns a sealed memory file, or fatal. */
 struct sections {
-	struct conf_for_worker	worker;
-	uint8_t			keyid[32];
+	struct conf_for_worker worker;
+	uint8_t keyid[32];
 };
 /* Read what the configuration names: certificate, IDE.  0, or -1 and err. */
-int	sections_read(struct sections *s, const struct conf *conf, char *err,
-	    size_t errlen);
-void	sections_take(const struct sections *s);
-void	sections_admin(void);		/* IDED_ADMIN_*: taken and wiped */
-int	section_master(void);
-int	section_auth(void);
-int	section_hash(void);
-int	section_keys(void);
-int	section_worker(void);
+int sections_read(struct sections *s, const struct conf *conf, char *err,
+    size_t errlen);
+void sections_take(const struct sections *s);
+void sections_admin(void); /* IDED_ADMIN_*: taken and wiped */
+int section_master(void);
+int section_auth(void);
+int section_hash(void);
+int section_keys(void);
+int section_worker(void);
 const uint8_t *section_keyid(void);
 
 /* folders.c */
-void	folders_open(void);
+void folders_open(void);
 
 /* worker_root.c: into a new mount namespace, and out again */
-void	worker_root_in(int *root);
-void	worker_root_out(int root);
+void worker_root_in(int *root);
+void worker_root_out(int root);
 
 /* caps.c, seccomp_isolation.c, features.c */
-void	caps_keep(void);
-void	seccomp_isolation(void);
-void	features_check(const struct conf_isolation *conf);
+void caps_keep(void);
+void seccomp_isolation(void);
+void features_check(const struct conf_isolation *conf);
 
 /* requests.c */
 extern const struct chan_handler request_handlers[];
-void	requests_auth_gone(void);
+void requests_auth_gone(void);
 
 #endif

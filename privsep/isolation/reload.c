@@ -16,10 +16,10 @@
 extern char **environ;
 
 struct reload {
-	struct chan	*auth;
-	uint32_t	 id;
-	int		 errors;
-	int		 listen[CONF_LISTEN_MAX];
+	struct chan *auth;
+	uint32_t id;
+	int errors;
+	int listen[CONF_LISTEN_MAX];
 };
 
 static struct conf fresh;
@@ -119,8 +119,7 @@ tell_master(struct reload *r)
 int
 reload_log_open(const struct conf_common *common)
 {
-	return open(common->log_file, O_WRONLY | O_APPEND | O_CREAT |
-	    O_NOFOLLOW | O_CLOEXEC, 0640);
+	return open(common->log_file, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640);
 }
 
 /* After rotation the old file is somebody else's business. */
@@ -154,7 +153,7 @@ read_all(struct reload *r)
 	char err[CONF_PATH_MAX + 256];
 
 	if (conf_parse(&fresh, isolation.conf_file, isolation.def,
-	    isolation.ndef, environ, complain, r) > 0)
+		isolation.ndef, environ, complain, r) > 0)
 		return;
 	if (isolation.verbose)
 		fresh.common.log_level = LOG_DEBUG;

@@ -12,17 +12,17 @@
 #include "isolation.h"
 #include "sandbox_steps.h"
 
-#define EXECS_MAX	16	/* commands whose descriptors are on their way */
-#define EXEC_MS		5000	/* for them to arrive */
+#define EXECS_MAX 16   /* commands whose descriptors are on their way */
+#define EXEC_MS   5000 /* for them to arrive */
 
 /* A command that waits for its three descriptors. */
 static struct exec {
-	bool		 used;
-	uint32_t	 id;
-	uint32_t	 epoch;
-	struct m_exec	 exec;
-	int		 fd[3];
-	struct event	*timer;
+	bool used;
+	uint32_t id;
+	uint32_t epoch;
+	struct m_exec exec;
+	int fd[3];
+	struct event *timer;
 } execs[EXECS_MAX];
 
 static bool
@@ -31,7 +31,7 @@ valid(const char user[WIRE_NAME], uint32_t uid)
 	const struct conf_isolation *conf = &isolation.conf.isolation;
 
 	return user_name_ok(user) && uid >= conf->uid_first &&
-	    uid - conf->uid_first < conf->uid_count;
+	       uid - conf->uid_first < conf->uid_count;
 }
 
 /* The sandbox that is meant; NULL, and answered, if there can be none. */

@@ -24,19 +24,19 @@
 #include "../log.h"
 #include "sandbox_steps.h"
 
-#define CPU_PERIOD	100000		/* microseconds */
-#define NTREES		4
+#define CPU_PERIOD 100000 /* microseconds */
+#define NTREES     4
 
 /* The trees: in version 2 only the first is used, for everything. */
 static struct tree {
-	const char	*controller;
-	unsigned int	 bit;
-	int		 top;		/* our group at its top, or -1 */
+	const char *controller;
+	unsigned int bit;
+	int top; /* our group at its top, or -1 */
 } trees[NTREES] = {
 	{ "memory", CGROUP_MEMORY, -1 },
 	{ "cpu", CGROUP_CPU, -1 },
 	{ "pids", CGROUP_PIDS, -1 },
-	{ "cpuacct", 0, -1 },		/* only counts */
+	{ "cpuacct", 0, -1 }, /* only counts */
 };
 
 static bool v2;
@@ -84,7 +84,7 @@ has_word(const char *list, const char *word)
 	while ((p = strstr(p, word)) != NULL) {
 		if ((p == list || p[-1] == ',' || p[-1] == ' ') &&
 		    (p[len] == ',' || isspace((unsigned char)p[len]) ||
-		    p[len] == '\0'))
+			p[len] == '\0'))
 			return true;
 		p += len;
 	}
@@ -200,7 +200,8 @@ cgroup_have(void)
 const char *
 cgroup_version(void)
 {
-	return v2 ? "v2" : have != 0 ? "v1" : "none";
+	return v2 ? "v2" : have != 0 ? "v1"
+				     : "none";
 }
 
 static int
@@ -216,11 +217,15 @@ group_open(const struct tree *t, uint32_t uid)
 /* The files that hold limits.  The order matters: swap is memory and swap
  * together in version 1 and may not be less than memory. */
 static const struct {
-	unsigned int	 tree;		/* in version 1 */
-	const char	*v1;
-	const char	*v2;
-	enum { MEMORY, SWAP, PERIOD, QUOTA, PIDS } value;
-	bool		 must;
+	unsigned int tree; /* in version 1 */
+	const char *v1;
+	const char *v2;
+	enum { MEMORY,
+		SWAP,
+		PERIOD,
+		QUOTA,
+		PIDS } value;
+	bool must;
 } limit_files[] = {
 	{ 0, "memory.limit_in_bytes", "memory.max", MEMORY, true },
 	{ 0, "memory.memsw.limit_in_bytes", "memory.swap.max", SWAP, false },
@@ -375,7 +380,8 @@ cgroup_kill(uint32_t uid)
 		/* Who is left over is few: its pid 1 took the others along. */
 		if (file_read(dir, "cgroup.procs", text, sizeof(text)) > 0)
 			for (p = text; (pid = strtol(p, &end, 10)) > 0 &&
-			    *end == '\n'; p = end + 1)
+				       *end == '\n';
+			     p = end + 1)
 				kill_one((int)pid, uid);
 		close(dir);
 	}

@@ -11,11 +11,10 @@
 
 #include "sandbox_steps.h"
 
-
 #define SHELL_PATH "/bin/bash"
 
-static int	etc_write(const char *, const char *, ...)
-		    __attribute__((format(printf, 2, 3)));
+static int etc_write(const char *, const char *, ...)
+    __attribute__((format(printf, 2, 3)));
 
 static int
 etc_write(const char *name, const char *fmt, ...)
@@ -65,8 +64,10 @@ etc_resolv(const struct setup *s)
 	if (s->conf->isolation.network != NETWORK_HOST)
 		return etc_write("resolv.conf", "# no network\n");
 	if (mnt_bind(AT_FDCWD, "/etc/resolv.conf", "etc/resolv.conf",
-	    MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
-	    MOUNT_ATTR_NOEXEC, false) == -1 && errno != ENOENT)
+		MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+		    MOUNT_ATTR_NOEXEC,
+		false) == -1 &&
+	    errno != ENOENT)
 		return -1;
 	return 0;
 }
@@ -78,25 +79,27 @@ setup_etc(struct setup *s)
 	const char *u = s->user;
 
 	if (etc_write("passwd",
-	    "root:x:0:0:root:/root:/usr/sbin/nologin\n"
-	    "%s:x:%u:%u::/home/%s:%s\n"
-	    "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
-	    u, s->uid, s->uid, u, shell) == -1 ||
+		"root:x:0:0:root:/root:/usr/sbin/nologin\n"
+		"%s:x:%u:%u::/home/%s:%s\n"
+		"nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
+		u, s->uid, s->uid, u, shell) == -1 ||
 	    etc_write("group", "root:x:0:\ntty:x:5:\n%s:x:%u:\n"
-	    "nogroup:x:65534:\n", u, s->uid) == -1 ||
+			       "nogroup:x:65534:\n",
+		u, s->uid) == -1 ||
 	    etc_write("hosts", "127.0.0.1\tlocalhost %s\n"
-	    "::1\tlocalhost ip6-localhost ip6-loopback\n", u) == -1 ||
+			       "::1\tlocalhost ip6-localhost ip6-loopback\n",
+		u) == -1 ||
 	    etc_write("hostname", "%s\n", u) == -1 ||
 	    etc_write("host.conf", "multi on\n") == -1 ||
 	    etc_write("shells", "/bin/sh\n/bin/bash\n") == -1 ||
 	    etc_write("nsswitch.conf", "passwd: files\ngroup: files\n"
-	    "shadow: files\nhosts: files dns\nnetworks: files\n"
-	    "protocols: files\nservices: files\n") == -1 ||
+				       "shadow: files\nhosts: files dns\nnetworks: files\n"
+				       "protocols: files\nservices: files\n") == -1 ||
 	    etc_write("profile",
-	    "PATH=\"$HOME/.local/bin:/usr/local/bin:/usr/bin:/bin\"\n"
-	    "export PATH\n"
-	    "if [ -n \"$BASH_VERSION\" ] && [ -r /etc/bash.bashrc ]; then\n"
-	    "\t. /etc/bash.bashrc\nfi\n") == -1)
+		"PATH=\"$HOME/.local/bin:/usr/local/bin:/usr/bin:/bin\"\n"
+		"export PATH\n"
+		"if [ -n \"$BASH_VERSION\" ] && [ -r /etc/bash.bashrc ]; then\n"
+		"\t. /etc/bash.bashrc\nfi\n") == -1)
 		return -1;
 	return etc_localtime() == -1 || etc_resolv(s) == -1 ? -1 : 0;
 }

@@ -17,36 +17,36 @@
 #include "sandbox_steps.h"
 
 /* Rights and fields of later ABIs, which Debian 12's headers lack. */
-#define FS_TRUNCATE		(1ULL << 14)	/* ABI 3 */
-#define FS_IOCTL_DEV		(1ULL << 15)	/* ABI 5 */
-#define SCOPE_ABSTRACT_UNIX	(1ULL << 0)	/* ABI 6 */
-#define SCOPE_SIGNAL		(1ULL << 1)
-#define FS_ABI1			((1ULL << 13) - 1)
+#define FS_TRUNCATE         (1ULL << 14) /* ABI 3 */
+#define FS_IOCTL_DEV        (1ULL << 15) /* ABI 5 */
+#define SCOPE_ABSTRACT_UNIX (1ULL << 0)  /* ABI 6 */
+#define SCOPE_SIGNAL        (1ULL << 1)
+#define FS_ABI1             ((1ULL << 13) - 1)
 
 struct ruleset_attr {
-	uint64_t	fs;
-	uint64_t	net;
-	uint64_t	scoped;
+	uint64_t fs;
+	uint64_t net;
+	uint64_t scoped;
 };
 
 #define READ (LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | \
-	LANDLOCK_ACCESS_FS_READ_DIR)
+	      LANDLOCK_ACCESS_FS_READ_DIR)
 #define ANY (~(uint64_t)(LANDLOCK_ACCESS_FS_MAKE_CHAR | \
-	LANDLOCK_ACCESS_FS_MAKE_BLOCK | FS_IOCTL_DEV))
+			 LANDLOCK_ACCESS_FS_MAKE_BLOCK | FS_IOCTL_DEV))
 #define WRITE (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR | \
-	LANDLOCK_ACCESS_FS_WRITE_FILE | FS_TRUNCATE)
+	       LANDLOCK_ACCESS_FS_WRITE_FILE | FS_TRUNCATE)
 
 static const struct {
-	const char	*path;		/* "~": the home */
-	uint64_t	 rights;
+	const char *path; /* "~": the home */
+	uint64_t rights;
 } rules[] = {
-	{ "/", READ },			/* everything here is meant to be seen */
+	{ "/", READ }, /* everything here is meant to be seen */
 	{ "~", ANY },
 	{ "/tmp", ANY },
 	{ INSIDE_RUN, ANY },
 	{ "/dev", WRITE | FS_IOCTL_DEV },
 	{ "/dev/shm", ANY },
-	{ "/proc", WRITE },		/* own comm, oom_score_adj */
+	{ "/proc", WRITE }, /* own comm, oom_score_adj */
 };
 
 static int

@@ -17,15 +17,15 @@
 #include "box.h"
 #include "sandbox_steps.h"
 
-#define NOEXEC	MOUNT_ATTR_NOEXEC
-#define SAFE	(MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
-#define RO	(MOUNT_ATTR_RDONLY | SAFE)
+#define NOEXEC MOUNT_ATTR_NOEXEC
+#define SAFE   (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
+#define RO     (MOUNT_ATTR_RDONLY | SAFE)
 
 struct bind_row {
-	const char	*from;
-	const char	*to;		/* below the new root */
-	uint64_t	 attr;
-	bool		 must;
+	const char *from;
+	const char *to; /* below the new root */
+	uint64_t attr;
+	bool must;
 };
 
 static const struct bind_row binds[] = {
@@ -50,9 +50,9 @@ static const struct bind_row binds[] = {
 
 /* Devices: a bind of the host's node each, and none can be made. */
 static const struct {
-	const char	*from;
-	const char	*to;
-	unsigned int	 major, minor;
+	const char *from;
+	const char *to;
+	unsigned int major, minor;
 } devices[] = {
 	{ "/dev/null", "dev/null", 1, 3 },
 	{ "/dev/zero", "dev/zero", 1, 5 },
@@ -63,8 +63,8 @@ static const struct {
 };
 
 static const struct {
-	const char	*target;
-	const char	*name;
+	const char *target;
+	const char *name;
 } links[] = {
 	{ "/proc/self/fd", "dev/fd" },
 	{ "/proc/self/fd/0", "dev/stdin" },
@@ -104,7 +104,7 @@ setup_root(struct setup *s)
 
 	(void)s;
 	if (mount("root", ".", "tmpfs", MS_NOSUID | MS_NODEV,
-	    "size=4m,nr_inodes=4k,mode=0755") == -1)
+		"size=4m,nr_inodes=4k,mode=0755") == -1)
 		return -1;
 	/* "." is still what lies below; the mount is found by its name. */
 	if (chdir("../empty") == -1)
@@ -140,8 +140,7 @@ mnt_bind(int dir, const char *from, const char *to, uint64_t attr,
 	unsigned int rec = recursive ? AT_RECURSIVE : 0;
 	int fd, r = -1, error;
 
-	fd = open_tree(dir, from, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | rec |
-	    (from[0] == '\0' ? AT_EMPTY_PATH : 0));
+	fd = open_tree(dir, from, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | rec | (from[0] == '\0' ? AT_EMPTY_PATH : 0));
 	if (fd == -1)
 		return -1;
 	memset(&ma, 0, sizeof(ma));
@@ -182,7 +181,8 @@ setup_binds(struct setup *s)
 
 	for (i = 0; i < COUNT(binds); i++)
 		if (mnt_bind(AT_FDCWD, binds[i].from, binds[i].to, binds[i].attr,
-		    true) == -1 && (binds[i].must || errno != ENOENT)) {
+			true) == -1 &&
+		    (binds[i].must || errno != ENOENT)) {
 			fault_set(&s->fault, FAIL_INTERNAL, "%s: %s",
 			    binds[i].from, strerror(errno));
 			return -1;
@@ -192,7 +192,8 @@ setup_binds(struct setup *s)
 			return -1;
 	if (mnt_bind(AT_FDCWD, s->conf->ide.path, "opt/ide", RO, true) == -1) {
 		fault_set(&s->fault, FAIL_UNAVAILABLE, "the IDE at %s: %s: "
-		    "is it installed?", s->conf->ide.path, strerror(errno));
+						       "is it installed?",
+		    s->conf->ide.path, strerror(errno));
 		return -1;
 	}
 	return 0;
@@ -206,11 +207,11 @@ setup_dev(struct setup *s)
 
 	for (i = 0; i < COUNT(devices); i++) {
 		if (mnt_bind(AT_FDCWD, devices[i].from, devices[i].to,
-		    MOUNT_ATTR_NOSUID | NOEXEC, false) == -1 ||
+			MOUNT_ATTR_NOSUID | NOEXEC, false) == -1 ||
 		    stat(devices[i].to, &st) == -1)
 			return -1;
 		if (!S_ISCHR(st.st_mode) || st.st_rdev !=
-		    makedev(devices[i].major, devices[i].minor)) {
+						makedev(devices[i].major, devices[i].minor)) {
 			fault_set(&s->fault, FAIL_INTERNAL,
 			    "%s is not the device that it should be",
 			    devices[i].from);
@@ -258,8 +259,7 @@ setup_home_tree(struct setup *s)
 	struct mount_attr ma;
 	int fd;
 
-	fd = open_tree(s->home, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
-	    AT_EMPTY_PATH);
+	fd = open_tree(s->home, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
 	if (fd == -1)
 		return -1;
 	memset(&ma, 0, sizeof(ma));
@@ -281,7 +281,7 @@ setup_home_mount(struct setup *s)
 
 	snprintf(to, sizeof(to), "home/%s", s->user);
 	if (mkdir(to, 0755) == -1 || move_mount(s->home, "", AT_FDCWD, to,
-	    MOVE_MOUNT_F_EMPTY_PATH) == -1)
+					 MOVE_MOUNT_F_EMPTY_PATH) == -1)
 		return -1;
 	close(s->home);
 	s->home = -1;

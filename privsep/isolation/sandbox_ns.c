@@ -41,7 +41,7 @@ uint64_t
 ns_flags(const struct conf_isolation *conf)
 {
 	uint64_t flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC |
-	    CLONE_NEWUTS | CLONE_NEWCGROUP;
+			 CLONE_NEWUTS | CLONE_NEWCGROUP;
 
 	if (conf->network != NETWORK_HOST)
 		flags |= CLONE_NEWNET;

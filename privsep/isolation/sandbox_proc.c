@@ -11,19 +11,40 @@
 
 /* Read as empty. */
 static const char *const masked_files[] = {
-	"proc/kcore", "proc/keys", "proc/key-users", "proc/timer_list",
-	"proc/sysrq-trigger", "proc/sched_debug", "proc/kallsyms",
-	"proc/kmsg", "proc/latency_stats", "proc/config.gz", "proc/interrupts",
-	"proc/slabinfo", "proc/vmallocinfo", "proc/iomem", "proc/ioports",
-	"proc/kpagecount", "proc/kpageflags", "proc/kpagecgroup",
+	"proc/kcore",
+	"proc/keys",
+	"proc/key-users",
+	"proc/timer_list",
+	"proc/sysrq-trigger",
+	"proc/sched_debug",
+	"proc/kallsyms",
+	"proc/kmsg",
+	"proc/latency_stats",
+	"proc/config.gz",
+	"proc/interrupts",
+	"proc/slabinfo",
+	"proc/vmallocinfo",
+	"proc/iomem",
+	"proc/ioports",
+	"proc/kpagecount",
+	"proc/kpageflags",
+	"proc/kpagecgroup",
 };
 /* An empty folder in their place. */
 static const char *const masked_dirs[] = {
-	"proc/acpi", "proc/scsi", "proc/asound", "proc/driver", "proc/pressure",
+	"proc/acpi",
+	"proc/scsi",
+	"proc/asound",
+	"proc/driver",
+	"proc/pressure",
 };
 /* May be read. */
 static const char *const readonly[] = {
-	"proc/sys", "proc/bus", "proc/fs", "proc/irq", "proc/tty",
+	"proc/sys",
+	"proc/bus",
+	"proc/fs",
+	"proc/irq",
+	"proc/tty",
 };
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -35,7 +56,7 @@ setup_proc(struct setup *s)
 
 	(void)s;
 	if (mount("proc", "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC,
-	    "hidepid=2") == -1)
+		"hidepid=2") == -1)
 		return -1;
 	/* dev/null is ours already, and was verified. */
 	for (i = 0; i < COUNT(masked_files); i++)
@@ -44,14 +65,14 @@ setup_proc(struct setup *s)
 			return -1;
 	for (i = 0; i < COUNT(masked_dirs); i++)
 		if (access(masked_dirs[i], F_OK) == 0 &&
-		    mount("tmpfs", masked_dirs[i], "tmpfs", MS_NOSUID | MS_NODEV |
-		    MS_NOEXEC | MS_RDONLY, "size=4k,nr_inodes=2,mode=0555") == -1)
+		    mount("tmpfs", masked_dirs[i], "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, "size=4k,nr_inodes=2,mode=0555") == -1)
 			return -1;
 	for (i = 0; i < COUNT(readonly); i++)
 		if (access(readonly[i], F_OK) == 0 &&
 		    mnt_bind(AT_FDCWD, readonly[i], readonly[i],
-		    MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
-		    MOUNT_ATTR_NOEXEC, true) == -1)
+			MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+			    MOUNT_ATTR_NOEXEC,
+			true) == -1)
 			return -1;
 	return 0;
 }

@@ -27,24 +27,24 @@
 #include "box.h"
 #include "sandbox_steps.h"
 
-#define PROGRAM	"ide-session"
+#define PROGRAM "ide-session"
 
 /* Descriptors of ide-session: its control socket, and the report, which it
  * closes when it listens. */
-#define FD_CONTROL	3
-#define FD_REPORT	4
-#define FD_PROGRAM	5
-#define FD_LAST		5
+#define FD_CONTROL 3
+#define FD_REPORT  4
+#define FD_PROGRAM 5
+#define FD_LAST    5
 
 #ifndef MFD_EXEC
-#define MFD_EXEC	0x0010U
+#define MFD_EXEC 0x0010U
 #endif
 
 static int program = -1;
 
-static int	setup_enter_empty(struct setup *);
-static int	setup_stdio(struct setup *);
-static int	setup_fds(struct setup *);
+static int setup_enter_empty(struct setup *);
+static int setup_stdio(struct setup *);
+static int setup_fds(struct setup *);
 
 /* In the host's namespaces, as root. */
 static const struct setup_step outside[] = {
@@ -104,8 +104,7 @@ program_copy(const char *path)
 	while ((n = read(from, buf, sizeof(buf))) > 0)
 		if (write(to, buf, (size_t)n) != n)
 			fatal("copying %s", path);
-	if (n == -1 || fchmod(to, 0555) == -1 || fcntl(to, F_ADD_SEALS,
-	    F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == -1)
+	if (n == -1 || fchmod(to, 0555) == -1 || fcntl(to, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == -1)
 		fatal("copying %s", path);
 	close(from);
 	return to;
@@ -117,7 +116,7 @@ sandbox_prepare(void)
 	char path[PATH_MAX];
 
 	if ((size_t)snprintf(path, sizeof(path), "%s/%s", spawn_dir(),
-	    PROGRAM) >= sizeof(path))
+		PROGRAM) >= sizeof(path))
 		fatalx("%s: path too long", PROGRAM);
 	program = program_copy(path);
 	seccomp_user_compile();
@@ -182,8 +181,8 @@ static void
 report_send(int to, const struct setup_report *r, int fd)
 {
 	union {
-		struct cmsghdr	align;
-		char		buf[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+		char buf[CMSG_SPACE(sizeof(int))];
 	} ctl;
 	struct iovec iov = { (void *)(uintptr_t)r, sizeof(*r) };
 	struct msghdr m;
@@ -216,9 +215,9 @@ failed(struct setup *s, const char *step)
 	r.failed = 1;
 	r.fault = s->fault;
 	if (r.fault.code == 0)
-		fault_set(&r.fault, error == ENOSPC || error == EDQUOT ?
-		    FAIL_NO_SPACE : error == EAGAIN || error == ENOMEM ?
-		    FAIL_BUSY : FAIL_UNAVAILABLE, "%s: %s", step,
+		fault_set(&r.fault, error == ENOSPC || error == EDQUOT ? FAIL_NO_SPACE : error == EAGAIN || error == ENOMEM ? FAIL_BUSY
+															    : FAIL_UNAVAILABLE,
+		    "%s: %s", step,
 		    strerror(error));
 	report_send(s->report, &r, -1);
 	_exit(1);

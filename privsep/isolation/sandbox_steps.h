@@ -17,92 +17,92 @@
 
 struct setup {
 	const struct conf *conf;
-	char		 user[WIRE_NAME];
-	uint32_t	 uid;		/* and gid */
-	int		 report;	/* to isolation: pidfd, or what went wrong */
-	int		 control;	/* bound socket, for ide-session */
-	int		 homes;
-	int		 home;		/* of setup_home, setup_home_tree */
-	int		 empty;		/* runtime/empty, to mount on */
-	struct m_fail	 fault;		/* why a step failed, if it knows better */
+	char user[WIRE_NAME];
+	uint32_t uid; /* and gid */
+	int report;   /* to isolation: pidfd, or what went wrong */
+	int control;  /* bound socket, for ide-session */
+	int homes;
+	int home;            /* of setup_home, setup_home_tree */
+	int empty;           /* runtime/empty, to mount on */
+	struct m_fail fault; /* why a step failed, if it knows better */
 };
 
 struct setup_step {
-	const char	*name;
-	int		(*fn)(struct setup *);	/* 0, or -1 with errno */
+	const char *name;
+	int (*fn)(struct setup *); /* 0, or -1 with errno */
 };
 
 /* What the report says: one message, then its end once ide-session listens. */
 struct setup_report {
-	uint32_t	 failed;
-	int32_t		 pid;		/* the pidfd comes with it */
-	struct m_fail	 fault;
+	uint32_t failed;
+	int32_t pid; /* the pidfd comes with it */
+	struct m_fail fault;
 };
 
 /* sandbox_start.c: starts the making; returns the helper's pid or -1. */
-pid_t	sandbox_start(const struct setup *s);
-void	sandbox_prepare(void);		/* once: executable, filters */
+pid_t sandbox_start(const struct setup *s);
+void sandbox_prepare(void); /* once: executable, filters */
 
 /* home.c */
-bool	user_name_ok(const char name[WIRE_NAME]);
-int	home_open(int homes, const char *user, uint32_t uid, struct m_fail *f);
-int	home_folders(int home, const char *user, uint32_t uid, struct m_fail *f);
-int	setup_home(struct setup *s);
+bool user_name_ok(const char name[WIRE_NAME]);
+int home_open(int homes, const char *user, uint32_t uid, struct m_fail *f);
+int home_folders(int home, const char *user, uint32_t uid, struct m_fail *f);
+int setup_home(struct setup *s);
 
 /* sandbox_cgroup.c */
-#define CGROUP_MEMORY	0x1
-#define CGROUP_CPU	0x2
-#define CGROUP_PIDS	0x4
-#define CGROUP_ALL	0x7
-void	cgroup_find(const char *runtime);
+#define CGROUP_MEMORY 0x1
+#define CGROUP_CPU    0x2
+#define CGROUP_PIDS   0x4
+#define CGROUP_ALL    0x7
+void cgroup_find(const char *runtime);
 unsigned int cgroup_have(void);
 const char *cgroup_version(void);
-int	cgroup_make(uint32_t uid, const struct conf_isolation *conf);
-int	cgroup_limits(uint32_t uid, const struct conf_isolation *conf);
-int	cgroup_fd(uint32_t uid);	/* for CLONE_INTO_CGROUP; -1: not v2 */
-void	cgroup_kill(uint32_t uid);
-int	cgroup_remove(uint32_t uid);
-void	cgroup_usage(uint32_t uid, struct m_sandbox *row);
-void	cgroup_each(void (*fn)(uint32_t uid));
-void	cgroup_leave(void);
-int	setup_cgroup(struct setup *s);
+int cgroup_make(uint32_t uid, const struct conf_isolation *conf);
+int cgroup_limits(uint32_t uid, const struct conf_isolation *conf);
+int cgroup_fd(uint32_t uid); /* for CLONE_INTO_CGROUP; -1: not v2 */
+void cgroup_kill(uint32_t uid);
+int cgroup_remove(uint32_t uid);
+void cgroup_usage(uint32_t uid, struct m_sandbox *row);
+void cgroup_each(void (*fn)(uint32_t uid));
+void cgroup_leave(void);
+int setup_cgroup(struct setup *s);
 
 /* sandbox_ns.c */
-pid_t	ns_clone(uint64_t flags, int cgroup, int *pidfd);
+pid_t ns_clone(uint64_t flags, int cgroup, int *pidfd);
 uint64_t ns_flags(const struct conf_isolation *conf);
-int	setup_loopback(struct setup *s);
-int	setup_hostname(struct setup *s);
+int setup_loopback(struct setup *s);
+int setup_hostname(struct setup *s);
 
 /* sandbox_mnt.c, sandbox_proc.c, sandbox_etc.c */
-int	setup_private(struct setup *s);
-int	setup_root(struct setup *s);
-int	setup_binds(struct setup *s);
-int	setup_dev(struct setup *s);
-int	setup_tmp(struct setup *s);
-int	setup_home_tree(struct setup *s);
-int	setup_home_mount(struct setup *s);
-int	setup_pivot(struct setup *s);
-int	setup_proc(struct setup *s);
-int	setup_etc(struct setup *s);
-int	mnt_bind(int dir, const char *from, const char *to, uint64_t attr,
-	    bool recursive);
+int setup_private(struct setup *s);
+int setup_root(struct setup *s);
+int setup_binds(struct setup *s);
+int setup_dev(struct setup *s);
+int setup_tmp(struct setup *s);
+int setup_home_tree(struct setup *s);
+int setup_home_mount(struct setup *s);
+int setup_pivot(struct setup *s);
+int setup_proc(struct setup *s);
+int setup_etc(struct setup *s);
+int mnt_bind(int dir, const char *from, const char *to, uint64_t attr,
+    bool recursive);
 
 /* sandbox_user.c, sandbox_landlock.c, seccomp_user.c */
-int	setup_limits(struct setup *s);
-int	setup_user(struct setup *s);
-int	setup_landlock(struct setup *s);
-int	setup_seccomp(struct setup *s);
+int setup_limits(struct setup *s);
+int setup_user(struct setup *s);
+int setup_landlock(struct setup *s);
+int setup_seccomp(struct setup *s);
 struct sandbox_row;
 struct sandbox_row const *seccomp_user_rows(unsigned int *n);
-void	seccomp_user_compile(void);
+void seccomp_user_compile(void);
 struct sock_fprog seccomp_build(const char *name,
-	    const struct sandbox_row *const tables[], const unsigned int sizes[],
-	    uint32_t otherwise, uint32_t action);
-#define SECCOMP_NEWEST	462	/* newest call known here (mseal) */
-#define SECCOMP_LAST	511	/* later ones: not there (ENOSYS) */
+    const struct sandbox_row *const tables[], const unsigned int sizes[],
+    uint32_t otherwise, uint32_t action);
+#define SECCOMP_NEWEST 462 /* newest call known here (mseal) */
+#define SECCOMP_LAST   511 /* later ones: not there (ENOSYS) */
 
 /* Where things are, seen from inside. */
-#define INSIDE_IDE	"/opt/ide"
-#define INSIDE_RUN	"/run/ide"
+#define INSIDE_IDE "/opt/ide"
+#define INSIDE_RUN "/run/ide"
 
 #endif

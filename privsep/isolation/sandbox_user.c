@@ -16,9 +16,9 @@
 #include "sandbox_steps.h"
 
 struct limit_row {
-	int		what;
-	rlim_t		soft;
-	rlim_t		hard;
+	int what;
+	rlim_t soft;
+	rlim_t hard;
 };
 
 static const struct limit_row limits[] = {
@@ -54,7 +54,7 @@ setup_limits(struct setup *s)
 
 	for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
 		if (limit_set(limits[i].what, limits[i].soft,
-		    limits[i].hard) == -1)
+			limits[i].hard) == -1)
 			return -1;
 	/* What the control group says too; here it also holds without one. */
 	return limit_set(RLIMIT_NPROC, s->conf->isolation.processes,

@@ -23,15 +23,32 @@
 #include "isolation.h"
 #include "sandbox_steps.h"
 
-#define A(name) { SCMP_SYS(name), ACT_ALLOW, { { 0, 0, 0 } } }
+#define A(name)                            \
+	{                                  \
+		SCMP_SYS(name), ACT_ALLOW, \
+		{                          \
+			{                  \
+				0, 0, 0    \
+			}                  \
+		}                          \
+	}
 
 static const struct sandbox_row more[] = {
 	/* Making namespaces, and the sandbox's first process. */
-	A(clone), A(clone3), A(unshare), A(setns), A(sethostname),
+	A(clone),
+	A(clone3),
+	A(unshare),
+	A(setns),
+	A(sethostname),
 	A(setdomainname),
 	/* The sandbox's root, and the workers'. */
-	A(mount), A(umount2), A(pivot_root), A(chroot), A(open_tree),
-	A(move_mount), A(mount_setattr),
+	A(mount),
+	A(umount2),
+	A(pivot_root),
+	A(chroot),
+	A(open_tree),
+	A(move_mount),
+	A(mount_setattr),
 };
 
 void

@@ -22,7 +22,7 @@
 #include "isolation.h"
 
 static struct sections taken;
-static struct conf_for_auth admin;	/* only its two last fields */
+static struct conf_for_auth admin; /* only its two last fields */
 
 static int
 file_read(const char *path, char *buf, size_t size, size_t *len)
@@ -39,7 +39,7 @@ file_read(const char *path, char *buf, size_t size, size_t *len)
 	errno = EINVAL;
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
 		while (*len < size &&
-		    (n = read(fd, buf + *len, size - *len)) > 0)
+		       (n = read(fd, buf + *len, size - *len)) > 0)
 			*len += (size_t)n;
 	close(fd);
 	if (n > 0)
@@ -84,7 +84,7 @@ product_value(const char *text, const char *key, char *to, size_t size)
 	}
 	p += len + 1;
 	n = strspn(p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-	    "0123456789.-");
+		      "0123456789.-");
 	if (n == 0 || n >= size || (p[n] != '\n' && p[n] != '\0'))
 		return false;
 	memcpy(to, p, n);
@@ -110,9 +110,10 @@ product_read(struct sections *s, const struct conf *conf, char *err,
 	if (!product_value(text, "quality", quality, sizeof(quality)) ||
 	    !product_value(text, "commit", commit, sizeof(commit)) ||
 	    !product_value(text, "version", s->worker.ide_version,
-	    sizeof(s->worker.ide_version))) {
+		sizeof(s->worker.ide_version))) {
 		snprintf(err, errlen, "ide: \"%s\": expected lines quality=, "
-		    "commit= and version=; install it again: make ide", path);
+				      "commit= and version=; install it again: make ide",
+		    path);
 		return -1;
 	}
 	snprintf(s->worker.ide_prefix, sizeof(s->worker.ide_prefix), "%s-%s",
@@ -158,7 +159,7 @@ sections_read(struct sections *s, const struct conf *conf, char *err,
 		return -1;
 	/* The last byte stays zero. */
 	if (file_read(conf->tls.certificate, w->cert, sizeof(w->cert) - 1,
-	    &len) == -1) {
+		&len) == -1) {
 		snprintf(err, errlen, "tls certificate \"%s\": %s",
 		    conf->tls.certificate, strerror(errno));
 		return -1;
@@ -166,7 +167,8 @@ sections_read(struct sections *s, const struct conf *conf, char *err,
 	w->certlen = (uint32_t)len;
 	if (key_id(w->cert, len, s->keyid) == -1) {
 		snprintf(err, errlen, "tls certificate \"%s\": holds no "
-		    "certificate in PEM form", conf->tls.certificate);
+				      "certificate in PEM form",
+		    conf->tls.certificate);
 		return -1;
 	}
 	memcpy(w->keyid, s->keyid, sizeof(w->keyid));
@@ -187,9 +189,9 @@ void
 sections_admin(void)
 {
 	static const struct {
-		const char	*name;
-		char		*to;
-		size_t		 size;
+		const char *name;
+		char *to;
+		size_t size;
 	} vars[] = {
 		{ "IDED_ADMIN_USERNAME", admin.admin_name,
 		    sizeof(admin.admin_name) },

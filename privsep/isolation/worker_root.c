@@ -17,8 +17,8 @@
 #include "../log.h"
 #include "isolation.h"
 
-#define RO (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |		\
-	MOUNT_ATTR_NOEXEC)
+#define RO (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | \
+	    MOUNT_ATTR_NOEXEC)
 
 static void
 bind_static(const char *root)
@@ -55,7 +55,7 @@ worker_root_in(int *root)
 		fatal("workers' root: mount namespace");
 	snprintf(path, sizeof(path), "%s/empty", isolation.conf.common.runtime);
 	if (mount("workers", path, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
-	    "size=64k,nr_inodes=16,mode=0755") == -1)
+		"size=64k,nr_inodes=16,mode=0755") == -1)
 		fatal("workers' root: tmpfs");
 	bind_static(path);
 	memset(&ma, 0, sizeof(ma));

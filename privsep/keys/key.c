@@ -17,9 +17,9 @@
 #include "../log.h"
 #include "key.h"
 
-#define RSA_BITS_MIN	2048
-#define RSA_BITS_MAX	8192	/* whose signature just fits WIRE_SIG_MAX */
-#define BLOCKS_MAX	32	/* PEM blocks looked at in one file */
+#define RSA_BITS_MIN 2048
+#define RSA_BITS_MAX 8192 /* whose signature just fits WIRE_SIG_MAX */
+#define BLOCKS_MAX   32   /* PEM blocks looked at in one file */
 
 static struct key keys[KEY_GENERATIONS];
 static uint64_t loads;
@@ -166,7 +166,7 @@ decode(const uint8_t *pem, size_t len, const char **why)
 		name = header = NULL;
 		der = NULL;
 		if (PEM_read_bio_ex(bio, &name, &header, &der, &derlen,
-		    PEM_FLAG_SECURE | PEM_FLAG_EAY_COMPATIBLE) != 1)
+			PEM_FLAG_SECURE | PEM_FLAG_EAY_COMPATIBLE) != 1)
 			break;
 		pkey = decode_block(name, header, der, derlen, why);
 		OPENSSL_secure_free(name);
@@ -181,8 +181,8 @@ static enum key_type
 type_of(const EVP_PKEY *pkey)
 {
 	static const struct {
-		const char	*group;
-		enum key_type	 type;
+		const char *group;
+		enum key_type type;
 	} groups[] = {
 		{ "prime256v1", KEY_P256 },
 		{ "secp384r1", KEY_P384 },
@@ -196,8 +196,7 @@ type_of(const EVP_PKEY *pkey)
 		return KEY_ED25519;
 	if (EVP_PKEY_is_a(pkey, "RSA")) {
 		bits = EVP_PKEY_get_bits(pkey);
-		return bits >= RSA_BITS_MIN && bits <= RSA_BITS_MAX ?
-		    KEY_RSA : KEY_NONE;
+		return bits >= RSA_BITS_MIN && bits <= RSA_BITS_MAX ? KEY_RSA : KEY_NONE;
 	}
 	if (!EVP_PKEY_is_a(pkey, "EC") ||
 	    EVP_PKEY_get_group_name(pkey, group, sizeof(group), NULL) != 1)
@@ -234,7 +233,7 @@ check(EVP_PKEY *pkey, const uint8_t want[WIRE_KEYID], enum key_type *type)
 	*type = type_of(pkey);
 	if (*type == KEY_NONE)
 		return "not an ECDSA P-256, P-384 or P-521, Ed25519, or RSA key "
-		    "of 2048 to 8192 bits";
+		       "of 2048 to 8192 bits";
 	if (!id_of(pkey, id) || memcmp(id, want, WIRE_KEYID) != 0)
 		return "the key does not belong to the certificate";
 	ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);

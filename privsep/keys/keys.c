@@ -26,9 +26,9 @@ static struct event_base *base;
 static struct chan parent;
 static struct chan master;
 
-static void	on_key(struct chan *, struct msg *);
-static void	on_log_file(struct chan *, struct msg *);
-static void	on_worker(struct chan *, struct msg *);
+static void on_key(struct chan *, struct msg *);
+static void on_log_file(struct chan *, struct msg *);
+static void on_worker(struct chan *, struct msg *);
 
 static const struct chan_handler from_isolation[] = {
 	{ M_KEY, on_key },

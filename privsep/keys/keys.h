@@ -3,6 +3,6 @@
 
 #include "../sandbox.h"
 
-extern const struct sandbox sandbox_keys;	/* seccomp_keys.c */
+extern const struct sandbox sandbox_keys; /* seccomp_keys.c */
 
 #endif

@@ -8,7 +8,7 @@
 
 #include "keys.h"
 
-#define PROT_EXEC_BIT	4
+#define PROT_EXEC_BIT 4
 
 static const struct sandbox_row rows[] = {
 	/* channels */

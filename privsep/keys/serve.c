@@ -10,22 +10,22 @@
 #include "session.h"
 #include "sign.h"
 
-#define SWEEP	60	/* seconds between looks for expired sessions */
+#define SWEEP 60 /* seconds between looks for expired sessions */
 
 struct peer {
-	struct chan	chan;
-	uint64_t	id;	/* the worker's */
-	unsigned int	puts;
-	unsigned int	gets;
+	struct chan chan;
+	uint64_t id; /* the worker's */
+	unsigned int puts;
+	unsigned int gets;
 };
 
 static struct event_base *loop;
 static struct event *sweep_ev;
 static unsigned int peers;
 
-static void	answer_sign(struct chan *, struct msg *);
-static void	answer_sess_put(struct chan *, struct msg *);
-static void	answer_sess_get(struct chan *, struct msg *);
+static void answer_sign(struct chan *, struct msg *);
+static void answer_sess_put(struct chan *, struct msg *);
+static void answer_sess_get(struct chan *, struct msg *);
 
 static const struct chan_handler from_worker[] = {
 	{ M_SIGN, answer_sign },

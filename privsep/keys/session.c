@@ -14,20 +14,20 @@
 #include "../log.h"
 #include "session.h"
 
-#define NOBODY	(-1)
-#define WORDS	(WIRE_SESSID / sizeof(uint32_t))
+#define NOBODY (-1)
+#define WORDS  (WIRE_SESSID / sizeof(uint32_t))
 
 struct slot {
-	uint8_t		id[WIRE_SESSID];
-	int64_t		expires;
-	int32_t		next;	/* in its chain */
-	uint32_t	len;	/* 0: free */
-	uint8_t		der[SESS_DER_MAX];
+	uint8_t id[WIRE_SESSID];
+	int64_t expires;
+	int32_t next; /* in its chain */
+	uint32_t len; /* 0: free */
+	uint8_t der[SESS_DER_MAX];
 };
 
-static struct slot *slots;	/* SESS_MAX of them */
+static struct slot *slots; /* SESS_MAX of them */
 static int32_t chains[SESS_MAX];
-static uint32_t oldest;		/* all in use lie in [oldest, oldest + span) */
+static uint32_t oldest; /* all in use lie in [oldest, oldest + span) */
 static uint32_t span;
 static unsigned int count;
 static uint64_t secret[WORDS + 1];

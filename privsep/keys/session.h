@@ -13,21 +13,21 @@
 
 #include "../wire.h"
 
-#define SESS_MAX	16384	/* the last that came, those given out included */
+#define SESS_MAX 16384 /* the last that came, those given out included */
 /* A session as workers send it has some 150 bytes.  What is larger is not kept,
  * which costs no more than a full handshake. */
-#define SESS_DER_MAX	256
-#define SESS_LIFETIME	7200
+#define SESS_DER_MAX  256
+#define SESS_LIFETIME 7200
 
-void	sess_init(void);
+void sess_init(void);
 /* Not kept: a size out of bounds, an id that is there already. */
-void	sess_put(const uint8_t id[WIRE_SESSID], const uint8_t *der, size_t len,
-	    int64_t now);
+void sess_put(const uint8_t id[WIRE_SESSID], const uint8_t *der, size_t len,
+    int64_t now);
 /* Copies the session to der (SESS_DER_MAX bytes) and removes it; returns its
  * length, 0 when there is none. */
-size_t	sess_take(const uint8_t id[WIRE_SESSID], uint8_t *der, int64_t now);
-void	sess_expire(int64_t now);
-void	sess_forget_all(void);
+size_t sess_take(const uint8_t id[WIRE_SESSID], uint8_t *der, int64_t now);
+void sess_expire(int64_t now);
+void sess_forget_all(void);
 unsigned int sess_count(void);
 
 #endif

@@ -11,11 +11,11 @@
 
 /* A TLS SignatureScheme (RFC 8446 4.2.3): the one key it is for, and where. */
 static const struct scheme {
-	uint32_t	 code;
-	enum key_type	 type;
-	const char	*digest;
-	int		 padding;	/* RSA */
-	unsigned int	 forms;		/* enum sign_form bits */
+	uint32_t code;
+	enum key_type type;
+	const char *digest;
+	int padding;        /* RSA */
+	unsigned int forms; /* enum sign_form bits */
 } schemes[] = {
 	{ 0x0403, KEY_P256, "SHA256", 0, FORM_TLS13 | FORM_TLS12 },
 	{ 0x0503, KEY_P384, "SHA384", 0, FORM_TLS13 | FORM_TLS12 },
@@ -29,19 +29,19 @@ static const struct scheme {
 
 /* The curves of an ECDHE share, and the one length that its point has. */
 static const struct curve {
-	uint16_t	group;	/* RFC 8446 4.2.7 */
-	uint8_t		len;
-	uint8_t		first;	/* 0x04: an uncompressed point; 0: any */
+	uint16_t group; /* RFC 8446 4.2.7 */
+	uint8_t len;
+	uint8_t first; /* 0x04: an uncompressed point; 0: any */
 } curves[] = {
-	{ 0x001d, 32, 0 },	/* x25519 */
-	{ 0x0017, 65, 0x04 },	/* secp256r1 */
-	{ 0x0018, 97, 0x04 },	/* secp384r1 */
+	{ 0x001d, 32, 0 },    /* x25519 */
+	{ 0x0017, 65, 0x04 }, /* secp256r1 */
+	{ 0x0018, 97, 0x04 }, /* secp384r1 */
 };
 
-#define PAD_LEN		64U	/* spaces before the context string */
-#define RANDOMS		64U	/* client_random and server_random */
-#define PARAMS_HEAD	4U	/* named_curve, group, length of the point */
-#define NAMED_CURVE	3
+#define PAD_LEN     64U /* spaces before the context string */
+#define RANDOMS     64U /* client_random and server_random */
+#define PARAMS_HEAD 4U  /* named_curve, group, length of the point */
+#define NAMED_CURVE 3
 
 /* 64 spaces, the context and a NUL, then a transcript hash: SHA-256 or SHA-384,
  * which are those of the cipher suites there are. */
@@ -73,8 +73,8 @@ is_tls12(const uint8_t *tbs, uint32_t len)
 		c = &curves[i];
 		if ((p[1] << 8 | p[2]) == c->group)
 			return p[3] == c->len &&
-			    len == RANDOMS + PARAMS_HEAD + c->len &&
-			    (c->first == 0 || p[PARAMS_HEAD] == c->first);
+			       len == RANDOMS + PARAMS_HEAD + c->len &&
+			       (c->first == 0 || p[PARAMS_HEAD] == c->first);
 	}
 	return false;
 }
@@ -113,14 +113,14 @@ sign_with(const struct key *k, const struct scheme *s, const uint8_t *tbs,
 
 	ctx = EVP_MD_CTX_new();
 	ok = ctx != NULL && EVP_DigestSignInit_ex(ctx, &pctx, s->digest, NULL,
-	    NULL, k->pkey, NULL) == 1;
+				NULL, k->pkey, NULL) == 1;
 	if (ok && s->padding != 0)
 		ok = EVP_PKEY_CTX_set_rsa_padding(pctx, s->padding) == 1;
 	if (ok && s->padding == RSA_PKCS1_PSS_PADDING)
 		ok = EVP_PKEY_CTX_set_rsa_pss_saltlen(pctx,
-		    RSA_PSS_SALTLEN_DIGEST) == 1;
+			 RSA_PSS_SALTLEN_DIGEST) == 1;
 	ok = ok && (size_t)EVP_PKEY_get_size(k->pkey) <= size &&
-	    EVP_DigestSign(ctx, sig, &n, tbs, len) == 1;
+	     EVP_DigestSign(ctx, sig, &n, tbs, len) == 1;
 	EVP_MD_CTX_free(ctx);
 	if (!ok)
 		ERR_clear_error();

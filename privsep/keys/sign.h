@@ -12,19 +12,19 @@
 
 enum sign_form {
 	FORM_NONE,
-	FORM_TLS13 = 0x1,	/* CertificateVerify, RFC 8446 4.4.3 */
-	FORM_TLS12 = 0x2	/* ServerKeyExchange with ECDHE, RFC 8422 5.4 */
+	FORM_TLS13 = 0x1, /* CertificateVerify, RFC 8446 4.4.3 */
+	FORM_TLS12 = 0x2  /* ServerKeyExchange with ECDHE, RFC 8422 5.4 */
 };
 
 enum sign_result {
 	SIGN_OK,
-	SIGN_FAILED,	/* nobody's fault: an unknown key, no memory */
-	SIGN_VIOLATION	/* no honest worker asks for this */
+	SIGN_FAILED,   /* nobody's fault: an unknown key, no memory */
+	SIGN_VIOLATION /* no honest worker asks for this */
 };
 
 enum sign_form sign_form(const uint8_t *tbs, uint32_t len);
 /* *ans is filled whatever comes of it; *why is a static string unless OK. */
 enum sign_result sign_tls(const struct m_sign *req, struct m_signed *ans,
-	    const char **why);
+    const char **why);
 
 #endif

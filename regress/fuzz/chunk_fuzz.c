@@ -9,7 +9,7 @@
 
 #include "../../worker/chunk.h"
 
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 static void
 check(bool ok)
@@ -24,8 +24,8 @@ decode(struct chunk *c, const uint8_t *in, size_t len, size_t step,
     char *data, size_t *used)
 {
 	enum chunk_result r = CHUNK_MORE;
-	size_t		 n, out, given;
-	char		*buf;
+	size_t n, out, given;
+	char *buf;
 
 	*used = 0;
 	do {
@@ -50,10 +50,10 @@ decode(struct chunk *c, const uint8_t *in, size_t len, size_t step,
 static void
 round_trip(const char *data, size_t len)
 {
-	char		*enc = malloc(len * (CHUNK_HEAD_MAX + 3) + 8);
-	char		*dec = malloc(len + 1);
-	size_t		 n = 0, part, used;
-	struct chunk	 c;
+	char *enc = malloc(len * (CHUNK_HEAD_MAX + 3) + 8);
+	char *dec = malloc(len + 1);
+	size_t n = 0, part, used;
+	struct chunk c;
 
 	check(enc != NULL && dec != NULL);
 	for (size_t i = 0; i < len; i += part) {
@@ -68,7 +68,7 @@ round_trip(const char *data, size_t len)
 	n += 5;
 	chunk_init(&c, len);
 	check(decode(&c, (const uint8_t *)enc, n, n, dec, &used) ==
-	    CHUNK_DONE);
+	      CHUNK_DONE);
 	check(used == n && c.total == len);
 	check(len == 0 || memcmp(dec, data, len) == 0);
 	free(enc);
@@ -78,11 +78,11 @@ round_trip(const char *data, size_t len)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	struct chunk	 whole, parts;
+	struct chunk whole, parts;
 	enum chunk_result r;
-	size_t		 step, used, used2;
-	uint64_t	 max;
-	char		*a, *b;
+	size_t step, used, used2;
+	uint64_t max;
+	char *a, *b;
 
 	if (len < 2)
 		return (0);
@@ -98,7 +98,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	chunk_init(&parts, max);
 	check(decode(&parts, data, len, step, b, &used2) == r);
 	check(used == used2 && whole.total == parts.total &&
-	    whole.error == parts.error && whole.total <= max);
+	      whole.error == parts.error && whole.total <= max);
 	check(memcmp(a, b, (size_t)whole.total) == 0);
 	if (r == CHUNK_DONE)
 		round_trip(a, (size_t)whole.total);

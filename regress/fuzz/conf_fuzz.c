@@ -9,7 +9,7 @@
 
 #include "privsep/conf.h"
 
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 static struct conf conf;
 

@@ -9,7 +9,7 @@
 
 #include "../../worker/cookie.h"
 
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 static void
 check(bool ok)
@@ -21,11 +21,11 @@ check(bool ok)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	const struct slice	 name = SLICE("s");
-	struct slice		 header, value = { NULL, 0 };
-	enum cookie_result	 r;
-	size_t			 n, m;
-	char			*in = malloc(len + 1), *out = malloc(len + 1);
+	const struct slice name = SLICE("s");
+	struct slice header, value = { NULL, 0 };
+	enum cookie_result r;
+	size_t n, m;
+	char *in = malloc(len + 1), *out = malloc(len + 1);
 
 	check(in != NULL && out != NULL);
 	if (len > 0)
@@ -36,7 +36,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (value.p != NULL) {
 		check(value.p >= in && value.p + value.len <= in + len);
 		check(value.len == 0 ||
-		    memchr(value.p, ';', value.len) == NULL);
+		      memchr(value.p, ';', value.len) == NULL);
 	}
 	n = cookie_strip(out, header, name);
 	check(n <= len);
@@ -45,8 +45,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		check(memcmp(in, out, len) == 0);
 	value = (struct slice){ NULL, 0 };
 	check(cookie_find((struct slice){ out, n }, name, &value) ==
-	    COOKIE_NONE);
-	m = cookie_strip(in, header, name);	/* in its own place */
+	      COOKIE_NONE);
+	m = cookie_strip(in, header, name); /* in its own place */
 	check(m == n && memcmp(in, out, n) == 0);
 	free(in);
 	free(out);

@@ -13,12 +13,13 @@
 #include "../../worker/respond.h"
 #include "../../worker/tls.h"
 
-#define PREFACE	"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" "\0\0\0\4\0\0\0\0\0"
+#define PREFACE "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" \
+		"\0\0\0\4\0\0\0\0\0"
 
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
-static unsigned int	 open_streams;
-static uint8_t		 output[1024 * 1024];
+static unsigned int open_streams;
+static uint8_t output[1024 * 1024];
 
 static void
 check(bool ok)
@@ -29,8 +30,8 @@ check(bool ok)
 
 /* --- the rest of the worker, as far as the front wants it --- */
 
-struct worker		 worker;
-const struct front	 front_h1;
+struct worker worker;
+const struct front front_h1;
 
 void
 worker_exit(const char *why)
@@ -67,8 +68,7 @@ void
 respond_error(struct stream *s, unsigned int status, const char *text)
 {
 	check(status >= 400 && status < 600);
-	stream_respond(s, status, NULL, 0, text == NULL ? 0 :
-	    (int64_t)strlen(text));
+	stream_respond(s, status, NULL, 0, text == NULL ? 0 : (int64_t)strlen(text));
 	if (text != NULL)
 		stream_write(s, text, strlen(text));
 	stream_end(s);
@@ -146,17 +146,16 @@ on_close(struct stream *s)
 void
 stream_request(struct stream *s)
 {
-	static const struct header	 h[] = { HEADER("a", "b") };
-	const struct http_head		*head = &s->head;
-	uint8_t				*p;
+	static const struct header h[] = { HEADER("a", "b") };
+	const struct http_head *head = &s->head;
+	uint8_t *p;
 
 	/* What http1.h promises. */
-	check(http_is_token(head->token) && http_authority(head->host, NULL,
-	    NULL) && head->nheader <= HTTP_HEADER_MAX);
+	check(http_is_token(head->token) && http_authority(head->host, NULL, NULL) && head->nheader <= HTTP_HEADER_MAX);
 	check(http_target_check(head->method, head->target) == HTTP_E_NONE);
 	for (size_t i = 0; i < head->nheader; i++)
 		check(http_is_token(head->header[i].name) &&
-		    http_is_value(head->header[i].value));
+		      http_is_value(head->header[i].value));
 	open_streams++;
 	s->arg = output;
 	s->on_close = on_close;
@@ -168,26 +167,26 @@ stream_request(struct stream *s)
 		return;
 	}
 	switch (head->target.len > 1 ? head->target.p[1] : '\0') {
-	case 'e':		/* echo */
+	case 'e': /* echo */
 		s->on_body = on_body;
 		s->on_body_end = on_body_end;
 		stream_respond(s, 200, h, 1, -1);
 		break;
-	case 'b':		/* big */
+	case 'b': /* big */
 		stream_respond(s, 200, h, 1, 10000000);
 		while (stream_room(s) > 0 && (p = stream_reserve(s,
-		    16384)) != NULL) {
+						  16384)) != NULL) {
 			memset(p, 'x', 100);
 			stream_commit(s, 100);
 			stream_write(s, output, 16000);
 		}
 		break;
-	case 'l':		/* later, and never */
+	case 'l': /* later, and never */
 		break;
 	case 'r':
 		stream_reset(s);
 		break;
-	case 's':		/* short of what was promised */
+	case 's': /* short of what was promised */
 		stream_respond(s, 200, h, 1, 100);
 		stream_end(s);
 		break;
@@ -209,9 +208,9 @@ never(evutil_socket_t fd, short what, void *arg)
 static struct conn *
 transport(void)
 {
-	static struct conf_for_worker	 conf;
-	static struct conn		 c;
-	static uint8_t			 in[CONN_IN_MAX];
+	static struct conf_for_worker conf;
+	static struct conn c;
+	static uint8_t in[CONN_IN_MAX];
 
 	if (worker.base == NULL) {
 		check((worker.base = event_base_new()) != NULL);
@@ -234,7 +233,7 @@ transport(void)
 	c.ending = c.over = c.kicked = false;
 	c.abort = NULL;
 	c.out_off = c.out_end = 0;
-	c.running = true;	/* nothing is done "soon": done() does it */
+	c.running = true; /* nothing is done "soon": done() does it */
 	return (&c);
 }
 
@@ -259,9 +258,9 @@ feed(struct conn *c, const uint8_t *data, size_t len, bool reads)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct conn	*c = transport();
-	size_t		 piece, n;
-	bool		 reads;
+	struct conn *c = transport();
+	size_t piece, n;
+	bool reads;
 
 	if (size < 2)
 		return (0);

@@ -8,7 +8,7 @@
 
 #include "../../worker/http1.h"
 
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 static void
 check(bool ok)
@@ -21,7 +21,7 @@ static void
 inside(struct slice s, const char *buf, size_t len)
 {
 	check(s.p != NULL && s.p >= buf && s.len <= len &&
-	    s.p <= buf + len - s.len);
+	      s.p <= buf + len - s.len);
 }
 
 static void
@@ -55,7 +55,7 @@ check_head(const struct http_head *h, const char *buf)
 static char *
 copy(const uint8_t *data, size_t len)
 {
-	char	*p = malloc(len + 1);
+	char *p = malloc(len + 1);
 
 	check(p != NULL);
 	if (len > 0)
@@ -68,8 +68,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct http_head whole, parts;
 	enum http_result r, last = HTTP_MORE;
-	char		*a, *b;
-	size_t		 step;
+	char *a, *b;
+	size_t step;
 
 	if (len == 0)
 		return (0);
@@ -90,11 +90,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		check_head(&whole, a);
 		check_head(&parts, b);
 		check(parts.size == whole.size &&
-		    parts.nheader == whole.nheader &&
-		    parts.body == whole.body &&
-		    parts.content_length == whole.content_length &&
-		    parts.keep_alive == whole.keep_alive &&
-		    parts.websocket == whole.websocket);
+		      parts.nheader == whole.nheader &&
+		      parts.body == whole.body &&
+		      parts.content_length == whole.content_length &&
+		      parts.keep_alive == whole.keep_alive &&
+		      parts.websocket == whole.websocket);
 		/* A head that was accepted is accepted again, the same. */
 		http_head_init(&parts);
 		check(http_request_parse(&parts, a, whole.size) == HTTP_DONE);

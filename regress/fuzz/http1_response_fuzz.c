@@ -8,7 +8,7 @@
 
 #include "../../worker/http1.h"
 
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 static void
 check(bool ok)
@@ -21,7 +21,7 @@ static void
 inside(struct slice s, const char *buf, size_t len)
 {
 	check(s.p != NULL && s.p >= buf && s.len <= len &&
-	    s.p <= buf + len - s.len);
+	      s.p <= buf + len - s.len);
 }
 
 static void
@@ -49,7 +49,7 @@ check_head(const struct http_head *h, const char *buf, bool was_head)
 static char *
 copy(const char *data, size_t len)
 {
-	char	*p = malloc(len + 1);
+	char *p = malloc(len + 1);
 
 	check(p != NULL);
 	if (len > 0)
@@ -63,7 +63,7 @@ one(const char *data, size_t len, size_t step, bool was_head)
 {
 	struct http_head whole, parts;
 	enum http_result r, last = HTTP_MORE;
-	char		*a = copy(data, len), *b = copy(data, len);
+	char *a = copy(data, len), *b = copy(data, len);
 
 	http_head_init(&whole);
 	r = http_response_parse(&whole, a, len, was_head);
@@ -76,8 +76,8 @@ one(const char *data, size_t len, size_t step, bool was_head)
 	if (r == HTTP_DONE) {
 		check_head(&whole, a, was_head);
 		check(parts.size == whole.size && parts.body == whole.body &&
-		    parts.status == whole.status &&
-		    parts.content_length == whole.content_length);
+		      parts.status == whole.status &&
+		      parts.content_length == whole.content_length);
 	} else if (r == HTTP_MORE)
 		check(len < HTTP_HEAD_MAX);
 	free(a);
@@ -88,9 +88,9 @@ one(const char *data, size_t len, size_t step, bool was_head)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	const char	*p = (const char *)data + 1;
-	size_t		 n, step;
-	bool		 was_head;
+	const char *p = (const char *)data + 1;
+	size_t n, step;
+	bool was_head;
 
 	if (len == 0)
 		return (0);

@@ -10,7 +10,7 @@
 #include "../../privsep/chan.h"
 #include "../../privsep/log.h"
 
-int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)

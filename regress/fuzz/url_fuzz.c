@@ -8,7 +8,7 @@
 
 #include "../../worker/url.h"
 
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 static void
 check(bool ok)
@@ -20,7 +20,7 @@ check(bool ok)
 static void
 paths(struct slice in, char *out)
 {
-	ssize_t	 n = url_path(out, in.len + 1, in);
+	ssize_t n = url_path(out, in.len + 1, in);
 
 	if (n < 0)
 		return;
@@ -36,7 +36,7 @@ paths(struct slice in, char *out)
 static void
 redirects(struct slice in)
 {
-	struct slice	 path, query;
+	struct slice path, query;
 
 	if (!url_redirect_ok(in))
 		return;
@@ -50,7 +50,7 @@ redirects(struct slice in)
 static void
 escapes(struct slice in, char *out, char *back)
 {
-	ssize_t	 n = url_encode(out, in.len * 3 + 1, in, false), m;
+	ssize_t n = url_encode(out, in.len * 3 + 1, in, false), m;
 
 	check((n < 0) == (in.len > 0 && memchr(in.p, '\0', in.len) != NULL));
 	if (n < 0)
@@ -67,17 +67,17 @@ static void
 fields(struct slice in, char *body)
 {
 	struct url_field f[8];
-	size_t		 total = 0;
-	int		 n;
+	size_t total = 0;
+	int n;
 
 	memcpy(body, in.p, in.len);
 	n = url_form(body, in.len, f, 8);
 	check(n >= -1 && n <= 8);
 	for (int i = 0; i < n; i++) {
 		check(f[i].name.p >= body &&
-		    f[i].name.p + f[i].name.len <= body + in.len);
+		      f[i].name.p + f[i].name.len <= body + in.len);
 		check(f[i].value.p >= body &&
-		    f[i].value.p + f[i].value.len <= body + in.len);
+		      f[i].value.p + f[i].value.len <= body + in.len);
 		check(strlen(f[i].name.p) == f[i].name.len);
 		check(strlen(f[i].value.p) == f[i].value.len);
 		total += f[i].name.len + f[i].value.len;
@@ -89,10 +89,10 @@ fields(struct slice in, char *body)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	char		*in = malloc(len + 1), *out = malloc(len * 6 + 1);
-	char		*back = malloc(len + 1);
-	struct slice	 s;
-	ssize_t		 n;
+	char *in = malloc(len + 1), *out = malloc(len * 6 + 1);
+	char *back = malloc(len + 1);
+	struct slice s;
+	ssize_t n;
 
 	check(in != NULL && out != NULL && back != NULL);
 	if (len > 0)
@@ -104,7 +104,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	fields(s, back);
 	n = url_query(out, len + 1, s, SLICE("a"));
 	check(n >= URL_ABSENT && n <= (ssize_t)len);
-	n = url_decode(in, len + 1, s, 0);	/* in its own place */
+	n = url_decode(in, len + 1, s, 0); /* in its own place */
 	check(n >= -1 && n <= (ssize_t)len);
 	free(in);
 	free(out);

@@ -45,12 +45,15 @@
 #include "../../privsep/log.h"
 #include "../../privsep/sandbox.h"
 
-#define BIG	(MSG_PAYLOAD_MAX + 8192)	/* more than a message may have */
-#define FDS_MAX	253				/* the most that the kernel passes */
-#define ARGS	12
+#define BIG      (MSG_PAYLOAD_MAX + 8192) /* more than a message may have */
+#define FDS_MAX  253                      /* the most that the kernel passes */
+#define ARGS     12
 #define CHILDREN 4096
 
-enum { TO_MASTER, TO_AUTH, TO_KEYS, NCHAN };
+enum { TO_MASTER,
+	TO_AUTH,
+	TO_KEYS,
+	NCHAN };
 
 static int chan_fd[NCHAN] = { -1, -1, -1 };
 static int client = -1;
@@ -169,8 +172,8 @@ static int
 put(int fd, struct iovec *iov, size_t niov, int nfds, const char *kind)
 {
 	static union {
-		struct cmsghdr	align;
-		char		buf[CMSG_SPACE(sizeof(int) * FDS_MAX)];
+		struct cmsghdr align;
+		char buf[CMSG_SPACE(sizeof(int) * FDS_MAX)];
 	} ctl;
 	struct pollfd p = { fd, POLLOUT, 0 };
 	struct cmsghdr *cm;
@@ -229,8 +232,8 @@ static int
 get(int fd, struct msg *m, size_t *len, int ms)
 {
 	union {
-		struct cmsghdr	align;
-		char		buf[CMSG_SPACE(sizeof(int) * 4)];
+		struct cmsghdr align;
+		char buf[CMSG_SPACE(sizeof(int) * 4)];
 	} ctl;
 	struct iovec iov[2] = {
 		{ &m->head, sizeof(m->head) }, { m->u.bytes, sizeof(m->u.bytes) }
@@ -410,7 +413,7 @@ do_talk(char *arg[ARGS])
 
 	(void)!write(last_fd, buf, len);
 	while (got < BIG && poll(&p, 1, (int)NUM(1)) == 1 &&
-	    (n = read(last_fd, buf + got, BIG - got)) > 0)
+	       (n = read(last_fd, buf + got, BIG - got)) > 0)
 		got += (size_t)n;
 	memcpy(out, "came ", 5);
 	hex_to(out + 5, buf, got);
@@ -517,8 +520,8 @@ become_worker(int fd)
 /* --- the zygote --- */
 
 static struct {
-	pid_t		pid;
-	uint64_t	id;
+	pid_t pid;
+	uint64_t id;
 } children[CHILDREN];
 
 static void

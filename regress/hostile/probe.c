@@ -42,33 +42,76 @@
 
 /* Docker's list of what is refused without capabilities, by x86_64's numbers. */
 static const struct {
-	const char	*name;
-	long		 nr;
+	const char *name;
+	long nr;
 } calls[] = {
-	{ "_sysctl", 156 }, { "acct", 163 }, { "add_key", 248 },
-	{ "afs_syscall", 183 }, { "bpf", 321 }, { "chroot", 161 },
-	{ "clock_settime", 227 }, { "clone3", 435 }, { "create_module", 174 },
-	{ "delete_module", 176 }, { "fanotify_init", 300 },
-	{ "finit_module", 313 }, { "fsconfig", 431 }, { "fsmount", 432 },
-	{ "fsopen", 430 }, { "fspick", 433 }, { "get_kernel_syms", 177 },
-	{ "get_mempolicy", 239 }, { "getpmsg", 181 }, { "init_module", 175 },
-	{ "io_uring_enter", 426 }, { "io_uring_register", 427 },
-	{ "io_uring_setup", 425 }, { "ioperm", 173 }, { "iopl", 172 },
-	{ "kcmp", 312 }, { "kexec_file_load", 320 }, { "kexec_load", 246 },
-	{ "keyctl", 250 }, { "lookup_dcookie", 212 }, { "mbind", 237 },
-	{ "migrate_pages", 256 }, { "mount", 165 }, { "mount_setattr", 442 },
-	{ "move_mount", 429 }, { "move_pages", 279 }, { "nfsservctl", 180 },
-	{ "open_by_handle_at", 304 }, { "open_tree", 428 },
-	{ "perf_event_open", 298 }, { "pidfd_getfd", 438 },
-	{ "pivot_root", 155 }, { "process_madvise", 440 }, { "putpmsg", 182 },
-	{ "query_module", 178 }, { "quotactl", 179 }, { "quotactl_fd", 443 },
-	{ "reboot", 169 }, { "request_key", 249 }, { "security", 185 },
-	{ "set_mempolicy", 238 }, { "set_mempolicy_home_node", 450 },
-	{ "setdomainname", 171 }, { "sethostname", 170 }, { "setns", 308 },
-	{ "settimeofday", 164 }, { "swapoff", 168 }, { "swapon", 167 },
-	{ "sysfs", 139 }, { "syslog", 103 }, { "tuxcall", 184 },
-	{ "umount2", 166 }, { "unshare", 272 }, { "uselib", 134 },
-	{ "userfaultfd", 323 }, { "ustat", 136 }, { "vhangup", 153 },
+	{ "_sysctl", 156 },
+	{ "acct", 163 },
+	{ "add_key", 248 },
+	{ "afs_syscall", 183 },
+	{ "bpf", 321 },
+	{ "chroot", 161 },
+	{ "clock_settime", 227 },
+	{ "clone3", 435 },
+	{ "create_module", 174 },
+	{ "delete_module", 176 },
+	{ "fanotify_init", 300 },
+	{ "finit_module", 313 },
+	{ "fsconfig", 431 },
+	{ "fsmount", 432 },
+	{ "fsopen", 430 },
+	{ "fspick", 433 },
+	{ "get_kernel_syms", 177 },
+	{ "get_mempolicy", 239 },
+	{ "getpmsg", 181 },
+	{ "init_module", 175 },
+	{ "io_uring_enter", 426 },
+	{ "io_uring_register", 427 },
+	{ "io_uring_setup", 425 },
+	{ "ioperm", 173 },
+	{ "iopl", 172 },
+	{ "kcmp", 312 },
+	{ "kexec_file_load", 320 },
+	{ "kexec_load", 246 },
+	{ "keyctl", 250 },
+	{ "lookup_dcookie", 212 },
+	{ "mbind", 237 },
+	{ "migrate_pages", 256 },
+	{ "mount", 165 },
+	{ "mount_setattr", 442 },
+	{ "move_mount", 429 },
+	{ "move_pages", 279 },
+	{ "nfsservctl", 180 },
+	{ "open_by_handle_at", 304 },
+	{ "open_tree", 428 },
+	{ "perf_event_open", 298 },
+	{ "pidfd_getfd", 438 },
+	{ "pivot_root", 155 },
+	{ "process_madvise", 440 },
+	{ "putpmsg", 182 },
+	{ "query_module", 178 },
+	{ "quotactl", 179 },
+	{ "quotactl_fd", 443 },
+	{ "reboot", 169 },
+	{ "request_key", 249 },
+	{ "security", 185 },
+	{ "set_mempolicy", 238 },
+	{ "set_mempolicy_home_node", 450 },
+	{ "setdomainname", 171 },
+	{ "sethostname", 170 },
+	{ "setns", 308 },
+	{ "settimeofday", 164 },
+	{ "swapoff", 168 },
+	{ "swapon", 167 },
+	{ "sysfs", 139 },
+	{ "syslog", 103 },
+	{ "tuxcall", 184 },
+	{ "umount2", 166 },
+	{ "unshare", 272 },
+	{ "uselib", 134 },
+	{ "userfaultfd", 323 },
+	{ "ustat", 136 },
+	{ "vhangup", 153 },
 	{ "vserver", 236 },
 };
 
@@ -142,7 +185,10 @@ q_int80(char **arg)
 
 	(void)arg;
 	if (pid == 0) {
-		__asm__ volatile("int $0x80" : : "a"(20L) : "memory");
+		__asm__ volatile("int $0x80"
+				 :
+				 : "a"(20L)
+				 : "memory");
 		_exit(0);
 	}
 	(void)waitpid(pid, &status, 0);
@@ -205,8 +251,7 @@ q_mknod(char **arg)
 {
 	mode_t type = *arg[2] == 'b' ? S_IFBLK : S_IFCHR;
 
-	result(mknod(arg[1], type | 0666, makedev(strtoul(arg[3], NULL, 0),
-	    strtoul(arg[4], NULL, 0))));
+	result(mknod(arg[1], type | 0666, makedev(strtoul(arg[3], NULL, 0), strtoul(arg[4], NULL, 0))));
 }
 
 /* A local socket, by path or by an abstract name. */
@@ -220,7 +265,7 @@ local(const char *name, bool abstract, bool serve)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	snprintf(un.sun_path + abstract, sizeof(un.sun_path) - 1, "%s", name);
 	len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + abstract +
-	    strlen(name));
+			  strlen(name));
 	r = serve ? bind(fd, (void *)&un, len) : connect(fd, (void *)&un, len);
 	if (serve && r == 0)
 		return listen(fd, 64);
@@ -250,8 +295,7 @@ inet(const char *addr, const char *port, bool serve)
 	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	in.sin_port = htons((uint16_t)atoi(port));
 	in.sin_addr.s_addr = inet_addr(addr);
-	r = serve ? bind(fd, (void *)&in, sizeof(in)) :
-	    connect(fd, (void *)&in, sizeof(in));
+	r = serve ? bind(fd, (void *)&in, sizeof(in)) : connect(fd, (void *)&in, sizeof(in));
 	if (serve && r == 0)
 		return listen(fd, 64);
 	if (r == 0)
@@ -358,7 +402,7 @@ q_setgroups(char **arg)
 static void
 q_run(char **arg)
 {
-	char *const argv[] = { arg[1], (char *)(uintptr_t)"uid", NULL };
+	char *const argv[] = { arg[1], (char *)(uintptr_t) "uid", NULL };
 	int status;
 	pid_t pid;
 
@@ -418,7 +462,9 @@ q_terminal(char **arg)
 		if (slave == -1)
 			_exit(errno);
 		error = syscall(SYS_ioctl, slave, request,
-		    (request & 0xffffffff) == TIOCLINUX ? sub : &c) == -1 ? errno : 0;
+			    (request & 0xffffffff) == TIOCLINUX ? sub : &c) == -1
+			    ? errno
+			    : 0;
 		_exit(error);
 	}
 	(void)waitpid(pid, &status, 0);
@@ -468,22 +514,40 @@ q_chmod(char **arg)
 }
 
 static const struct {
-	const char	*name;
-	void		(*fn)(char **);
+	const char *name;
+	void (*fn)(char **);
 } questions[] = {
-	{ "call", q_call }, { "number", q_number },
+	{ "call", q_call },
+	{ "number", q_number },
 #ifdef __x86_64__
 	{ "int80", q_int80 },
 #endif
-	{ "open", q_open }, { "write", q_write }, { "create", q_create },
-	{ "list", q_list }, { "mknod", q_mknod }, { "path", q_path },
-	{ "abstract", q_abstract }, { "tcp", q_tcp }, { "socket", q_socket },
-	{ "kill", q_kill }, { "pids", q_pids }, { "ptrace", q_ptrace },
-	{ "vmread", q_vmread }, { "pidfd", q_pidfd }, { "shm", q_shm },
-	{ "queue", q_queue }, { "setuid", q_setuid },
-	{ "setgroups", q_setgroups }, { "run", q_run }, { "ids", q_ids },
-	{ "fds", q_fds }, { "terminal", q_terminal }, { "mount", q_mount },
-	{ "readlink", q_readlink }, { "stat", q_stat }, { "unlink", q_unlink },
+	{ "open", q_open },
+	{ "write", q_write },
+	{ "create", q_create },
+	{ "list", q_list },
+	{ "mknod", q_mknod },
+	{ "path", q_path },
+	{ "abstract", q_abstract },
+	{ "tcp", q_tcp },
+	{ "socket", q_socket },
+	{ "kill", q_kill },
+	{ "pids", q_pids },
+	{ "ptrace", q_ptrace },
+	{ "vmread", q_vmread },
+	{ "pidfd", q_pidfd },
+	{ "shm", q_shm },
+	{ "queue", q_queue },
+	{ "setuid", q_setuid },
+	{ "setgroups", q_setgroups },
+	{ "run", q_run },
+	{ "ids", q_ids },
+	{ "fds", q_fds },
+	{ "terminal", q_terminal },
+	{ "mount", q_mount },
+	{ "readlink", q_readlink },
+	{ "stat", q_stat },
+	{ "unlink", q_unlink },
 	{ "chmod", q_chmod },
 };
 

@@ -39,11 +39,11 @@ raw(const struct msg_head *h, const void *payload, size_t len, const int *pass,
     size_t n)
 {
 	union {
-		struct cmsghdr	align;
-		char		buf[CMSG_SPACE(sizeof(int) * 253)];
+		struct cmsghdr align;
+		char buf[CMSG_SPACE(sizeof(int) * 253)];
 	} ctl;
 	struct iovec iov[2] = { { (void *)(uintptr_t)h, sizeof(*h) },
-	    { (void *)(uintptr_t)payload, len } };
+		{ (void *)(uintptr_t)payload, len } };
 	struct msghdr m;
 	struct cmsghdr *cm;
 
@@ -137,8 +137,8 @@ test_directions(void **state)
 				h = head(t, t < M_MAX ? msg_table[t].min : 0, 0);
 				if (t != M_NONE && t < M_MAX)
 					may = (msg_table[t].to & procs[a]) != 0 &&
-					    (msg_table[t].from & procs[b]) != 0 &&
-					    msg_table[t].fd == FD_NONE;
+					      (msg_table[t].from & procs[b]) != 0 &&
+					      msg_table[t].fd == FD_NONE;
 				raw(&h, payload, h.len, NULL, 0);
 				assert_int_equal(chan_recv(&c, &m, &why), may ? 1 : -2);
 				teardown_pair();
@@ -339,7 +339,8 @@ test_call(void **state)
 	assert_int_equal(chan_call(&c, M_SIGN, &ask, sizeof(ask), M_SIGNED, &answer, 20), -1);
 	raw(&h, &sig, sizeof(sig), NULL, 0);
 	assert_int_equal(chan_call(&c, M_SESS_GET, &(struct m_sess){ 0 },
-	    sizeof(struct m_sess), M_SESS, &answer, 100), -1);
+			     sizeof(struct m_sess), M_SESS, &answer, 100),
+	    -1);
 	teardown_pair();
 }
 

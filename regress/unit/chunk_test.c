@@ -15,25 +15,25 @@
 
 #include "../../worker/chunk.h"
 
-#define NROWS(a)	(sizeof(a) / sizeof((a)[0]))
-#define L		"0\r\n\r\n"
+#define NROWS(a) (sizeof(a) / sizeof((a)[0]))
+#define L        "0\r\n\r\n"
 
 struct outcome {
 	enum chunk_result result;
 	enum chunk_error error;
-	size_t		 used;
-	size_t		 len;	/* of data */
-	char		 data[256];
+	size_t used;
+	size_t len; /* of data */
+	char data[256];
 };
 
 /* Feeds up to cut, then step bytes at a time, each in a buffer of its own. */
 static struct outcome
 decode(const char *in, size_t len, uint64_t max, size_t cut, size_t step)
 {
-	struct outcome	 o;
-	struct chunk	 c;
-	size_t		 end = cut, n, out;
-	char		*buf;
+	struct outcome o;
+	struct chunk c;
+	size_t end = cut, n, out;
+	char *buf;
 
 	memset(&o, 0, sizeof(o));
 	chunk_init(&c, max);
@@ -59,8 +59,8 @@ decode(const char *in, size_t len, uint64_t max, size_t cut, size_t step)
 	}
 	assert_int_equal(c.total, o.len);
 	o.error = c.error;
-	if (o.result != CHUNK_MORE) {	/* and so it stays */
-		char	 x = '0';
+	if (o.result != CHUNK_MORE) { /* and so it stays */
+		char x = '0';
 
 		n = 1;
 		assert_int_equal(chunk_decode(&c, &x, &n, &out), o.result);
@@ -73,7 +73,7 @@ decode(const char *in, size_t len, uint64_t max, size_t cut, size_t step)
 static void
 same(const char *in, size_t len, uint64_t max, const struct outcome *whole)
 {
-	struct outcome	 o;
+	struct outcome o;
 
 	for (size_t cut = 0; cut <= len; cut++)
 		for (int all = 0; all < 2; all++) {
@@ -90,41 +90,41 @@ static void
 test_good(void **state)
 {
 	static const struct {
-		const char	*in, *data;
-		size_t		 behind;	/* bytes of the next message */
+		const char *in, *data;
+		size_t behind; /* bytes of the next message */
 	} rows[] = {
-	{ L, "", 0 },
-	{ L "GET /", "", 5 },
-	{ L L, "", 5 },
-	{ L "\r\n", "", 2 },
-	{ "5\r\nhello\r\n" L, "hello", 0 },
-	{ "5\r\nhello\r\n" L "x", "hello", 1 },
-	{ "05\r\nhello\r\n" L, "hello", 0 },
-	{ "0000000000000005\r\nhello\r\n" L, "hello", 0 },
-	{ "1\r\na\r\n1\r\nb\r\n1\r\nc\r\n" L, "abc", 0 },
-	{ "a\r\n0123456789\r\nA\r\nabcdefghij\r\n" L, "0123456789abcdefghij", 0 },
-	{ "10\r\n0123456789abcdef\r\n" L, "0123456789abcdef", 0 },
-	{ "2\r\n\r\n\r\n" L, "\r\n", 0 },
-	{ "5\r\n0\r\n\r\n\r\n" L, "0\r\n\r\n", 0 },
-	{ "0000\r\n\r\n", "", 0 },
-	{ "0000000000000000\r\n\r\n", "", 0 },
-	{ "1;a\r\nx\r\n" L, "x", 0 },
-	{ "1;a=b\r\nx\r\n" L, "x", 0 },
-	{ "1;a=b;c;d=\"e\"\r\nx\r\n" L, "x", 0 },
-	{ "1;a=\"\"\r\nx\r\n" L, "x", 0 },
-	{ "1;a=\"b \t;,\\\" \\\\ \xe9\"\r\nx\r\n" L, "x", 0 },
-	{ "1;a=\"b\";c\r\nx\r\n" L, "x", 0 },
-	{ "1;!#$%&'*+-.^_`|~=1\r\nx\r\n" L, "x", 0 },
-	{ "0;a\r\n\r\n", "", 0 },
-	{ "0\r\nA: b\r\n\r\n", "", 0 },
-	{ "0\r\nA:\r\nB: c d\t\xe9\r\nC:x\r\n\r\n", "", 0 },
-	{ "1\r\nx\r\n0\r\nA: b\r\n\r\nGET", "x", 3 },
+		{ L, "", 0 },
+		{ L "GET /", "", 5 },
+		{ L L, "", 5 },
+		{ L "\r\n", "", 2 },
+		{ "5\r\nhello\r\n" L, "hello", 0 },
+		{ "5\r\nhello\r\n" L "x", "hello", 1 },
+		{ "05\r\nhello\r\n" L, "hello", 0 },
+		{ "0000000000000005\r\nhello\r\n" L, "hello", 0 },
+		{ "1\r\na\r\n1\r\nb\r\n1\r\nc\r\n" L, "abc", 0 },
+		{ "a\r\n0123456789\r\nA\r\nabcdefghij\r\n" L, "0123456789abcdefghij", 0 },
+		{ "10\r\n0123456789abcdef\r\n" L, "0123456789abcdef", 0 },
+		{ "2\r\n\r\n\r\n" L, "\r\n", 0 },
+		{ "5\r\n0\r\n\r\n\r\n" L, "0\r\n\r\n", 0 },
+		{ "0000\r\n\r\n", "", 0 },
+		{ "0000000000000000\r\n\r\n", "", 0 },
+		{ "1;a\r\nx\r\n" L, "x", 0 },
+		{ "1;a=b\r\nx\r\n" L, "x", 0 },
+		{ "1;a=b;c;d=\"e\"\r\nx\r\n" L, "x", 0 },
+		{ "1;a=\"\"\r\nx\r\n" L, "x", 0 },
+		{ "1;a=\"b \t;,\\\" \\\\ \xe9\"\r\nx\r\n" L, "x", 0 },
+		{ "1;a=\"b\";c\r\nx\r\n" L, "x", 0 },
+		{ "1;!#$%&'*+-.^_`|~=1\r\nx\r\n" L, "x", 0 },
+		{ "0;a\r\n\r\n", "", 0 },
+		{ "0\r\nA: b\r\n\r\n", "", 0 },
+		{ "0\r\nA:\r\nB: c d\t\xe9\r\nC:x\r\n\r\n", "", 0 },
+		{ "1\r\nx\r\n0\r\nA: b\r\n\r\nGET", "x", 3 },
 	};
-	struct outcome	 o;
+	struct outcome o;
 
 	(void)state;
 	for (size_t i = 0; i < NROWS(rows); i++) {
-		size_t	 len = strlen(rows[i].in);
+		size_t len = strlen(rows[i].in);
 
 		o = decode(rows[i].in, len, INT64_MAX, len, 1);
 		if (o.result != CHUNK_DONE || o.len != strlen(rows[i].data) ||
@@ -140,59 +140,93 @@ static void
 test_bad(void **state)
 {
 	static const struct {
-		const char	*in;
+		const char *in;
 		enum chunk_error error;
 	} rows[] = {
-	{ "\r\n", CHUNK_E_SIZE }, { "\n", CHUNK_E_SIZE },
-	{ " 5\r\n", CHUNK_E_SIZE }, { "\t5\r\n", CHUNK_E_SIZE },
-	{ "5 \r\n", CHUNK_E_SIZE }, { "5\t\r\n", CHUNK_E_SIZE },
-	{ "5 ;a\r\n", CHUNK_E_SIZE }, { "5\n", CHUNK_E_SIZE },
-	{ "5\r\r\n", CHUNK_E_SIZE }, { "5\rx", CHUNK_E_SIZE },
-	{ "+5\r\n", CHUNK_E_SIZE }, { "-5\r\n", CHUNK_E_SIZE },
-	{ "0x5\r\n", CHUNK_E_SIZE }, { "5h\r\n", CHUNK_E_SIZE },
-	{ "g\r\n", CHUNK_E_SIZE }, { "/\r\n", CHUNK_E_SIZE },
-	{ ":\r\n", CHUNK_E_SIZE }, { "@\r\n", CHUNK_E_SIZE },
-	{ "`\r\n", CHUNK_E_SIZE }, { "G\r\n", CHUNK_E_SIZE },
-	{ "\xb5\r\n", CHUNK_E_SIZE }, { "5,5\r\n", CHUNK_E_SIZE },
-	{ "5.\r\n", CHUNK_E_SIZE }, { ";a\r\n", CHUNK_E_SIZE },
-	{ "hello", CHUNK_E_SIZE }, { "\x16\x03\x01", CHUNK_E_SIZE },
-	{ "00000000000000000\r\n", CHUNK_E_SIZE_BIG },
-	{ "10000000000000000\r\n", CHUNK_E_SIZE_BIG },
-	{ "8000000000000000\r\n", CHUNK_E_SIZE_BIG },
-	{ "FFFFFFFFFFFFFFFF\r\n", CHUNK_E_SIZE_BIG },
-	{ "FFFFFFFFFFFFFFFF;a\r\n", CHUNK_E_SIZE_BIG },
-	{ "1\r\nx\r\n7fffffffffffffff\r\n", CHUNK_E_BODY_BIG },
-	{ "1\r\nx\n", CHUNK_E_CRLF }, { "1\r\nxy", CHUNK_E_CRLF },
-	{ "1\r\nx\ry", CHUNK_E_CRLF }, { "1\r\nx\r\r", CHUNK_E_CRLF },
-	{ "1\r\nx0\r\n\r\n", CHUNK_E_CRLF },
-	{ "1;\r\n", CHUNK_E_EXT }, { "1; a\r\n", CHUNK_E_EXT },
-	{ "1;;\r\n", CHUNK_E_EXT }, { "1;=b\r\n", CHUNK_E_EXT },
-	{ "1;a=\r\n", CHUNK_E_EXT }, { "1;a =b\r\n", CHUNK_E_EXT },
-	{ "1;a= b\r\n", CHUNK_E_EXT }, { "1;a=b=c\r\n", CHUNK_E_EXT },
-	{ "1;a=b c\r\n", CHUNK_E_EXT }, { "1;a\n", CHUNK_E_EXT },
-	{ "1;a\rb", CHUNK_E_EXT }, { "1;a\r\r", CHUNK_E_EXT },
-	{ "1;a=b\n", CHUNK_E_EXT }, { "1;a=\"b\r", CHUNK_E_EXT },
-	{ "1;a=\"b\n", CHUNK_E_EXT }, { "1;a=\"\\\r", CHUNK_E_EXT },
-	{ "1;a=\"\x01", CHUNK_E_EXT }, { "1;a=\"\x7f", CHUNK_E_EXT },
-	{ "1;a=\"b\"c", CHUNK_E_EXT }, { "1;a=\"b\" ", CHUNK_E_EXT },
-	{ "1;a=\"b\"\n", CHUNK_E_EXT }, { "1;a=b\"c\"", CHUNK_E_EXT },
-	{ "1;\xe9", CHUNK_E_EXT }, { "1;a(", CHUNK_E_EXT },
-	{ "0;a\n", CHUNK_E_EXT }, { "0\n", CHUNK_E_SIZE },
-	{ "0\r\n\n", CHUNK_E_TRAILER }, { "0\r\n\rx", CHUNK_E_TRAILER },
-	{ "0\r\n\r\r", CHUNK_E_TRAILER }, { "0\r\n A: b", CHUNK_E_TRAILER },
-	{ "0\r\n\tA: b", CHUNK_E_TRAILER }, { "0\r\n: b", CHUNK_E_TRAILER },
-	{ "0\r\nA\r\n", CHUNK_E_TRAILER }, { "0\r\nA : b", CHUNK_E_TRAILER },
-	{ "0\r\nA: b\n", CHUNK_E_TRAILER }, { "0\r\nA: b\rc", CHUNK_E_TRAILER },
-	{ "0\r\nA: b\r\n c", CHUNK_E_TRAILER },
-	{ "0\r\nA: \x01", CHUNK_E_TRAILER }, { "0\r\nA: \x7f", CHUNK_E_TRAILER },
-	{ "0\r\n\xe9: b", CHUNK_E_TRAILER },
-	{ "0\r\nGET / HTTP/1.1\r\n", CHUNK_E_TRAILER },
+		{ "\r\n", CHUNK_E_SIZE },
+		{ "\n", CHUNK_E_SIZE },
+		{ " 5\r\n", CHUNK_E_SIZE },
+		{ "\t5\r\n", CHUNK_E_SIZE },
+		{ "5 \r\n", CHUNK_E_SIZE },
+		{ "5\t\r\n", CHUNK_E_SIZE },
+		{ "5 ;a\r\n", CHUNK_E_SIZE },
+		{ "5\n", CHUNK_E_SIZE },
+		{ "5\r\r\n", CHUNK_E_SIZE },
+		{ "5\rx", CHUNK_E_SIZE },
+		{ "+5\r\n", CHUNK_E_SIZE },
+		{ "-5\r\n", CHUNK_E_SIZE },
+		{ "0x5\r\n", CHUNK_E_SIZE },
+		{ "5h\r\n", CHUNK_E_SIZE },
+		{ "g\r\n", CHUNK_E_SIZE },
+		{ "/\r\n", CHUNK_E_SIZE },
+		{ ":\r\n", CHUNK_E_SIZE },
+		{ "@\r\n", CHUNK_E_SIZE },
+		{ "`\r\n", CHUNK_E_SIZE },
+		{ "G\r\n", CHUNK_E_SIZE },
+		{ "\xb5\r\n", CHUNK_E_SIZE },
+		{ "5,5\r\n", CHUNK_E_SIZE },
+		{ "5.\r\n", CHUNK_E_SIZE },
+		{ ";a\r\n", CHUNK_E_SIZE },
+		{ "hello", CHUNK_E_SIZE },
+		{ "\x16\x03\x01", CHUNK_E_SIZE },
+		{ "00000000000000000\r\n", CHUNK_E_SIZE_BIG },
+		{ "10000000000000000\r\n", CHUNK_E_SIZE_BIG },
+		{ "8000000000000000\r\n", CHUNK_E_SIZE_BIG },
+		{ "FFFFFFFFFFFFFFFF\r\n", CHUNK_E_SIZE_BIG },
+		{ "FFFFFFFFFFFFFFFF;a\r\n", CHUNK_E_SIZE_BIG },
+		{ "1\r\nx\r\n7fffffffffffffff\r\n", CHUNK_E_BODY_BIG },
+		{ "1\r\nx\n", CHUNK_E_CRLF },
+		{ "1\r\nxy", CHUNK_E_CRLF },
+		{ "1\r\nx\ry", CHUNK_E_CRLF },
+		{ "1\r\nx\r\r", CHUNK_E_CRLF },
+		{ "1\r\nx0\r\n\r\n", CHUNK_E_CRLF },
+		{ "1;\r\n", CHUNK_E_EXT },
+		{ "1; a\r\n", CHUNK_E_EXT },
+		{ "1;;\r\n", CHUNK_E_EXT },
+		{ "1;=b\r\n", CHUNK_E_EXT },
+		{ "1;a=\r\n", CHUNK_E_EXT },
+		{ "1;a =b\r\n", CHUNK_E_EXT },
+		{ "1;a= b\r\n", CHUNK_E_EXT },
+		{ "1;a=b=c\r\n", CHUNK_E_EXT },
+		{ "1;a=b c\r\n", CHUNK_E_EXT },
+		{ "1;a\n", CHUNK_E_EXT },
+		{ "1;a\rb", CHUNK_E_EXT },
+		{ "1;a\r\r", CHUNK_E_EXT },
+		{ "1;a=b\n", CHUNK_E_EXT },
+		{ "1;a=\"b\r", CHUNK_E_EXT },
+		{ "1;a=\"b\n", CHUNK_E_EXT },
+		{ "1;a=\"\\\r", CHUNK_E_EXT },
+		{ "1;a=\"\x01", CHUNK_E_EXT },
+		{ "1;a=\"\x7f", CHUNK_E_EXT },
+		{ "1;a=\"b\"c", CHUNK_E_EXT },
+		{ "1;a=\"b\" ", CHUNK_E_EXT },
+		{ "1;a=\"b\"\n", CHUNK_E_EXT },
+		{ "1;a=b\"c\"", CHUNK_E_EXT },
+		{ "1;\xe9", CHUNK_E_EXT },
+		{ "1;a(", CHUNK_E_EXT },
+		{ "0;a\n", CHUNK_E_EXT },
+		{ "0\n", CHUNK_E_SIZE },
+		{ "0\r\n\n", CHUNK_E_TRAILER },
+		{ "0\r\n\rx", CHUNK_E_TRAILER },
+		{ "0\r\n\r\r", CHUNK_E_TRAILER },
+		{ "0\r\n A: b", CHUNK_E_TRAILER },
+		{ "0\r\n\tA: b", CHUNK_E_TRAILER },
+		{ "0\r\n: b", CHUNK_E_TRAILER },
+		{ "0\r\nA\r\n", CHUNK_E_TRAILER },
+		{ "0\r\nA : b", CHUNK_E_TRAILER },
+		{ "0\r\nA: b\n", CHUNK_E_TRAILER },
+		{ "0\r\nA: b\rc", CHUNK_E_TRAILER },
+		{ "0\r\nA: b\r\n c", CHUNK_E_TRAILER },
+		{ "0\r\nA: \x01", CHUNK_E_TRAILER },
+		{ "0\r\nA: \x7f", CHUNK_E_TRAILER },
+		{ "0\r\n\xe9: b", CHUNK_E_TRAILER },
+		{ "0\r\nGET / HTTP/1.1\r\n", CHUNK_E_TRAILER },
 	};
-	struct outcome	 o;
+	struct outcome o;
 
 	(void)state;
 	for (size_t i = 0; i < NROWS(rows); i++) {
-		size_t	 len = strlen(rows[i].in);
+		size_t len = strlen(rows[i].in);
 
 		o = decode(rows[i].in, len, INT64_MAX, len, 1);
 		if (o.result != CHUNK_ERROR || o.error != rows[i].error)
@@ -213,8 +247,8 @@ test_bad(void **state)
 static void
 test_incomplete(void **state)
 {
-	const char	*in = "5;a=\"b\"\r\nhello\r\n0\r\nA: b\r\n\r\n";
-	struct outcome	 o;
+	const char *in = "5;a=\"b\"\r\nhello\r\n0\r\nA: b\r\n\r\n";
+	struct outcome o;
 
 	(void)state;
 	for (size_t len = 0; len < strlen(in); len++) {
@@ -232,9 +266,9 @@ test_incomplete(void **state)
 static void
 test_max(void **state)
 {
-	const char	*in = "3\r\nabc\r\n3\r\ndef\r\n" L;
-	size_t		 len = strlen(in);
-	struct outcome	 o;
+	const char *in = "3\r\nabc\r\n3\r\ndef\r\n" L;
+	size_t len = strlen(in);
+	struct outcome o;
 
 	(void)state;
 	assert_int_equal(decode(in, len, 6, len, 1).result, CHUNK_DONE);
@@ -252,9 +286,9 @@ test_max(void **state)
 static enum chunk_error
 filled(const char *before, size_t n, const char *after, int times)
 {
-	static char	 buf[CHUNK_TRAILER_MAX * 3];
-	struct chunk	 c;
-	size_t		 len = 0, out;
+	static char buf[CHUNK_TRAILER_MAX * 3];
+	struct chunk c;
+	size_t len = 0, out;
 
 	for (; times > 0; times--) {
 		len += (size_t)snprintf(buf + len, sizeof(buf) - len, "%s",
@@ -281,13 +315,17 @@ test_bounds(void **state)
 	assert_int_equal(filled("1;a=\"", CHUNK_EXT_MAX, "\"\r\n", 1),
 	    CHUNK_E_EXT_LONG);
 	assert_int_equal(filled("1;", 255, "\r\nx\r\n",
-	    CHUNK_EXTS_MAX / 256), CHUNK_E_NONE);
+			     CHUNK_EXTS_MAX / 256),
+	    CHUNK_E_NONE);
 	assert_int_equal(filled("1;", 255, "\r\nx\r\n",
-	    CHUNK_EXTS_MAX / 256 + 1), CHUNK_E_EXT_LONG);
+			     CHUNK_EXTS_MAX / 256 + 1),
+	    CHUNK_E_EXT_LONG);
 	assert_int_equal(filled("0\r\nA:", CHUNK_TRAILER_MAX - 6,
-	    "\r\n\r\n", 1), CHUNK_E_NONE);
+			     "\r\n\r\n", 1),
+	    CHUNK_E_NONE);
 	assert_int_equal(filled("0\r\nA:", CHUNK_TRAILER_MAX - 5,
-	    "\r\n\r\n", 1), CHUNK_E_TRAILER_LONG);
+			     "\r\n\r\n", 1),
+	    CHUNK_E_TRAILER_LONG);
 	assert_int_equal(filled("0\r\n", CHUNK_TRAILER_MAX + 1, "", 1),
 	    CHUNK_E_TRAILER_LONG);
 	assert_int_equal(chunk_error_status(CHUNK_E_TRAILER_LONG), 431);
@@ -301,9 +339,9 @@ test_head(void **state)
 		1, 9, 10, 15, 16, 17, 255, 256, 4095, 4096, 65535, 65536,
 		UINT32_MAX, (uint64_t)UINT32_MAX + 1, INT64_MAX, UINT64_MAX
 	};
-	char		 out[CHUNK_HEAD_MAX], expect[32];
-	struct chunk	 c;
-	size_t		 n, data;
+	char out[CHUNK_HEAD_MAX], expect[32];
+	struct chunk c;
+	size_t n, data;
 
 	(void)state;
 	for (size_t i = 0; i < NROWS(sizes); i++) {

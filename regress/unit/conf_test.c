@@ -22,21 +22,21 @@
 #include "privsep/conf_parse.h"
 
 /* Line 1 of most texts: what has no listener is refused. */
-#define OK	"listen on 127.0.0.1 port 8080\n"
+#define OK "listen on 127.0.0.1 port 8080\n"
 
-#define NLINE	8		/* errors of one case */
-#define NMANY	512
+#define NLINE 8 /* errors of one case */
+#define NMANY 512
 
-#define U(f)	offsetof(struct conf, f), sizeof(((struct conf *)0)->f)
-#define S(f)	offsetof(struct conf, f)
+#define U(f) offsetof(struct conf, f), sizeof(((struct conf *)0)->f)
+#define S(f) offsetof(struct conf, f)
 
 struct lines {
-	unsigned int	n;
-	char		line[NMANY][512];
+	unsigned int n;
+	char line[NMANY][512];
 };
 
-static struct lines	lines;
-static struct conf	conf;
+static struct lines lines;
+static struct conf conf;
 
 static void
 collect(void *arg, const char *line)
@@ -67,7 +67,7 @@ parse(const char *text, size_t len, const char *define, const char *env)
 		n++;
 		env = env[one] == '|' ? env + one + 1 : NULL;
 	}
-	envp[n++] = (char *)(uintptr_t)"HOME=/root";
+	envp[n++] = (char *)(uintptr_t) "HOME=/root";
 	envp[n] = NULL;
 	if (define != NULL && (eq = strchr(define, '=')) != NULL) {
 		snprintf(name, sizeof(name), "%.*s", (int)(eq - define),
@@ -98,22 +98,22 @@ expect(const char *what, int n, const char *const *want)
 
 /* What a text makes of a number. */
 static const struct {
-	const char	*text;
-	const char	*env;
-	size_t		 offset;
-	size_t		 size;
-	uint64_t	 want;
+	const char *text;
+	const char *env;
+	size_t offset;
+	size_t size;
+	uint64_t want;
 } numbers[] = {
 #include "conf_numbers.h"
 };
 
 /* What a text makes of a string. */
 static const struct {
-	const char	*text;
-	const char	*define;
-	const char	*env;
-	size_t		 offset;
-	const char	*want;
+	const char *text;
+	const char *define;
+	const char *env;
+	size_t offset;
+	const char *want;
 } strings[] = {
 	{ OK, NULL, NULL, S(common.data), "/var/ided" },
 	{ OK, NULL, NULL, S(common.runtime), "/run/ided" },
@@ -152,10 +152,10 @@ static const struct {
 
 /* What is refused, and all that is said about it. */
 static const struct {
-	const char	*text;
-	const char	*define;
-	const char	*env;
-	const char	*want[NLINE];
+	const char *text;
+	const char *define;
+	const char *env;
+	const char *want[NLINE];
 } errors[] = {
 #include "conf_errors.h"
 };
@@ -172,10 +172,9 @@ test_numbers(void **state)
 	for (i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
 		static const char *const none[NLINE] = { NULL };
 
-		expect(numbers[i].text, parse(numbers[i].text,
-		    strlen(numbers[i].text), NULL, numbers[i].env), none);
+		expect(numbers[i].text, parse(numbers[i].text, strlen(numbers[i].text), NULL, numbers[i].env), none);
 		at = (const unsigned char *)&conf + numbers[i].offset;
-		got = 0;	/* little end first, as all that we run on */
+		got = 0; /* little end first, as all that we run on */
 		assert_true(numbers[i].size <= sizeof(got));
 		memcpy(&got, at, numbers[i].size);
 		snprintf(what, sizeof(what), "case %zu", i);
@@ -195,9 +194,7 @@ test_strings(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(strings) / sizeof(strings[0]); i++) {
-		expect(strings[i].text, parse(strings[i].text,
-		    strlen(strings[i].text), strings[i].define,
-		    strings[i].env), none);
+		expect(strings[i].text, parse(strings[i].text, strlen(strings[i].text), strings[i].define, strings[i].env), none);
 		assert_string_equal((const char *)&conf + strings[i].offset,
 		    strings[i].want);
 	}
@@ -210,8 +207,7 @@ test_errors(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
-		expect(errors[i].text, parse(errors[i].text,
-		    strlen(errors[i].text), errors[i].define, errors[i].env),
+		expect(errors[i].text, parse(errors[i].text, strlen(errors[i].text), errors[i].define, errors[i].env),
 		    errors[i].want);
 }
 
@@ -289,7 +285,7 @@ test_bytes(void **state)
 	assert_int_equal(parse(text, sizeof(text), NULL, NULL),
 	    CONF_ERROR_MAX + 1);
 	assert_string_equal(lines.line[CONF_ERROR_MAX], "t:201: expected at "
-	    "most 200 errors, got more; the others are not shown");
+							"most 200 errors, got more; the others are not shown");
 
 	big = calloc(1, CONF_TOTAL_MAX + 1);
 	assert_non_null(big);
@@ -333,7 +329,7 @@ test_limits(void **state)
 	expect("location", parse(text, strlen(text), NULL, NULL), location);
 }
 
-static char	dir[] = "/tmp/conf_test.XXXXXX";
+static char dir[] = "/tmp/conf_test.XXXXXX";
 
 static void
 put(const char *name, const char *text, mode_t mode)
@@ -390,7 +386,8 @@ test_include(void **state)
 	(void)state;
 	assert_non_null(mkdtemp(dir));
 	put("a", OK "d = \"/d\"\ninclude \"b\"\nprefork {\n"
-	    "\tinclude \"c\" # in a block\n\tmax 70\n}\ndata $e\n", 0644);
+		    "\tinclude \"c\" # in a block\n\tmax 70\n}\ndata $e\n",
+	    0644);
 	put("b", "e = \"$d/e\"", 0644);
 	put("c", "spare 5\n", 0600);
 	expect_file("a", NULL);
@@ -402,24 +399,24 @@ test_include(void **state)
 	expect_file("a", "@/c:2: expected a keyword, got \"}\"");
 	put("c", "tls {\n", 0600);
 	expect_file("a", "@/c:1: expected a keyword of the block \"prefork\", "
-	    "got \"tls\"; it stands outside of blocks");
+			 "got \"tls\"; it stands outside of blocks");
 	put("b", "include \"a\"", 0644);
 	put("c", "", 0644);
 	put("a", OK "include \"b\"\n", 0644);
 	expect_file("a", "@/b:1: expected a file to read, got \"@/a\": "
-	    "a file that includes itself");
+			 "a file that includes itself");
 	put("a", OK "include \"none\"\n", 0644);
 	expect_file("a", "@/a:2: expected a file to read, got \"@/none\": "
-	    "No such file or directory");
+			 "No such file or directory");
 	put("a", "include \"/dev/zero\"\n", 0644);
 	expect_file("a", "@/a:1: expected a file to read, got \"/dev/zero\": "
-	    "no regular file");
+			 "no regular file");
 	expect_file("", "@/:1: expected a file to read, got \"@/\": "
-	    "no regular file");
+			"no regular file");
 	put("c", "", 0666);
 	put("a", OK "include \"c\"\n", 0644);
 	expect_file("a", "@/a:2: expected a file to read, got \"@/c\": "
-	    "a file that everyone may write to (chmod o-w)");
+			 "a file that everyone may write to (chmod o-w)");
 
 	for (i = 0; i < 9; i++) {
 		snprintf(name, sizeof(name), "n%u", i);
@@ -428,7 +425,7 @@ test_include(void **state)
 	}
 	expect_file("n1", NULL);
 	expect_file("n0", "@/n7:1: expected a file to read, got \"@/n8\": "
-	    "an include inside of too many (8) files");
+			  "an include inside of too many (8) files");
 
 	memset(big, '\n', sizeof(big) - 1);
 	put("big", big, 0644);
@@ -437,7 +434,7 @@ test_include(void **state)
 	put("a", OK "include \"big\"\ninclude \"big\"\ninclude \"big\"\n",
 	    0644);
 	expect_file("a", "@/a:4: expected a file to read, got \"@/big\": "
-	    "more than 1M of configuration in all");
+			 "more than 1M of configuration in all");
 	snprintf(text, sizeof(text), "rm -r %s", dir);
 	assert_int_equal(system(text), 0);
 }
@@ -463,7 +460,7 @@ check_sample(const char *path)
 	assert_int_equal(conf.audit.store_keep, 365 * 86400);
 	assert_string_equal(conf.heartbeat, "/run/ided/heartbeat");
 	assert_int_equal(conf.isolation.require, REQUIRE_SECCOMP |
-	    REQUIRE_CGROUP | REQUIRE_LANDLOCK);
+						     REQUIRE_CGROUP | REQUIRE_LANDLOCK);
 	assert_int_equal(conf.ratelimit.user.count, 5000);
 	/* What is built later takes its sentence away. */
 	for (i = 0; i < conf.nineffect; i++)

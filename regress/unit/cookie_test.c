@@ -13,13 +13,13 @@
 
 #include "../../worker/cookie.h"
 
-#define NROWS(a)	(sizeof(a) / sizeof((a)[0]))
-#define N		"__Host-ided"
+#define NROWS(a) (sizeof(a) / sizeof((a)[0]))
+#define N        "__Host-ided"
 
 static const struct {
-	const char	*in;
+	const char *in;
 	enum cookie_result result;
-	const char	*value, *stripped;
+	const char *value, *stripped;
 } rows[] = {
 	{ "", COOKIE_NONE, NULL, "" },
 	{ N "=v", COOKIE_FOUND, "v", "" },
@@ -88,14 +88,14 @@ test_find(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < NROWS(rows); i++) {
-		struct slice	 value = { NULL, 0 };
+		struct slice value = { NULL, 0 };
 		enum cookie_result r;
 
 		r = cookie_find(slice_str(rows[i].in), SLICE(N), &value);
 		if (r != rows[i].result ||
 		    (value.p != NULL) != (rows[i].value != NULL) ||
 		    (value.p != NULL && !slice_eq(value,
-		    slice_str(rows[i].value))))
+					    slice_str(rows[i].value))))
 			fail_msg("%s: %d, %.*s", rows[i].in, r,
 			    (int)value.len, value.p);
 	}
@@ -106,9 +106,9 @@ test_strip(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < NROWS(rows); i++) {
-		size_t		 len = strlen(rows[i].in), n;
-		char		*other = malloc(len + 1), *here;
-		struct slice	 value = { NULL, 0 };
+		size_t len = strlen(rows[i].in), n;
+		char *other = malloc(len + 1), *here;
+		struct slice value = { NULL, 0 };
 
 		here = strdup(rows[i].in);
 		assert_non_null(other);
@@ -118,10 +118,12 @@ test_strip(void **state)
 		    memcmp(other, rows[i].stripped, n) != 0)
 			fail_msg("%s: %.*s", rows[i].in, (int)n, other);
 		assert_int_equal(cookie_strip(here, (struct slice){ here, len },
-		    SLICE(N)), n);
+				     SLICE(N)),
+		    n);
 		assert_memory_equal(here, other, n);
 		assert_int_equal(cookie_find((struct slice){ other, n },
-		    SLICE(N), &value), COOKIE_NONE);
+				     SLICE(N), &value),
+		    COOKIE_NONE);
 		free(other);
 		free(here);
 	}
@@ -131,7 +133,7 @@ test_strip(void **state)
 static void
 test_headers(void **state)
 {
-	struct slice	 value = { NULL, 0 };
+	struct slice value = { NULL, 0 };
 
 	(void)state;
 	assert_int_equal(cookie_find(SLICE("a=1"), SLICE(N), &value),
@@ -144,7 +146,8 @@ test_headers(void **state)
 	assert_int_equal(cookie_find(SLICE("c=3; " N "=w"), SLICE(N), &value),
 	    COOKIE_DUP);
 	assert_int_equal(cookie_find((struct slice){ NULL, 0 }, SLICE(N),
-	    &value), COOKIE_FOUND);
+			     &value),
+	    COOKIE_FOUND);
 }
 
 int

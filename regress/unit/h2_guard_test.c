@@ -13,9 +13,9 @@
 
 #include "../../worker/h2_guard.h"
 
-#define NROWS(a)	(sizeof(a) / sizeof((a)[0]))
-#define PREFACE		"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-#define T0		1000000
+#define NROWS(a) (sizeof(a) / sizeof((a)[0]))
+#define PREFACE  "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+#define T0       1000000
 
 static size_t
 frame(uint8_t *p, size_t len, uint8_t type, uint8_t flags, uint8_t first)
@@ -34,11 +34,11 @@ frame(uint8_t *p, size_t len, uint8_t type, uint8_t flags, uint8_t first)
 
 /* A kind of frame, the budget that it empties, and how many that takes. */
 static const struct {
-	const char	*what;
-	size_t		 len;
-	uint8_t		 type, flags, first;
-	enum h2_budget	 budget;
-	unsigned int	 burst;
+	const char *what;
+	size_t len;
+	uint8_t type, flags, first;
+	enum h2_budget budget;
+	unsigned int burst;
 } rows[] = {
 	{ "RST_STREAM", 4, 3, 0, 0, H2_RESET, 400 },
 	{ "PRIORITY", 5, 2, 0, 0, H2_PRIORITY, 300 },
@@ -65,10 +65,10 @@ static const struct {
 static unsigned int
 flood(struct h2_guard *g, size_t row, unsigned int max, size_t cut)
 {
-	uint8_t		 buf[64];
-	size_t		 n, at, piece;
-	unsigned int	 i;
-	bool		 ok = true;
+	uint8_t buf[64];
+	size_t n, at, piece;
+	unsigned int i;
+	bool ok = true;
 
 	for (i = 0; i < max && ok; i++) {
 		n = frame(buf, rows[row].len, rows[row].type, rows[row].flags,
@@ -84,8 +84,8 @@ flood(struct h2_guard *g, size_t row, unsigned int max, size_t cut)
 static void
 test_frames(void **state)
 {
-	static const size_t	 cuts[] = { 0, 1, 2, 5, 9, 10 };
-	struct h2_guard		 g;
+	static const size_t cuts[] = { 0, 1, 2, 5, 9, 10 };
+	struct h2_guard g;
 
 	(void)state;
 	for (size_t c = 0; c < NROWS(cuts); c++)
@@ -104,24 +104,24 @@ static void
 test_harmless(void **state)
 {
 	static const struct {
-		size_t	 len;
-		uint8_t	 type, flags, first;
+		size_t len;
+		uint8_t type, flags, first;
 	} ok[] = {
-		{ 100, 0, 0, 0 },	/* DATA */
-		{ 0, 0, 1, 0 },		/* the last one, empty */
-		{ 10, 0, 8, 3 },	/* with padding, and with data */
-		{ 30, 1, 5, 0 }		/* HEADERS */
+		{ 100, 0, 0, 0 }, /* DATA */
+		{ 0, 0, 1, 0 },   /* the last one, empty */
+		{ 10, 0, 8, 3 },  /* with padding, and with data */
+		{ 30, 1, 5, 0 }   /* HEADERS */
 	};
-	struct h2_guard	 g;
-	uint8_t		 buf[128];
+	struct h2_guard g;
+	uint8_t buf[128];
 
 	(void)state;
 	h2_guard_init(&g, T0);
 	h2_guard_scan(&g, (const uint8_t *)PREFACE, 24, T0);
 	for (size_t i = 0; i < NROWS(ok); i++)
 		for (int k = 0; k < 100000; k++) {
-			size_t	 n = frame(buf, ok[i].len, ok[i].type,
-				    ok[i].flags, ok[i].first);
+			size_t n = frame(buf, ok[i].len, ok[i].type,
+			    ok[i].flags, ok[i].first);
 
 			assert_true(h2_guard_scan(&g, buf, n, T0));
 		}
@@ -131,7 +131,7 @@ test_harmless(void **state)
 static void
 test_refill(void **state)
 {
-	struct h2_guard	 g;
+	struct h2_guard g;
 
 	(void)state;
 	h2_guard_init(&g, T0);
@@ -149,7 +149,7 @@ test_refill(void **state)
 static void
 test_clock_back(void **state)
 {
-	struct h2_guard	 g;
+	struct h2_guard g;
 
 	(void)state;
 	h2_guard_init(&g, T0);
@@ -160,7 +160,7 @@ test_clock_back(void **state)
 static void
 test_earn(void **state)
 {
-	struct h2_guard	 g;
+	struct h2_guard g;
 
 	(void)state;
 	h2_guard_init(&g, T0);
@@ -176,7 +176,7 @@ test_earn(void **state)
 static void
 test_huge(void **state)
 {
-	struct h2_guard	 g;
+	struct h2_guard g;
 
 	(void)state;
 	h2_guard_init(&g, T0);
@@ -186,9 +186,9 @@ test_huge(void **state)
 static void
 test_midframe(void **state)
 {
-	struct h2_guard	 g;
-	uint8_t		 buf[64];
-	size_t		 n = frame(buf, 8, 6, 0, 0);
+	struct h2_guard g;
+	uint8_t buf[64];
+	size_t n = frame(buf, 8, 6, 0, 0);
 
 	(void)state;
 	h2_guard_init(&g, T0);
@@ -214,7 +214,7 @@ test_names(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest	 tests[] = {
+	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_frames),
 		cmocka_unit_test(test_harmless),
 		cmocka_unit_test(test_refill),

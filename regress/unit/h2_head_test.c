@@ -14,21 +14,24 @@
 
 #include "../../worker/h2.h"
 
-#define NROWS(a)	(sizeof(a) / sizeof((a)[0]))
+#define NROWS(a) (sizeof(a) / sizeof((a)[0]))
 
 struct field {
-	const char	*name;
-	const char	*value;
+	const char *name;
+	const char *value;
 };
 
-#define GET(...)	{ { ":method", "GET" }, { ":scheme", "https" },	\
-			{ ":authority", "Ex.org:443" }, { ":path", "/" }, \
-			__VA_ARGS__ }
+#define GET(...)                                                      \
+	{                                                             \
+		{ ":method", "GET" }, { ":scheme", "https" },         \
+		    { ":authority", "Ex.org:443" }, { ":path", "/" }, \
+		    __VA_ARGS__                                       \
+	}
 
 static const struct {
-	const char	*what;
-	enum http_error	 error;
-	struct field	 f[12];
+	const char *what;
+	enum http_error error;
+	struct field f[12];
 } rows[] = {
 	{ "fine", HTTP_E_NONE, GET({ "accept", "*/*" }) },
 	{ "host is the same", HTTP_E_NONE, GET({ "host", "ex.org:443" }) },
@@ -57,51 +60,34 @@ static const struct {
 	    GET({ "content-length", "0" }, { "content-length", "0" }) },
 	{ "pseudo header after others", HTTP_E_NAME,
 	    { { ":method", "GET" }, { ":scheme", "https" }, { "a", "b" },
-	    { ":path", "/" }, { ":authority", "h" } } },
+		{ ":path", "/" }, { ":authority", "h" } } },
 	{ "unknown pseudo header", HTTP_E_NAME, GET({ ":status", "200" }) },
 	{ "two paths", HTTP_E_DUP, GET({ ":path", "/b" }) },
-	{ "no authority", HTTP_E_NO_HOST, { { ":method", "GET" },
-	    { ":scheme", "https" }, { ":path", "/" }, { "host", "h" } } },
-	{ "empty authority", HTTP_E_NO_HOST, { { ":method", "GET" },
-	    { ":scheme", "https" }, { ":path", "/" }, { ":authority", "" } } },
-	{ "user in the authority", HTTP_E_HOST, { { ":method", "GET" },
-	    { ":scheme", "https" }, { ":path", "/" }, { ":authority", "a@h" } } },
-	{ "CRLF in the authority", HTTP_E_VALUE, { { ":method", "GET" },
-	    { ":scheme", "https" }, { ":path", "/" },
-	    { ":authority", "h\r\nx: y" } } },
-	{ "http", HTTP_E_TARGET, { { ":method", "GET" }, { ":scheme", "http" },
-	    { ":path", "/" }, { ":authority", "h" } } },
-	{ "no scheme", HTTP_E_TARGET, { { ":method", "GET" },
-	    { ":path", "/" }, { ":authority", "h" } } },
-	{ "no path", HTTP_E_TARGET, { { ":method", "GET" },
-	    { ":scheme", "https" }, { ":authority", "h" } } },
-	{ "path without slash", HTTP_E_TARGET, { { ":method", "GET" },
-	    { ":scheme", "https" }, { ":path", "x" }, { ":authority", "h" } } },
-	{ "star, not OPTIONS", HTTP_E_TARGET, { { ":method", "GET" },
-	    { ":scheme", "https" }, { ":path", "*" }, { ":authority", "h" } } },
-	{ "OPTIONS *", HTTP_E_NONE, { { ":method", "OPTIONS" },
-	    { ":scheme", "https" }, { ":path", "*" }, { ":authority", "h" } } },
-	{ "request line in the path", HTTP_E_TARGET, { { ":method", "GET" },
-	    { ":scheme", "https" }, { ":path", "/ HTTP/1.1\r\nHost: x" },
-	    { ":authority", "h" } } },
-	{ "space in the method", HTTP_E_METHOD, { { ":method", "GET / HTTP/1.1" },
-	    { ":scheme", "https" }, { ":path", "/" }, { ":authority", "h" } } },
-	{ "CONNECT", HTTP_E_CONNECT, { { ":method", "CONNECT" },
-	    { ":authority", "h:22" } } },
-	{ "CONNECT for something else", HTTP_E_CONNECT, {
-	    { ":method", "CONNECT" }, { ":protocol", "connect-udp" },
-	    { ":scheme", "https" }, { ":path", "/" }, { ":authority", "h" } } },
+	{ "no authority", HTTP_E_NO_HOST, { { ":method", "GET" }, { ":scheme", "https" }, { ":path", "/" }, { "host", "h" } } },
+	{ "empty authority", HTTP_E_NO_HOST, { { ":method", "GET" }, { ":scheme", "https" }, { ":path", "/" }, { ":authority", "" } } },
+	{ "user in the authority", HTTP_E_HOST, { { ":method", "GET" }, { ":scheme", "https" }, { ":path", "/" }, { ":authority", "a@h" } } },
+	{ "CRLF in the authority", HTTP_E_VALUE, { { ":method", "GET" }, { ":scheme", "https" }, { ":path", "/" }, { ":authority", "h\r\nx: y" } } },
+	{ "http", HTTP_E_TARGET, { { ":method", "GET" }, { ":scheme", "http" }, { ":path", "/" }, { ":authority", "h" } } },
+	{ "no scheme", HTTP_E_TARGET, { { ":method", "GET" }, { ":path", "/" }, { ":authority", "h" } } },
+	{ "no path", HTTP_E_TARGET, { { ":method", "GET" }, { ":scheme", "https" }, { ":authority", "h" } } },
+	{ "path without slash", HTTP_E_TARGET, { { ":method", "GET" }, { ":scheme", "https" }, { ":path", "x" }, { ":authority", "h" } } },
+	{ "star, not OPTIONS", HTTP_E_TARGET, { { ":method", "GET" }, { ":scheme", "https" }, { ":path", "*" }, { ":authority", "h" } } },
+	{ "OPTIONS *", HTTP_E_NONE, { { ":method", "OPTIONS" }, { ":scheme", "https" }, { ":path", "*" }, { ":authority", "h" } } },
+	{ "request line in the path", HTTP_E_TARGET, { { ":method", "GET" }, { ":scheme", "https" }, { ":path", "/ HTTP/1.1\r\nHost: x" }, { ":authority", "h" } } },
+	{ "space in the method", HTTP_E_METHOD, { { ":method", "GET / HTTP/1.1" }, { ":scheme", "https" }, { ":path", "/" }, { ":authority", "h" } } },
+	{ "CONNECT", HTTP_E_CONNECT, { { ":method", "CONNECT" }, { ":authority", "h:22" } } },
+	{ "CONNECT for something else", HTTP_E_CONNECT, { { ":method", "CONNECT" }, { ":protocol", "connect-udp" }, { ":scheme", "https" }, { ":path", "/" }, { ":authority", "h" } } },
 	{ "protocol without CONNECT", HTTP_E_UPGRADE,
 	    { { ":method", "GET" }, { ":protocol", "websocket" },
-	    { ":scheme", "https" }, { ":path", "/" }, { ":authority", "h" } } },
+		{ ":scheme", "https" }, { ":path", "/" }, { ":authority", "h" } } },
 	{ "WebSocket that ends at once", HTTP_E_LENGTH,
 	    { { ":method", "CONNECT" }, { ":protocol", "websocket" },
-	    { ":scheme", "https" }, { ":path", "/" }, { ":authority", "h" } } }
+		{ ":scheme", "https" }, { ":path", "/" }, { ":authority", "h" } } }
 };
 
-static struct h2_block	 b;
-static struct http_head	 head;
-static char		 bytes[H2_LIST_MAX];
+static struct h2_block b;
+static struct http_head head;
+static char bytes[H2_LIST_MAX];
 
 static enum http_error
 finish(bool end_stream, struct h2_request *rq)
@@ -124,8 +110,8 @@ add_all(const struct field *f, size_t n)
 static void
 test_rows(void **state)
 {
-	struct h2_request	 rq;
-	enum http_error		 e;
+	struct h2_request rq;
+	enum http_error e;
 
 	(void)state;
 	for (size_t i = 0; i < NROWS(rows); i++) {
@@ -139,7 +125,7 @@ test_rows(void **state)
 static void
 test_nul(void **state)
 {
-	struct h2_request	 rq;
+	struct h2_request rq;
 
 	(void)state;
 	add_all(rows[0].f, NROWS(rows[0].f));
@@ -153,7 +139,7 @@ test_nul(void **state)
 static void
 test_fine(void **state)
 {
-	struct h2_request	 rq;
+	struct h2_request rq;
 
 	(void)state;
 	add_all(rows[0].f, NROWS(rows[0].f));
@@ -170,7 +156,7 @@ test_fine(void **state)
 static void
 test_body(void **state)
 {
-	struct h2_request	 rq;
+	struct h2_request rq;
 
 	(void)state;
 	add_all(rows[0].f, NROWS(rows[0].f));
@@ -185,10 +171,10 @@ test_body(void **state)
 static void
 test_websocket(void **state)
 {
-	static const struct field	 f[] = { { ":method", "CONNECT" },
+	static const struct field f[] = { { ":method", "CONNECT" },
 		{ ":protocol", "websocket" }, { ":scheme", "https" },
 		{ ":path", "/ws" }, { ":authority", "h" } };
-	struct h2_request		 rq;
+	struct h2_request rq;
 
 	(void)state;
 	add_all(f, NROWS(f));
@@ -203,9 +189,9 @@ test_websocket(void **state)
 static void
 test_bounds(void **state)
 {
-	static char		 big[H2_LIST_STOP];
-	struct h2_request	 rq;
-	int			 i;
+	static char big[H2_LIST_STOP];
+	struct h2_request rq;
+	int i;
 
 	(void)state;
 	memset(big, 'x', sizeof(big));
@@ -246,7 +232,7 @@ test_trailer(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest	 tests[] = {
+	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_nul),
 		cmocka_unit_test(test_fine),

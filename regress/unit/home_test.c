@@ -29,11 +29,11 @@
 #include "privsep/isolation/sandbox_steps.h"
 #include "privsep/sandbox.h"
 
-#define UID	345678
-#define OTHER	345679
+#define UID   345678
+#define OTHER 345679
 
-static char	dir[] = "/tmp/home_test.XXXXXX";
-static int	homes = -1;
+static char dir[] = "/tmp/home_test.XXXXXX";
+static int homes = -1;
 
 static void
 need_root(void)
@@ -126,7 +126,8 @@ test_new(void **state)
 	assert_int_equal(st.st_mode & 07777, 0700);
 	for (i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
 		assert_int_equal(fstatat(fd, folders[i], &st,
-		    AT_SYMLINK_NOFOLLOW), 0);
+				     AT_SYMLINK_NOFOLLOW),
+		    0);
 		assert_true(S_ISDIR(st.st_mode));
 		assert_int_equal(st.st_uid, UID);
 		assert_int_equal(st.st_mode & 07777, 0700);
@@ -158,7 +159,13 @@ test_half_made(void **state)
 	assert_int_equal(faccessat(homes, fresh, F_OK, 0), -1);
 }
 
-enum what { SYMLINK, SYMLINK_OUT, DANGLING, FIFO, FILE_, FOREIGN, OPEN_TO_ALL };
+enum what { SYMLINK,
+	SYMLINK_OUT,
+	DANGLING,
+	FIFO,
+	FILE_,
+	FOREIGN,
+	OPEN_TO_ALL };
 
 static void
 put(int at, const char *name, enum what what)
@@ -199,8 +206,8 @@ put(int at, const char *name, enum what what)
 }
 
 static const struct {
-	enum what	 what;
-	const char	*says;
+	enum what what;
+	const char *says;
 } refused[] = {
 	{ SYMLINK, "symbolic link" },
 	{ SYMLINK_OUT, "symbolic link" },
@@ -226,13 +233,15 @@ test_home_refused(void **state)
 		snprintf(name, sizeof(name), "u%zu", i);
 		put(homes, name, refused[i].what);
 		assert_int_equal(fstatat(homes, name, &before,
-		    AT_SYMLINK_NOFOLLOW), 0);
+				     AT_SYMLINK_NOFOLLOW),
+		    0);
 		memset(&f, 0, sizeof(f));
 		assert_int_equal(home_open(homes, name, UID, &f), -1);
 		if (strstr(f.text, refused[i].says) == NULL)
 			fail_msg("%s: \"%s\"", refused[i].says, f.text);
 		assert_int_equal(fstatat(homes, name, &after,
-		    AT_SYMLINK_NOFOLLOW), 0);
+				     AT_SYMLINK_NOFOLLOW),
+		    0);
 		assert_int_equal(before.st_ino, after.st_ino);
 		assert_int_equal(before.st_uid, after.st_uid);
 		assert_int_equal(before.st_mode, after.st_mode);
@@ -321,7 +330,7 @@ test_no_doubles(void **state)
 		for (j = i + 1; j < n; j++)
 			if (rows[i].nr == rows[j].nr)
 				assert_true(rows[i].args[0].mask != 0 &&
-				    rows[j].args[0].mask != 0);
+					    rows[j].args[0].mask != 0);
 	}
 }
 
@@ -375,20 +384,21 @@ test_blocked(void **state)
 	(void)state;
 	i = under_filter(call_blocked);
 	if (i != 0)
-		fail_msg("%s is not refused", i > 68 ? "the filter" :
-		    blocked[i - 1]);
+		fail_msg("%s is not refused", i > 68 ? "the filter" : blocked[i - 1]);
 }
 
-#define REFUSED(e, want) do {						\
-	errno = 0;							\
-	if ((e) != -1 || errno != (want))				\
-		return __LINE__ % 200 + 1;				\
-} while (0)
-#define NOT_REFUSED(e) do {						\
-	errno = 0;							\
-	if ((e) == -1 && errno == EPERM)				\
-		return __LINE__ % 200 + 1;				\
-} while (0)
+#define REFUSED(e, want)                           \
+	do {                                       \
+		errno = 0;                         \
+		if ((e) != -1 || errno != (want))  \
+			return __LINE__ % 200 + 1; \
+	} while (0)
+#define NOT_REFUSED(e)                             \
+	do {                                       \
+		errno = 0;                         \
+		if ((e) == -1 && errno == EPERM)   \
+			return __LINE__ % 200 + 1; \
+	} while (0)
 
 static int
 call_arguments(void)

@@ -11,31 +11,33 @@
 
 #include "../../worker/http1.h"
 
-#define NROWS(a)	(sizeof(a) / sizeof((a)[0]))
+#define NROWS(a) (sizeof(a) / sizeof((a)[0]))
 
 static void
 test_lookup(void **state)
 {
 	(void)state;
 	for (int id = HDR_OTHER + 1; id < HDR_MAX; id++) {
-		struct slice	 name =
+		struct slice name =
 		    slice_str(http_hdr_name((enum http_hdr)id));
-		char		 other[64];
+		char other[64];
 
 		assert_int_equal(http_hdr_lookup(name), id);
 		for (size_t i = 0; i < name.len; i++) {
 			memcpy(other, name.p, name.len);
 			other[i] ^= 1;
 			assert_int_equal(http_hdr_lookup((struct slice){
-			    other, name.len }), HDR_OTHER);
+					     other, name.len }),
+			    HDR_OTHER);
 		}
 		name.len--;
 		assert_true(http_hdr_lookup(name) == HDR_OTHER ||
-		    strlen(http_hdr_name(http_hdr_lookup(name))) == name.len);
+			    strlen(http_hdr_name(http_hdr_lookup(name))) == name.len);
 	}
 	assert_int_equal(http_hdr_lookup(SLICE("")), HDR_OTHER);
 	assert_int_equal(http_hdr_lookup((struct slice){
-	    http_hdr_name(HDR_HOST), 4 + 256 }), HDR_OTHER);
+			     http_hdr_name(HDR_HOST), 4 + 256 }),
+	    HDR_OTHER);
 	assert_string_equal(http_hdr_name(HDR_MAX), "");
 	assert_int_equal(http_hdr_flags(HDR_MAX), 0);
 	assert_int_equal(http_hdr_flags(HDR_TRANSFER_ENCODING),
@@ -46,18 +48,19 @@ test_lookup(void **state)
 static void
 test_value(void **state)
 {
-	char	 buf[32];
+	char buf[32];
 
 	(void)state;
 	for (size_t len = 0; len <= 20; len++)
 		for (size_t at = 0; at < len; at++)
 			for (int c = 0; c < 256; c++)
 				for (int fill = 0; fill < 3; fill++) {
-			memset(buf, "a\t\xff"[fill], sizeof(buf));
-			buf[at] = (char)c;
-			assert_int_equal(http_is_value((struct slice){ buf,
-			    len }), c == '\t' || (c >= 0x20 && c != 0x7f));
-		}
+					memset(buf, "a\t\xff"[fill], sizeof(buf));
+					buf[at] = (char)c;
+					assert_int_equal(http_is_value((struct slice){ buf,
+							     len }),
+					    c == '\t' || (c >= 0x20 && c != 0x7f));
+				}
 	assert_true(http_is_value(SLICE("")));
 }
 
@@ -66,9 +69,9 @@ test_token(void **state)
 {
 	(void)state;
 	for (int c = 0; c < 256; c++) {
-		char	 b = (char)c;
-		bool	 ok = c > 0x20 && c < 0x7f &&
-		    strchr("\"(),/:;<=>?@[\\]{}", c) == NULL;
+		char b = (char)c;
+		bool ok = c > 0x20 && c < 0x7f &&
+			  strchr("\"(),/:;<=>?@[\\]{}", c) == NULL;
 
 		assert_int_equal(http_is_token((struct slice){ &b, 1 }), ok);
 	}
@@ -79,39 +82,63 @@ static void
 test_authority(void **state)
 {
 	static const struct {
-		const char	*in, *host;
-		uint32_t	 port;
+		const char *in, *host;
+		uint32_t port;
 	} rows[] = {
-	{ "a", "a", 0 }, { "a.b", "a.b", 0 }, { "a.b.", "a.b.", 0 },
-	{ "a:1", "a", 1 }, { "a:65535", "a", 65535 }, { "1.2.3.4", "1.2.3.4", 0 },
-	{ "[::1]", "[::1]", 0 }, { "[::1]:8", "[::1]", 8 },
-	{ "[1:2:3:4:5:6:7:8]", "[1:2:3:4:5:6:7:8]", 0 },
-	{ "[::ffff:1.2.3.4]", "[::ffff:1.2.3.4]", 0 },
-	{ "a_b-c.1", "a_b-c.1", 0 }, { "0aAzZ9", "0aAzZ9", 0 }, { "xn--bcher-kva.test", "xn--bcher-kva.test", 0 },
-	{ "", NULL, 0 }, { ":", NULL, 0 }, { "a:", NULL, 0 }, { ".", NULL, 0 },
-	{ "a..b", NULL, 0 }, { ".a", NULL, 0 }, { "a:0", NULL, 0 },
-	{ "a:01", NULL, 0 }, { "a:65536", NULL, 0 }, { "a:100000", NULL, 0 },
-	{ "a:1x", NULL, 0 }, { "a:1:2", NULL, 0 }, { "a b", NULL, 0 },
-	{ "a@b", NULL, 0 }, { "a/b", NULL, 0 }, { "a%41", NULL, 0 },
-	{ "[", NULL, 0 }, { "[]", NULL, 0 }, { "[::1", NULL, 0 },
-	{ "[::1]a", NULL, 0 }, { "[::1]1", NULL, 0 }, { "[::1]:", NULL, 0 },
-	{ "[:::1]", NULL, 0 }, { "[::1%1]", NULL, 0 }, { "[1.2.3.4]", NULL, 0 },
-	{ "::1", NULL, 0 },
-	{ "[1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa]", NULL, 0 },
+		{ "a", "a", 0 },
+		{ "a.b", "a.b", 0 },
+		{ "a.b.", "a.b.", 0 },
+		{ "a:1", "a", 1 },
+		{ "a:65535", "a", 65535 },
+		{ "1.2.3.4", "1.2.3.4", 0 },
+		{ "[::1]", "[::1]", 0 },
+		{ "[::1]:8", "[::1]", 8 },
+		{ "[1:2:3:4:5:6:7:8]", "[1:2:3:4:5:6:7:8]", 0 },
+		{ "[::ffff:1.2.3.4]", "[::ffff:1.2.3.4]", 0 },
+		{ "a_b-c.1", "a_b-c.1", 0 },
+		{ "0aAzZ9", "0aAzZ9", 0 },
+		{ "xn--bcher-kva.test", "xn--bcher-kva.test", 0 },
+		{ "", NULL, 0 },
+		{ ":", NULL, 0 },
+		{ "a:", NULL, 0 },
+		{ ".", NULL, 0 },
+		{ "a..b", NULL, 0 },
+		{ ".a", NULL, 0 },
+		{ "a:0", NULL, 0 },
+		{ "a:01", NULL, 0 },
+		{ "a:65536", NULL, 0 },
+		{ "a:100000", NULL, 0 },
+		{ "a:1x", NULL, 0 },
+		{ "a:1:2", NULL, 0 },
+		{ "a b", NULL, 0 },
+		{ "a@b", NULL, 0 },
+		{ "a/b", NULL, 0 },
+		{ "a%41", NULL, 0 },
+		{ "[", NULL, 0 },
+		{ "[]", NULL, 0 },
+		{ "[::1", NULL, 0 },
+		{ "[::1]a", NULL, 0 },
+		{ "[::1]1", NULL, 0 },
+		{ "[::1]:", NULL, 0 },
+		{ "[:::1]", NULL, 0 },
+		{ "[::1%1]", NULL, 0 },
+		{ "[1.2.3.4]", NULL, 0 },
+		{ "::1", NULL, 0 },
+		{ "[1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa]", NULL, 0 },
 	};
-	char		 longest[254];
-	struct slice	 host;
-	uint32_t	 port;
+	char longest[254];
+	struct slice host;
+	uint32_t port;
 
 	(void)state;
 	for (size_t i = 0; i < NROWS(rows); i++) {
-		bool	 ok = http_authority(slice_str(rows[i].in), &host,
+		bool ok = http_authority(slice_str(rows[i].in), &host,
 		    &port);
 
 		if (ok != (rows[i].host != NULL))
 			fail_msg("%s", rows[i].in);
 		if (ok && (!slice_eq(host, slice_str(rows[i].host)) ||
-		    port != rows[i].port))
+			      port != rows[i].port))
 			fail_msg("%s: %u", rows[i].in, port);
 	}
 	assert_true(http_authority(SLICE("a:1"), NULL, NULL));
@@ -133,7 +160,7 @@ test_authority(void **state)
 static void
 test_list(void **state)
 {
-	struct slice	 list = SLICE(" ,a,, b c\t,,d , "), e;
+	struct slice list = SLICE(" ,a,, b c\t,,d , "), e;
 
 	(void)state;
 	assert_true(http_list_next(&list, &e));
@@ -149,9 +176,9 @@ test_list(void **state)
 static void
 test_hop(void **state)
 {
-	char	 buf[] = "GET / HTTP/1.1\r\nHost: a\r\nX-A: 1\r\nX-B: 1\r\n"
-	    "Connection: X-a\r\nTE: trailers\r\nConnection: close, x-b\r\n"
-	    "X-C: 1\r\nKeep-Alive: 1\r\n\r\n";
+	char buf[] = "GET / HTTP/1.1\r\nHost: a\r\nX-A: 1\r\nX-B: 1\r\n"
+		     "Connection: X-a\r\nTE: trailers\r\nConnection: close, x-b\r\n"
+		     "X-C: 1\r\nKeep-Alive: 1\r\n\r\n";
 	struct http_head h;
 
 	(void)state;
@@ -159,8 +186,9 @@ test_hop(void **state)
 	assert_int_equal(http_request_parse(&h, buf, sizeof(buf) - 1),
 	    HTTP_DONE);
 	for (size_t i = 0; i < h.nheader; i++) {
-		bool	 end_to_end = slice_eq(h.header[i].name,
-		    SLICE("host")) || slice_eq(h.header[i].name, SLICE("x-c"));
+		bool end_to_end = slice_eq(h.header[i].name,
+				      SLICE("host")) ||
+				  slice_eq(h.header[i].name, SLICE("x-c"));
 
 		assert_int_equal(http_header_is_hop(&h, &h.header[i]),
 		    !end_to_end);

@@ -41,8 +41,8 @@ test_load_among_others(void **state)
 
 	(void)state;
 	len = (size_t)snprintf(text, sizeof(text), "comment\n"
-	    "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n"
-	    "-----END EC PARAMETERS-----\n");
+						   "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n"
+						   "-----END EC PARAMETERS-----\n");
 	fd = pem_of(k, true, NULL);
 	n = pread(fd, text + len, sizeof(text) - len, 0);
 	close(fd);
@@ -106,7 +106,7 @@ test_load_generations(void **state)
  * Search this process for the private scalar of a key that it loaded.  The key
  * is made in another process, which tells the scalar in disguise.
  */
-#define MASK	0x5a
+#define MASK 0x5a
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
@@ -276,13 +276,13 @@ test_sign_form(void **state)
 	t[64] = 1; /* explicit_prime */
 	assert_int_equal(sign_form(t, n), FORM_NONE);
 	for (i = 0; i < 300; i++)
-		assert_int_equal(sign_form((const uint8_t *)
-		    "................................................................"
-		    "................................................................"
-		    "................................................................"
-		    "................................................................"
-		    "................................................................",
-		    i), FORM_NONE);
+		assert_int_equal(sign_form((const uint8_t *)"................................................................"
+							    "................................................................"
+							    "................................................................"
+							    "................................................................"
+							    "................................................................",
+				     i),
+		    FORM_NONE);
 }
 
 /* Each scheme, form and kind of key; only those listed may be had. */
@@ -293,13 +293,18 @@ test_sign_matrix(void **state)
 		0x0806, 0x0401, 0x0807, 0x0501, 0x0601, 0x0201, 0x0203, 0x0809,
 		0x0808, 0, 0xffffffff };
 	static const struct {
-		int	key;
+		int key;
 		uint32_t scheme;
-		int	forms;
+		int forms;
 	} allowed[] = {
-		{ 0, 0x0403, 3 }, { 1, 0x0503, 3 }, { 2, 0x0603, 3 },
-		{ 3, 0x0804, 3 }, { 3, 0x0805, 3 }, { 3, 0x0806, 3 },
-		{ 3, 0x0401, 2 }, { 4, 0x0807, 3 },
+		{ 0, 0x0403, 3 },
+		{ 1, 0x0503, 3 },
+		{ 2, 0x0603, 3 },
+		{ 3, 0x0804, 3 },
+		{ 3, 0x0805, 3 },
+		{ 3, 0x0806, 3 },
+		{ 3, 0x0401, 2 },
+		{ 4, 0x0807, 3 },
 	};
 	EVP_PKEY *all[5] = { ec("P-256"), ec("P-384"), ec("P-521"), rsa(2048),
 		EVP_PKEY_Q_keygen(NULL, NULL, "ED25519") };

@@ -65,10 +65,12 @@ pem_of(EVP_PKEY *k, bool traditional, const EVP_CIPHER *cipher)
 
 	if (traditional)
 		assert_int_equal(PEM_write_bio_PrivateKey_traditional(bio, k,
-		    cipher, NULL, 0, NULL, cipher != NULL ? (void *)(uintptr_t)"secret" : NULL), 1);
+				     cipher, NULL, 0, NULL, cipher != NULL ? (void *)(uintptr_t) "secret" : NULL),
+		    1);
 	else
 		assert_int_equal(PEM_write_bio_PKCS8PrivateKey(bio, k, cipher,
-		    NULL, 0, NULL, cipher != NULL ? (void *)(uintptr_t)"secret" : NULL), 1);
+				     NULL, 0, NULL, cipher != NULL ? (void *)(uintptr_t) "secret" : NULL),
+		    1);
 	len = BIO_get_mem_data(bio, &p);
 	fd = file_of(p, (size_t)len);
 	BIO_free(bio);
@@ -161,11 +163,14 @@ verifies(EVP_PKEY *k, const struct m_sign *r, const struct m_signed *a)
 		const char *md;
 		int pad;
 	} how[] = {
-		{ 0x0403, "SHA256", 0 }, { 0x0503, "SHA384", 0 },
-		{ 0x0603, "SHA512", 0 }, { 0x0804, "SHA256", RSA_PKCS1_PSS_PADDING },
+		{ 0x0403, "SHA256", 0 },
+		{ 0x0503, "SHA384", 0 },
+		{ 0x0603, "SHA512", 0 },
+		{ 0x0804, "SHA256", RSA_PKCS1_PSS_PADDING },
 		{ 0x0805, "SHA384", RSA_PKCS1_PSS_PADDING },
 		{ 0x0806, "SHA512", RSA_PKCS1_PSS_PADDING },
-		{ 0x0401, "SHA256", RSA_PKCS1_PADDING }, { 0x0807, NULL, 0 },
+		{ 0x0401, "SHA256", RSA_PKCS1_PADDING },
+		{ 0x0807, NULL, 0 },
 	};
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	EVP_PKEY_CTX *pctx;
@@ -175,12 +180,14 @@ verifies(EVP_PKEY *k, const struct m_sign *r, const struct m_signed *a)
 	for (i = 0; how[i].scheme != r->scheme; i++)
 		;
 	assert_int_equal(EVP_DigestVerifyInit_ex(ctx, &pctx, how[i].md, NULL,
-	    NULL, k, NULL), 1);
+			     NULL, k, NULL),
+	    1);
 	if (how[i].pad != 0)
 		assert_int_equal(EVP_PKEY_CTX_set_rsa_padding(pctx, how[i].pad), 1);
 	if (how[i].pad == RSA_PKCS1_PSS_PADDING)
 		assert_int_equal(EVP_PKEY_CTX_set_rsa_pss_saltlen(pctx,
-		    RSA_PSS_SALTLEN_DIGEST), 1);
+				     RSA_PSS_SALTLEN_DIGEST),
+		    1);
 	ok = EVP_DigestVerify(ctx, a->sig, a->len, r->tbs, r->len) == 1;
 	EVP_MD_CTX_free(ctx);
 	return ok;

@@ -38,16 +38,18 @@ static void
 test_one_line(void **state)
 {
 	static const struct {
-		const char	*in;
-		const char	*text;
-		const char	*json;
+		const char *in;
+		const char *text;
+		const char *json;
 	} rows[] = {
 		{ "plain", "key=\"plain\"", "\"key\":\"plain\"" },
 		{ "a\r\nb", "key=\"a\\x0d\\x0ab\"", "\"key\":\"a\\u000d\\u000ab\"" },
 		{ "\033[31mred", "\\x1b[31mred", "\\u001b[31mred" },
 		{ "q\"uo\\te", "q\\\"uo\\\\te", "q\\\"uo\\\\te" },
 		{ "gr\xc3\xbc\xc3\x9f", "gr\xc3\xbc\xc3\x9f", "gr\xc3\xbc\xc3\x9f" },
-		{ "\xc2\x9b" "31m", "\\xc2\\x9b31m", "\\u00c2\\u009b31m" },
+		{ "\xc2\x9b"
+		  "31m",
+		    "\\xc2\\x9b31m", "\\u00c2\\u009b31m" },
 		{ "\xe2\x80\xa8", "\\xe2\\x80\\xa8", "\\u00e2\\u0080\\u00a8" },
 		{ "\xff\xfe", "\\xff\\xfe", "\\u00ff\\u00fe" },
 		{ "cut\xc3", "cut\\xc3", "cut\\u00c3" },

@@ -29,16 +29,20 @@ static void
 passwords(void **state)
 {
 	static const struct {
-		const char	*password;
-		const char	*why;	/* part of it; NULL: good */
+		const char *password;
+		const char *why; /* part of it; NULL: good */
 	} t[] = {
 		{ "Correct-Horse1", NULL },
 		{ "correct horse 1", NULL },
-		{ "\xc3\xa4\xc3\xb6\xc3\xbc" "Aa1aaaaaaa", NULL },
+		{ "\xc3\xa4\xc3\xb6\xc3\xbc"
+		  "Aa1aaaaaaa",
+		    NULL },
 		{ "", "12 characters" },
 		{ "Short-1a", "12 characters" },
 		/* twelve bytes, but not twelve characters */
-		{ "\xc3\xa4\xc3\xb6\xc3\xbc" "Aa1aaa", "12 characters" },
+		{ "\xc3\xa4\xc3\xb6\xc3\xbc"
+		  "Aa1aaa",
+		    "12 characters" },
 		{ "alllowercaseletters", "3 kinds" },
 		{ "lowerUPPERletters", "3 kinds" },
 		{ "Alice-and-Bob-1", "user's name" },
@@ -118,10 +122,10 @@ static void
 hashes(void **state)
 {
 	static const char *const bad[] = { "", "$argon2i$v=19$m=65536,t=3,p=1$a$b",
-	    "$argon2id$v=16$m=65536,t=3,p=1$a$b", "$argon2id$v=19$m=,t=3,p=1$a$b",
-	    "$argon2id$v=19$m=-1,t=3,p=1$a$b",
-	    "$argon2id$v=19$m=99999999999,t=3,p=1$a$b",
-	    "$argon2id$v=19$m=65536,t=3,p=1" };
+		"$argon2id$v=16$m=65536,t=3,p=1$a$b", "$argon2id$v=19$m=,t=3,p=1$a$b",
+		"$argon2id$v=19$m=-1,t=3,p=1$a$b",
+		"$argon2id$v=19$m=99999999999,t=3,p=1$a$b",
+		"$argon2id$v=19$m=65536,t=3,p=1" };
 	struct hash_params h;
 	char a[WIRE_HASH], b[WIRE_HASH];
 	size_t i;
@@ -133,7 +137,7 @@ hashes(void **state)
 	policy_hash_dummy(&h, b);
 	assert_string_not_equal(a, b);
 	assert_int_equal(strlen(a), strlen("$argon2id$v=19$m=65536,t=3,p=1$") +
-	    22 + 1 + 43);
+					22 + 1 + 43);
 	assert_false(policy_rehash(&conf, a));
 	assert_true(policy_hash_params(a, &h));
 	assert_int_equal(h.memory_kib, 65536);

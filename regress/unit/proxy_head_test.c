@@ -14,15 +14,15 @@
 
 #include "../../worker/proxy_head.h"
 
-#define NROWS(a)	(sizeof(a) / sizeof((a)[0]))
-#define VIA		"X-Forwarded-For: 192.0.2.7\r\n"		\
-			"X-Forwarded-Proto: https\r\n"			\
-			"X-Forwarded-Host: h\r\n"
-#define KEY		"dGhlIHNhbXBsZSBub25jZQ=="
+#define NROWS(a) (sizeof(a) / sizeof((a)[0]))
+#define VIA      "X-Forwarded-For: 192.0.2.7\r\n" \
+	    "X-Forwarded-Proto: https\r\n"        \
+	    "X-Forwarded-Host: h\r\n"
+#define KEY "dGhlIHNhbXBsZSBub25jZQ=="
 
 /* A request as it came, and as it goes on; Host is always h. */
 static const struct {
-	const char	*what, *in, *out;
+	const char *what, *in, *out;
 } requests[] = {
 	{ "as simple as can be",
 	    "GET /a?b=c HTTP/1.1\r\nHost: h\r\n\r\n",
@@ -72,8 +72,7 @@ static const struct {
 	{ "a name that only looks like ours stays",
 	    "GET / HTTP/1.1\r\nHost: h\r\nCookie: __Host-ided2=1; x__Host-ided=2\r\n"
 	    "\r\n",
-	    "GET / HTTP/1.1\r\nHost: h\r\nCookie: __Host-ided2=1; x__Host-ided=2\r\n"
-	    VIA "\r\n" },
+	    "GET / HTTP/1.1\r\nHost: h\r\nCookie: __Host-ided2=1; x__Host-ided=2\r\n" VIA "\r\n" },
 	{ "a length is written anew",
 	    "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 12\r\n\r\n",
 	    "POST / HTTP/1.1\r\nHost: h\r\n" VIA "Content-Length: 12\r\n\r\n" },
@@ -100,12 +99,12 @@ static const struct {
 	    "GET / HTTP/1.1\r\nHost: h\r\n" VIA "\r\n" }
 };
 
-static char	 in[HTTP_HEAD_MAX];
+static char in[HTTP_HEAD_MAX];
 
 static void
 parse(struct stream *s, const char *text)
 {
-	size_t	 n = strlen(text);
+	size_t n = strlen(text);
 
 	memset(s, 0, sizeof(*s));
 	memcpy(in, text, n);
@@ -117,9 +116,9 @@ static void
 expect_out(const struct stream *s, const struct proxy_via *via,
     const char *what, const char *want)
 {
-	struct evbuffer	*out = evbuffer_new();
-	size_t		 n;
-	char		*got;
+	struct evbuffer *out = evbuffer_new();
+	size_t n;
+	char *got;
 
 	proxy_head_request(out, s, via);
 	n = evbuffer_get_length(out);
@@ -135,8 +134,8 @@ expect_out(const struct stream *s, const struct proxy_via *via,
 static void
 test_requests(void **state)
 {
-	static const struct proxy_via	 via = { "192.0.2.7", true, NULL };
-	static struct stream		 s;
+	static const struct proxy_via via = { "192.0.2.7", true, NULL };
+	static struct stream s;
 
 	(void)state;
 	for (size_t i = 0; i < NROWS(requests); i++) {
@@ -148,41 +147,40 @@ test_requests(void **state)
 static void
 test_bearer(void **state)
 {
-	static const struct proxy_via	 via = { "", false, NULL };
-	static struct stream		 s;
+	static const struct proxy_via via = { "", false, NULL };
+	static struct stream s;
 
 	(void)state;
 	parse(&s, "GET / HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer x\r\n\r\n");
 	s.by_bearer = true;
 	expect_out(&s, &via, "ours", "GET / HTTP/1.1\r\nHost: h\r\n"
-	    "X-Forwarded-Proto: http\r\nX-Forwarded-Host: h\r\n\r\n");
+				     "X-Forwarded-Proto: http\r\nX-Forwarded-Host: h\r\n\r\n");
 }
 
 static void
 test_websocket(void **state)
 {
-	static const struct proxy_via	 via = { "192.0.2.7", true, KEY };
-	static struct stream		 s;
+	static const struct proxy_via via = { "192.0.2.7", true, KEY };
+	static struct stream s;
 
 	(void)state;
 	parse(&s, "GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\n"
-	    "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-	    "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
-	    "Sec-WebSocket-Protocol: a, b\r\n"
-	    "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n");
+		  "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+		  "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+		  "Sec-WebSocket-Protocol: a, b\r\n"
+		  "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n");
 	assert_true(s.head.websocket);
 	s.websocket = true;
 	expect_out(&s, &via, "handshake", "GET /ws HTTP/1.1\r\nHost: h\r\n"
-	    "sec-websocket-version: 13\r\nsec-websocket-protocol: a, b\r\n"
-	    "sec-websocket-extensions: permessage-deflate\r\n" VIA
-	    "Connection: Upgrade\r\nUpgrade: websocket\r\n"
-	    "Sec-WebSocket-Key: " KEY "\r\n\r\n");
+					  "sec-websocket-version: 13\r\nsec-websocket-protocol: a, b\r\n"
+					  "sec-websocket-extensions: permessage-deflate\r\n" VIA "Connection: Upgrade\r\nUpgrade: websocket\r\n"
+					  "Sec-WebSocket-Key: " KEY "\r\n\r\n");
 }
 
 /* An upstream's header, and whether it reaches the client. */
 static const struct {
-	const char	*line;
-	bool		 passes;
+	const char *line;
+	bool passes;
 } answers[] = {
 	{ "Content-Type: text/html", true },
 	{ "Content-Security-Policy: default-src 'self'", true },
@@ -214,9 +212,9 @@ static const struct {
 static void
 test_answers(void **state)
 {
-	static struct http_head	 head;
-	struct header		 h[4];
-	char			 buf[256];
+	static struct http_head head;
+	struct header h[4];
+	char buf[256];
 
 	(void)state;
 	for (size_t i = 0; i < NROWS(answers); i++) {
@@ -224,7 +222,8 @@ test_answers(void **state)
 		    answers[i].line);
 		http_head_init(&head);
 		assert_int_equal(http_response_parse(&head, buf, strlen(buf),
-		    false), HTTP_DONE);
+				     false),
+		    HTTP_DONE);
 		if (proxy_head_answer(&head, false, h, 4) != answers[i].passes)
 			fail_msg("%s", answers[i].line);
 	}
@@ -233,10 +232,10 @@ test_answers(void **state)
 static void
 test_answer_named_by_connection(void **state)
 {
-	static struct http_head	 head;
-	struct header		 h[4];
-	char			 buf[] = "HTTP/1.1 200 OK\r\nX-Mine: 1\r\n"
-				    "Connection: x-mine\r\nX-Yours: 2\r\n\r\n";
+	static struct http_head head;
+	struct header h[4];
+	char buf[] = "HTTP/1.1 200 OK\r\nX-Mine: 1\r\n"
+		     "Connection: x-mine\r\nX-Yours: 2\r\n\r\n";
 
 	(void)state;
 	http_head_init(&head);
@@ -249,10 +248,10 @@ test_answer_named_by_connection(void **state)
 static void
 test_answer_too_many(void **state)
 {
-	static struct http_head	 head;
-	struct header		 h[2];
-	char			 buf[] = "HTTP/1.1 200 OK\r\na: 1\r\nb: 2\r\n"
-				    "c: 3\r\n\r\n";
+	static struct http_head head;
+	struct header h[2];
+	char buf[] = "HTTP/1.1 200 OK\r\na: 1\r\nb: 2\r\n"
+		     "c: 3\r\n\r\n";
 
 	(void)state;
 	http_head_init(&head);
@@ -264,12 +263,12 @@ test_answer_too_many(void **state)
 static void
 test_accept(void **state)
 {
-	static struct http_head	 head;
-	struct header		 h[4];
-	char			 accept[PROXY_ACCEPT_LEN + 1];
-	char			 buf[] = "HTTP/1.1 101 Switching\r\n"
-				    "Upgrade: websocket\r\nConnection: Upgrade\r\n"
-				    "Sec-WebSocket-Accept: x\r\n\r\n";
+	static struct http_head head;
+	struct header h[4];
+	char accept[PROXY_ACCEPT_LEN + 1];
+	char buf[] = "HTTP/1.1 101 Switching\r\n"
+		     "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+		     "Sec-WebSocket-Accept: x\r\n\r\n";
 
 	(void)state;
 	assert_true(proxy_ws_accept(KEY, accept));
@@ -284,7 +283,7 @@ test_accept(void **state)
 static void
 test_key(void **state)
 {
-	char	 a[PROXY_KEY_LEN + 1], b[PROXY_KEY_LEN + 1];
+	char a[PROXY_KEY_LEN + 1], b[PROXY_KEY_LEN + 1];
 
 	(void)state;
 	proxy_ws_key(a);
@@ -297,7 +296,7 @@ test_key(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest	 tests[] = {
+	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_requests),
 		cmocka_unit_test(test_bearer),
 		cmocka_unit_test(test_websocket),

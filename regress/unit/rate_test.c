@@ -14,7 +14,7 @@
 
 #include "../../privsep/auth/auth_rate.h"
 
-#define MINUTE	60000
+#define MINUTE 60000
 
 static uint8_t *
 key(uint32_t n)
@@ -74,7 +74,9 @@ window(void **state)
 static void
 exact(void **state)
 {
-	enum { COUNT = 7, PERIOD = 100000, N = 20000 };
+	enum { COUNT = 7,
+		PERIOD = 100000,
+		N = 20000 };
 	static int64_t went[N];
 	struct rate *r = rate_new(COUNT, PERIOD / 1000, RATE_ENTRIES);
 	unsigned int i, n = 0;

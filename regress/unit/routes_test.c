@@ -18,18 +18,18 @@
 #include "../../worker/session.h"
 #include "../../worker/worker.h"
 
-#define NROWS(a)	(sizeof(a) / sizeof((a)[0]))
+#define NROWS(a) (sizeof(a) / sizeof((a)[0]))
 
 /* --- the front --- */
 
 static struct {
-	unsigned int	 status;
-	size_t		 n;
-	char		 name[STREAM_RESP_HEADERS][64];
-	char		 value[STREAM_RESP_HEADERS][2048];
-	char		 body[16384];
-	size_t		 len;
-	bool		 ended;
+	unsigned int status;
+	size_t n;
+	char name[STREAM_RESP_HEADERS][64];
+	char value[STREAM_RESP_HEADERS][2048];
+	char body[16384];
+	size_t len;
+	bool ended;
 } got;
 
 static void
@@ -87,9 +87,7 @@ f_room(struct stream *s)
 }
 
 static const struct stream_front front = {
-	.respond = f_respond, .write = f_write,
-	.write_buffer = f_write_buffer, .end = f_end, .reset = f_end,
-	.pause = f_pause, .room = f_room
+	.respond = f_respond, .write = f_write, .write_buffer = f_write_buffer, .end = f_end, .reset = f_end, .pause = f_pause, .room = f_room
 };
 
 static struct conf_for_worker conf;
@@ -160,8 +158,8 @@ test_open_routes(void **state)
 		"/ide/logout", "/ide/healthz", "/ide/manifest.json",
 		"/ide/_static/"
 	};
-	const struct route	*r;
-	size_t			 n = 0;
+	const struct route *r;
+	size_t n = 0;
 
 	(void)state;
 	for (r = routes; r->path != NULL; r++) {
@@ -177,7 +175,7 @@ test_open_routes(void **state)
 static void
 test_table(void **state)
 {
-	const struct route	*r, *q;
+	const struct route *r, *q;
 
 	(void)state;
 	for (r = routes; r->path != NULL; r++) {
@@ -188,7 +186,7 @@ test_table(void **state)
 		assert_int_equal(!(r->methods & M_BIT(METHOD_GET)),
 		    !(r->methods & M_BIT(METHOD_HEAD)));
 		assert_false(r->methods & (M_BIT(METHOD_OTHER) |
-		    M_BIT(METHOD_CONNECT) | M_BIT(METHOD_TRACE)));
+					      M_BIT(METHOD_CONNECT) | M_BIT(METHOD_TRACE)));
 		if (r->flags & R_PREFIX)
 			assert_int_equal(r->path[strlen(r->path) - 1], '/');
 		/* A page that sends nobody to the login has no use for it. */
@@ -203,7 +201,8 @@ test_table(void **state)
 				continue;
 			if (q->flags & R_PREFIX)
 				assert_int_not_equal(strncmp(r->path, q->path,
-				    strlen(q->path)), 0);
+							 strlen(q->path)),
+				    0);
 			else if (strcmp(q->path, r->path) == 0)
 				assert_int_equal(q->methods & r->methods, 0);
 		}
@@ -214,8 +213,8 @@ static void
 test_find(void **state)
 {
 	static const struct {
-		const char	*path, *raw;
-		void		(*fn)(struct stream *, const char *);
+		const char *path, *raw;
+		void (*fn)(struct stream *, const char *);
 	} rows[] = {
 		{ "/", "/", portal },
 		{ "/healthz", "/healthz", healthz },
@@ -237,7 +236,7 @@ test_find(void **state)
 		{ "", "/_static//x", NULL },
 		{ "", "//", NULL }
 	};
-	const struct route	*r;
+	const struct route *r;
 
 	(void)state;
 	for (size_t i = 0; i < NROWS(rows); i++) {
@@ -254,7 +253,7 @@ test_find(void **state)
 static void
 test_methods(void **state)
 {
-	char	 list[64];
+	char list[64];
 
 	(void)state;
 	route_allow(list, sizeof(list), R_GET | R_POST);
@@ -281,7 +280,8 @@ test_login_needed(void **state)
 	assert_int_equal(request("GET /", "Accept: text/html\r\n"), 302);
 	assert_string_equal(header("location"), "/login");
 	assert_int_equal(request("GET /ide/?folder=/a&b=c",
-	    "Accept: application/xml, Text/HTML;q=0.9\r\n"), 302);
+			     "Accept: application/xml, Text/HTML;q=0.9\r\n"),
+	    302);
 	assert_string_equal(header("location"),
 	    "/login?to=/ide/%3Ffolder%3D/a%26b%3Dc");
 	assert_int_equal(request("GET /", "Accept: */*\r\n"), 401);
@@ -294,20 +294,22 @@ test_login_needed(void **state)
 	assert_int_equal(request("GET /api/me", "Cookie: __Host-ided=AA\r\n"),
 	    401);
 	assert_int_equal(request("GET /api/me",
-	    "Cookie: __Host-ided=1; __Host-ided=2\r\n"), 400);
+			     "Cookie: __Host-ided=1; __Host-ided=2\r\n"),
+	    400);
 	assert_int_equal(request("GET /api/me", "Cookie: __Host-ided=1\r\n"
-	    "Cookie: __Host-ided=1\r\n"), 400);
+						"Cookie: __Host-ided=1\r\n"),
+	    400);
 }
 
 static void
 test_bound(void **state)
 {
-	static const char	 good[] = "Cookie: a=b; __Host-ided="
-	    "0707070707070707070707070707070707070707070707070707070707070707"
-	    "\r\n";
-	static const char	 bearer[] = "Authorization: Bearer "
-	    "0707070707070707070707070707070707070707070707070707070707070707"
-	    "\r\n";
+	static const char good[] = "Cookie: a=b; __Host-ided="
+				   "0707070707070707070707070707070707070707070707070707070707070707"
+				   "\r\n";
+	static const char bearer[] = "Authorization: Bearer "
+				     "0707070707070707070707070707070707070707070707070707070707070707"
+				     "\r\n";
 
 	(void)state;
 	worker.bound = true;
@@ -328,35 +330,40 @@ static void
 test_origin(void **state)
 {
 	static const struct {
-		const char	*line, *lines;
-		unsigned int	 status;
+		const char *line, *lines;
+		unsigned int status;
 	} rows[] = {
 		{ "POST /ide/mint-key", "Cookie: a=b\r\n", 403 },
 		{ "POST /ide/mint-key", "Cookie: a=b\r\n"
-		    "Origin: https://ide.test\r\n", 401 },
+					"Origin: https://ide.test\r\n",
+		    401 },
 		{ "POST /ide/mint-key", "Cookie: a=b\r\n"
-		    "Origin: https://evil.test\r\n", 403 },
+					"Origin: https://evil.test\r\n",
+		    403 },
 		{ "POST /ide/mint-key", "Cookie: a=b\r\n"
-		    "Origin: http://ide.test\r\n", 403 },
+					"Origin: http://ide.test\r\n",
+		    403 },
 		{ "POST /ide/mint-key", "Cookie: a=b\r\nOrigin: null\r\n",
 		    403 },
 		{ "DELETE /ide/x", "Cookie: a=b\r\n"
-		    "Sec-Fetch-Site: same-site\r\n", 403 },
+				   "Sec-Fetch-Site: same-site\r\n",
+		    403 },
 		{ "GET /logout", "Sec-Fetch-Site: cross-site\r\n", 403 },
 		{ "GET /logout", "Sec-Fetch-Site: same-origin\r\n", 302 },
 		{ "GET /ide/", "Sec-Fetch-Site: cross-site\r\n", 401 },
 		{ "POST /login", "Origin: https://evil.test\r\n", 403 },
 		{ "GET /ide/x", "Upgrade: websocket\r\n"
-		    "Connection: Upgrade\r\nOrigin: https://evil.test\r\n",
+				"Connection: Upgrade\r\nOrigin: https://evil.test\r\n",
 		    403 },
 		{ "GET /ide/x", "Upgrade: websocket\r\n"
-		    "Connection: Upgrade\r\nCookie: a=b\r\n", 403 },
+				"Connection: Upgrade\r\nCookie: a=b\r\n",
+		    403 },
 		{ "GET /ide/x", "Upgrade: websocket\r\n"
-		    "Connection: Upgrade\r\nOrigin: https://ide.test\r\n",
+				"Connection: Upgrade\r\nOrigin: https://ide.test\r\n",
 		    401 },
 		/* not granted here, so it is a plain request */
 		{ "GET /healthz", "Upgrade: websocket\r\n"
-		    "Connection: Upgrade\r\nOrigin: https://evil.test\r\n",
+				  "Connection: Upgrade\r\nOrigin: https://evil.test\r\n",
 		    200 }
 	};
 
@@ -394,7 +401,7 @@ test_paths(void **state)
 		"/a/../b", "/./a", "/%2e%2e/a", "/a%00b", "/%zz",
 		"/ide/%2e%2e/%2e%2e/x", "/ide/..%2fx", "/ide/a/.%2e/b"
 	};
-	char	 line[128];
+	char line[128];
 
 	(void)state;
 	for (size_t i = 0; i < NROWS(bad); i++) {
@@ -419,7 +426,7 @@ test_errors(void **state)
 	assert_true(got.ended);
 	assert_int_equal(request("GET /nothing", ""), 404);
 	assert_string_equal(got.body, "{\"success\":false,\"error\":{\"message\":"
-	    "\"There is nothing here.\",\"code\":\"NOT_FOUND\",\"details\":{}}}");
+				      "\"There is nothing here.\",\"code\":\"NOT_FOUND\",\"details\":{}}}");
 	assert_non_null(header("x-request-id"));
 	assert_string_equal(header("cache-control"), "no-store");
 }
@@ -439,14 +446,14 @@ test_pages(void **state)
 	    "form-action 'self'"));
 	/* All that the page loads is there, under the address it has. */
 	for (const char *p = got.body; (p = strstr(p, "/_static/")) != NULL;) {
-		char	 line[256];
+		char line[256];
 
 		snprintf(line, sizeof(line), "GET %.*s",
 		    (int)strcspn(p, "\""), p);
 		p += 9;
 		{
-			char	 keep[sizeof(got.body)];
-			size_t	 at = (size_t)(p - got.body);
+			char keep[sizeof(got.body)];
+			size_t at = (size_t)(p - got.body);
 
 			memcpy(keep, got.body, sizeof(keep));
 			assert_int_equal(request(line, ""), 200);
@@ -461,7 +468,7 @@ test_pages(void **state)
 static void
 test_www(void **state)
 {
-	char	 lines[128], tag[64];
+	char lines[128], tag[64];
 
 	(void)state;
 	assert_int_equal(request("GET /_static/style.css", ""), 200);
@@ -473,10 +480,12 @@ test_www(void **state)
 	assert_string_equal(header("etag"), tag);
 	assert_int_equal(got.len, 0);
 	assert_int_equal(request("GET /_static/style.css",
-	    "Range: bytes=0-4\r\n"), 206);
+			     "Range: bytes=0-4\r\n"),
+	    206);
 	assert_string_equal(got.body, ":root");
 	assert_int_equal(request("GET /_static/style.css",
-	    "Accept-Encoding: gzip\r\n"), 200);
+			     "Accept-Encoding: gzip\r\n"),
+	    200);
 	assert_string_equal(header("content-encoding"), "gzip");
 	assert_string_not_equal(header("etag"), tag);
 	/* Templates are nobody's business. */
@@ -486,8 +495,8 @@ test_www(void **state)
 static void
 test_cookie(void **state)
 {
-	uint8_t		 token[WIRE_TOKEN];
-	struct answer	 a;
+	uint8_t token[WIRE_TOKEN];
+	struct answer a;
 
 	(void)state;
 	memset(&got, 0, sizeof(got));
@@ -497,8 +506,8 @@ test_cookie(void **state)
 	answer_cookie(&a, token);
 	answer_send(&a, 200, NULL, 0);
 	assert_string_equal(header("set-cookie"), "__Host-ided="
-	    "a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5"
-	    "; Secure; HttpOnly; SameSite=Lax; Path=/; Max-Age=3600");
+						  "a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5"
+						  "; Secure; HttpOnly; SameSite=Lax; Path=/; Max-Age=3600");
 	/* Nothing of it stays behind. */
 	assert_null(memmem(&a.text, sizeof(a.text), "a5a5", 4));
 	stream_close(&stream);
@@ -508,7 +517,7 @@ test_cookie(void **state)
 static void
 test_splitting(void **state)
 {
-	const struct header	 h[] = {
+	const struct header h[] = {
 		HEADER("a", "1"), HEADER("b", "2\r\nset-cookie: x=y"),
 		HEADER("c d", "3"), HEADER("", "4"), HEADER("e", "5")
 	};

@@ -19,8 +19,8 @@ static const unsigned int presets[] = {
 	HEADERS_STRICT, HEADERS_BALANCED, HEADERS_DEVELOPMENT
 };
 
-#define NROWS(a)	(sizeof(a) / sizeof((a)[0]))
-#define MAX		32
+#define NROWS(a) (sizeof(a) / sizeof((a)[0]))
+#define MAX      32
 
 static struct conf_for_worker conf;
 static struct worker w = { .conf = &conf };
@@ -47,10 +47,10 @@ value(const char *name)
 static bool
 has(const char *name, const char *text)
 {
-	struct slice	 v = value(name);
+	struct slice v = value(name);
 
 	return (v.p != NULL &&
-	    memmem(v.p, v.len, text, strlen(text)) != NULL);
+		memmem(v.p, v.len, text, strlen(text)) != NULL);
 }
 
 /* No header comes twice, in no combination. */

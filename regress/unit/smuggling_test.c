@@ -25,14 +25,14 @@
 #include "../../worker/http1.h"
 
 #ifndef SMUGGLING_JSON
-#define SMUGGLING_JSON	"regress/hostile/smuggling.json"
+#define SMUGGLING_JSON "regress/hostile/smuggling.json"
 #endif
 
 /* A copy of exactly these bytes, so that a read behind them is seen. */
 static char *
 copy(const char *p, size_t len)
 {
-	char	*c = malloc(len == 0 ? 1 : len);
+	char *c = malloc(len == 0 ? 1 : len);
 
 	assert_non_null(c);
 	memcpy(c, p, len);
@@ -43,21 +43,24 @@ copy(const char *p, size_t len)
 
 struct server {
 	struct http_head head;
-	struct chunk	 chunk;
-	char		*buf;
-	size_t		 len;	/* bytes there are */
-	size_t		 at;	/* bytes dealt with */
-	uint64_t	 body;	/* bytes of body to come */
-	enum { IN_HEAD, IN_BODY, IN_CHUNKS, REFUSED } state;
-	int		 messages;
-	int		 status;
-	bool		 begun;
+	struct chunk chunk;
+	char *buf;
+	size_t len;    /* bytes there are */
+	size_t at;     /* bytes dealt with */
+	uint64_t body; /* bytes of body to come */
+	enum { IN_HEAD,
+		IN_BODY,
+		IN_CHUNKS,
+		REFUSED } state;
+	int messages;
+	int status;
+	bool begun;
 };
 
 static bool
 server_step(struct server *s)
 {
-	size_t	 n = s->len - s->at, out;
+	size_t n = s->len - s->at, out;
 
 	switch (s->state) {
 	case IN_HEAD:
@@ -73,8 +76,8 @@ server_step(struct server *s)
 		}
 		s->at += s->head.size;
 		s->body = (uint64_t)s->head.content_length;
-		s->state = s->head.body == BODY_LENGTH ? IN_BODY :
-		    s->head.body == BODY_CHUNKED ? IN_CHUNKS : IN_HEAD;
+		s->state = s->head.body == BODY_LENGTH ? IN_BODY : s->head.body == BODY_CHUNKED ? IN_CHUNKS
+												: IN_HEAD;
 		chunk_init(&s->chunk, INT64_MAX);
 		break;
 	case IN_BODY:
@@ -114,12 +117,12 @@ server_step(struct server *s)
 static struct server
 serve(const char *bytes, size_t len, size_t cut, size_t step)
 {
-	struct server	 s;
+	struct server s;
 
 	memset(&s, 0, sizeof(s));
 	http_head_init(&s.head);
 	s.buf = copy(bytes, len);
-	for (s.len = cut; ; s.len = s.len + step < len ? s.len + step : len) {
+	for (s.len = cut;; s.len = s.len + step < len ? s.len + step : len) {
 		while (server_step(&s))
 			;
 		if (s.len == len)
@@ -137,22 +140,22 @@ verdict(const struct server *s)
 		return (s->messages <= 1 ? "reject" : "reject-late");
 	if (s->begun || s->messages == 0)
 		return ("incomplete");
-	return (s->messages == 1 ? "accept-one" :
-	    s->messages == 2 ? "accept-two" : "accept-many");
+	return (s->messages == 1 ? "accept-one" : s->messages == 2 ? "accept-two"
+								   : "accept-many");
 }
 
 /* UTF-8 of U+0000..U+00FF to the bytes of that value */
 static size_t
 latin1(const json_t *j, char **out)
 {
-	const unsigned char	*p =
+	const unsigned char *p =
 	    (const unsigned char *)json_string_value(j);
-	size_t			 len = json_string_length(j), n = 0;
-	char			*c = malloc(len + 1);
+	size_t len = json_string_length(j), n = 0;
+	char *c = malloc(len + 1);
 
 	assert_non_null(c);
 	for (size_t i = 0; i < len; i++) {
-		unsigned char	 u = p[i];
+		unsigned char u = p[i];
 
 		if (u >= 0x80) {
 			assert_true(u == 0xc2 || u == 0xc3);
@@ -168,29 +171,28 @@ static bool
 same(const struct server *a, const struct server *b)
 {
 	return (a->state == b->state && a->messages == b->messages &&
-	    a->status == b->status && a->head.error == b->head.error &&
-	    a->chunk.error == b->chunk.error &&
-	    (a->state == REFUSED || a->at == b->at));
+		a->status == b->status && a->head.error == b->head.error &&
+		a->chunk.error == b->chunk.error &&
+		(a->state == REFUSED || a->at == b->at));
 }
 
 static void
 payload(const json_t *row)
 {
-	const char	*name = json_string_value(json_object_get(row, "name"));
-	const char	*expect =
+	const char *name = json_string_value(json_object_get(row, "name"));
+	const char *expect =
 	    json_string_value(json_object_get(row, "expect"));
-	json_int_t	 status =
+	json_int_t status =
 	    json_integer_value(json_object_get(row, "status"));
-	struct server	 whole, cut;
-	size_t		 len, step;
-	char		*bytes;
+	struct server whole, cut;
+	size_t len, step;
+	char *bytes;
 
 	len = latin1(json_object_get(row, "bytes"), &bytes);
 	whole = serve(bytes, len, len, 1);
 	if (strcmp(verdict(&whole), expect) != 0)
 		fail_msg("%s: %s (%s), expected %s", name, verdict(&whole),
-		    whole.state == REFUSED ?
-		    http_error_name(whole.head.error) : "", expect);
+		    whole.state == REFUSED ? http_error_name(whole.head.error) : "", expect);
 	if (status != 0 && whole.status != status)
 		fail_msg("%s: status %d, expected %d", name, whole.status,
 		    (int)status);
@@ -209,9 +211,9 @@ payload(const json_t *row)
 static void
 test_payloads(void **state)
 {
-	json_error_t	 e;
-	json_t		*all, *row;
-	size_t		 i;
+	json_error_t e;
+	json_t *all, *row;
+	size_t i;
 
 	(void)state;
 	all = json_load_file(SMUGGLING_JSON, JSON_ALLOW_NUL, &e);
@@ -219,7 +221,7 @@ test_payloads(void **state)
 		fail_msg("%s:%d: %s", SMUGGLING_JSON, e.line, e.text);
 	assert_true(json_array_size(all) >= 250);
 	json_array_foreach(all, i, row)
-		payload(row);
+	    payload(row);
 	json_decref(all);
 }
 

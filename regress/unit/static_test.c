@@ -22,12 +22,12 @@
 #include "../../worker/static.h"
 #include "../../worker/static_cache.h"
 
-#define NROWS(a)	(sizeof(a) / sizeof((a)[0]))
+#define NROWS(a) (sizeof(a) / sizeof((a)[0]))
 
 static void
 test_path(void **state)
 {
-	char	 p[16];
+	char p[16];
 
 	(void)state;
 	assert_true(static_path(p, sizeof(p), "ide/x", "a/b.js"));
@@ -66,8 +66,8 @@ test_type(void **state)
 static void
 put(const char *dir, const char *name, size_t size)
 {
-	char	 path[256];
-	FILE	*f;
+	char path[256];
+	FILE *f;
 
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
 	assert_non_null(f = fopen(path, "w"));
@@ -79,10 +79,10 @@ put(const char *dir, const char *name, size_t size)
 static void
 test_cache(void **state)
 {
-	char		 dir[] = "/tmp/static_test.XXXXXX", path[256];
-	struct cached	*c, *d;
-	struct variant	*v;
-	int		 root;
+	char dir[] = "/tmp/static_test.XXXXXX", path[256];
+	struct cached *c, *d;
+	struct variant *v;
+	int root;
 
 	(void)state;
 	assert_non_null(mkdtemp(dir));
@@ -145,8 +145,8 @@ static void
 test_dates(void **state)
 {
 	static const struct {
-		int64_t		 t;
-		const char	*text;
+		int64_t t;
+		const char *text;
 	} rows[] = {
 		{ 0, "1970-01-01T00:00:00Z" },
 		{ 951782399, "2000-02-28T23:59:59Z" },
@@ -158,9 +158,9 @@ test_dates(void **state)
 		{ INT64_MAX, "9999-12-31T23:59:59Z" },
 		{ INT64_MIN, "1970-01-01T00:00:00Z" }
 	};
-	char	 text[DATE_LEN + 1], libc[DATE_LEN + 1];
+	char text[DATE_LEN + 1], libc[DATE_LEN + 1];
 	struct tm tm;
-	time_t	 t;
+	time_t t;
 
 	(void)state;
 	for (size_t i = 0; i < NROWS(rows); i++) {
@@ -179,8 +179,8 @@ static void
 test_people(void **state)
 {
 	static const struct {
-		int64_t		 t;
-		const char	*text;
+		int64_t t;
+		const char *text;
 	} rows[] = {
 		{ 1000000, "just now" }, { 1000029, "just now" },
 		{ 999950, "1 minute ago" }, { 1000060, "in 1 minute" },
@@ -188,7 +188,7 @@ test_people(void **state)
 		{ 1000000 + 86400, "in 1 day" },
 		{ 1000000 - 86400 * 10, "10 days ago" }
 	};
-	char	 text[48];
+	char text[48];
 
 	(void)state;
 	for (size_t i = 0; i < NROWS(rows); i++) {

@@ -36,8 +36,8 @@ __lsan_default_suppressions(void)
 	return "leak:libdb";
 }
 
-#define FIRST	200000u
-#define COUNT	1000u
+#define FIRST 200000u
+#define COUNT 1000u
 
 static char dir[64];
 static __attribute__((unused)) char err[2048];
@@ -46,8 +46,10 @@ static __attribute__((unused)) struct store_options
 options(bool memory)
 {
 	return (struct store_options){ .home = memory ? "/nonexistent" : dir,
-	    .shown = "STORE", .memory = memory, .uid_first = FIRST,
-	    .uid_count = COUNT };
+		.shown = "STORE",
+		.memory = memory,
+		.uid_first = FIRST,
+		.uid_count = COUNT };
 }
 
 static __attribute__((unused)) void
@@ -83,7 +85,7 @@ static __attribute__((unused)) int
 remove_dir(void **state)
 {
 	(void)state;
-	umount2(dir, MNT_DETACH);	/* of a test that failed */
+	umount2(dir, MNT_DETACH); /* of a test that failed */
 	empty_dir();
 	return rmdir(dir);
 }

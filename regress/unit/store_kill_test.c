@@ -9,8 +9,8 @@
  * all of that must be there.
  */
 struct ack {
-	uint32_t	 n;
-	char		 what;	/* 'a'dded, 's'ession, 'd'eleted session */
+	uint32_t n;
+	char what; /* 'a'dded, 's'ession, 'd'eleted session */
 };
 
 static void
@@ -78,7 +78,8 @@ verify(const struct ack *acks, size_t n)
 			if (acks[i].n % 3 != 0 || r == STORE_OK) {
 				assert_int_equal(r, STORE_OK);
 				assert_int_equal(store_session_by_id(st, s.id,
-				    &t), STORE_OK);
+						     &t),
+				    STORE_OK);
 			}
 			break;
 		default:
@@ -120,7 +121,7 @@ killed(void **state)
 		assert_int_equal(waitpid(pid, &status, 0), pid);
 		assert_true(WIFSIGNALED(status));
 		while (n < sizeof(acks) / sizeof(acks[0]) &&
-		    (got = read(p[0], &acks[n], sizeof(acks[0]))) > 0) {
+		       (got = read(p[0], &acks[n], sizeof(acks[0]))) > 0) {
 			assert_int_equal(got, sizeof(acks[0]));
 			next = acks[n].n + 1;
 			n++;

@@ -388,7 +388,7 @@ full_disk(void **state)
 	(void)state;
 	empty_dir();
 	if (geteuid() != 0 || mount("none", dir, "tmpfs", 0,
-	    "size=24m,mode=0700") == -1)
+				  "size=24m,mode=0700") == -1)
 		skip();
 	st = open_store(false);
 	assert_int_equal(store_account_add(st, &a), STORE_OK);

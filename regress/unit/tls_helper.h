@@ -38,11 +38,17 @@
 #include "../../privsep/log.h"
 #include "../../worker/tls.h"
 
-enum kind { P256, P384, P521, RSA2048, ED25519, KINDS, STRANGER = KINDS };
+enum kind { P256,
+	P384,
+	P521,
+	RSA2048,
+	ED25519,
+	KINDS,
+	STRANGER = KINDS };
 
 static struct {
 	EVP_PKEY *key;
-	X509	*cert;
+	X509 *cert;
 	struct conf_for_worker conf;
 } kinds[KINDS + 1]; /* the last one: keys never has its key */
 
@@ -136,7 +142,7 @@ worker_channel(struct chan *c)
 
 	memset(&who, 0, sizeof(who));
 	if (chan_pair(fds) == -1 || chan_send(&master, M_WORKER_KEYS, 0, fds[0],
-	    &who, sizeof(who)) == -1)
+					&who, sizeof(who)) == -1)
 		exit(2);
 	chan_init(c, fds[1], P_WORKER, P_KEYS, NULL, NULL, NULL, NULL);
 }
@@ -157,8 +163,7 @@ certify(EVP_PKEY *key, const char *cn)
 	    (const unsigned char *)cn, -1, -1, 0);
 	X509_set_issuer_name(x, n);
 	X509_set_pubkey(x, key);
-	if (X509_sign(x, key, EVP_PKEY_is_a(key, "ED25519") ? NULL :
-	    EVP_sha256()) <= 0)
+	if (X509_sign(x, key, EVP_PKEY_is_a(key, "ED25519") ? NULL : EVP_sha256()) <= 0)
 		exit(2);
 	return x;
 }
@@ -167,11 +172,9 @@ static inline void
 make_kind(enum kind k)
 {
 	struct conf_for_worker *conf = &kinds[k].conf;
-	EVP_PKEY *key = k == RSA2048 ?
-	    EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2048) :
-	    k == ED25519 ? EVP_PKEY_Q_keygen(NULL, NULL, "ED25519") :
-	    EVP_PKEY_Q_keygen(NULL, NULL, "EC",
-	    k == P384 ? "P-384" : k == P521 ? "P-521" : "P-256");
+	EVP_PKEY *key = k == RSA2048 ? EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2048) : k == ED25519 ? EVP_PKEY_Q_keygen(NULL, NULL, "ED25519")
+													 : EVP_PKEY_Q_keygen(NULL, NULL, "EC", k == P384 ? "P-384" : k == P521 ? "P-521"
+																					       : "P-256");
 	uint8_t *spki = NULL;
 	BIO *bio = BIO_new(BIO_s_mem());
 	char *p;
@@ -193,11 +196,11 @@ make_kind(enum kind k)
 /* A client and a server in one process, in turns over a socket pair. */
 
 struct pair {
-	SSL	*server;
-	SSL	*client;
+	SSL *server;
+	SSL *client;
 	struct chan keys;
-	int	 fds[2];
-	const char *why;	/* why the server failed */
+	int fds[2];
+	const char *why; /* why the server failed */
 };
 
 static int tickets;
@@ -223,7 +226,7 @@ client_ctx(enum kind k, int min, int max)
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
 	X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), kinds[k].cert);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT |
-	    SSL_SESS_CACHE_NO_INTERNAL);
+						SSL_SESS_CACHE_NO_INTERNAL);
 	SSL_CTX_sess_set_new_cb(ctx, got_ticket);
 	return ctx;
 }
@@ -233,7 +236,7 @@ pair_open(struct pair *p, SSL_CTX *ctx)
 {
 	memset(p, 0, sizeof(*p));
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
-	    p->fds) == -1)
+		p->fds) == -1)
 		exit(2);
 	worker_channel(&p->keys);
 	p->server = tls_new(p->fds[0], &p->keys);
@@ -272,10 +275,10 @@ pair_talk(struct pair *p)
 	char buf[16];
 
 	return SSL_write(p->client, "hello", 5) == 5 &&
-	    SSL_read(p->server, buf, sizeof(buf)) == 5 &&
-	    memcmp(buf, "hello", 5) == 0 && SSL_write(p->server, "world", 5) == 5 &&
-	    SSL_read(p->client, buf, sizeof(buf)) == 5 &&
-	    memcmp(buf, "world", 5) == 0;
+	       SSL_read(p->server, buf, sizeof(buf)) == 5 &&
+	       memcmp(buf, "hello", 5) == 0 && SSL_write(p->server, "world", 5) == 5 &&
+	       SSL_read(p->client, buf, sizeof(buf)) == 5 &&
+	       memcmp(buf, "world", 5) == 0;
 }
 
 static inline void
@@ -303,7 +306,7 @@ connect_with(SSL_CTX *ctx, SSL_SESSION *resume, bool *reused)
 	ok = pair_shake(&p) && pair_talk(&p);
 	if (reused != NULL)
 		*reused = ok && SSL_session_reused(p.client) == 1 &&
-		    SSL_session_reused(p.server) == 1;
+			  SSL_session_reused(p.server) == 1;
 	pair_close(&p);
 	return ok;
 }
