@@ -27,23 +27,26 @@ main(void)
 	const struct msg_row *r;
 	unsigned int t;
 
-	printf(".Dd November 24, 2026\n.Dt IDED-MSG 7\n.Os\n.Sh NAME\n.Nm ided-msg\n"
-	       ".Nd what the processes of ided may say to each other\n.Sh DESCRIPTION\n"
-	       "Every message that may pass between two processes of\n.Xr ided 8 .\n"
-	       "The receiver checks sender, state, length and descriptor against this\n"
-	       "table before it looks at a message; whatever differs closes the channel\n"
-	       "and is logged as\n.Li channel.violation .\n"
-	       "The state is of the receiving end:\n.Li new\nuntil the channel acts for a "
-	       "user,\n.Li bound\nfrom then on.\n"
-	       "Lengths are of the payload, in bytes.\n.Bl -tag -width Ds\n");
+	printf(
+	    ".Dd November 24, 2026\n.Dt IDED-MSG 7\n.Os\n.Sh NAME\n.Nm ided-msg\n"
+	    ".Nd what the processes of ided may say to each other\n.Sh DESCRIPTION\n"
+	    "Every message that may pass between two processes of\n.Xr ided 8 .\n"
+	    "The receiver checks sender, state, length and descriptor against this\n"
+	    "table before it looks at a message; whatever differs closes the channel\n"
+	    "and is logged as\n.Li channel.violation .\n"
+	    "The state is of the receiving end:\n.Li new\nuntil the channel acts for a "
+	    "user,\n.Li bound\nfrom then on.\n"
+	    "Lengths are of the payload, in bytes.\n.Bl -tag -width Ds\n");
 	for (t = M_NONE + 1; t < M_MAX; t++) {
 		r = &msg_table[t];
 		printf(".It Li %s\nfrom ", r->name);
 		roles(r->from);
 		printf(" to ");
 		roles(r->to);
-		printf("; state %s; length ", r->state == S_ANY ? "any" : r->state == S_NEW ? "new"
-											    : "bound");
+		printf("; state %s; length ",
+		    r->state == S_ANY     ? "any" :
+			r->state == S_NEW ? "new" :
+					    "bound");
 		if (r->min == r->max)
 			printf("%u", r->min);
 		else

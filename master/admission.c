@@ -187,8 +187,8 @@ early_drop(uint32_t n)
 }
 
 enum admit
-admission_check(const struct wire_addr *addr, int64_t now_ms,
-    uint32_t unauthenticated, struct source **src)
+admission_check(const struct wire_addr *addr, int64_t now_ms, uint32_t unauthenticated,
+    struct source **src)
 {
 	struct source *s = NULL;
 

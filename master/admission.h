@@ -23,10 +23,12 @@ enum penalty {
 	PENALTY_MAX
 };
 
-enum admit { ADMIT_OK,
+enum admit {
+	ADMIT_OK,
 	ADMIT_PENALTY,
 	ADMIT_PER_SOURCE,
-	ADMIT_EARLY_DROP };
+	ADMIT_EARLY_DROP,
+};
 
 struct admission_conf {
 	uint32_t per_source;

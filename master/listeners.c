@@ -62,8 +62,8 @@ refuse(int fd, enum admit why)
 	since++;
 	/* One line a second at most: a flood must not fill the disk. */
 	if (now - last >= 1000) {
-		log_event(LOG_NOTICE, "connection.refused",
-		    LOG_S("why", admit_name(why)), LOG_N("count", since));
+		log_event(LOG_NOTICE, "connection.refused", LOG_S("why", admit_name(why)),
+		    LOG_N("count", since));
 		last = now;
 		since = 0;
 	}
@@ -111,11 +111,11 @@ on_accept(evutil_socket_t fd, short what, void *arg)
 	for (i = 0; i < ACCEPT_BURST; i++) {
 		len = sizeof(ss);
 		memset(&ss, 0, sizeof(ss));
-		c = accept4(fd, (struct sockaddr *)&ss, &len,
-		    SOCK_NONBLOCK | SOCK_CLOEXEC);
+		c = accept4(
+		    fd, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (c == -1) {
-			if (errno == EMFILE || errno == ENFILE ||
-			    errno == ENOBUFS || errno == ENOMEM) {
+			if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
+			    errno == ENOMEM) {
 				log_warn("accept; pausing");
 				set_accepting(false);
 				event_add(resume, &pause);
@@ -123,8 +123,7 @@ on_accept(evutil_socket_t fd, short what, void *arg)
 			return;
 		}
 		source_of(&ss, &addr);
-		a = admission_check(&addr, master_now_ms(),
-		    pool_unauthenticated(), &src);
+		a = admission_check(&addr, master_now_ms(), pool_unauthenticated(), &src);
 		if (a != ADMIT_OK)
 			refuse(c, a);
 		else

@@ -47,7 +47,7 @@ static const struct chan_handler from_isolation[] = {
 	{ M_LISTEN, on_listen },
 	{ M_LISTEN_DONE, on_listen_done },
 	{ M_LOG_FILE, on_log_file },
-	{ M_NONE, NULL }
+	{ M_NONE, NULL },
 };
 
 static const struct chan_handler from_auth[] = {
@@ -55,18 +55,18 @@ static const struct chan_handler from_auth[] = {
 	{ M_WORKER_NOTE, on_note },
 	{ M_STOP, on_stop },
 	{ M_STATUS_ASK, on_status },
-	{ M_NONE, NULL }
+	{ M_NONE, NULL },
 };
 
 static const struct chan_handler from_keys[] = {
 	{ M_READY, on_ready },
-	{ M_NONE, NULL }
+	{ M_NONE, NULL },
 };
 
 static const struct chan_handler from_zygote[] = {
 	{ M_READY, on_ready },
 	{ M_WORKER_EXIT, on_exit_note },
-	{ M_NONE, NULL }
+	{ M_NONE, NULL },
 };
 
 static struct conf_for_master new_conf;
@@ -108,12 +108,9 @@ tell_parent(char result)
 static void
 configure(void)
 {
-	const struct admission_conf a = {
-		master.conf.prefork.per_source,
-		master.conf.prefork.startups_begin,
-		master.conf.prefork.startups_rate,
-		master.conf.prefork.startups_full
-	};
+	const struct admission_conf a = { master.conf.prefork.per_source,
+		master.conf.prefork.startups_begin, master.conf.prefork.startups_rate,
+		master.conf.prefork.startups_full };
 
 	admission_configure(&a);
 }
@@ -168,8 +165,7 @@ join(struct chan *c, bool *joined, struct msg *m, enum proc peer,
 {
 	if (*joined)
 		chan_close(c);
-	chan_init(c, msg_take_fd(m), P_MASTER, peer, master.base, handlers, gone,
-	    NULL);
+	chan_init(c, msg_take_fd(m), P_MASTER, peer, master.base, handlers, gone, NULL);
 	*joined = true;
 }
 
@@ -196,8 +192,8 @@ on_join_zygote(struct chan *c, struct msg *m)
 {
 	(void)c;
 	pool_drop_spares();
-	join(&master.zygote, &master.zygote_joined, m, P_ZYGOTE, from_zygote,
-	    zygote_gone);
+	join(
+	    &master.zygote, &master.zygote_joined, m, P_ZYGOTE, from_zygote, zygote_gone);
 	master.zygote_ready = false;
 	pool_fill();
 }
@@ -255,8 +251,7 @@ on_listen_done(struct chan *c, struct msg *m)
 	listeners_apply(&new_conf);
 	master.conf = new_conf;
 	log_init("master", log_get_fd(), master.conf.common.log_format,
-	    master.conf.common.log_level,
-	    master.conf.common.log_to == LOG_TO_SYSLOG);
+	    master.conf.common.log_level, master.conf.common.log_to == LOG_TO_SYSLOG);
 	configure();
 	pool_fill();
 	tell_service_manager("READY=1\n");
@@ -304,8 +299,8 @@ on_stop_time(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	(void)arg;
 	if (pool_count() > 0)
-		log_info("%u connections did not finish in %d s", pool_count(),
-		    STOP_SECONDS);
+		log_info(
+		    "%u connections did not finish in %d s", pool_count(), STOP_SECONDS);
 	master_quit(0);
 }
 
@@ -386,8 +381,8 @@ master_main(struct master_start *st)
 	master.parent = st->parent;
 	master.count.started = time(NULL);
 	setproctitle("-ided: master");
-	log_init("master", st->log, st->conf.common.log_format,
-	    st->conf.common.log_level, st->conf.common.log_to == LOG_TO_SYSLOG);
+	log_init("master", st->log, st->conf.common.log_format, st->conf.common.log_level,
+	    st->conf.common.log_to == LOG_TO_SYSLOG);
 	/* gmtime_r asks for the time zone file once; afterwards there is none. */
 	tzset();
 	sandbox_drop(st->rootfd, st->uid, st->gid);
@@ -400,8 +395,8 @@ master_main(struct master_start *st)
 	pool_init();
 	signals();
 	listeners_init(st->listen);
-	chan_init(&master.isolation, st->isolation, P_MASTER, P_ISOLATION,
-	    master.base, from_isolation, isolation_gone, NULL);
+	chan_init(&master.isolation, st->isolation, P_MASTER, P_ISOLATION, master.base,
+	    from_isolation, isolation_gone, NULL);
 	/* Its first call maps memory and reads the seed. */
 	if (arc4random() == 0)
 		log_debug("random numbers are ready");

@@ -31,8 +31,10 @@ int master_main(struct master_start *start);
 
 struct source; /* admission.c */
 
-enum worker_state { WORKER_SPARE,
-	WORKER_BUSY };
+enum worker_state {
+	WORKER_SPARE,
+	WORKER_BUSY,
+};
 
 /* A worker as master knows it. */
 struct mworker {
@@ -79,8 +81,7 @@ void master_drained(void);  /* a worker is gone: was it the last? */
 void pool_init(void);
 void pool_fill(void);        /* as many spares as configured */
 void pool_drop_spares(void); /* of an older zygote */
-void pool_give(int fd, const struct wire_addr *addr, uint32_t kind,
-    struct source *src);
+void pool_give(int fd, const struct wire_addr *addr, uint32_t kind, struct source *src);
 void pool_join_auth(void);
 void pool_join_keys(void);
 void pool_note(const struct m_worker_note *note);

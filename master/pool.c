@@ -39,7 +39,7 @@ static void on_gone(struct chan *, const char *);
 static const struct chan_handler handlers[] = {
 	{ M_STAGE, on_stage },
 	{ M_LOG, on_log },
-	{ M_NONE, NULL }
+	{ M_NONE, NULL },
 };
 
 /* Spares that crash before they served anybody: something is wrong with this
@@ -166,7 +166,8 @@ pool_exit(const struct m_worker_exit *x)
 		master.count.crashes++;
 		log_event(LOG_ERR, "worker.crash", LOG_N("worker", x->pid),
 		    LOG_S("signal", strsignal(sig)),
-		    LOG_S("hint", sig == SIGSYS ? "a system call that is not allowed" : ""));
+		    LOG_S("hint",
+			sig == SIGSYS ? "a system call that is not allowed" : ""));
 	}
 	if (w == NULL)
 		return;
@@ -225,8 +226,8 @@ worker_fork(void)
 	w->kind = KIND_NONE;
 	w->zygote = pool.generation;
 	w->log_tokens = LOG_PER_SECOND;
-	chan_init(&w->chan, fds[0], P_MASTER, P_WORKER, master.base, handlers,
-	    on_gone, w);
+	chan_init(
+	    &w->chan, fds[0], P_MASTER, P_WORKER, master.base, handlers, on_gone, w);
 	pool.workers++;
 	ring_add(&pool.spare, w);
 	pool.spares++;
@@ -284,7 +285,8 @@ evict_oldest(void)
 
 	if (w == &pool.unauth)
 		return;
-	log_event(LOG_NOTICE, "worker.evicted", LOG_S("why", "all workers are busy; this connection had nobody logged in"));
+	log_event(LOG_NOTICE, "worker.evicted",
+	    LOG_S("why", "all workers are busy; this connection had nobody logged in"));
 	worker_free(w);
 }
 
@@ -346,8 +348,7 @@ pool_join_keys(void)
 }
 
 void
-pool_give(int fd, const struct wire_addr *addr, uint32_t kind,
-    struct source *src)
+pool_give(int fd, const struct wire_addr *addr, uint32_t kind, struct source *src)
 {
 	struct m_conn m;
 	struct mworker *w;
@@ -444,8 +445,8 @@ on_log(struct chan *c, struct msg *m)
 	if (w->log_tokens == 0)
 		return;
 	if (--w->log_tokens == 0) {
-		log_relay("worker", (int32_t)(w->id >> 16), LOG_WARNING,
-		    "log.limited", "more lines of this worker are dropped for a second");
+		log_relay("worker", (int32_t)(w->id >> 16), LOG_WARNING, "log.limited",
+		    "more lines of this worker are dropped for a second");
 		return;
 	}
 	/* A worker cannot write at a level that alarms people about ided. */

@@ -27,14 +27,12 @@ static void chan_on_write(evutil_socket_t, short, void *);
 int
 chan_pair(int fds[2])
 {
-	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK,
-	    0, fds);
+	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds);
 }
 
 void
-chan_init(struct chan *c, int fd, enum proc self, enum proc peer,
-    struct event_base *base, const struct chan_handler *handlers,
-    chan_gone_fn gone, void *arg)
+chan_init(struct chan *c, int fd, enum proc self, enum proc peer, struct event_base *base,
+    const struct chan_handler *handlers, chan_gone_fn gone, void *arg)
 {
 	memset(c, 0, sizeof(*c));
 	c->fd = fd;
@@ -137,8 +135,7 @@ chan_write(int fd, const struct msg_head *head, const void *payload, int pass)
 }
 
 static int
-chan_enqueue(struct chan *c, const struct msg_head *head, const void *payload,
-    int fd)
+chan_enqueue(struct chan *c, const struct msg_head *head, const void *payload, int fd)
 {
 	struct chan_out *o;
 
@@ -172,8 +169,8 @@ chan_give_up(struct chan *c)
 }
 
 int
-chan_send(struct chan *c, enum msg_type type, uint32_t id, int fd,
-    const void *payload, size_t len)
+chan_send(struct chan *c, enum msg_type type, uint32_t id, int fd, const void *payload,
+    size_t len)
 {
 	const struct msg_row *row;
 	struct msg_head head;
@@ -181,9 +178,8 @@ chan_send(struct chan *c, enum msg_type type, uint32_t id, int fd,
 	if (type == M_NONE || type >= M_MAX)
 		fatalx("BUG: message type %u", (unsigned int)type);
 	row = &msg_table[type];
-	if ((row->from & c->self) == 0 || (row->to & c->peer) == 0 ||
-	    len < row->min || len > row->max ||
-	    (fd != -1) != (row->fd != FD_NONE))
+	if ((row->from & c->self) == 0 || (row->to & c->peer) == 0 || len < row->min ||
+	    len > row->max || (fd != -1) != (row->fd != FD_NONE))
 		fatalx("BUG: %s from %s to %s with %zu bytes%s", row->name,
 		    proc_name(c->self), proc_name(c->peer), len,
 		    fd == -1 ? "" : " and a descriptor");
@@ -301,10 +297,10 @@ chan_fd_ok(int fd, enum msg_fd kind)
 		return false;
 	case FD_CHAN:
 		return sock_opt(fd, SO_DOMAIN) == AF_UNIX &&
-		       sock_opt(fd, SO_TYPE) == SOCK_SEQPACKET;
+		    sock_opt(fd, SO_TYPE) == SOCK_SEQPACKET;
 	case FD_SOCK:
 		return sock_opt(fd, SO_TYPE) == SOCK_STREAM &&
-		       sock_opt(fd, SO_ACCEPTCONN) == 0;
+		    sock_opt(fd, SO_ACCEPTCONN) == 0;
 	case FD_LISTEN:
 		return sock_opt(fd, SO_ACCEPTCONN) == 1;
 	case FD_FILE:
@@ -413,10 +409,9 @@ msg_take_fd(struct msg *m)
 static void
 chan_violation(struct chan *c, const struct msg *m, const char *why)
 {
-	log_event(LOG_WARNING, "channel.violation",
-	    LOG_S("peer", proc_name(c->peer)), LOG_S("message", msg_name(m->head.type)),
-	    LOG_N("type", m->head.type), LOG_N("len", m->head.len),
-	    LOG_S("why", why));
+	log_event(LOG_WARNING, "channel.violation", LOG_S("peer", proc_name(c->peer)),
+	    LOG_S("message", msg_name(m->head.type)), LOG_N("type", m->head.type),
+	    LOG_N("len", m->head.len), LOG_S("why", why));
 	chan_lost(c, why);
 }
 

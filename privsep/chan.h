@@ -80,8 +80,8 @@ int chan_pair(int fds[2]);
 /* Make c speak over fd (owned from now on).  base may be NULL: then the channel is only
  * used with chan_call() and chan_recv(). */
 void chan_init(struct chan *c, int fd, enum proc self, enum proc peer,
-    struct event_base *base, const struct chan_handler *handlers,
-    chan_gone_fn gone, void *arg);
+    struct event_base *base, const struct chan_handler *handlers, chan_gone_fn gone,
+    void *arg);
 void chan_close(struct chan *c); /* gone is not called */
 
 /*
@@ -105,8 +105,8 @@ int chan_recv(struct chan *c, struct msg *m, const char **why);
  * nothing else to do meanwhile (a worker in the handshake).  want is the type
  * of the answer; anything else is a violation.  Returns 0 or -1.
  */
-int chan_call(struct chan *c, enum msg_type type, const void *payload,
-    size_t len, enum msg_type want, struct msg *answer, int timeout_ms);
+int chan_call(struct chan *c, enum msg_type type, const void *payload, size_t len,
+    enum msg_type want, struct msg *answer, int timeout_ms);
 
 /* Stop or resume reading (back-pressure). */
 void chan_pause(struct chan *c, bool pause);

@@ -45,8 +45,7 @@ conf_quote(const char *s, size_t len, char *buf, size_t size)
 		if (s[i] >= 0x20 && s[i] < 0x7f)
 			snprintf(one, sizeof(one), "%c", s[i]);
 		else
-			snprintf(one, sizeof(one), "\\x%02x",
-			    (unsigned char)s[i]);
+			snprintf(one, sizeof(one), "\\x%02x", (unsigned char)s[i]);
 		strlcat(buf, one, size);
 	}
 	strlcat(buf, i < len ? "...\"" : "\"", size);
@@ -60,7 +59,7 @@ is_noise(const struct conf_parser *p, struct conf_where at)
 	const struct conf_lexer *lx = p->lx;
 
 	return lx != NULL && lx->bad != 0 && at.name == lx->name &&
-	       (lx->env || at.line == lx->bad);
+	    (lx->env || at.line == lx->bad);
 }
 
 void
@@ -77,8 +76,9 @@ conf_error(struct conf_parser *p, struct conf_where at, const char *fmt, ...)
 	len = strlen(line);
 	if (++p->nerror > CONF_ERROR_MAX) {
 		p->stop = true;
-		snprintf(line + len, sizeof(line) - len, "expected at most %d "
-							 "errors, got more; the others are not shown",
+		snprintf(line + len, sizeof(line) - len,
+		    "expected at most %d "
+		    "errors, got more; the others are not shown",
 		    CONF_ERROR_MAX);
 	} else {
 		va_start(ap, fmt);
@@ -149,8 +149,7 @@ read_all(int fd, size_t most, size_t *len, const char **why)
  * write to, for whoever writes it decides what root does.
  */
 static int
-open_file(struct conf_parser *p, const char *path, struct stat *st,
-    const char **why)
+open_file(struct conf_parser *p, const char *path, struct stat *st, const char **why)
 {
 	uint32_t i;
 	int fd;
@@ -182,8 +181,8 @@ open_file(struct conf_parser *p, const char *path, struct stat *st,
 
 /* Parse one text, in a block or at the top. */
 static void
-parse_text(struct conf_parser *p, enum conf_block block, void *base,
-    const char *name, const unsigned char *buf, size_t len)
+parse_text(struct conf_parser *p, enum conf_block block, void *base, const char *name,
+    const unsigned char *buf, size_t len)
 {
 	struct conf_lexer lx, *outer = p->lx;
 	uint32_t unclosed = p->unclosed;
@@ -206,8 +205,8 @@ parse_text(struct conf_parser *p, enum conf_block block, void *base,
 }
 
 static void
-parse_file(struct conf_parser *p, enum conf_block block, void *base,
-    const char *path, struct conf_where at)
+parse_file(struct conf_parser *p, enum conf_block block, void *base, const char *path,
+    struct conf_where at)
 {
 	const char *why = "too many files", *name = keep_name(p, path);
 	char quoted[192];
@@ -219,8 +218,7 @@ parse_file(struct conf_parser *p, enum conf_block block, void *base,
 	if (name != NULL)
 		fd = open_file(p, path, &st, &why);
 	if (fd != -1) {
-		buf = read_all(fd, (size_t)(CONF_TOTAL_MAX - p->total), &len,
-		    &why);
+		buf = read_all(fd, (size_t)(CONF_TOTAL_MAX - p->total), &len, &why);
 		close(fd);
 	}
 	if (buf == NULL) {
@@ -228,8 +226,7 @@ parse_file(struct conf_parser *p, enum conf_block block, void *base,
 		if (at.name == NULL)
 			at = (struct conf_where){ path, 1 };
 		conf_error(p, at, "expected a file to read, got %s: %s",
-		    conf_quote(path, strlen(path), quoted, sizeof(quoted)),
-		    why);
+		    conf_quote(path, strlen(path), quoted, sizeof(quoted)), why);
 		return;
 	}
 	p->total += len;
@@ -243,8 +240,8 @@ parse_file(struct conf_parser *p, enum conf_block block, void *base,
 
 /* A relative path is relative to the file that it stands in. */
 void
-conf_include(struct conf_parser *p, enum conf_block block, void *base,
-    const char *file, struct conf_where at)
+conf_include(struct conf_parser *p, enum conf_block block, void *base, const char *file,
+    struct conf_where at)
 {
 	char path[CONF_PATH_MAX];
 	const char *slash = strrchr(at.name, '/');
@@ -253,17 +250,19 @@ conf_include(struct conf_parser *p, enum conf_block block, void *base,
 
 	if (!p->files) {
 		p->partial = true;
-		conf_error(p, at, "expected no include in a text that is no "
-				  "file, got one");
+		conf_error(p, at,
+		    "expected no include in a text that is no "
+		    "file, got one");
 		return;
 	}
 	if (file[0] != '/' && slash != NULL)
 		dir = (int)(slash - at.name) + 1;
-	if ((size_t)snprintf(path, sizeof(path), "%.*s%s", dir, at.name,
-		file) >= sizeof(path)) {
+	if ((size_t)snprintf(path, sizeof(path), "%.*s%s", dir, at.name, file) >=
+	    sizeof(path)) {
 		p->partial = true;
-		conf_error(p, at, "expected a path of at most %zu bytes after "
-				  "\"include\", got a longer one",
+		conf_error(p, at,
+		    "expected a path of at most %zu bytes after "
+		    "\"include\", got a longer one",
 		    sizeof(path) - 1);
 		return;
 	}
@@ -284,22 +283,27 @@ defines(struct conf_parser *p, const struct conf_define *def, unsigned int n)
 		at.name = def[i].name != NULL ? def[i].name : "";
 		len = def[i].value != NULL ? strlen(def[i].value) : 0;
 		if (!conf_macro_name(at.name, strlen(at.name)))
-			conf_error(p, at, "expected the name of a macro, of "
-					  "letters, digits and \"_\", got another");
+			conf_error(p, at,
+			    "expected the name of a macro, of "
+			    "letters, digits and \"_\", got another");
 		else if (conf_row_find(B_TOP, at.name) != NULL)
-			conf_error(p, at, "expected the name of a macro, "
-					  "got a keyword");
+			conf_error(p, at,
+			    "expected the name of a macro, "
+			    "got a keyword");
 		else if (def[i].value == NULL || len >= sizeof(m->value) ||
-			 !conf_utf8(def[i].value, len))
-			conf_error(p, at, "expected a value of at most %zu "
-					  "bytes of text, got another",
+		    !conf_utf8(def[i].value, len))
+			conf_error(p, at,
+			    "expected a value of at most %zu "
+			    "bytes of text, got another",
 			    sizeof(m->value) - 1);
 		else if (conf_macro_find(p, at.name, strlen(at.name)) != NULL)
-			conf_error(p, at, "expected the macro once, "
-					  "got it again");
+			conf_error(p, at,
+			    "expected the macro once, "
+			    "got it again");
 		else if ((m = conf_macro_add(p, at.name)) == NULL)
-			conf_error(p, at, "expected at most %d macros, "
-					  "got one more",
+			conf_error(p, at,
+			    "expected at most %d macros, "
+			    "got one more",
 			    CONF_MACRO_MAX);
 		else {
 			m->at = at;
@@ -321,14 +325,15 @@ unused_defines(struct conf_parser *p)
 		if (!p->macro[i].define || p->macro[i].known)
 			continue;
 		for (j = 0; j < p->nmacro; j++) {
-			if (j != i && conf_near(p->macro[i].name,
-					  p->macro[j].name, &best))
+			if (j != i &&
+			    conf_near(p->macro[i].name, p->macro[j].name, &best))
 				found = p->macro[j].name;
 		}
-		conf_error(p, p->macro[i].at, "expected a macro of the "
-					      "configuration, got one that it does not have%s%s%s",
-		    found != NULL ? "; did you mean \"" : "",
-		    found != NULL ? found : "", found != NULL ? "\"?" : "");
+		conf_error(p, p->macro[i].at,
+		    "expected a macro of the "
+		    "configuration, got one that it does not have%s%s%s",
+		    found != NULL ? "; did you mean \"" : "", found != NULL ? found : "",
+		    found != NULL ? "\"?" : "");
 		found = NULL;
 		best = SIZE_MAX;
 	}
@@ -342,8 +347,9 @@ start(struct conf *conf, conf_error_fn error, void *arg, const char *name)
 
 	conf_defaults(conf);
 	if ((p = calloc(1, sizeof(*p))) == NULL) {
-		snprintf(line, sizeof(line), "%.512s:1: expected memory, got "
-					     "none",
+		snprintf(line, sizeof(line),
+		    "%.512s:1: expected memory, got "
+		    "none",
 		    name);
 		error(arg, line);
 		return NULL;
@@ -387,9 +393,9 @@ conf_parse(struct conf *conf, const char *file, const struct conf_define *def,
 }
 
 int
-conf_parse_buf(struct conf *conf, const char *name, const char *buf,
-    uint64_t len, const struct conf_define *def, unsigned int ndef,
-    char *const envp[], conf_error_fn error, void *arg)
+conf_parse_buf(struct conf *conf, const char *name, const char *buf, uint64_t len,
+    const struct conf_define *def, unsigned int ndef, char *const envp[],
+    conf_error_fn error, void *arg)
 {
 	struct conf_parser *p = start(conf, error, arg, name);
 
@@ -400,7 +406,6 @@ conf_parse_buf(struct conf *conf, const char *name, const char *buf,
 		conf_error(p, (struct conf_where){ name, 1 },
 		    "expected at most 1M of configuration, got more");
 	else
-		parse_text(p, B_TOP, conf, name, (const unsigned char *)buf,
-		    (size_t)len);
+		parse_text(p, B_TOP, conf, name, (const unsigned char *)buf, (size_t)len);
 	return finish(p, envp);
 }

@@ -28,11 +28,15 @@
 #define CONF_ARGLEN_MAX   256
 #define CONF_INEFFECT_MAX 64
 
-enum conf_log_to { LOG_TO_STDERR,
+enum conf_log_to {
+	LOG_TO_STDERR,
 	LOG_TO_FILE,
-	LOG_TO_SYSLOG };
-enum conf_log_format { LOG_FORMAT_TEXT,
-	LOG_FORMAT_JSON };
+	LOG_TO_SYSLOG,
+};
+enum conf_log_format {
+	LOG_FORMAT_TEXT,
+	LOG_FORMAT_JSON,
+};
 /* Levels are syslog(3)'s LOG_ERR .. LOG_DEBUG, so that one number serves both. */
 
 /* What every process knows. */
@@ -81,12 +85,16 @@ struct conf_tls {
 	uint8_t tls13;
 };
 
-enum conf_auth_mode { AUTH_MULTI,
+enum conf_auth_mode {
+	AUTH_MULTI,
 	AUTH_SINGLE,
-	AUTH_NONE };
-enum conf_registration { REGISTRATION_CLOSED,
+	AUTH_NONE,
+};
+enum conf_registration {
+	REGISTRATION_CLOSED,
 	REGISTRATION_APPROVAL,
-	REGISTRATION_OPEN };
+	REGISTRATION_OPEN,
+};
 
 struct conf_auth {
 	uint8_t mode;         /* enum conf_auth_mode */
@@ -116,12 +124,16 @@ struct conf_ratelimit {
 	struct conf_rate user;
 };
 
-enum conf_isolation_kind { ISOLATION_NAMESPACE,
+enum conf_isolation_kind {
+	ISOLATION_NAMESPACE,
 	ISOLATION_DIRECTORY,
-	ISOLATION_CONTAINER };
-enum conf_network { NETWORK_PRIVATE,
+	ISOLATION_CONTAINER,
+};
+enum conf_network {
+	NETWORK_PRIVATE,
 	NETWORK_NONE,
-	NETWORK_HOST };
+	NETWORK_HOST,
+};
 
 #define REQUIRE_SECCOMP  0x01
 #define REQUIRE_CGROUP   0x02
@@ -157,10 +169,12 @@ struct conf_proxy {
 	uint32_t timeout;
 };
 
-enum conf_location_kind { LOCATION_PROXY_UNIX,
+enum conf_location_kind {
+	LOCATION_PROXY_UNIX,
 	LOCATION_PROXY_TCP,
 	LOCATION_PROXY_TLS,
-	LOCATION_ROOT };
+	LOCATION_ROOT,
+};
 
 struct conf_location {
 	char prefix[CONF_NAME_MAX];
@@ -173,9 +187,11 @@ struct conf_location {
 	uint16_t line;
 };
 
-enum conf_headers { HEADERS_STRICT,
+enum conf_headers {
+	HEADERS_STRICT,
 	HEADERS_BALANCED,
-	HEADERS_DEVELOPMENT };
+	HEADERS_DEVELOPMENT,
+};
 
 /* What workers need to serve HTTP. */
 struct conf_http {
@@ -237,16 +253,15 @@ typedef void (*conf_error_fn)(void *arg, const char *line);
  * named there exists is checked by conf_check.
  * Returns the number of errors reported; 0 means *conf is complete and sound.
  */
-int conf_parse(struct conf *conf, const char *file,
-    const struct conf_define *def, unsigned int ndef,
-    char *const envp[], conf_error_fn error, void *arg);
+int conf_parse(struct conf *conf, const char *file, const struct conf_define *def,
+    unsigned int ndef, char *const envp[], conf_error_fn error, void *arg);
 
 /*
  * The same from memory, without include: for tests and fuzzing.
  */
-int conf_parse_buf(struct conf *conf, const char *name, const char *buf,
-    uint64_t len, const struct conf_define *def, unsigned int ndef,
-    char *const envp[], conf_error_fn error, void *arg);
+int conf_parse_buf(struct conf *conf, const char *name, const char *buf, uint64_t len,
+    const struct conf_define *def, unsigned int ndef, char *const envp[],
+    conf_error_fn error, void *arg);
 
 /*
  * Look at the world outside the file, as root, before anything is started:

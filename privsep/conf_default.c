@@ -103,8 +103,7 @@ conf_defaults(struct conf *conf)
 	memset(conf, 0, sizeof(*conf));
 
 	strlcpy(conf->common.data, "/var/ided", sizeof(conf->common.data));
-	strlcpy(conf->common.runtime, "/run/ided",
-	    sizeof(conf->common.runtime));
+	strlcpy(conf->common.runtime, "/run/ided", sizeof(conf->common.runtime));
 	conf->common.log_to = LOG_TO_STDERR;
 	conf->common.log_format = LOG_FORMAT_TEXT;
 	conf->common.log_level = LOG_INFO;

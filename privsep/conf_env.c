@@ -42,18 +42,19 @@ unknown(struct conf_parser *p, const char *name)
 		    conf_near(name + skip, conf_rows[i].env + skip, &best))
 			found = conf_rows[i].env;
 	}
-	conf_error(p, at, "expected the variable of a keyword, got one that "
-			  "ided does not know%s%s%s",
-	    found != NULL ? "; did you mean " : "",
-	    found != NULL ? found : "", found != NULL ? "?" : "");
+	conf_error(p, at,
+	    "expected the variable of a keyword, got one that "
+	    "ided does not know%s%s%s",
+	    found != NULL ? "; did you mean " : "", found != NULL ? found : "",
+	    found != NULL ? "?" : "");
 }
 
 /* A single text or path may have blanks without being quoted. */
 static bool
 is_raw(const struct conf_row *row, const char *value)
 {
-	return (row->kind == K_PATH || row->kind == K_TEXT) &&
-	       row->sub == B_NONE && value[0] != '"';
+	return (row->kind == K_PATH || row->kind == K_TEXT) && row->sub == B_NONE &&
+	    value[0] != '"';
 }
 
 /* Several listeners may stand in one variable, with ";" between. */
@@ -101,8 +102,7 @@ variable(struct conf_parser *p, const struct conf_row *row, const char *value)
 	}
 	good = good && conf_end(p, row);
 	if (good && p->tok.type == TOK_END) {
-		conf_expected(p, NULL, "the end of the value after \"%s\"",
-		    row->name);
+		conf_expected(p, NULL, "the end of the value after \"%s\"", row->name);
 		good = false;
 	}
 	p->bad[i] = !good;
@@ -135,8 +135,9 @@ conf_environment(struct conf_parser *p, char *const envp[])
 		}
 		if (given[conf_row_index(row)]) {
 			at.name = row->env;
-			conf_error(p, at, "expected the variable once, "
-					  "got it again");
+			conf_error(p, at,
+			    "expected the variable once, "
+			    "got it again");
 			continue;
 		}
 		given[conf_row_index(row)] = true;

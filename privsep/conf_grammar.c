@@ -21,8 +21,7 @@ struct head {
 };
 
 void
-conf_mark(struct conf_parser *p, const struct conf_row *row,
-    struct conf_where at)
+conf_mark(struct conf_parser *p, const struct conf_row *row, struct conf_where at)
 {
 	p->at[conf_row_index(row)] = at;
 	p->seen[conf_row_index(row)] = true;
@@ -159,10 +158,11 @@ take_option(struct conf_parser *p, enum conf_block block)
 			near = nearest(block, p->tok.text);
 	}
 	if (row == NULL) {
-		list_rows(block, p->lx->env ? "the end of the value" : "the end of the line", list, sizeof(list));
+		list_rows(block,
+		    p->lx->env ? "the end of the value" : "the end of the line", list,
+		    sizeof(list));
 		if (near != NULL)
-			snprintf(hint, sizeof(hint), "did you mean \"%s\"?",
-			    near->name);
+			snprintf(hint, sizeof(hint), "did you mean \"%s\"?", near->name);
 		conf_expected(p, near != NULL ? hint : NULL, "%s", list);
 		return NULL;
 	}
@@ -199,13 +199,12 @@ static bool
 own_options(const struct conf_row *row)
 {
 	return row->kind == K_LISTEN || row->kind == K_TARGET ||
-	       row->kind == K_COMPRESSION;
+	    row->kind == K_COMPRESSION;
 }
 
 /* All that follows the keyword of a statement. */
 bool
-conf_statement_value(struct conf_parser *p, const struct conf_row *row,
-    void *base)
+conf_statement_value(struct conf_parser *p, const struct conf_row *row, void *base)
 {
 	char list[128];
 	size_t i;
@@ -215,8 +214,8 @@ conf_statement_value(struct conf_parser *p, const struct conf_row *row,
 	conf_forget(p, row->sub);
 	/* A variable that does not repeat a flag of the file takes it back. */
 	for (i = 0; p->lx->env && i < conf_nrows; i++) {
-		if (conf_rows[i].block == row->sub &&
-		    conf_rows[i].kind == K_FLAG && !own_options(row)) {
+		if (conf_rows[i].block == row->sub && conf_rows[i].kind == K_FLAG &&
+		    !own_options(row)) {
 			conf_store(base, &conf_rows[i], 0);
 			p->seen[i] = false;
 		}
@@ -255,7 +254,8 @@ elsewhere(const char *name, char *hint, size_t size)
 		strlcpy(hint, "; it stands outside of blocks", size);
 	else
 		snprintf(hint, size, "; it is %s \"%s\"",
-		    best->block < B_OPTIONS ? "a keyword of the block" : "an option of", conf_row_opening(best->block)->name);
+		    best->block < B_OPTIONS ? "a keyword of the block" : "an option of",
+		    conf_row_opening(best->block)->name);
 }
 
 /* A keyword that the block has not: say where it belongs, or what was meant. */
@@ -266,18 +266,16 @@ unknown(struct conf_parser *p, enum conf_block block, const struct head *head)
 	char where[CONF_NAME_MAX + 16] = "", hint[128];
 
 	if (parent != NULL)
-		snprintf(where, sizeof(where), " of the block \"%s\"",
-		    parent->name);
+		snprintf(where, sizeof(where), " of the block \"%s\"", parent->name);
 	elsewhere(head->name, hint, sizeof(hint));
 	near = hint[0] == '\0' ? nearest(block, head->name) : NULL;
 	if (near != NULL) {
 		/* Its absence is no error on top of this one. */
 		spoil(p, near);
-		snprintf(hint, sizeof(hint), "; did you mean \"%s\"?",
-		    near->name);
+		snprintf(hint, sizeof(hint), "; did you mean \"%s\"?", near->name);
 	}
-	conf_error(p, head->at, "expected a keyword%s, got %s%s", where,
-	    head->quoted, hint);
+	conf_error(
+	    p, head->at, "expected a keyword%s, got %s%s", where, head->quoted, hint);
 }
 
 /* Has the keyword been there? */
@@ -289,10 +287,10 @@ repeated(struct conf_parser *p, const struct head *head)
 
 	if (first->name == NULL || (head->row->flags & KW_MULTI))
 		return false;
-	conf_error(p, head->at, "expected \"%s\" once, got it again; "
-				"the first is in %s",
-	    head->row->name,
-	    conf_where_text(*first, text, sizeof(text)));
+	conf_error(p, head->at,
+	    "expected \"%s\" once, got it again; "
+	    "the first is in %s",
+	    head->row->name, conf_where_text(*first, text, sizeof(text)));
 	return true;
 }
 
@@ -326,8 +324,9 @@ block_statement(struct conf_parser *p, const struct head *head)
 	conf_mark(p, row, head->at);
 	if (row->sub == B_LOCATION) {
 		if (c->nlocation == CONF_LOCATION_MAX) {
-			conf_error(p, head->at, "expected at most %d "
-						"locations, got one more",
+			conf_error(p, head->at,
+			    "expected at most %d "
+			    "locations, got one more",
 			    CONF_LOCATION_MAX);
 			skip(p);
 			return;
@@ -363,27 +362,29 @@ macro(struct conf_parser *p, enum conf_block block, const struct head *head)
 	bool good;
 
 	if (head->row != NULL || conf_row_find(B_TOP, head->name) != NULL) {
-		conf_expected(p, "keywords take no \"=\" and macros no name of "
-				 "a keyword",
+		conf_expected(p,
+		    "keywords take no \"=\" and macros no name of "
+		    "a keyword",
 		    "a value after \"%s\"", head->name);
 		return false;
 	}
-	if (block != B_TOP || !conf_macro_name(head->name, strlen(head->name)) || strcmp(head->name, "include") == 0) {
-		conf_error(p, head->at, "expected the name of a macro before "
-					"\"=\", got %s; macros have names of letters, digits and "
-					"\"_\" and stand outside of blocks",
+	if (block != B_TOP || !conf_macro_name(head->name, strlen(head->name)) ||
+	    strcmp(head->name, "include") == 0) {
+		conf_error(p, head->at,
+		    "expected the name of a macro before "
+		    "\"=\", got %s; macros have names of letters, digits and "
+		    "\"_\" and stand outside of blocks",
 		    head->quoted);
 		return false;
 	}
 	conf_next(p);
 	good = conf_is_value(p);
 	if (!good)
-		conf_expected(p, NULL, "a value for the macro \"%s\"",
-		    head->name);
+		conf_expected(p, NULL, "a value for the macro \"%s\"", head->name);
 	else if (p->tok.len >= sizeof(m->value)) {
 		good = false;
-		conf_expected(p, NULL, "a macro of at most %zu bytes",
-		    sizeof(m->value) - 1);
+		conf_expected(
+		    p, NULL, "a macro of at most %zu bytes", sizeof(m->value) - 1);
 	}
 	m = conf_macro_find(p, head->name, strlen(head->name));
 	if (m != NULL && m->define) {
@@ -391,14 +392,15 @@ macro(struct conf_parser *p, enum conf_block block, const struct head *head)
 		if (good)
 			conf_next(p);
 	} else if (m != NULL && good) {
-		conf_error(p, head->at, "expected the macro \"%s\" once, got it "
-					"again; the first is in %s",
-		    head->name,
-		    conf_where_text(m->at, text, sizeof(text)));
+		conf_error(p, head->at,
+		    "expected the macro \"%s\" once, got it "
+		    "again; the first is in %s",
+		    head->name, conf_where_text(m->at, text, sizeof(text)));
 		return false;
 	} else if (m == NULL && (m = conf_macro_add(p, head->name)) == NULL) {
-		conf_error(p, head->at, "expected at most %d macros, "
-					"got one more",
+		conf_error(p, head->at,
+		    "expected at most %d macros, "
+		    "got one more",
 		    CONF_MACRO_MAX);
 		return false;
 	} else {
@@ -418,8 +420,7 @@ macro(struct conf_parser *p, enum conf_block block, const struct head *head)
 }
 
 static bool
-include(struct conf_parser *p, enum conf_block block, void *base,
-    const struct head *head)
+include(struct conf_parser *p, enum conf_block block, void *base, const struct head *head)
 {
 	static const struct conf_row row = { .name = "include" };
 	char path[CONF_PATH_MAX];
@@ -462,8 +463,7 @@ statement(struct conf_parser *p, enum conf_block block, void *base)
 		return;
 	} else {
 		p->at[conf_row_index(head.row)] = head.at;
-		good = conf_statement_value(p, head.row, base) &&
-		       conf_end(p, head.row);
+		good = conf_statement_value(p, head.row, base) && conf_end(p, head.row);
 		p->seen[conf_row_index(head.row)] = true;
 		if (!good)
 			spoil(p, head.row);
@@ -483,8 +483,7 @@ unclosed(struct conf_parser *p, enum conf_block block, struct conf_where open)
 	    conf_row_find(B_TOP, p->tok.text) == NULL)
 		return false;
 	conf_expected(p, NULL, "\"}\" to end the block \"%s\" of %s",
-	    conf_row_opening(block)->name,
-	    conf_where_text(open, text, sizeof(text)));
+	    conf_row_opening(block)->name, conf_where_text(open, text, sizeof(text)));
 	p->unclosed++;
 	return true;
 }
@@ -494,8 +493,8 @@ unclosed(struct conf_parser *p, enum conf_block block, struct conf_where open)
  * file, to its end: that of a file included in a block too.
  */
 void
-conf_body(struct conf_parser *p, enum conf_block block, void *base,
-    struct conf_where open)
+conf_body(
+    struct conf_parser *p, enum conf_block block, void *base, struct conf_where open)
 {
 	char text[CONF_PATH_MAX + 32];
 
@@ -506,8 +505,9 @@ conf_body(struct conf_parser *p, enum conf_block block, void *base,
 			continue;
 		case TOK_EOF:
 			if (open.name != NULL && !p->stop)
-				conf_expected(p, NULL, "\"}\" to end the "
-						       "block \"%s\" of %s",
+				conf_expected(p, NULL,
+				    "\"}\" to end the "
+				    "block \"%s\" of %s",
 				    conf_row_opening(block)->name,
 				    conf_where_text(open, text, sizeof(text)));
 			return;

@@ -36,7 +36,7 @@ static bool
 is_name(unsigned char c, bool first)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
-	       (!first && c >= '0' && c <= '9');
+	    (!first && c >= '0' && c <= '9');
 }
 
 bool
@@ -158,23 +158,26 @@ check_line(struct conf_parser *p, struct conf_lexer *lx)
 		n = utf8_length(s + i, len - i);
 		if (n != 0 && s[i] >= 0x20 && s[i] != 0x7f)
 			continue;
-		if (s[i] == '\t' || (s[i] == '\r' && i + 1 < len &&
-					s[i + 1] == '\n' && !lx->env))
+		if (s[i] == '\t' ||
+		    (s[i] == '\r' && i + 1 < len && s[i + 1] == '\n' && !lx->env))
 			continue;
 		if (n == 0)
-			conf_error(p, w, "expected text in UTF-8, "
-					 "got the byte 0x%02x in column %zu",
+			conf_error(p, w,
+			    "expected text in UTF-8, "
+			    "got the byte 0x%02x in column %zu",
 			    s[i], i + 1);
 		else
-			conf_error(p, w, "expected text, got the control "
-					 "character 0x%02x in column %zu",
+			conf_error(p, w,
+			    "expected text, got the control "
+			    "character 0x%02x in column %zu",
 			    s[i], i + 1);
 		lx->bad = lx->line;
 		return;
 	}
 	if (i > CONF_LINE_MAX) {
-		conf_error(p, w, "expected a line of at most %d bytes, "
-				 "got one of %zu",
+		conf_error(p, w,
+		    "expected a line of at most %d bytes, "
+		    "got one of %zu",
 		    CONF_LINE_MAX, i);
 		lx->bad = lx->line;
 	}
@@ -197,8 +200,8 @@ skip_blank(struct conf_parser *p, struct conf_lexer *lx)
 	for (;;) {
 		if (lx->checked != lx->line)
 			check_line(p, lx);
-		while (lx->pos < lx->len && (b[lx->pos] == ' ' ||
-						b[lx->pos] == '\t' || b[lx->pos] == '\r'))
+		while (lx->pos < lx->len &&
+		    (b[lx->pos] == ' ' || b[lx->pos] == '\t' || b[lx->pos] == '\r'))
 			lx->pos++;
 		if (lx->pos == lx->len)
 			return;
@@ -212,7 +215,7 @@ skip_blank(struct conf_parser *p, struct conf_lexer *lx)
 		if (lx->len - lx->pos >= 2 && b[lx->pos + 1] == '\n')
 			lx->pos++;
 		else if (lx->len - lx->pos >= 3 && b[lx->pos + 1] == '\r' &&
-			 b[lx->pos + 2] == '\n')
+		    b[lx->pos + 2] == '\n')
 			lx->pos += 2;
 		else
 			return;
@@ -221,8 +224,7 @@ skip_blank(struct conf_parser *p, struct conf_lexer *lx)
 }
 
 /* One more error of the token being read; it then has had its error. */
-static void CONF_PRINTF(2, 3)
-    bad_token(struct conf_parser *p, const char *fmt, ...)
+static void CONF_PRINTF(2, 3) bad_token(struct conf_parser *p, const char *fmt, ...)
 {
 	char msg[512];
 	va_list ap;
@@ -244,8 +246,9 @@ append(struct conf_parser *p, const char *s, size_t len)
 	if (t->type == TOK_BAD)
 		return;
 	if (len >= sizeof(t->text) - t->len) {
-		bad_token(p, "expected a word or string of at most %zu bytes, "
-			     "got a longer one",
+		bad_token(p,
+		    "expected a word or string of at most %zu bytes, "
+		    "got a longer one",
 		    sizeof(t->text) - 1);
 		return;
 	}
@@ -272,12 +275,14 @@ undefined(struct conf_parser *p, const char *name, size_t len)
 		}
 	}
 	if (found != NULL)
-		bad_token(p, "expected a macro that is defined, got %s; "
-			     "did you mean \"%s\"?",
+		bad_token(p,
+		    "expected a macro that is defined, got %s; "
+		    "did you mean \"%s\"?",
 		    quoted, found);
 	else
-		bad_token(p, "expected a macro that is defined, got %s; define "
-			     "it above, or write \"\\$\" for a dollar sign",
+		bad_token(p,
+		    "expected a macro that is defined, got %s; define "
+		    "it above, or write \"\\$\" for a dollar sign",
 		    quoted);
 }
 
@@ -301,8 +306,9 @@ expand(struct conf_parser *p)
 		len++;
 	}
 	if (len == 0 || (brace && (lx->pos == lx->len || b[lx->pos] != '}'))) {
-		bad_token(p, "expected the name of a macro after \"$\"%s; write "
-			     "\"\\$\" in a string for a dollar sign",
+		bad_token(p,
+		    "expected the name of a macro after \"$\"%s; write "
+		    "\"\\$\" in a string for a dollar sign",
 		    brace ? " in braces" : "");
 		return;
 	}
@@ -329,8 +335,9 @@ unterminated(struct conf_parser *p)
 	struct conf_lexer *lx = p->lx;
 	size_t i;
 
-	bad_token(p, "expected a '\"' to end the string, "
-		     "got the end of the %s",
+	bad_token(p,
+	    "expected a '\"' to end the string, "
+	    "got the end of the %s",
 	    lx->env ? "value" : "line");
 	for (i = lx->pos; i > lx->start; i--) {
 		if (lx->buf[i - 1] == '{') {
@@ -365,9 +372,10 @@ lex_string(struct conf_parser *p)
 		case '\\':
 			if (lx->pos + 1 == lx->len || b[lx->pos + 1] == '\0' ||
 			    strchr("\"\\$", b[lx->pos + 1]) == NULL) {
-				bad_token(p, "expected '\"', '\\' or '$' after "
-					     "the '\\' in a string, got another "
-					     "character; write '\\\\' for a backslash");
+				bad_token(p,
+				    "expected '\"', '\\' or '$' after "
+				    "the '\\' in a string, got another "
+				    "character; write '\\\\' for a backslash");
 				break;
 			}
 			lx->pos++;
@@ -394,11 +402,11 @@ lex_word(struct conf_parser *p)
 			continue;
 		}
 		if (b[lx->pos] == '#' && !lx->env)
-			bad_token(p, "expected a blank before a comment, got "
-				     "\"#\" in a word; quote the word if it is part of it");
+			bad_token(p,
+			    "expected a blank before a comment, got "
+			    "\"#\" in a word; quote the word if it is part of it");
 		if (b[lx->pos] == '\\' && lx->pos + 1 < lx->len &&
-		    (b[lx->pos + 1] == '\n' || b[lx->pos + 1] == '\r') &&
-		    p->tok.len > 0)
+		    (b[lx->pos + 1] == '\n' || b[lx->pos + 1] == '\r') && p->tok.len > 0)
 			return;
 		append(p, b + lx->pos, 1);
 		lx->pos++;

@@ -28,8 +28,8 @@ conf_host(const char *s)
 			label = 0;
 			continue;
 		}
-		if (!conf_word_byte(*s) || *s == '_' ||
-		    (*s == '-' && label == 0) || ++label > 63)
+		if (!conf_word_byte(*s) || *s == '_' || (*s == '-' && label == 0) ||
+		    ++label > 63)
 			return false;
 	}
 	return label > 0 && s[-1] != '-' && s - start <= 253;
@@ -83,8 +83,7 @@ parse_ip(const char *text, struct sockaddr_in *sin, struct sockaddr_in6 *sin6)
 	if (strcmp(text, "*") == 0)
 		return true; /* any address of IPv6, and so of IPv4 */
 	len = strlen(text);
-	if (text[0] == '[' && len > 2 && text[len - 1] == ']' &&
-	    len - 2 < sizeof(buf)) {
+	if (text[0] == '[' && len > 2 && text[len - 1] == ']' && len - 2 < sizeof(buf)) {
 		memcpy(buf, text + 1, len - 2);
 		buf[len - 2] = '\0';
 		text = buf;
@@ -100,12 +99,10 @@ take_ip(struct conf_parser *p, struct conf_listen *l)
 	uint16_t port;
 
 	if (!conf_is_value(p) || !parse_ip(p->tok.text, &sin, &sin6)) {
-		conf_expected(p, NULL,
-		    "an IPv4 or IPv6 address, * or unix after \"on\"");
+		conf_expected(p, NULL, "an IPv4 or IPv6 address, * or unix after \"on\"");
 		return false;
 	}
-	if (sin.sin_family != AF_INET &&
-	    IN6_IS_ADDR_V4MAPPED(&sin6.sin6_addr)) {
+	if (sin.sin_family != AF_INET && IN6_IS_ADDR_V4MAPPED(&sin6.sin6_addr)) {
 		conf_expected(p, "write it as the IPv4 address that it is",
 		    "an IPv4 or IPv6 address after \"on\"");
 		return false;
@@ -165,8 +162,7 @@ conf_address(const struct conf_listen *l, char *buf, size_t size)
 	default:
 		memcpy(&sin6, &l->addr, sizeof(sin6));
 		if (!IN6_IS_ADDR_UNSPECIFIED(&sin6.sin6_addr))
-			inet_ntop(AF_INET6, &sin6.sin6_addr, host,
-			    sizeof(host));
+			inet_ntop(AF_INET6, &sin6.sin6_addr, host, sizeof(host));
 		snprintf(buf, size, "%s port %u", host, ntohs(sin6.sin6_port));
 		break;
 	}
@@ -200,8 +196,8 @@ is_set(const struct conf_parser *p, const char *option)
 
 /* What the options make of the listener. */
 static bool
-listen_kind(struct conf_parser *p, const struct conf_row *row,
-    struct conf_listen *l, struct conf_where at)
+listen_kind(struct conf_parser *p, const struct conf_row *row, struct conf_listen *l,
+    struct conf_where at)
 {
 	char buf[160];
 
@@ -209,21 +205,23 @@ listen_kind(struct conf_parser *p, const struct conf_row *row,
 	if (row->sub != B_NONE && !conf_options(p, row->sub, l))
 		return false;
 	if (row->sub != B_NONE && is_set(p, "tls") && is_set(p, "redirect")) {
-		conf_error(p, at, "expected tls or redirect for one listener, "
-				  "got both");
+		conf_error(p, at,
+		    "expected tls or redirect for one listener, "
+		    "got both");
 		return false;
 	}
-	if (l->kind == LISTEN_TLS || l->kind == LISTEN_REDIRECT ||
-	    conf_loopback(l))
+	if (l->kind == LISTEN_TLS || l->kind == LISTEN_REDIRECT || conf_loopback(l))
 		return true;
 	conf_address(l, buf, sizeof(buf));
 	if (l->kind == LISTEN_METRICS)
-		conf_error(p, at, "expected an address of loopback or unix for "
-				  "metrics, which are plain HTTP, got %s",
+		conf_error(p, at,
+		    "expected an address of loopback or unix for "
+		    "metrics, which are plain HTTP, got %s",
 		    buf);
 	else
-		conf_error(p, at, "expected tls or redirect, for plain HTTP is "
-				  "served on loopback and unix only, got %s",
+		conf_error(p, at,
+		    "expected tls or redirect, for plain HTTP is "
+		    "served on loopback and unix only, got %s",
 		    buf);
 	return false;
 }
@@ -247,8 +245,9 @@ conf_listen(struct conf_parser *p, const struct conf_row *row)
 	if (!listen_kind(p, row, &l, at) || !conf_end(p, row))
 		return false;
 	if (n == CONF_LISTEN_MAX) {
-		conf_error(p, at, "expected at most %d listeners, "
-				  "got one more",
+		conf_error(p, at,
+		    "expected at most %d listeners, "
+		    "got one more",
 		    CONF_LISTEN_MAX);
 		return false;
 	}
@@ -280,7 +279,7 @@ conf_target(struct conf_parser *p, const struct conf_row *row, void *base)
 		    sizeof(((struct sockaddr_un *)0)->sun_path), 0);
 	}
 	ip = conf_is_value(p) && strcmp(p->tok.text, "*") != 0 &&
-	     parse_ip(p->tok.text, &sin, &sin6);
+	    parse_ip(p->tok.text, &sin, &sin6);
 	if (!conf_is_value(p) || (!ip && !conf_host(p->tok.text))) {
 		conf_expected(p, NULL, "a host, an address or unix after \"to\"");
 		return false;
@@ -290,8 +289,8 @@ conf_target(struct conf_parser *p, const struct conf_row *row, void *base)
 	conf_next(p);
 	if (!conf_keyword(p, "port", "to") || !take_port(p, &port))
 		return false;
-	snprintf(location->target, sizeof(location->target), "%s%s%s:%u",
-	    v6 ? "[" : "", host, v6 ? "]" : "", port);
+	snprintf(location->target, sizeof(location->target), "%s%s%s:%u", v6 ? "[" : "",
+	    host, v6 ? "]" : "", port);
 	location->kind = LOCATION_PROXY_TCP;
 	return conf_options(p, row->sub, location);
 }

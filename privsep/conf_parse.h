@@ -123,7 +123,7 @@ enum conf_block {
 	B_HEADERS,
 	B_COMPRESSION,
 	B_FILE,
-	B_STORE
+	B_STORE,
 };
 
 enum conf_kind {
@@ -151,7 +151,7 @@ enum conf_kind {
 	K_TARGET,
 	K_COMPRESSION,
 	K_ARGUMENT,
-	K_HEADER
+	K_HEADER,
 };
 
 #define KW_MULTI  0x01 /* may be repeated */
@@ -225,8 +225,8 @@ struct conf_parser {
 /* conf.c */
 void conf_error(struct conf_parser *, struct conf_where, const char *, ...)
     CONF_PRINTF(3, 4);
-void conf_include(struct conf_parser *, enum conf_block, void *,
-    const char *, struct conf_where);
+void conf_include(
+    struct conf_parser *, enum conf_block, void *, const char *, struct conf_where);
 const char *conf_where_text(struct conf_where, char *, size_t);
 const char *conf_quote(const char *, size_t, char *, size_t);
 
@@ -252,14 +252,11 @@ size_t conf_distance(const char *, const char *);
 bool conf_near(const char *, const char *, size_t *);
 
 /* conf_grammar.c */
-void conf_body(struct conf_parser *, enum conf_block, void *,
-    struct conf_where);
+void conf_body(struct conf_parser *, enum conf_block, void *, struct conf_where);
 bool conf_options(struct conf_parser *, enum conf_block, void *);
-bool conf_statement_value(struct conf_parser *, const struct conf_row *,
-    void *);
+bool conf_statement_value(struct conf_parser *, const struct conf_row *, void *);
 bool conf_end(struct conf_parser *, const struct conf_row *);
-void conf_mark(struct conf_parser *, const struct conf_row *,
-    struct conf_where);
+void conf_mark(struct conf_parser *, const struct conf_row *, struct conf_where);
 void conf_forget(struct conf_parser *, enum conf_block);
 
 /* conf_value.c */
@@ -272,33 +269,31 @@ const char *conf_format(const struct conf_row *, uint64_t, char *, size_t);
 bool conf_is_value(const struct conf_parser *);
 bool conf_keyword(struct conf_parser *, const char *, const char *);
 bool conf_number(const char *, uint64_t *, const char **);
-bool conf_take_unit(struct conf_parser *, const struct conf_row *,
-    const struct conf_unit *, uint64_t *);
-const struct conf_word *conf_take_word(struct conf_parser *,
-    const struct conf_row *);
+bool conf_take_unit(
+    struct conf_parser *, const struct conf_row *, const struct conf_unit *, uint64_t *);
+const struct conf_word *conf_take_word(struct conf_parser *, const struct conf_row *);
 bool conf_take_text(struct conf_parser *, char *, size_t);
 bool conf_word_byte(char);
 bool conf_climbs(const char *);
 bool conf_path(struct conf_parser *, const char *, char *, size_t, uint64_t);
 
 /* conf_special.c */
-bool conf_value_prefix(struct conf_parser *, const struct conf_row *,
-    void *);
+bool conf_value_prefix(struct conf_parser *, const struct conf_row *, void *);
 bool conf_value_rate(struct conf_parser *, const struct conf_row *, void *);
-bool conf_value_startups(struct conf_parser *, const struct conf_row *,
-    struct conf_prefork *);
-bool conf_value_uids(struct conf_parser *, const struct conf_row *,
-    struct conf_isolation *);
-bool conf_value_protocols(struct conf_parser *, const struct conf_row *,
-    struct conf_tls *);
-bool conf_value_log_to(struct conf_parser *, const struct conf_row *,
-    struct conf_common *);
-bool conf_value_compression(struct conf_parser *, const struct conf_row *,
-    struct conf_http *);
-bool conf_value_argument(struct conf_parser *, const struct conf_row *,
-    struct conf_ide *);
-bool conf_value_header(struct conf_parser *, const struct conf_row *,
-    struct conf_location *);
+bool conf_value_startups(
+    struct conf_parser *, const struct conf_row *, struct conf_prefork *);
+bool conf_value_uids(
+    struct conf_parser *, const struct conf_row *, struct conf_isolation *);
+bool conf_value_protocols(
+    struct conf_parser *, const struct conf_row *, struct conf_tls *);
+bool conf_value_log_to(
+    struct conf_parser *, const struct conf_row *, struct conf_common *);
+bool conf_value_compression(
+    struct conf_parser *, const struct conf_row *, struct conf_http *);
+bool conf_value_argument(
+    struct conf_parser *, const struct conf_row *, struct conf_ide *);
+bool conf_value_header(
+    struct conf_parser *, const struct conf_row *, struct conf_location *);
 
 /* conf_listen.c */
 bool conf_listen(struct conf_parser *, const struct conf_row *);
@@ -312,8 +307,8 @@ const char *conf_address(const struct conf_listen *, char *, size_t);
 void conf_environment(struct conf_parser *, char *const[]);
 
 /* conf_verify.c */
-bool conf_location_check(struct conf_parser *, const struct conf_location *,
-    struct conf_where);
+bool conf_location_check(
+    struct conf_parser *, const struct conf_location *, struct conf_where);
 void conf_verify(struct conf_parser *);
 void conf_ineffect(struct conf_parser *);
 

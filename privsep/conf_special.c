@@ -15,8 +15,8 @@ conf_value_prefix(struct conf_parser *p, const struct conf_row *row, void *base)
 	size_t i, len = p->tok.len;
 	bool good;
 
-	good = conf_is_value(p) && len > 2 && s[0] == '/' &&
-	       s[len - 1] == '/' && strstr(s, "//") == NULL && !conf_climbs(s);
+	good = conf_is_value(p) && len > 2 && s[0] == '/' && s[len - 1] == '/' &&
+	    strstr(s, "//") == NULL && !conf_climbs(s);
 	for (i = 0; good && i < len; i++)
 		good = conf_word_byte(s[i]) || s[i] == '/' || s[i] == '~';
 	if (!good) {
@@ -51,27 +51,27 @@ conf_value_rate(struct conf_parser *p, const struct conf_row *row, void *base)
 
 /* 64:30:512, as sshd's MaxStartups */
 bool
-conf_value_startups(struct conf_parser *p, const struct conf_row *row,
-    struct conf_prefork *prefork)
+conf_value_startups(
+    struct conf_parser *p, const struct conf_row *row, struct conf_prefork *prefork)
 {
 	const char *s = p->tok.text;
 	uint64_t begin = 0, rate = 0, full = 0;
 
-	if (!conf_is_value(p) ||
-	    !conf_number(s, &begin, &s) || *s++ != ':' ||
-	    !conf_number(s, &rate, &s) || *s++ != ':' ||
-	    !conf_number(s, &full, &s) || *s != '\0' ||
-	    begin < row->min || begin > row->max || rate < 1 || rate > 100 ||
-	    full < row->min || full > row->max) {
-		conf_expected(p, NULL, "begin:percent:full, numbers from "
-				       "%" PRIu64 " to %" PRIu64 " and a percent from 1 to 100, "
-				       "after \"%s\"",
+	if (!conf_is_value(p) || !conf_number(s, &begin, &s) || *s++ != ':' ||
+	    !conf_number(s, &rate, &s) || *s++ != ':' || !conf_number(s, &full, &s) ||
+	    *s != '\0' || begin < row->min || begin > row->max || rate < 1 ||
+	    rate > 100 || full < row->min || full > row->max) {
+		conf_expected(p, NULL,
+		    "begin:percent:full, numbers from "
+		    "%" PRIu64 " to %" PRIu64 " and a percent from 1 to 100, "
+		    "after \"%s\"",
 		    row->min, row->max, row->name);
 		return false;
 	}
 	if (begin > full) {
-		conf_expected(p, NULL, "begin:percent:full with begin not above "
-				       "full after \"%s\"",
+		conf_expected(p, NULL,
+		    "begin:percent:full with begin not above "
+		    "full after \"%s\"",
 		    row->name);
 		return false;
 	}
@@ -87,15 +87,14 @@ conf_value_startups(struct conf_parser *p, const struct conf_row *row,
  * nobody, and the last two of 32 bits are -1 and -2 in disguise.
  */
 bool
-conf_value_uids(struct conf_parser *p, const struct conf_row *row,
-    struct conf_isolation *isolation)
+conf_value_uids(
+    struct conf_parser *p, const struct conf_row *row, struct conf_isolation *isolation)
 {
 	const char *s = p->tok.text, *hint = NULL;
 	const uint64_t low = 1000, high = UINT32_MAX - 2;
 	uint64_t first = 0, count = 0;
 
-	if (!conf_is_value(p) ||
-	    !conf_number(s, &first, &s) || *s++ != ':' ||
+	if (!conf_is_value(p) || !conf_number(s, &first, &s) || *s++ != ':' ||
 	    !conf_number(s, &count, &s) || *s != '\0' || count == 0)
 		hint = "such as 200000:65536";
 	else if (first < low)
@@ -105,8 +104,9 @@ conf_value_uids(struct conf_parser *p, const struct conf_row *row,
 	else if (first <= 65535 && count - 1 >= 65534 - first)
 		hint = "65534 and 65535 are nobody's: begin above them";
 	if (hint != NULL) {
-		conf_expected(p, hint, "first:count, users from 1000 to "
-				       "4294967293, after \"%s\"",
+		conf_expected(p, hint,
+		    "first:count, users from 1000 to "
+		    "4294967293, after \"%s\"",
 		    row->name);
 		return false;
 	}
@@ -118,8 +118,8 @@ conf_value_uids(struct conf_parser *p, const struct conf_row *row,
 
 /* Words, in one string or bare. */
 bool
-conf_value_protocols(struct conf_parser *p, const struct conf_row *row,
-    struct conf_tls *tls)
+conf_value_protocols(
+    struct conf_parser *p, const struct conf_row *row, struct conf_tls *tls)
 {
 	const char *s;
 	size_t len;
@@ -145,8 +145,8 @@ conf_value_protocols(struct conf_parser *p, const struct conf_row *row,
 			conf_next(p);
 	}
 	if (!good || p->tok.type == TOK_BAD || (!tls12 && !tls13)) {
-		conf_expected(p, NULL, "tlsv1.2, tlsv1.3 or both after \"%s\"",
-		    row->name);
+		conf_expected(
+		    p, NULL, "tlsv1.2, tlsv1.3 or both after \"%s\"", row->name);
 		return false;
 	}
 	tls->tls12 = tls12;
@@ -155,16 +155,16 @@ conf_value_protocols(struct conf_parser *p, const struct conf_row *row,
 }
 
 bool
-conf_value_log_to(struct conf_parser *p, const struct conf_row *row,
-    struct conf_common *common)
+conf_value_log_to(
+    struct conf_parser *p, const struct conf_row *row, struct conf_common *common)
 {
 	const struct conf_word *w = conf_take_word(p, row);
 
 	if (w == NULL)
 		return false;
 	common->log_file[0] = '\0';
-	if (w->value == LOG_TO_FILE && !conf_path(p, "to file",
-					   common->log_file, sizeof(common->log_file), 0))
+	if (w->value == LOG_TO_FILE &&
+	    !conf_path(p, "to file", common->log_file, sizeof(common->log_file), 0))
 		return false;
 	common->log_to = w->value;
 	return true;
@@ -180,8 +180,8 @@ given(const struct conf_parser *p, const char *name)
 
 /* off, or the encodings to use: those that are not named are not used. */
 bool
-conf_value_compression(struct conf_parser *p, const struct conf_row *row,
-    struct conf_http *http)
+conf_value_compression(
+    struct conf_parser *p, const struct conf_row *row, struct conf_http *http)
 {
 	bool brotli, gzip;
 
@@ -198,8 +198,9 @@ conf_value_compression(struct conf_parser *p, const struct conf_row *row,
 		http->brotli_on = brotli;
 		http->gzip_on = gzip;
 	} else if (!given(p, "minimum")) {
-		conf_expected(p, NULL, "brotli, gzip, minimum or off after "
-				       "\"%s\"",
+		conf_expected(p, NULL,
+		    "brotli, gzip, minimum or off after "
+		    "\"%s\"",
 		    row->name);
 		return false;
 	}
@@ -208,8 +209,8 @@ conf_value_compression(struct conf_parser *p, const struct conf_row *row,
 
 /* The first one given takes the place of the default. */
 bool
-conf_value_argument(struct conf_parser *p, const struct conf_row *row,
-    struct conf_ide *ide)
+conf_value_argument(
+    struct conf_parser *p, const struct conf_row *row, struct conf_ide *ide)
 {
 	if (!p->seen[conf_row_index(row)] || p->lx->env)
 		ide->nargs = 0;
@@ -217,13 +218,11 @@ conf_value_argument(struct conf_parser *p, const struct conf_row *row,
 		if (p->tok.type == TOK_COMMA)
 			conf_next(p);
 		if (!conf_is_value(p) || p->tok.len == 0) {
-			conf_expected(p, NULL, "a string after \"%s\"",
-			    row->name);
+			conf_expected(p, NULL, "a string after \"%s\"", row->name);
 			return false;
 		}
 		if (ide->nargs == CONF_ARG_MAX) {
-			conf_expected(p, NULL, "at most %d arguments",
-			    CONF_ARG_MAX);
+			conf_expected(p, NULL, "at most %d arguments", CONF_ARG_MAX);
 			return false;
 		}
 		if (!conf_take_text(p, ide->arg[ide->nargs], CONF_ARGLEN_MAX))
@@ -235,27 +234,26 @@ conf_value_argument(struct conf_parser *p, const struct conf_row *row,
 
 /* Name: value */
 bool
-conf_value_header(struct conf_parser *p, const struct conf_row *row,
-    struct conf_location *location)
+conf_value_header(
+    struct conf_parser *p, const struct conf_row *row, struct conf_location *location)
 {
 	const char *s = p->tok.text;
 	size_t n = 0;
 
 	if (location->nheaders == CONF_HEADER_MAX) {
-		conf_expected(p, NULL, "at most %d headers in a location",
-		    CONF_HEADER_MAX);
+		conf_expected(
+		    p, NULL, "at most %d headers in a location", CONF_HEADER_MAX);
 		return false;
 	}
 	if (conf_is_value(p))
 		while (conf_word_byte(s[n]) && s[n] != '.')
 			n++;
 	if (n == 0 || s[n] != ':' || s[n + 1] != ' ' || s[n + 2] == '\0') {
-		conf_expected(p, NULL, "\"Name: value\" after \"%s\"",
-		    row->name);
+		conf_expected(p, NULL, "\"Name: value\" after \"%s\"", row->name);
 		return false;
 	}
-	if (!conf_take_text(p, location->header[location->nheaders],
-		sizeof(location->header[0])))
+	if (!conf_take_text(
+		p, location->header[location->nheaders], sizeof(location->header[0])))
 		return false;
 	location->nheaders++;
 	return true;

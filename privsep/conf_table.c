@@ -21,18 +21,16 @@
 #define DAY    (24 * HOUR)
 #define YEAR   (365 * DAY)
 
-#define C(f) offsetof(struct conf, f), sizeof(((struct conf *)0)->f)
-#define L(f) offsetof(struct conf_listen, f), \
-	     sizeof(((struct conf_listen *)0)->f)
-#define P(f) offsetof(struct conf_location, f), \
-	     sizeof(((struct conf_location *)0)->f)
+#define C(f)    offsetof(struct conf, f), sizeof(((struct conf *)0)->f)
+#define L(f)    offsetof(struct conf_listen, f), sizeof(((struct conf_listen *)0)->f)
+#define P(f)    offsetof(struct conf_location, f), sizeof(((struct conf_location *)0)->f)
 #define NOWHERE 0, 0
 
 static const struct conf_word log_to[] = {
 	{ "stderr", LOG_TO_STDERR, NULL },
 	{ "syslog", LOG_TO_SYSLOG, NULL },
 	{ "file", LOG_TO_FILE, NULL },
-	{ NULL, 0, NULL }
+	{ NULL, 0, NULL },
 };
 
 static const struct conf_word log_level[] = {
@@ -41,22 +39,21 @@ static const struct conf_word log_level[] = {
 	{ "notice", LOG_NOTICE, NULL },
 	{ "info", LOG_INFO, NULL },
 	{ "debug", LOG_DEBUG, NULL },
-	{ NULL, 0, NULL }
+	{ NULL, 0, NULL },
 };
 
 static const struct conf_word log_format[] = {
 	{ "text", LOG_FORMAT_TEXT, NULL },
 	{ "json", LOG_FORMAT_JSON, NULL },
-	{ NULL, 0, NULL }
+	{ NULL, 0, NULL },
 };
 
 static const struct conf_word auth_mode[] = {
 	{ "multi", AUTH_MULTI, NULL },
 	{ "single", AUTH_SINGLE,
 	    "auth mode single is not in effect yet: it works as multi" },
-	{ "none", AUTH_NONE,
-	    "auth mode none is not in effect yet: it works as multi" },
-	{ NULL, 0, NULL }
+	{ "none", AUTH_NONE, "auth mode none is not in effect yet: it works as multi" },
+	{ NULL, 0, NULL },
 };
 
 static const struct conf_word registration[] = {
@@ -67,7 +64,7 @@ static const struct conf_word registration[] = {
 	{ "open", REGISTRATION_OPEN,
 	    "auth registration open is not in effect yet: "
 	    "it works as closed, accounts are made with idectl user add" },
-	{ NULL, 0, NULL }
+	{ NULL, 0, NULL },
 };
 
 static const struct conf_word isolation_kind[] = {
@@ -78,14 +75,14 @@ static const struct conf_word isolation_kind[] = {
 	{ "container", ISOLATION_CONTAINER,
 	    "isolation container is not in effect yet: "
 	    "it works as namespace" },
-	{ NULL, 0, NULL }
+	{ NULL, 0, NULL },
 };
 
 static const struct conf_word require[] = {
 	{ "seccomp", REQUIRE_SECCOMP, NULL },
 	{ "cgroup", REQUIRE_CGROUP, NULL },
 	{ "landlock", REQUIRE_LANDLOCK, NULL },
-	{ NULL, 0, NULL }
+	{ NULL, 0, NULL },
 };
 
 static const struct conf_word network[] = {
@@ -94,145 +91,214 @@ static const struct conf_word network[] = {
 	    "but its way out is not in effect yet: it works as none" },
 	{ "none", NETWORK_NONE, NULL },
 	{ "host", NETWORK_HOST, NULL },
-	{ NULL, 0, NULL }
+	{ NULL, 0, NULL },
 };
 
 static const struct conf_word headers[] = {
 	{ "strict", HEADERS_STRICT, NULL },
 	{ "balanced", HEADERS_BALANCED, NULL },
 	{ "development", HEADERS_DEVELOPMENT, NULL },
-	{ NULL, 0, NULL }
+	{ NULL, 0, NULL },
 };
 
 static const struct conf_word rotate[] = {
 	{ "daily", 1, NULL },
 	{ "never", 0, NULL },
-	{ NULL, 0, NULL }
+	{ NULL, 0, NULL },
 };
 
+/* clang-format off: a row a line */
 const struct conf_row conf_rows[] = {
-	/* block, name, kind, options, flags, where, min, max, words, environment, why not */
+	/* block, name, kind, options, flags, where, min, max, words, environment, why not
+	 */
 
 	{ B_TOP, "data", K_PATH, 0, 0, C(common.data), 0, 0, NULL, "IDED_DATA", NULL },
 	/* The names of sockets are short: leave room for what comes below it. */
-	{ B_TOP, "runtime", K_PATH, 0, 0, C(common.runtime), 0, 80, NULL, "IDED_RUNTIME", NULL },
+	{ B_TOP, "runtime", K_PATH, 0, 0, C(common.runtime), 0, 80, NULL, "IDED_RUNTIME",
+	    NULL },
 	{ B_TOP, "log", K_NONE, B_LOG, 0, NOWHERE, 0, 0, NULL, "IDED_LOG", NULL },
 	{ B_LOG, "to", K_LOGTO, 0, 0, C(common.log_to), 0, 0, log_to, NULL, NULL },
-	{ B_LOG, "level", K_WORD, 0, 0, C(common.log_level), 0, 0, log_level, NULL, NULL },
-	{ B_LOG, "format", K_WORD, 0, 0, C(common.log_format), 0, 0, log_format, NULL, NULL },
-	{ B_TOP, "app-name", K_TEXT, 0, 0, C(http.app_name), 0, 0, NULL, "IDED_APP_NAME", NULL },
+	{ B_LOG, "level", K_WORD, 0, 0, C(common.log_level), 0, 0, log_level, NULL,
+	    NULL },
+	{ B_LOG, "format", K_WORD, 0, 0, C(common.log_format), 0, 0, log_format, NULL,
+	    NULL },
+	{ B_TOP, "app-name", K_TEXT, 0, 0, C(http.app_name), 0, 0, NULL, "IDED_APP_NAME",
+	    NULL },
 
-	{ B_TOP, "listen", K_LISTEN, B_LISTEN, KW_MULTI, NOWHERE, 0, 0, NULL, "IDED_LISTEN", NULL },
+	{ B_TOP, "listen", K_LISTEN, B_LISTEN, KW_MULTI, NOWHERE, 0, 0, NULL,
+	    "IDED_LISTEN", NULL },
 	{ B_LISTEN, "tls", K_FLAG, 0, 0, L(kind), LISTEN_TLS, 0, NULL, NULL, NULL },
-	{ B_LISTEN, "redirect", K_FLAG, 0, 0, L(kind), LISTEN_REDIRECT, 0, NULL, NULL, NULL },
+	{ B_LISTEN, "redirect", K_FLAG, 0, 0, L(kind), LISTEN_REDIRECT, 0, NULL, NULL,
+	    NULL },
 	{ B_LISTEN, "proxy-protocol", K_FLAG, 0, 0, L(proxy_protocol), 1, 0, NULL, NULL,
 	    "listen proxy-protocol is not in effect yet: the header is not understood" },
 
 	{ B_TOP, "tls", K_BLOCK, B_TLS, 0, NOWHERE, 0, 0, NULL, NULL, NULL },
-	{ B_TLS, "certificate", K_PATH, 0, 0, C(tls.certificate), 0, 0, NULL, "IDED_TLS_CERTIFICATE", NULL },
+	{ B_TLS, "certificate", K_PATH, 0, 0, C(tls.certificate), 0, 0, NULL,
+	    "IDED_TLS_CERTIFICATE", NULL },
 	{ B_TLS, "key", K_PATH, 0, 0, C(tls.key), 0, 0, NULL, "IDED_TLS_KEY", NULL },
-	{ B_TLS, "protocols", K_PROTOCOLS, 0, 0, NOWHERE, 0, 0, NULL, "IDED_TLS_PROTOCOLS", NULL },
+	{ B_TLS, "protocols", K_PROTOCOLS, 0, 0, NOWHERE, 0, 0, NULL,
+	    "IDED_TLS_PROTOCOLS", NULL },
 
 	{ B_TOP, "prefork", K_BLOCK, B_PREFORK, 0, NOWHERE, 0, 0, NULL, NULL, NULL },
-	{ B_PREFORK, "spare", K_NUMBER, 0, 0, C(prefork.spare), 1, 1024, NULL, "IDED_PREFORK_SPARE", NULL },
-	{ B_PREFORK, "max", K_NUMBER, 0, 0, C(prefork.max), 1, 32768, NULL, "IDED_PREFORK_MAX", NULL },
-	{ B_PREFORK, "per-source", K_NUMBER, 0, 0, C(prefork.per_source), 1, 32768, NULL, "IDED_PREFORK_PER_SOURCE", NULL },
-	{ B_PREFORK, "startups", K_STARTUPS, 0, 0, NOWHERE, 1, 32768, NULL, "IDED_PREFORK_STARTUPS", NULL },
-	{ B_PREFORK, "handshake-timeout", K_DURATION, 0, 0, C(prefork.handshake_timeout), 1, HOUR, NULL, "IDED_PREFORK_HANDSHAKE_TIMEOUT", NULL },
-	{ B_PREFORK, "header-timeout", K_DURATION, 0, 0, C(prefork.header_timeout), 1, HOUR, NULL, "IDED_PREFORK_HEADER_TIMEOUT", NULL },
-	{ B_PREFORK, "idle-timeout", K_DURATION, 0, 0, C(prefork.idle_timeout), 1, DAY, NULL, "IDED_PREFORK_IDLE_TIMEOUT", NULL },
-	{ B_PREFORK, "body", K_SIZE, 0, 0, C(prefork.body), 1 * KB, 1 * GB, NULL, "IDED_PREFORK_BODY", NULL },
+	{ B_PREFORK, "spare", K_NUMBER, 0, 0, C(prefork.spare), 1, 1024, NULL,
+	    "IDED_PREFORK_SPARE", NULL },
+	{ B_PREFORK, "max", K_NUMBER, 0, 0, C(prefork.max), 1, 32768, NULL,
+	    "IDED_PREFORK_MAX", NULL },
+	{ B_PREFORK, "per-source", K_NUMBER, 0, 0, C(prefork.per_source), 1, 32768, NULL,
+	    "IDED_PREFORK_PER_SOURCE", NULL },
+	{ B_PREFORK, "startups", K_STARTUPS, 0, 0, NOWHERE, 1, 32768, NULL,
+	    "IDED_PREFORK_STARTUPS", NULL },
+	{ B_PREFORK, "handshake-timeout", K_DURATION, 0, 0, C(prefork.handshake_timeout),
+	    1, HOUR, NULL, "IDED_PREFORK_HANDSHAKE_TIMEOUT", NULL },
+	{ B_PREFORK, "header-timeout", K_DURATION, 0, 0, C(prefork.header_timeout), 1,
+	    HOUR, NULL, "IDED_PREFORK_HEADER_TIMEOUT", NULL },
+	{ B_PREFORK, "idle-timeout", K_DURATION, 0, 0, C(prefork.idle_timeout), 1, DAY,
+	    NULL, "IDED_PREFORK_IDLE_TIMEOUT", NULL },
+	{ B_PREFORK, "body", K_SIZE, 0, 0, C(prefork.body), 1 * KB, 1 * GB, NULL,
+	    "IDED_PREFORK_BODY", NULL },
 
 	{ B_TOP, "auth", K_BLOCK, B_AUTH, 0, NOWHERE, 0, 0, NULL, NULL, NULL },
-	{ B_AUTH, "mode", K_WORD, 0, 0, C(auth.mode), 0, 0, auth_mode, "IDED_AUTH_MODE", NULL },
-	{ B_AUTH, "registration", K_WORD, 0, 0, C(auth.registration), 0, 0, registration, "IDED_AUTH_REGISTRATION", NULL },
-	{ B_AUTH, "password", K_NONE, B_PASSWORD, 0, NOWHERE, 0, 0, NULL, "IDED_AUTH_PASSWORD", NULL },
-	{ B_PASSWORD, "min", K_NUMBER, 0, 0, C(auth.password_min), 8, 1024, NULL, NULL, NULL },
-	{ B_PASSWORD, "classes", K_NUMBER, 0, 0, C(auth.password_classes), 1, 4, NULL, NULL, NULL },
-	{ B_AUTH, "argon2", K_NONE, B_ARGON2, 0, NOWHERE, 0, 0, NULL, "IDED_AUTH_ARGON2", NULL },
-	{ B_ARGON2, "memory", K_SIZE, 0, 0, C(auth.argon2_memory), 19 * MB, 4 * GB, NULL, NULL, NULL },
-	{ B_ARGON2, "passes", K_NUMBER, 0, 0, C(auth.argon2_passes), 1, 64, NULL, NULL, NULL },
-	{ B_ARGON2, "lanes", K_NUMBER, 0, 0, C(auth.argon2_lanes), 1, 16, NULL, NULL, NULL },
-	{ B_ARGON2, "helpers", K_NUMBER, 0, 0, C(auth.argon2_helpers), 1, 4, NULL, NULL, NULL },
-	{ B_AUTH, "session", K_NONE, B_SESSION, 0, NOWHERE, 0, 0, NULL, "IDED_AUTH_SESSION", NULL },
-	{ B_SESSION, "lifetime", K_DURATION, 0, 0, C(auth.session_lifetime), 1, YEAR, NULL, NULL, NULL },
-	{ B_SESSION, "idle", K_DURATION, 0, 0, C(auth.session_idle), 1, YEAR, NULL, NULL, NULL },
-	{ B_SESSION, "max", K_NUMBER, 0, 0, C(auth.session_max), 1, 1000, NULL, NULL, NULL },
+	{ B_AUTH, "mode", K_WORD, 0, 0, C(auth.mode), 0, 0, auth_mode, "IDED_AUTH_MODE",
+	    NULL },
+	{ B_AUTH, "registration", K_WORD, 0, 0, C(auth.registration), 0, 0, registration,
+	    "IDED_AUTH_REGISTRATION", NULL },
+	{ B_AUTH, "password", K_NONE, B_PASSWORD, 0, NOWHERE, 0, 0, NULL,
+	    "IDED_AUTH_PASSWORD", NULL },
+	{ B_PASSWORD, "min", K_NUMBER, 0, 0, C(auth.password_min), 8, 1024, NULL, NULL,
+	    NULL },
+	{ B_PASSWORD, "classes", K_NUMBER, 0, 0, C(auth.password_classes), 1, 4, NULL,
+	    NULL, NULL },
+	{ B_AUTH, "argon2", K_NONE, B_ARGON2, 0, NOWHERE, 0, 0, NULL, "IDED_AUTH_ARGON2",
+	    NULL },
+	{ B_ARGON2, "memory", K_SIZE, 0, 0, C(auth.argon2_memory), 19 * MB, 4 * GB, NULL,
+	    NULL, NULL },
+	{ B_ARGON2, "passes", K_NUMBER, 0, 0, C(auth.argon2_passes), 1, 64, NULL, NULL,
+	    NULL },
+	{ B_ARGON2, "lanes", K_NUMBER, 0, 0, C(auth.argon2_lanes), 1, 16, NULL, NULL,
+	    NULL },
+	{ B_ARGON2, "helpers", K_NUMBER, 0, 0, C(auth.argon2_helpers), 1, 4, NULL, NULL,
+	    NULL },
+	{ B_AUTH, "session", K_NONE, B_SESSION, 0, NOWHERE, 0, 0, NULL,
+	    "IDED_AUTH_SESSION", NULL },
+	{ B_SESSION, "lifetime", K_DURATION, 0, 0, C(auth.session_lifetime), 1, YEAR,
+	    NULL, NULL, NULL },
+	{ B_SESSION, "idle", K_DURATION, 0, 0, C(auth.session_idle), 1, YEAR, NULL, NULL,
+	    NULL },
+	{ B_SESSION, "max", K_NUMBER, 0, 0, C(auth.session_max), 1, 1000, NULL, NULL,
+	    NULL },
 	{ B_AUTH, "token", K_NONE, B_TOKEN, 0, NOWHERE, 0, 0, NULL, "IDED_AUTH_TOKEN",
 	    "auth token is not in effect yet: only the session cookie is known" },
-	{ B_TOKEN, "access", K_DURATION, 0, 0, C(auth.token_access), 1, 30 * DAY, NULL, NULL, NULL },
-	{ B_TOKEN, "refresh", K_DURATION, 0, 0, C(auth.token_refresh), 1, YEAR, NULL, NULL, NULL },
+	{ B_TOKEN, "access", K_DURATION, 0, 0, C(auth.token_access), 1, 30 * DAY, NULL,
+	    NULL, NULL },
+	{ B_TOKEN, "refresh", K_DURATION, 0, 0, C(auth.token_refresh), 1, YEAR, NULL,
+	    NULL, NULL },
 
 	{ B_TOP, "ratelimit", K_BLOCK, B_RATELIMIT, 0, NOWHERE, 0, 0, NULL, NULL, NULL },
-	{ B_RATELIMIT, "login", K_RATE, 0, 0, C(ratelimit.login), 1, 1000000, NULL, "IDED_RATELIMIT_LOGIN", NULL },
-	{ B_RATELIMIT, "api", K_RATE, 0, 0, C(ratelimit.api), 1, 1000000, NULL, "IDED_RATELIMIT_API",
+	{ B_RATELIMIT, "login", K_RATE, 0, 0, C(ratelimit.login), 1, 1000000, NULL,
+	    "IDED_RATELIMIT_LOGIN", NULL },
+	{ B_RATELIMIT, "api", K_RATE, 0, 0, C(ratelimit.api), 1, 1000000, NULL,
+	    "IDED_RATELIMIT_API",
 	    "ratelimit api is not in effect yet: only logins are counted" },
-	{ B_RATELIMIT, "web", K_RATE, 0, 0, C(ratelimit.web), 1, 1000000, NULL, "IDED_RATELIMIT_WEB",
+	{ B_RATELIMIT, "web", K_RATE, 0, 0, C(ratelimit.web), 1, 1000000, NULL,
+	    "IDED_RATELIMIT_WEB",
 	    "ratelimit web is not in effect yet: only logins are counted" },
-	{ B_RATELIMIT, "user", K_RATE, 0, 0, C(ratelimit.user), 1, 1000000, NULL, "IDED_RATELIMIT_USER",
+	{ B_RATELIMIT, "user", K_RATE, 0, 0, C(ratelimit.user), 1, 1000000, NULL,
+	    "IDED_RATELIMIT_USER",
 	    "ratelimit user is not in effect yet: only logins are counted" },
 
 	{ B_TOP, "isolation", K_BLOCK, B_ISOLATION, 0, NOWHERE, 0, 0, NULL, NULL, NULL },
-	{ B_ISOLATION, "", K_WORD, 0, 0, C(isolation.kind), 0, 0, isolation_kind, "IDED_ISOLATION", NULL },
-	{ B_ISOLATION, "require", K_SET, 0, 0, C(isolation.require), 0, 0, require, "IDED_ISOLATION_REQUIRE", NULL },
-	{ B_ISOLATION, "uids", K_UIDS, 0, 0, NOWHERE, 0, 0, NULL, "IDED_ISOLATION_UIDS", NULL },
-	{ B_ISOLATION, "network", K_WORD, 0, 0, C(isolation.network), 0, 0, network, "IDED_ISOLATION_NETWORK", NULL },
-	{ B_ISOLATION, "memory", K_SIZE, 0, 0, C(isolation.memory), 64 * MB, 64 * TB, NULL, "IDED_ISOLATION_MEMORY", NULL },
-	{ B_ISOLATION, "cpu", K_PERCENT, 0, 0, C(isolation.cpu), 1, 409600, NULL, "IDED_ISOLATION_CPU", NULL },
-	{ B_ISOLATION, "processes", K_NUMBER, 0, 0, C(isolation.processes), 16, 1000000, NULL, "IDED_ISOLATION_PROCESSES", NULL },
-	{ B_ISOLATION, "storage", K_SIZE, 0, 0, C(isolation.storage), 1 * MB, 1024 * TB, NULL, "IDED_ISOLATION_STORAGE",
+	{ B_ISOLATION, "", K_WORD, 0, 0, C(isolation.kind), 0, 0, isolation_kind,
+	    "IDED_ISOLATION", NULL },
+	{ B_ISOLATION, "require", K_SET, 0, 0, C(isolation.require), 0, 0, require,
+	    "IDED_ISOLATION_REQUIRE", NULL },
+	{ B_ISOLATION, "uids", K_UIDS, 0, 0, NOWHERE, 0, 0, NULL, "IDED_ISOLATION_UIDS",
+	    NULL },
+	{ B_ISOLATION, "network", K_WORD, 0, 0, C(isolation.network), 0, 0, network,
+	    "IDED_ISOLATION_NETWORK", NULL },
+	{ B_ISOLATION, "memory", K_SIZE, 0, 0, C(isolation.memory), 64 * MB, 64 * TB,
+	    NULL, "IDED_ISOLATION_MEMORY", NULL },
+	{ B_ISOLATION, "cpu", K_PERCENT, 0, 0, C(isolation.cpu), 1, 409600, NULL,
+	    "IDED_ISOLATION_CPU", NULL },
+	{ B_ISOLATION, "processes", K_NUMBER, 0, 0, C(isolation.processes), 16, 1000000,
+	    NULL, "IDED_ISOLATION_PROCESSES", NULL },
+	{ B_ISOLATION, "storage", K_SIZE, 0, 0, C(isolation.storage), 1 * MB, 1024 * TB,
+	    NULL, "IDED_ISOLATION_STORAGE",
 	    "isolation storage is not in effect yet: homes may grow without limit" },
-	{ B_ISOLATION, "idle-stop", K_DURATION, 0, 0, C(isolation.idle_stop), 1, YEAR, NULL, "IDED_ISOLATION_IDLE_STOP", NULL },
-	{ B_ISOLATION, "memory-warn", K_PERCENT, B_MEMWARN, 0, C(isolation.memory_warn), 1, 99, NULL, "IDED_ISOLATION_MEMORY_WARN",
-	    "isolation memory-warn is not in effect yet: nobody is warned, the limit itself holds" },
-	{ B_MEMWARN, "critical", K_PERCENT, 0, 0, C(isolation.memory_critical), 2, 100, NULL, NULL, NULL },
+	{ B_ISOLATION, "idle-stop", K_DURATION, 0, 0, C(isolation.idle_stop), 1, YEAR,
+	    NULL, "IDED_ISOLATION_IDLE_STOP", NULL },
+	{ B_ISOLATION, "memory-warn", K_PERCENT, B_MEMWARN, 0, C(isolation.memory_warn),
+	    1, 99, NULL, "IDED_ISOLATION_MEMORY_WARN",
+	    "isolation memory-warn is not in effect yet: nobody is warned, the limit "
+	    "itself holds" },
+	{ B_MEMWARN, "critical", K_PERCENT, 0, 0, C(isolation.memory_critical), 2, 100,
+	    NULL, NULL, NULL },
 
 	{ B_TOP, "ide", K_BLOCK, B_IDE, 0, NOWHERE, 0, 0, NULL, NULL, NULL },
 	{ B_IDE, "", K_NAME, 0, 0, C(ide.name), 0, 0, NULL, "IDED_IDE", NULL },
 	{ B_IDE, "path", K_PATH, 0, 0, C(ide.path), 0, 0, NULL, "IDED_IDE_PATH", NULL },
-	{ B_IDE, "argument", K_ARGUMENT, 0, KW_MULTI, NOWHERE, 0, 0, NULL, "IDED_IDE_ARGUMENT", NULL },
+	{ B_IDE, "argument", K_ARGUMENT, 0, KW_MULTI, NOWHERE, 0, 0, NULL,
+	    "IDED_IDE_ARGUMENT", NULL },
 
 	{ B_TOP, "proxy", K_BLOCK, B_PROXY, 0, NOWHERE, 0, 0, NULL, NULL,
-	    "proxy is not in effect yet: ports of a sandbox are not reached from outside" },
-	{ B_PROXY, "domain", K_DOMAIN, 0, 0, C(proxy.domain), 0, 0, NULL, "IDED_PROXY_DOMAIN", NULL },
-	{ B_PROXY, "pool", K_NUMBER, B_POOL, 0, C(proxy.pool), 1, 65536, NULL, "IDED_PROXY_POOL", NULL },
-	{ B_POOL, "idle", K_NUMBER, 0, 0, C(proxy.pool_idle), 1, 65536, NULL, NULL, NULL },
-	{ B_POOL, "keepalive", K_DURATION, 0, 0, C(proxy.keepalive), 1, HOUR, NULL, NULL, NULL },
-	{ B_PROXY, "timeout", K_DURATION, 0, 0, C(proxy.timeout), 1, HOUR, NULL, "IDED_PROXY_TIMEOUT", NULL },
+	    "proxy is not in effect yet: ports of a sandbox are not reached from "
+	    "outside" },
+	{ B_PROXY, "domain", K_DOMAIN, 0, 0, C(proxy.domain), 0, 0, NULL,
+	    "IDED_PROXY_DOMAIN", NULL },
+	{ B_PROXY, "pool", K_NUMBER, B_POOL, 0, C(proxy.pool), 1, 65536, NULL,
+	    "IDED_PROXY_POOL", NULL },
+	{ B_POOL, "idle", K_NUMBER, 0, 0, C(proxy.pool_idle), 1, 65536, NULL, NULL,
+	    NULL },
+	{ B_POOL, "keepalive", K_DURATION, 0, 0, C(proxy.keepalive), 1, HOUR, NULL, NULL,
+	    NULL },
+	{ B_PROXY, "timeout", K_DURATION, 0, 0, C(proxy.timeout), 1, HOUR, NULL,
+	    "IDED_PROXY_TIMEOUT", NULL },
 
 	{ B_TOP, "location", K_BLOCK, B_LOCATION, KW_MULTI, NOWHERE, 0, 0, NULL, NULL,
 	    "location is not in effect yet: no other service is reached through ided" },
 	{ B_LOCATION, "", K_PREFIX, 0, KW_NEEDED, P(prefix), 0, 0, NULL, NULL, NULL },
 	{ B_LOCATION, "proxy", K_TARGET, B_TARGET, 0, P(target), 0, 0, NULL, NULL, NULL },
-	{ B_TARGET, "tls", K_FLAG, 0, 0, P(kind), LOCATION_PROXY_TLS, 0, NULL, NULL, NULL },
+	{ B_TARGET, "tls", K_FLAG, 0, 0, P(kind), LOCATION_PROXY_TLS, 0, NULL, NULL,
+	    NULL },
 	{ B_LOCATION, "root", K_PATH, 0, 0, P(target), 0, 0, NULL, NULL, NULL },
 	{ B_LOCATION, "require", K_NONE, B_REQUIRE, 0, NOWHERE, 0, 0, NULL, NULL, NULL },
 	{ B_REQUIRE, "role", K_NAME, 0, 0, P(role), 0, 0, NULL, NULL, NULL },
 	{ B_LOCATION, "header", K_HEADER, 0, KW_MULTI, NOWHERE, 0, 0, NULL, NULL, NULL },
 	{ B_LOCATION, "rewrite", K_PATH, 0, 0, P(rewrite), 0, 0, NULL, NULL, NULL },
 
-	{ B_TOP, "headers", K_WORD, B_HEADERS, 0, C(http.headers), 0, 0, headers, "IDED_HEADERS", NULL },
-	{ B_HEADERS, "report-only", K_FLAG, 0, 0, C(http.headers_report_only), 1, 0, NULL, NULL,
-	    "headers report-only is not in effect yet: the policy is enforced" },
-	{ B_TOP, "compression", K_COMPRESSION, B_COMPRESSION, 0, NOWHERE, 0, 0, NULL, "IDED_COMPRESSION",
-	    "compression is not in effect yet: only files compressed beforehand are sent so" },
-	{ B_COMPRESSION, "brotli", K_NUMBER, 0, 0, C(http.brotli), 0, 11, NULL, NULL, NULL },
+	{ B_TOP, "headers", K_WORD, B_HEADERS, 0, C(http.headers), 0, 0, headers,
+	    "IDED_HEADERS", NULL },
+	{ B_HEADERS, "report-only", K_FLAG, 0, 0, C(http.headers_report_only), 1, 0, NULL,
+	    NULL, "headers report-only is not in effect yet: the policy is enforced" },
+	{ B_TOP, "compression", K_COMPRESSION, B_COMPRESSION, 0, NOWHERE, 0, 0, NULL,
+	    "IDED_COMPRESSION",
+	    "compression is not in effect yet: only files compressed beforehand are sent "
+	    "so" },
+	{ B_COMPRESSION, "brotli", K_NUMBER, 0, 0, C(http.brotli), 0, 11, NULL, NULL,
+	    NULL },
 	{ B_COMPRESSION, "gzip", K_NUMBER, 0, 0, C(http.gzip), 1, 9, NULL, NULL, NULL },
-	{ B_COMPRESSION, "minimum", K_SIZE, 0, 0, C(http.compress_min), 1, 16 * MB, NULL, NULL, NULL },
+	{ B_COMPRESSION, "minimum", K_SIZE, 0, 0, C(http.compress_min), 1, 16 * MB, NULL,
+	    NULL, NULL },
 
 	{ B_TOP, "audit", K_BLOCK, B_AUDIT, 0, NOWHERE, 0, 0, NULL, NULL,
 	    "audit is not in effect yet: no audit trail is written" },
-	{ B_AUDIT, "file", K_PATH, B_FILE, 0, C(audit.file), 0, 0, NULL, "IDED_AUDIT_FILE", NULL },
-	{ B_FILE, "rotate", K_WORD, 0, 0, C(audit.rotate_daily), 0, 0, rotate, NULL, NULL },
-	{ B_FILE, "keep", K_NUMBER, 0, 0, C(audit.keep_files), 1, 100000, NULL, NULL, NULL },
-	{ B_AUDIT, "store", K_FLAG, B_STORE, 0, C(audit.store), 1, 0, NULL, "IDED_AUDIT_STORE", NULL },
-	{ B_STORE, "keep", K_DURATION, 0, 0, C(audit.store_keep), DAY, 100 * YEAR, NULL, NULL, NULL },
+	{ B_AUDIT, "file", K_PATH, B_FILE, 0, C(audit.file), 0, 0, NULL,
+	    "IDED_AUDIT_FILE", NULL },
+	{ B_FILE, "rotate", K_WORD, 0, 0, C(audit.rotate_daily), 0, 0, rotate, NULL,
+	    NULL },
+	{ B_FILE, "keep", K_NUMBER, 0, 0, C(audit.keep_files), 1, 100000, NULL, NULL,
+	    NULL },
+	{ B_AUDIT, "store", K_FLAG, B_STORE, 0, C(audit.store), 1, 0, NULL,
+	    "IDED_AUDIT_STORE", NULL },
+	{ B_STORE, "keep", K_DURATION, 0, 0, C(audit.store_keep), DAY, 100 * YEAR, NULL,
+	    NULL, NULL },
 
 	{ B_TOP, "metrics", K_METRICS, 0, 0, NOWHERE, 0, 0, NULL, "IDED_METRICS",
 	    "metrics is not in effect yet: nothing answers there" },
 	{ B_TOP, "heartbeat", K_PATH, 0, 0, C(heartbeat), 0, 0, NULL, "IDED_HEARTBEAT",
 	    "heartbeat is not in effect yet: the file is not written" },
 };
+/* clang-format on */
 
 const size_t conf_nrows = sizeof(conf_rows) / sizeof(conf_rows[0]);
 
@@ -245,8 +311,7 @@ conf_row_find(enum conf_block block, const char *name)
 	size_t i;
 
 	for (i = 0; i < conf_nrows; i++) {
-		if (conf_rows[i].block == block &&
-		    strcmp(conf_rows[i].name, name) == 0)
+		if (conf_rows[i].block == block && strcmp(conf_rows[i].name, name) == 0)
 			return &conf_rows[i];
 	}
 	return NULL;
@@ -258,8 +323,7 @@ conf_row_env(const char *name)
 	size_t i;
 
 	for (i = 0; i < conf_nrows; i++) {
-		if (conf_rows[i].env != NULL &&
-		    strcmp(conf_rows[i].env, name) == 0)
+		if (conf_rows[i].env != NULL && strcmp(conf_rows[i].env, name) == 0)
 			return &conf_rows[i];
 	}
 	return NULL;

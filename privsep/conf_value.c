@@ -17,7 +17,7 @@ const struct conf_unit conf_sizes[] = {
 	{ "M", 1ULL << 20 },
 	{ "K", 1ULL << 10 },
 	{ "", 1 },
-	{ NULL, 0 }
+	{ NULL, 0 },
 };
 
 /* A bare number is none: whether it was meant in seconds is not to be guessed. */
@@ -27,7 +27,7 @@ const struct conf_unit conf_durations[] = {
 	{ "h", 3600 },
 	{ "m", 60 },
 	{ "s", 1 },
-	{ NULL, 0 }
+	{ NULL, 0 },
 };
 
 const struct conf_unit conf_percents[] = { { "%", 1 }, { NULL, 0 } };
@@ -133,8 +133,7 @@ format_unit(uint64_t value, const struct conf_unit *units, char *buf, size_t siz
 		if (value != 0 && value % units[i].factor == 0)
 			break;
 	}
-	snprintf(buf, size, "%" PRIu64 "%s", value / units[i].factor,
-	    units[i].suffix);
+	snprintf(buf, size, "%" PRIu64 "%s", value / units[i].factor, units[i].suffix);
 	return buf;
 }
 
@@ -161,8 +160,7 @@ conf_take_unit(struct conf_parser *p, const struct conf_row *row,
 		what = "a percentage";
 	conf_expected(p, hint, "%s from %s to %s after \"%s\"", what,
 	    format_unit(row->min, units, min, sizeof(min)),
-	    format_unit(row->max, units, max, sizeof(max)),
-	    conf_row_name(row));
+	    format_unit(row->max, units, max, sizeof(max)), conf_row_name(row));
 	return false;
 }
 
@@ -244,8 +242,7 @@ conf_climbs(const char *s)
 	const char *at;
 
 	for (at = strstr(s, ".."); at != NULL; at = strstr(at + 1, "..")) {
-		if ((at == s || at[-1] == '/') &&
-		    (at[2] == '\0' || at[2] == '/'))
+		if ((at == s || at[-1] == '/') && (at[2] == '\0' || at[2] == '/'))
 			return true;
 	}
 	return false;
@@ -253,8 +250,7 @@ conf_climbs(const char *s)
 
 /* An absolute path shorter than size, and than max if that is not zero. */
 bool
-conf_path(struct conf_parser *p, const char *after, char *to, size_t size,
-    uint64_t max)
+conf_path(struct conf_parser *p, const char *after, char *to, size_t size, uint64_t max)
 {
 	const char *s = p->tok.text;
 	size_t len = p->tok.len;
@@ -268,12 +264,12 @@ conf_path(struct conf_parser *p, const char *after, char *to, size_t size,
 	if (max == 0 || max >= size)
 		max = size - 1;
 	if (len > max) {
-		conf_expected(p, NULL, "a path of at most %" PRIu64 " bytes after \"%s\"", max, after);
+		conf_expected(p, NULL, "a path of at most %" PRIu64 " bytes after \"%s\"",
+		    max, after);
 		return false;
 	}
 	if (conf_climbs(s)) {
-		conf_expected(p, NULL, "a path without \"..\" after \"%s\"",
-		    after);
+		conf_expected(p, NULL, "a path without \"..\" after \"%s\"", after);
 		return false;
 	}
 	memcpy(to, s, len);
@@ -298,8 +294,7 @@ static bool
 value_text(struct conf_parser *p, const struct conf_row *row, void *base)
 {
 	if (!conf_is_value(p) || p->tok.len == 0) {
-		conf_expected(p, NULL, "a text after \"%s\"",
-		    conf_row_name(row));
+		conf_expected(p, NULL, "a text after \"%s\"", conf_row_name(row));
 		return false;
 	}
 	return conf_take_text(p, (char *)base + row->offset, row->size);
@@ -309,7 +304,7 @@ bool
 conf_word_byte(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-	       (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+	    (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
 }
 
 static bool
@@ -322,8 +317,9 @@ value_name(struct conf_parser *p, const struct conf_row *row, void *base)
 			s++;
 	}
 	if (!conf_is_value(p) || s == p->tok.text || *s != '\0') {
-		conf_expected(p, NULL, "a name of letters, digits, '-', '_' "
-				       "and '.' after \"%s\"",
+		conf_expected(p, NULL,
+		    "a name of letters, digits, '-', '_' "
+		    "and '.' after \"%s\"",
 		    conf_row_name(row));
 		return false;
 	}
@@ -335,10 +331,10 @@ value_domain(struct conf_parser *p, const struct conf_row *row, void *base)
 {
 	const char *s = p->tok.text;
 
-	if (!conf_is_value(p) || strncmp(s, "*.", 2) != 0 ||
-	    !conf_host(s + 2)) {
-		conf_expected(p, NULL, "a domain such as \"*.ide.example.com\" "
-				       "after \"%s\"",
+	if (!conf_is_value(p) || strncmp(s, "*.", 2) != 0 || !conf_host(s + 2)) {
+		conf_expected(p, NULL,
+		    "a domain such as \"*.ide.example.com\" "
+		    "after \"%s\"",
 		    conf_row_name(row));
 		return false;
 	}
@@ -383,8 +379,8 @@ conf_value(struct conf_parser *p, const struct conf_row *row, void *base)
 	case K_SET:
 		return value_set(p, row, base);
 	case K_PATH:
-		return conf_path(p, conf_row_name(row),
-		    (char *)base + row->offset, row->size, row->max);
+		return conf_path(p, conf_row_name(row), (char *)base + row->offset,
+		    row->size, row->max);
 	case K_NAME:
 		return value_name(p, row, base);
 	case K_TEXT:

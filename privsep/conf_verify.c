@@ -61,8 +61,7 @@ where(const struct conf_parser *p, const struct conf_row *row)
 
 /* Which of two set the value that spoilt it: the one that comes last. */
 static struct conf_where
-later(const struct conf_parser *p, const struct conf_row *a,
-    const struct conf_row *b)
+later(const struct conf_parser *p, const struct conf_row *a, const struct conf_row *b)
 {
 	struct conf_where wa = where(p, a), wb = where(p, b);
 
@@ -90,10 +89,10 @@ verify_orders(struct conf_parser *p)
 		vb = conf_load(p->conf, b);
 		if (va < vb || (va == vb && orders[i].equal))
 			continue;
-		conf_error(p, later(p, a, b), "expected \"%s\" %s \"%s\", which "
-					      "is %s, got %s; lower the one or raise the other",
-		    a->name,
-		    orders[i].equal ? "not above" : "below", b->name,
+		conf_error(p, later(p, a, b),
+		    "expected \"%s\" %s \"%s\", which "
+		    "is %s, got %s; lower the one or raise the other",
+		    a->name, orders[i].equal ? "not above" : "below", b->name,
 		    conf_format(b, vb, high, sizeof(high)),
 		    conf_format(a, va, low, sizeof(low)));
 	}
@@ -119,8 +118,7 @@ overlap(const struct conf_listen *a, const struct conf_listen *b)
 		memcpy(&sin[i], &l[i]->addr, sizeof(sin[i]));
 		memcpy(&sin6[i], &l[i]->addr, sizeof(sin6[i]));
 		if (l[i]->addr.ss_family == AF_INET6) {
-			every[i] = memcmp(&sin6[i].sin6_addr, &any,
-				       sizeof(any)) == 0;
+			every[i] = memcmp(&sin6[i].sin6_addr, &any, sizeof(any)) == 0;
 			port[i] = sin6[i].sin6_port;
 		} else
 			port[i] = sin[i].sin_port;
@@ -134,11 +132,10 @@ overlap(const struct conf_listen *a, const struct conf_listen *b)
 	if (a->addr.ss_family != b->addr.ss_family)
 		return false;
 	if (a->addr.ss_family == AF_INET6)
-		return memcmp(&sin6[0].sin6_addr, &sin6[1].sin6_addr,
-			   sizeof(any)) == 0;
+		return memcmp(&sin6[0].sin6_addr, &sin6[1].sin6_addr, sizeof(any)) == 0;
 	return sin[0].sin_addr.s_addr == sin[1].sin_addr.s_addr ||
-	       sin[0].sin_addr.s_addr == htonl(INADDR_ANY) ||
-	       sin[1].sin_addr.s_addr == htonl(INADDR_ANY);
+	    sin[0].sin_addr.s_addr == htonl(INADDR_ANY) ||
+	    sin[1].sin_addr.s_addr == htonl(INADDR_ANY);
 }
 
 static void
@@ -152,13 +149,12 @@ verify_addresses(struct conf_parser *p)
 		for (j = 0; j < i; j++) {
 			if (!overlap(&c->listen[j], &c->listen[i]))
 				continue;
-			conf_error(p, p->listen_at[i], "expected an address "
-						       "that %s does not take already, got %s; \"*\" takes "
-						       "all of IPv4 and IPv6",
-			    conf_where_text(p->listen_at[j], text,
-				sizeof(text)),
-			    conf_address(&c->listen[i], address,
-				sizeof(address)));
+			conf_error(p, p->listen_at[i],
+			    "expected an address "
+			    "that %s does not take already, got %s; \"*\" takes "
+			    "all of IPv4 and IPv6",
+			    conf_where_text(p->listen_at[j], text, sizeof(text)),
+			    conf_address(&c->listen[i], address, sizeof(address)));
 			break;
 		}
 	}
@@ -181,9 +177,10 @@ verify_tls(struct conf_parser *p)
 	}
 	for (k = 0; k < 2 && i < p->conf->nlisten; k++) {
 		if (paths[k][0] == '\0' && !bad(p, B_TLS, names[k]))
-			conf_error(p, p->listen_at[i], "expected \"%s\" in the "
-						       "block \"tls\" for this listener, got none; add "
-						       "%s \"/path\" there",
+			conf_error(p, p->listen_at[i],
+			    "expected \"%s\" in the "
+			    "block \"tls\" for this listener, got none; add "
+			    "%s \"/path\" there",
 			    names[k], names[k]);
 	}
 }
@@ -201,21 +198,22 @@ verify_listen(struct conf_parser *p)
 		serving++;
 		if (c->auth.mode == AUTH_NONE && !bad(p, B_AUTH, "mode") &&
 		    !conf_loopback(&c->listen[i]))
-			conf_error(p, p->listen_at[i], "expected an address of "
-						       "loopback or unix, as auth mode none lets everyone "
-						       "in, got %s",
-			    conf_address(&c->listen[i], address,
-				sizeof(address)));
+			conf_error(p, p->listen_at[i],
+			    "expected an address of "
+			    "loopback or unix, as auth mode none lets everyone "
+			    "in, got %s",
+			    conf_address(&c->listen[i], address, sizeof(address)));
 	}
 	if (serving == 0 && !p->partial && !bad(p, B_TOP, "listen"))
-		conf_error(p, p->end, "expected a listener, got none; "
-				      "add: listen on * port 443 tls");
+		conf_error(p, p->end,
+		    "expected a listener, got none; "
+		    "add: listen on * port 443 tls");
 }
 
 /* At the end of a block: false, if it is not to be kept. */
 bool
-conf_location_check(struct conf_parser *p, const struct conf_location *l,
-    struct conf_where at)
+conf_location_check(
+    struct conf_parser *p, const struct conf_location *l, struct conf_where at)
 {
 	const struct conf_row *proxy = conf_row_find(B_LOCATION, "proxy");
 	const struct conf_row *root = conf_row_find(B_LOCATION, "root");
@@ -229,26 +227,28 @@ conf_location_check(struct conf_parser *p, const struct conf_location *l,
 	to = p->at[conf_row_index(proxy)].name != NULL;
 	from = p->at[conf_row_index(root)].name != NULL;
 	if (to == from) {
-		conf_error(p, at, "expected \"proxy\" or \"root\" in the block "
-				  "\"location\", got %s",
+		conf_error(p, at,
+		    "expected \"proxy\" or \"root\" in the block "
+		    "\"location\", got %s",
 		    to ? "both" : "none");
 		return false;
 	}
 	for (i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
 		if (strncmp(l->prefix, routes[i], strlen(routes[i])) == 0) {
-			conf_error(p, at, "expected a path that ided does not "
-					  "serve itself after \"location\", got \"%s\"",
+			conf_error(p, at,
+			    "expected a path that ided does not "
+			    "serve itself after \"location\", got \"%s\"",
 			    l->prefix);
 			return false;
 		}
 	}
 	for (i = 0; i < p->conf->nlocation; i++) {
 		if (strcmp(l->prefix, p->conf->location[i].prefix) == 0) {
-			conf_error(p, at, "expected the location \"%s\" once, "
-					  "got it again; the first is in %s",
+			conf_error(p, at,
+			    "expected the location \"%s\" once, "
+			    "got it again; the first is in %s",
 			    l->prefix,
-			    conf_where_text(p->location_at[i], text,
-				sizeof(text)));
+			    conf_where_text(p->location_at[i], text, sizeof(text)));
 			return false;
 		}
 	}
@@ -269,16 +269,17 @@ conf_verify(struct conf_parser *p)
 	verify_listen(p);
 	if (!bad(p, B_TOP, "data") && !bad(p, B_TOP, "runtime") &&
 	    strcmp(p->conf->common.data, p->conf->common.runtime) == 0)
-		conf_error(p, later(p, data, runtime), "expected two folders "
-						       "for \"data\" and \"runtime\", got one");
+		conf_error(p, later(p, data, runtime),
+		    "expected two folders "
+		    "for \"data\" and \"runtime\", got one");
 }
 
 static void
 add(struct conf *conf, const char *text)
 {
 	if (text != NULL && conf->nineffect < CONF_INEFFECT_MAX)
-		strlcpy(conf->ineffect[conf->nineffect++], text,
-		    sizeof(conf->ineffect[0]));
+		strlcpy(
+		    conf->ineffect[conf->nineffect++], text, sizeof(conf->ineffect[0]));
 }
 
 /* Each keyword that its user set and that does nothing, in the table's order. */
@@ -294,9 +295,7 @@ conf_ineffect(struct conf_parser *p)
 		if (!p->seen[i] || p->bad[i])
 			continue;
 		add(p->conf, row->ineffect);
-		for (w = row->words; row->kind == K_WORD &&
-				     w->name != NULL;
-		     w++) {
+		for (w = row->words; row->kind == K_WORD && w->name != NULL; w++) {
 			if (conf_load(p->conf, row) == w->value)
 				add(p->conf, w->ineffect);
 		}

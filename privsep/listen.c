@@ -44,16 +44,16 @@ listen_name(const struct conf_listen *l, char *buf, size_t len)
 }
 
 static int
-fail(int fd, const struct conf_listen *l, const char *what, char *err,
-    size_t errlen)
+fail(int fd, const struct conf_listen *l, const char *what, char *err, size_t errlen)
 {
 	char name[160];
 	int e = errno;
 
 	listen_name(l, name, sizeof(name));
 	snprintf(err, errlen, "listen on %s: %s: %s%s", name, what, strerror(e),
-	    e == EADDRINUSE ? "; stop what uses it, or choose another port" : e == EADDRNOTAVAIL ? "; this machine has no such address"
-												 : "");
+	    e == EADDRINUSE        ? "; stop what uses it, or choose another port" :
+		e == EADDRNOTAVAIL ? "; this machine has no such address" :
+				     "");
 	if (fd != -1)
 		close(fd);
 	errno = e;

@@ -21,9 +21,8 @@ static struct {
 	log_sink_fn sink;
 } lg = { .proc = "ided", .fd = STDERR_FILENO, .level = LOG_INFO };
 
-static const char *const level_names[] = {
-	"emerg", "alert", "critical", "error", "warning", "notice", "info", "debug"
-};
+static const char *const level_names[] = { "emerg", "alert", "critical", "error",
+	"warning", "notice", "info", "debug" };
 
 /* A line in the making: what does not fit is cut, never overrun. */
 struct line {
@@ -57,15 +56,15 @@ utf8_len(const unsigned char *s)
 	if (s[0] >= 0xc2 && s[0] <= 0xdf && (s[1] & 0xc0) == 0x80)
 		/* U+0080..U+009F are control characters. */
 		return s[0] == 0xc2 && s[1] < 0xa0 ? 0 : 2;
-	if ((s[0] & 0xf0) == 0xe0 && (s[1] & 0xc0) == 0x80 &&
-	    (s[2] & 0xc0) == 0x80) {
+	if ((s[0] & 0xf0) == 0xe0 && (s[1] & 0xc0) == 0x80 && (s[2] & 0xc0) == 0x80) {
 		if (s[0] == 0xe0 && s[1] < 0xa0)
 			return 0;
 		if (s[0] == 0xed && s[1] > 0x9f)
 			return 0;
 		/* Line and direction controls, U+2028..202E, U+2066..2069. */
-		if (s[0] == 0xe2 && ((s[1] == 0x80 && s[2] >= 0xa8 && s[2] <= 0xae) ||
-					(s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9)))
+		if (s[0] == 0xe2 &&
+		    ((s[1] == 0x80 && s[2] >= 0xa8 && s[2] <= 0xae) ||
+			(s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9)))
 			return 0;
 		return 3;
 	}
@@ -154,8 +153,7 @@ line_time(struct line *l)
 
 /* The head of a line, up to where its values start. */
 static void
-line_head(struct line *l, const char *proc, int32_t pid, int level,
-    const char *event)
+line_head(struct line *l, const char *proc, int32_t pid, int level, const char *event)
 {
 	char num[64];
 
@@ -163,8 +161,8 @@ line_head(struct line *l, const char *proc, int32_t pid, int level,
 	if (level < LOG_EMERG || level > LOG_DEBUG)
 		level = LOG_DEBUG;
 	if (lg.syslog) {
-		snprintf(num, sizeof(num), "<%d>ided-%s[%d]: ", LOG_DAEMON | level,
-		    proc, (int)pid);
+		snprintf(num, sizeof(num), "<%d>ided-%s[%d]: ", LOG_DAEMON | level, proc,
+		    (int)pid);
 		line_puts(l, num);
 	}
 	if (lg.format == LOG_FORMAT_JSON) {
@@ -285,8 +283,7 @@ log_event_values(int level, const char *event, const struct log_value *values)
 }
 
 void
-log_relay(const char *proc, int32_t pid, int level, const char *event,
-    const char *text)
+log_relay(const char *proc, int32_t pid, int level, const char *event, const char *text)
 {
 	const struct log_value text_value = LOG_S("text", text);
 	struct line l;
@@ -322,13 +319,13 @@ vlog(int level, int err, const char *fmt, va_list ap)
 	log_event(level, "message", LOG_S("text", text));
 }
 
-#define LOG_BODY(level, err)           \
-	int saved = errno;             \
-	va_list ap;                    \
-                                       \
-	va_start(ap, fmt);             \
-	vlog((level), (err), fmt, ap); \
-	va_end(ap);                    \
+#define LOG_BODY(level, err)                                                             \
+	int saved = errno;                                                               \
+	va_list ap;                                                                      \
+                                                                                         \
+	va_start(ap, fmt);                                                               \
+	vlog((level), (err), fmt, ap);                                                   \
+	va_end(ap);                                                                      \
 	errno = saved
 
 void

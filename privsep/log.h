@@ -17,9 +17,11 @@
 
 #define LOG_LINE_MAX 2048 /* of one line, prefix included */
 
-enum log_value_kind { LOG_VALUE_END,
+enum log_value_kind {
+	LOG_VALUE_END,
 	LOG_VALUE_STR,
-	LOG_VALUE_INT };
+	LOG_VALUE_INT,
+};
 
 struct log_value {
 	enum log_value_kind kind;
@@ -28,21 +30,22 @@ struct log_value {
 	int64_t num;
 };
 
-#define LOG_S(k, v)                        \
-	{                                  \
-		LOG_VALUE_STR, (k), (v), 0 \
+#define LOG_S(k, v)                                                                      \
+	{                                                                                \
+		LOG_VALUE_STR, (k), (v), 0                                               \
 	}
-#define LOG_N(k, v)                                    \
-	{                                              \
-		LOG_VALUE_INT, (k), NULL, (int64_t)(v) \
+#define LOG_N(k, v)                                                                      \
+	{                                                                                \
+		LOG_VALUE_INT, (k), NULL, (int64_t)(v)                                   \
 	}
 
 /*
  * log_event(LOG_INFO, "login.failed", LOG_S("user", name), LOG_N("uid", u));
  * Event names are noun.verb; the request id is the value "rid".
  */
-#define log_event(level, event, ...) \
-	log_event_values((level), (event), (const struct log_value[]){ __VA_ARGS__, { LOG_VALUE_END, NULL, NULL, 0 } })
+#define log_event(level, event, ...)                                                     \
+	log_event_values((level), (event),                                               \
+	    (const struct log_value[]){ __VA_ARGS__, { LOG_VALUE_END, NULL, NULL, 0 } })
 
 typedef void (*log_sink_fn)(int level, const char *event, const char *text);
 
@@ -54,11 +57,10 @@ void log_set_fd(int fd);
 int log_get_fd(void);
 int log_get_level(void);
 
-void log_event_values(int level, const char *event,
-    const struct log_value *values);
+void log_event_values(int level, const char *event, const struct log_value *values);
 /* A line on behalf of another process: the master for a worker. */
-void log_relay(const char *proc, int32_t pid, int level, const char *event,
-    const char *text);
+void log_relay(
+    const char *proc, int32_t pid, int level, const char *event, const char *text);
 
 /* With errno (fatal, log_warn) and without (…x); errno is left as it was. */
 noreturn void fatal(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

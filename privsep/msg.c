@@ -7,8 +7,8 @@
 const struct msg_row msg_table[M_MAX] = { MSG_TABLE(M_ROW_) };
 
 #define M_FITS_(n, f, t, s, ...) M_FITS2_(n, __VA_ARGS__)
-#define M_FITS2_(n, min, max, fd)                                  \
-	_Static_assert((min) <= (max) && (max) <= MSG_PAYLOAD_MAX, \
+#define M_FITS2_(n, min, max, fd)                                                        \
+	_Static_assert((min) <= (max) && (max) <= MSG_PAYLOAD_MAX,                       \
 	    "M_" #n " does not fit a message");
 MSG_TABLE(M_FITS_)
 

@@ -34,18 +34,22 @@ enum proc {
 	P_KEYS = 0x020,
 	P_ISOLATION = 0x040,
 	P_SESSION = 0x080,
-	P_CTL = 0x100
+	P_CTL = 0x100,
 };
 
-enum msg_state { S_NEW = 0x1,
+enum msg_state {
+	S_NEW = 0x1,
 	S_BOUND = 0x2,
-	S_ANY = 0x3 };
-enum msg_fd { FD_NONE,
+	S_ANY = 0x3,
+};
+enum msg_fd {
+	FD_NONE,
 	FD_CHAN,
 	FD_SOCK,
 	FD_FILE,
 	FD_PIPE,
-	FD_LISTEN };
+	FD_LISTEN,
+};
 
 #define MSG_PAYLOAD_MAX 16384
 
@@ -166,8 +170,10 @@ M(SESSION_STOP,	P_ISOLATION, P_SESSION,	S_ANY,	NONE_,		FD_NONE)
 /* clang-format on */
 
 #define M_ENUM_(n, f, t, s, ...) M_##n,
-enum msg_type { M_NONE,
-	MSG_TABLE(M_ENUM_) M_MAX };
+enum msg_type {
+	M_NONE,
+	MSG_TABLE(M_ENUM_) M_MAX,
+};
 #undef M_ENUM_
 
 /* A row of the table, for the checks, for logs, and for hostile tests. */

@@ -56,11 +56,11 @@ static const int sanitizer_calls[] = { SCMP_SYS(sigaltstack), SCMP_SYS(gettid),
 #define LL_SCOPE_ABSTRACT_UNIX (1ULL << 0)
 #define LL_SCOPE_SIGNAL        (1ULL << 1)
 
-#define LL_READ  (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
-#define LL_WRITE (LL_READ | LANDLOCK_ACCESS_FS_WRITE_FILE |                      \
-		  LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG | \
-		  LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_MAKE_DIR |  \
-		  LANDLOCK_ACCESS_FS_TRUNCATE)
+#define LL_READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
+#define LL_WRITE                                                                         \
+	(LL_READ | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_FILE |      \
+	    LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REMOVE_DIR |                \
+	    LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_TRUNCATE)
 
 /* linux/landlock.h of any version: only the first nfields that the ABI has. */
 struct ll_attr {
@@ -166,8 +166,8 @@ sandbox_landlock_abi(void)
 {
 	long abi;
 
-	abi = syscall(SYS_landlock_create_ruleset, NULL, 0,
-	    LANDLOCK_CREATE_RULESET_VERSION);
+	abi = syscall(
+	    SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 	return abi < 0 ? 0 : (int)abi;
 }
 
@@ -181,8 +181,8 @@ landlock_path(int ruleset, const struct sandbox_path *p, uint64_t handled)
 	beneath.parent_fd = open(p->path, O_PATH | O_CLOEXEC);
 	if (beneath.parent_fd == -1)
 		fatal("%s", p->path);
-	if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH,
-		&beneath, 0) == -1)
+	if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &beneath,
+		0) == -1)
 		fatal("Landlock: %s", p->path);
 	close(beneath.parent_fd);
 }
@@ -226,8 +226,7 @@ sandbox_landlock(const struct sandbox *sb)
 }
 
 static void
-filter_row(scmp_filter_ctx ctx, const struct sandbox *sb,
-    const struct sandbox_row *row)
+filter_row(scmp_filter_ctx ctx, const struct sandbox *sb, const struct sandbox_row *row)
 {
 	struct scmp_arg_cmp cmp[SANDBOX_ARGS];
 	unsigned int i, n = 0;
@@ -235,8 +234,8 @@ filter_row(scmp_filter_ctx ctx, const struct sandbox *sb,
 	int r;
 
 	for (i = 0; i < SANDBOX_ARGS && row->args[i].mask != 0; i++)
-		cmp[n++] = (struct scmp_arg_cmp){ row->args[i].arg,
-			SCMP_CMP_MASKED_EQ, row->args[i].mask, row->args[i].value };
+		cmp[n++] = (struct scmp_arg_cmp){ row->args[i].arg, SCMP_CMP_MASKED_EQ,
+			row->args[i].mask, row->args[i].value };
 	action = row->act == ACT_ERRNO ? SCMP_ACT_ERRNO(EACCES) : SCMP_ACT_ALLOW;
 	r = seccomp_rule_add_exact_array(ctx, action, row->nr, n, cmp);
 	if (r < 0)
@@ -253,8 +252,7 @@ filter_build(const struct sandbox *sb)
 	if (ctx == NULL)
 		fatalx("seccomp: %s: out of memory", sb->name);
 	/* Calls of another architecture (x32, i386) die as well. */
-	if (seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH,
-		SCMP_ACT_KILL_PROCESS) < 0 ||
+	if (seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS) < 0 ||
 	    seccomp_attr_set(ctx, SCMP_FLTATR_CTL_NNP, 0) < 0)
 		fatalx("seccomp: %s: attributes", sb->name);
 	for (i = 0; i < sb->nrows; i++)
@@ -283,8 +281,8 @@ sandbox_compile(const struct sandbox *sb)
 	seccomp_release(ctx);
 	if (st.st_size <= 0 || (size_t)st.st_size % sizeof(struct sock_filter) != 0 ||
 	    (size_t)st.st_size / sizeof(struct sock_filter) > BPF_MAXINSNS)
-		fatalx("seccomp: %s: filter of %lld bytes", sb->name,
-		    (long long)st.st_size);
+		fatalx(
+		    "seccomp: %s: filter of %lld bytes", sb->name, (long long)st.st_size);
 	prog.len = (unsigned short)((size_t)st.st_size / sizeof(struct sock_filter));
 	prog.filter = malloc((size_t)st.st_size);
 	if (prog.filter == NULL)

@@ -56,8 +56,9 @@ struct sandbox {
 	const struct sandbox_row *rows;
 	unsigned int nrows;
 	struct sandbox_limits limits;
-	struct sandbox_path paths[SANDBOX_LANDLOCK_MAX]; /* path NULL ends; none: no file */
-	bool tcp;                                        /* may bind and connect TCP */
+	struct sandbox_path
+	    paths[SANDBOX_LANDLOCK_MAX]; /* path NULL ends; none: no file */
+	bool tcp;                        /* may bind and connect TCP */
 };
 
 /* Fixed descriptors of an exec'd process; everything above is closed. */

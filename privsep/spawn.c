@@ -78,10 +78,10 @@ spawn_dir(void)
 }
 
 /* In the child only: no message can be had from here but the exit code. */
-#define MUST(x, code)                \
-	do {                         \
-		if ((x) == -1)       \
-			_exit(code); \
+#define MUST(x, code)                                                                    \
+	do {                                                                             \
+		if ((x) == -1)                                                           \
+			_exit(code);                                                     \
 	} while (0)
 
 /* Put the descriptors where the program expects them, and close the rest. */
@@ -152,8 +152,8 @@ spawn(const struct spawn *s)
 	char path[PATH_MAX];
 	pid_t pid;
 
-	if ((size_t)snprintf(path, sizeof(path), "%s/%s", spawn_dir(),
-		s->program) >= sizeof(path)) {
+	if ((size_t)snprintf(path, sizeof(path), "%s/%s", spawn_dir(), s->program) >=
+	    sizeof(path)) {
 		errno = ENAMETOOLONG;
 		return -1;
 	}

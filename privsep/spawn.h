@@ -40,11 +40,13 @@ struct account {
 	uint32_t uid;
 	uint32_t gid;
 };
-enum account_id { ACCOUNT_MASTER,
+enum account_id {
+	ACCOUNT_MASTER,
 	ACCOUNT_WORKER,
 	ACCOUNT_AUTH,
 	ACCOUNT_KEYS,
-	ACCOUNT_MAX };
+	ACCOUNT_MAX,
+};
 extern struct account accounts[ACCOUNT_MAX];
 /* Look them up; returns 0, or -1 and the name that is missing. */
 int accounts_load(const char **missing);

@@ -1,7 +1,7 @@
 /*
  * What messages carry: fixed-layout structs of fixed-width integers and bounded
- * char arrays, no pointers, no implicit padding.  A sender zeroes a struct before it fills it;
- * a receiver checks each char array with wire_str() before it reads it as a
+ * char arrays, no pointers, no implicit padding.  A sender zeroes a struct before it
+ * fills it; a receiver checks each char array with wire_str() before it reads it as a
  * string, and every number against its own bounds.
  */
 #ifndef PRIVSEP_WIRE_H
@@ -50,10 +50,12 @@ struct m_worker_note {
 	uint32_t kind; /* enum wire_note */
 	uint32_t pad;
 };
-enum wire_note { NOTE_BOUND = 1,
+enum wire_note {
+	NOTE_BOUND = 1,
 	NOTE_LOGIN_FAILED,
 	NOTE_UNKNOWN_USER,
-	NOTE_VIOLATION /* its channel was closed for breaking a rule */ };
+	NOTE_VIOLATION /* its channel was closed for breaking a rule */
+};
 
 /* M_WORKER_EXIT: the zygote saw one of its children end. */
 struct m_worker_exit {
@@ -82,10 +84,12 @@ struct m_stage {
 	uint64_t bytes_in;
 	uint64_t bytes_out;
 };
-enum wire_stage { STAGE_HANDSHAKE = 1,
+enum wire_stage {
+	STAGE_HANDSHAKE = 1,
 	STAGE_IDLE,
 	STAGE_BAD_REQUEST,
-	STAGE_TIMEOUT };
+	STAGE_TIMEOUT,
+};
 
 /* M_LOG: a worker's line. */
 struct m_log {
@@ -167,10 +171,12 @@ struct m_revoked {
 	uint32_t reason; /* enum wire_revoked */
 	uint32_t pad;
 };
-enum wire_revoked { REVOKED_LOGOUT = 1,
+enum wire_revoked {
+	REVOKED_LOGOUT = 1,
 	REVOKED_ADMIN,
 	REVOKED_DISABLED,
-	REVOKED_EXPIRED };
+	REVOKED_EXPIRED,
+};
 
 /* M_IDE: a connection to the user's own IDE is wanted. */
 struct m_ide {
@@ -191,7 +197,7 @@ enum wire_fail {
 	FAIL_INVALID,
 	FAIL_DENIED,
 	FAIL_NO_SPACE,
-	FAIL_UNAVAILABLE
+	FAIL_UNAVAILABLE,
 };
 
 /* M_LAST: the query of the last opened folder or workspace; like M_BEAT it has
@@ -226,10 +232,12 @@ struct m_session {
 	uint32_t current; /* the asker's own */
 };
 
-enum wire_sandbox { SANDBOX_ABSENT,
+enum wire_sandbox {
+	SANDBOX_ABSENT,
 	SANDBOX_STARTING,
 	SANDBOX_RUNNING,
-	SANDBOX_STOPPING };
+	SANDBOX_STOPPING,
+};
 
 /* One sandbox, in lists and on the portal. */
 struct m_sandbox {
@@ -348,9 +356,7 @@ struct m_hash {
 	uint32_t lanes;
 	uint32_t pad2;
 };
-enum wire_hashed { HASHED_NO,
-	HASHED_YES,
-	HASHED_FAILED /* not computed */ };
+enum wire_hashed { HASHED_NO, HASHED_YES, HASHED_FAILED /* not computed */ };
 struct m_hashed {
 	uint32_t ok; /* enum wire_hashed */
 	char encoded[WIRE_HASH];

@@ -100,10 +100,10 @@ check-long:
 # What clang-format would change, and does: 'make format'.
 C_FILES	  = $(shell git ls-files '*.c' '*.h')
 lint:
-	clang-format --dry-run -Werror $(C_FILES)
+	@clang-format --dry-run -Werror $(C_FILES)
 
 format:
-	clang-format -i $(C_FILES)
+	@clang-format -i $(C_FILES)
 
 bench: all
 	O=$(O) node regress/bench/run.mjs

@@ -30,7 +30,7 @@ enum {
 	ST_LINE_LF,
 	ST_LAST_LF,
 	ST_DONE,
-	ST_ERROR
+	ST_ERROR,
 };
 
 #define X(name, status, reason) { status, reason },

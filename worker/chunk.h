@@ -24,15 +24,15 @@ enum chunk_result {
 };
 
 /* Name, status to answer a request with, reason for the log. */
-#define CHUNK_ERRORS(X)                                         \
-	X(CHUNK_E_NONE, 200, "no error")                        \
-	X(CHUNK_E_SIZE, 400, "malformed chunk size")            \
-	X(CHUNK_E_SIZE_BIG, 413, "chunk size beyond 2^63")      \
-	X(CHUNK_E_BODY_BIG, 413, "body too large")              \
-	X(CHUNK_E_EXT, 400, "malformed chunk extension")        \
-	X(CHUNK_E_EXT_LONG, 400, "chunk extension too long")    \
-	X(CHUNK_E_CRLF, 400, "chunk data not followed by CRLF") \
-	X(CHUNK_E_TRAILER, 400, "malformed trailer")            \
+#define CHUNK_ERRORS(X)                                                                  \
+	X(CHUNK_E_NONE, 200, "no error")                                                 \
+	X(CHUNK_E_SIZE, 400, "malformed chunk size")                                     \
+	X(CHUNK_E_SIZE_BIG, 413, "chunk size beyond 2^63")                               \
+	X(CHUNK_E_BODY_BIG, 413, "body too large")                                       \
+	X(CHUNK_E_EXT, 400, "malformed chunk extension")                                 \
+	X(CHUNK_E_EXT_LONG, 400, "chunk extension too long")                             \
+	X(CHUNK_E_CRLF, 400, "chunk data not followed by CRLF")                          \
+	X(CHUNK_E_TRAILER, 400, "malformed trailer")                                     \
 	X(CHUNK_E_TRAILER_LONG, 431, "trailer too long")
 
 #define X(name, status, reason) name,
@@ -64,8 +64,7 @@ void chunk_init(struct chunk *, uint64_t max);
  * With CHUNK_ERROR, *out is what was decoded before the error.  Any call after
  * CHUNK_DONE or CHUNK_ERROR uses nothing and repeats that.
  */
-enum chunk_result chunk_decode(struct chunk *, char *buf, size_t *len,
-    size_t *out);
+enum chunk_result chunk_decode(struct chunk *, char *buf, size_t *len, size_t *out);
 
 int chunk_error_status(enum chunk_error);
 const char *chunk_error_reason(enum chunk_error);

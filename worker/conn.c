@@ -45,8 +45,7 @@ conn_flush(struct conn *c)
 {
 	for (int i = 0; i < DRAIN_ROUNDS; i++) {
 		(void)output_push(c);
-		if (c->abort != NULL || !c->over ||
-		    conn_pending(c) >= CONN_OUT_LOW)
+		if (c->abort != NULL || !c->over || conn_pending(c) >= CONN_OUT_LOW)
 			break;
 		c->over = false;
 		if (c->ending)
@@ -68,8 +67,9 @@ conn_interest(struct conn *c)
 {
 	bool rd, wr;
 
-	rd = !c->eof && (c->phase == PHASE_LINGER || (!c->ending &&
-							 !c->paused && (c->end < CONN_IN_MAX || c->off > c->pin)));
+	rd = !c->eof &&
+	    (c->phase == PHASE_LINGER ||
+		(!c->ending && !c->paused && (c->end < CONN_IN_MAX || c->off > c->pin)));
 	wr = conn_pending(c) > 0;
 	if (rd != c->reading) {
 		rd ? event_add(c->ev_read, NULL) : event_del(c->ev_read);
@@ -165,12 +165,11 @@ on_soon(int fd, short what, void *arg)
 static void
 plain_answer(struct conn *c)
 {
-	static const char text[] =
-	    "HTTP/1.1 400 Bad Request\r\n"
-	    "content-type: text/plain; charset=utf-8\r\n"
-	    "content-length: 49\r\n"
-	    "connection: close\r\n\r\n"
-	    "This port speaks HTTPS: use an https:// address.\n";
+	static const char text[] = "HTTP/1.1 400 Bad Request\r\n"
+				   "content-type: text/plain; charset=utf-8\r\n"
+				   "content-length: 49\r\n"
+				   "connection: close\r\n\r\n"
+				   "This port speaks HTTPS: use an https:// address.\n";
 	int rounds = 16;
 
 	worker_stage(STAGE_BAD_REQUEST);
@@ -241,10 +240,8 @@ on_handshake(int fd, short what, void *arg)
 	}
 	event_del(c->ev_read);
 	event_del(c->ev_write);
-	event_assign(c->ev_read, c->w->base, c->fd, EV_READ | EV_PERSIST,
-	    on_read, c);
-	event_assign(c->ev_write, c->w->base, c->fd, EV_WRITE | EV_PERSIST,
-	    on_write, c);
+	event_assign(c->ev_read, c->w->base, c->fd, EV_READ | EV_PERSIST, on_read, c);
+	event_assign(c->ev_write, c->w->base, c->fd, EV_WRITE | EV_PERSIST, on_write, c);
 	c->reading = c->writing = false;
 	worker_stage(STAGE_HANDSHAKE);
 	conn_speak(c);
@@ -268,14 +265,14 @@ conn_start(struct worker *w, int fd)
 	io_options(c);
 	if ((c->out = malloc(c->out_size)) == NULL)
 		fatal("malloc");
-	c->ev_read = event_new(w->base, fd, EV_READ | EV_PERSIST,
-	    tls ? on_handshake : on_read, c);
-	c->ev_write = event_new(w->base, fd, EV_WRITE | EV_PERSIST,
-	    tls ? on_handshake : on_write, c);
+	c->ev_read = event_new(
+	    w->base, fd, EV_READ | EV_PERSIST, tls ? on_handshake : on_read, c);
+	c->ev_write = event_new(
+	    w->base, fd, EV_WRITE | EV_PERSIST, tls ? on_handshake : on_write, c);
 	c->ev_timer = event_new(w->base, -1, 0, time_event, c);
 	c->ev_soon = event_new(w->base, -1, 0, on_soon, c);
-	if (c->ev_read == NULL || c->ev_write == NULL ||
-	    c->ev_timer == NULL || c->ev_soon == NULL)
+	if (c->ev_read == NULL || c->ev_write == NULL || c->ev_timer == NULL ||
+	    c->ev_soon == NULL)
 		fatalx("event_new");
 	if (!tls) {
 		conn_speak(c);
@@ -283,8 +280,9 @@ conn_start(struct worker *w, int fd)
 	}
 	if ((c->ssl = tls_new(fd, &w->keys)) == NULL)
 		fatalx("out of memory for TLS");
-	SSL_set_mode(c->ssl, SSL_MODE_ENABLE_PARTIAL_WRITE |
-				 SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+	SSL_set_mode(c->ssl,
+	    SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+		SSL_MODE_RELEASE_BUFFERS);
 	SSL_set_read_ahead(c->ssl, 1);
 	event_add(c->ev_read, NULL);
 	time_arm(c);

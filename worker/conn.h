@@ -15,7 +15,8 @@
 
 #include "stream.h"
 
-#define CONN_IN_MAX (96 * 1024)           /* input: what is done with or pinned (32 K \
+#define CONN_IN_MAX                                                                      \
+	(96 * 1024)                       /* input: what is done with or pinned (32 K    \
 					   * each), and 32 K of what follows */
 #define CONN_OUT_HIGH STREAM_BUFFER       /* output: conn_room() is 0 above it */
 #define CONN_OUT_LOW  (CONN_OUT_HIGH / 2) /* front->drain is called below it */
@@ -30,7 +31,7 @@ enum conn_phase {
 	PHASE_BODY,      /* the client must send, at a minimum rate */
 	PHASE_WORK,      /* we must answer; only the write stall counts */
 	PHASE_TUNNEL,    /* a WebSocket; the same */
-	PHASE_LINGER     /* said all, waiting for the client's end */
+	PHASE_LINGER /* said all, waiting for the client's end */,
 };
 
 struct front {

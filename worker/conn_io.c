@@ -33,8 +33,7 @@ io_options(struct conn *c)
 
 	/* None of them exists for a unix socket, none is needed to work. */
 	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	setsockopt(c->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent,
-	    sizeof(unsent));
+	setsockopt(c->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));
 	setsockopt(c->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user, sizeof(user));
 }
 
@@ -126,8 +125,8 @@ input_room(struct conn *c)
 {
 	if (c->off == c->end)
 		c->off = c->end = c->pin;
-	else if (c->off > c->pin && (c->end == CONN_IN_MAX ||
-					(c->pin == 0 && c->off > PIN_LIMIT))) {
+	else if (c->off > c->pin &&
+	    (c->end == CONN_IN_MAX || (c->pin == 0 && c->off > PIN_LIMIT))) {
 		memmove(c->in + c->pin, c->in + c->off, c->end - c->off);
 		c->end -= c->off - c->pin;
 		c->off = c->pin;

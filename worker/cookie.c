@@ -40,8 +40,7 @@ pair_is(struct slice pair, struct slice name, struct slice *value)
 	if (!slice_eq(slice_trim(left), name))
 		return (false);
 	if (value != NULL)
-		*value = slice_trim((struct slice){ pair.p + left.len +
-							(eq != NULL),
+		*value = slice_trim((struct slice){ pair.p + left.len + (eq != NULL),
 		    pair.len - left.len - (eq != NULL) });
 	return (true);
 }

@@ -12,7 +12,7 @@
 enum cookie_result {
 	COOKIE_DUP = -1, /* more than one of that name: refuse */
 	COOKIE_NONE = 0,
-	COOKIE_FOUND = 1
+	COOKIE_FOUND = 1,
 };
 
 /*
@@ -23,8 +23,8 @@ enum cookie_result {
  * below the same domain) can make a second one of our name appear, hence DUP
  * is an error and never "take the first".
  */
-enum cookie_result cookie_find(struct slice header, struct slice name,
-    struct slice *value);
+enum cookie_result cookie_find(
+    struct slice header, struct slice name, struct slice *value);
 
 /*
  * Copies a Cookie header without the cookies of that name, each taken out with

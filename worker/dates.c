@@ -17,8 +17,7 @@ date_format(char out[DATE_LEN + 1], int64_t t)
 {
 	int64_t days, era, doe, yoe, doy, y, m, d, s;
 
-	t = t < 0 ? 0 : t > LAST ? LAST
-				 : t;
+	t = t < 0 ? 0 : t > LAST ? LAST : t;
 	days = t / DAY + 719468; /* since 0000-03-01 */
 	s = t % DAY;
 	era = days / 146097;
@@ -30,9 +29,9 @@ date_format(char out[DATE_LEN + 1], int64_t t)
 	y = yoe + era * 400 + (m >= 10);
 	m = m < 10 ? m + 3 : m - 9;
 	snprintf(out, DATE_LEN + 1, "%04u-%02u-%02uT%02u:%02u:%02uZ",
-	    (unsigned int)y % 10000, (unsigned int)m % 100,
-	    (unsigned int)d % 100, (unsigned int)(s / 3600) % 100,
-	    (unsigned int)(s / 60 % 60), (unsigned int)(s % 60));
+	    (unsigned int)y % 10000, (unsigned int)m % 100, (unsigned int)d % 100,
+	    (unsigned int)(s / 3600) % 100, (unsigned int)(s / 60 % 60),
+	    (unsigned int)(s % 60));
 }
 
 void
@@ -42,15 +41,17 @@ date_span(char *dst, size_t size, int64_t seconds)
 		int64_t len;
 		const char *name;
 	} units[] = {
-		{ DAY, "day" }, { 3600, "hour" }, { 60, "minute" }
+		{ DAY, "day" },
+		{ 3600, "hour" },
+		{ 60, "minute" },
 	};
 	int64_t n;
 
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
 		n = (seconds + units[i].len / 2) / units[i].len;
 		if (seconds >= units[i].len || (i == 2 && n > 0)) {
-			snprintf(dst, size, "%lld %s%s", (long long)n,
-			    units[i].name, n == 1 ? "" : "s");
+			snprintf(dst, size, "%lld %s%s", (long long)n, units[i].name,
+			    n == 1 ? "" : "s");
 			return;
 		}
 	}
@@ -81,6 +82,5 @@ bytes_format(char *dst, size_t size, uint64_t bytes)
 
 	for (; v >= 1024 && i + 1 < sizeof(units) / sizeof(units[0]); i++)
 		v /= 1024;
-	snprintf(dst, size, i == 0 || v >= 100 ? "%.0f %s" : "%.1f %s", v,
-	    units[i]);
+	snprintf(dst, size, i == 0 || v >= 100 ? "%.0f %s" : "%.1f %s", v, units[i]);
 }

@@ -87,8 +87,8 @@ put_header(char *p, struct slice name, struct slice value)
 
 /* Status line, the given headers, Date; returns where more may follow. */
 static char *
-head_start(struct h1 *h, unsigned int status, const struct header *hd,
-    size_t n, char **start)
+head_start(
+    struct h1 *h, unsigned int status, const struct header *hd, size_t n, char **start)
 {
 	struct slice reason = slice_str(status_reason(status));
 	size_t need = 512 + reason.len;
@@ -129,15 +129,14 @@ body_skippable(const struct h1 *h)
 }
 
 static void
-h1_respond(struct stream *s, unsigned int status, const struct header *hd,
-    size_t n, int64_t length)
+h1_respond(struct stream *s, unsigned int status, const struct header *hd, size_t n,
+    int64_t length)
 {
 	struct h1 *h = s->conn;
 	char *p, *start, num[24];
 	int len;
 
-	h->no_body = s->head.method == METHOD_HEAD || status == 204 ||
-		     status == 304;
+	h->no_body = s->head.method == METHOD_HEAD || status == 204 || status == 304;
 	h->chunked = length < 0 && !h->no_body && s->head.minor > 0;
 	h->counted = length >= 0 && !h->no_body;
 	h->out_left = length >= 0 ? (uint64_t)length : 0;
@@ -148,8 +147,8 @@ h1_respond(struct stream *s, unsigned int status, const struct header *hd,
 	p = head_start(h, status, hd, n, &start);
 	if (length >= 0 && status != 204) {
 		len = snprintf(num, sizeof(num), "%lld", (long long)length);
-		p = put_header(p, SLICE("content-length"),
-		    (struct slice){ num, (size_t)len });
+		p = put_header(
+		    p, SLICE("content-length"), (struct slice){ num, (size_t)len });
 	} else if (h->chunked)
 		p = put_header(p, SLICE("transfer-encoding"), SLICE("chunked"));
 	if (!h->keep)
@@ -205,9 +204,8 @@ h1_reserve(struct stream *s, size_t want)
 		return (NULL);
 	if (!h->chunked)
 		return (conn_reserve(h->c, want));
-	return (conn_reserve(h->c, want + CHUNK_PREFIX +
-				       sizeof(CHUNK_TAIL) - 1) +
-		CHUNK_PREFIX);
+	return (conn_reserve(h->c, want + CHUNK_PREFIX + sizeof(CHUNK_TAIL) - 1) +
+	    CHUNK_PREFIX);
 }
 
 /* The data are in place already; a chunk's size goes before them. */
@@ -299,8 +297,7 @@ h1_upgrade(struct stream *s, const struct header *hd, size_t n)
 	conn_kick(h->c);
 }
 
-static const struct stream_front h1_stream = {
-	.respond = h1_respond,
+static const struct stream_front h1_stream = { .respond = h1_respond,
 	.write = h1_write,
 	.write_buffer = h1_write_buffer,
 	.reserve = h1_reserve,
@@ -309,8 +306,7 @@ static const struct stream_front h1_stream = {
 	.reset = h1_reset,
 	.pause = h1_pause,
 	.room = h1_room,
-	.upgrade = h1_upgrade
-};
+	.upgrade = h1_upgrade };
 
 /* --- the request --- */
 
@@ -354,7 +350,8 @@ h1_head(struct h1 *h, uint8_t *data, size_t len, size_t used)
 		if (head->error == HTTP_E_TLS)
 			conn_abort(h->c, "TLS where HTTP is spoken");
 		else
-			h1_refuse(h, (unsigned int)http_error_status(head->error), http_error_reason(head->error));
+			h1_refuse(h, (unsigned int)http_error_status(head->error),
+			    http_error_reason(head->error));
 		return (0);
 	}
 	conn_pin(h->c, used + head->size);
@@ -367,8 +364,7 @@ h1_head(struct h1 *h, uint8_t *data, size_t len, size_t used)
 	h->s.websocket = head->websocket;
 	conn_phase(h->c, PHASE_WORK);
 	stream_request(&h->s);
-	if (h->s.on_body == NULL && h->s.on_body_end == NULL &&
-	    h->s.status == 0)
+	if (h->s.on_body == NULL && h->s.on_body_end == NULL && h->s.status == 0)
 		h->s.paused = true;
 	return (head->size);
 }
@@ -405,8 +401,7 @@ body_piece(struct h1 *h, uint8_t *data, size_t len)
 		worker_stage(STAGE_BAD_REQUEST);
 		h->keep = false;
 		h->in_done = h->end_told = true;
-		stream_fail(s, (unsigned int)chunk_error_status(
-				   h->chunk.error));
+		stream_fail(s, (unsigned int)chunk_error_status(h->chunk.error));
 	}
 	return (len);
 }
@@ -568,13 +563,11 @@ h1_gone(struct conn *c, const char *why)
 		stream_close(&h->s);
 }
 
-const struct front front_h1 = {
-	.name = "h1",
+const struct front front_h1 = { .name = "h1",
 	.start = h1_start,
 	.input = h1_input,
 	.drain = h1_drain,
 	.eof = h1_eof,
 	.leave = h1_leave,
 	.timeout = h1_timeout,
-	.gone = h1_gone
-};
+	.gone = h1_gone };

@@ -47,8 +47,8 @@ on_begin_headers(nghttp2_session *ng, const nghttp2_frame *f, void *arg)
 }
 
 static int
-on_header(nghttp2_session *ng, const nghttp2_frame *f, const uint8_t *name,
-    size_t nlen, const uint8_t *value, size_t vlen, uint8_t flags, void *arg)
+on_header(nghttp2_session *ng, const nghttp2_frame *f, const uint8_t *name, size_t nlen,
+    const uint8_t *value, size_t vlen, uint8_t flags, void *arg)
 {
 	struct h2 *h = arg;
 
@@ -56,8 +56,7 @@ on_header(nghttp2_session *ng, const nghttp2_frame *f, const uint8_t *name,
 	(void)f;
 	(void)flags;
 	if (h2_guard_spend(&h->guard, H2_HEADER_BYTES, nlen + vlen, h->now) &&
-	    h2_block_add(h->block,
-		(struct slice){ (const char *)name, nlen },
+	    h2_block_add(h->block, (struct slice){ (const char *)name, nlen },
 		(struct slice){ (const char *)value, vlen }))
 		return (0);
 	/* Decoding the rest is what a bomb is after: stop here and now. */
@@ -68,9 +67,8 @@ on_header(nghttp2_session *ng, const nghttp2_frame *f, const uint8_t *name,
 
 /* nghttp2 would leave such a field out and go on; a stream error it shall be. */
 static int
-on_invalid_header(nghttp2_session *ng, const nghttp2_frame *f,
-    const uint8_t *name, size_t nlen, const uint8_t *value, size_t vlen,
-    uint8_t flags, void *arg)
+on_invalid_header(nghttp2_session *ng, const nghttp2_frame *f, const uint8_t *name,
+    size_t nlen, const uint8_t *value, size_t vlen, uint8_t flags, void *arg)
 {
 	(void)ng;
 	(void)f;
@@ -108,16 +106,16 @@ request_begin(struct h2 *h, int32_t id, bool end_stream)
 	e = h2_block_finish(b, st->bytes, scheme, end_stream, &st->s.head, &rq);
 	set_priority(h, id, rq.urgency);
 	if (e != HTTP_E_NONE) {
-		log_event(LOG_INFO, "request.bad",
-		    LOG_S("rid", st->s.rid), LOG_S("why", http_error_name(e)));
+		log_event(LOG_INFO, "request.bad", LOG_S("rid", st->s.rid),
+		    LOG_S("why", http_error_name(e)));
 		worker_stage(STAGE_BAD_REQUEST);
 		h2_guard_spend(&h->guard, H2_INVALID, 1, h->now);
 		/* Nothing of it may be taken for a request. */
 		method = st->s.head.method;
 		http_head_init(&st->s.head);
 		st->s.head.method = method;
-		respond_error(&st->s, (unsigned int)http_error_status(e),
-		    http_error_reason(e));
+		respond_error(
+		    &st->s, (unsigned int)http_error_status(e), http_error_reason(e));
 		return;
 	}
 	st->s.websocket = st->connect = rq.websocket;
@@ -154,8 +152,7 @@ leave_now(struct h2 *h)
 		return;
 	h->left = true;
 	nghttp2_submit_goaway(h->ng, NGHTTP2_FLAG_NONE,
-	    nghttp2_session_get_last_proc_stream_id(h->ng), NGHTTP2_NO_ERROR,
-	    NULL, 0);
+	    nghttp2_session_get_last_proc_stream_id(h->ng), NGHTTP2_NO_ERROR, NULL, 0);
 	conn_kick(h->c);
 }
 
@@ -192,8 +189,7 @@ on_frame_recv(nghttp2_session *ng, const nghttp2_frame *f, void *arg)
 }
 
 static int
-on_invalid_frame(nghttp2_session *ng, const nghttp2_frame *f, int error,
-    void *arg)
+on_invalid_frame(nghttp2_session *ng, const nghttp2_frame *f, int error, void *arg)
 {
 	struct h2 *h = arg;
 
@@ -206,8 +202,8 @@ on_invalid_frame(nghttp2_session *ng, const nghttp2_frame *f, int error,
 }
 
 static int
-on_data(nghttp2_session *ng, uint8_t flags, int32_t id, const uint8_t *data,
-    size_t len, void *arg)
+on_data(nghttp2_session *ng, uint8_t flags, int32_t id, const uint8_t *data, size_t len,
+    void *arg)
 {
 	struct h2 *h = arg;
 	struct h2_stream *st = stream_of(h, id);
@@ -232,7 +228,8 @@ on_frame_send(nghttp2_session *ng, const nghttp2_frame *f, void *arg)
 		h->said = h->dying;
 		if (h->dying || f->goaway.error_code == NGHTTP2_NO_ERROR)
 			break;
-		log_event(LOG_NOTICE, "h2.refused", LOG_S("why", nghttp2_http2_strerror(f->goaway.error_code)));
+		log_event(LOG_NOTICE, "h2.refused",
+		    LOG_S("why", nghttp2_http2_strerror(f->goaway.error_code)));
 		worker_stage(STAGE_BAD_REQUEST);
 		break;
 	case NGHTTP2_RST_STREAM:
@@ -252,8 +249,8 @@ on_frame_send(nghttp2_session *ng, const nghttp2_frame *f, void *arg)
 		if (!st->in_end && !st->s.tunnel && !st->reset &&
 		    st->s.head.body == BODY_NONE) {
 			st->reset = true;
-			nghttp2_submit_rst_stream(ng, NGHTTP2_FLAG_NONE,
-			    st->s.id, NGHTTP2_NO_ERROR);
+			nghttp2_submit_rst_stream(
+			    ng, NGHTTP2_FLAG_NONE, st->s.id, NGHTTP2_NO_ERROR);
 		}
 		break;
 	default:
@@ -287,15 +284,15 @@ h2_phase(struct h2 *h)
 		phase = PHASE_TUNNEL;
 	else if (h->nstreams == 0)
 		phase = h2_guard_midframe(&h->guard) ||
-				(h->block != NULL && h->block->open)
-			    ? PHASE_HEADER
-			    : PHASE_IDLE;
+			(h->block != NULL && h->block->open) ?
+		    PHASE_HEADER :
+		    PHASE_IDLE;
 	else
 		TAILQ_FOREACH(st, &h->streams, entry)
-	if (st->in_end || st->s.paused || st->answered) {
-		phase = PHASE_WORK;
-		break;
-	}
+			if (st->in_end || st->s.paused || st->answered) {
+				phase = PHASE_WORK;
+				break;
+			}
 	conn_phase(h->c, phase);
 }
 
@@ -321,8 +318,7 @@ static bool
 still_calm(struct h2 *h)
 {
 	if (h->guard.broken != H2_BUDGET_MAX)
-		die(h, NGHTTP2_ENHANCE_YOUR_CALM,
-		    h2_budget_name(h->guard.broken));
+		die(h, NGHTTP2_ENHANCE_YOUR_CALM, h2_budget_name(h->guard.broken));
 	return (!h->dying);
 }
 
@@ -362,14 +358,13 @@ h2_turn(struct h2 *h)
 	bool tick;
 
 	TAILQ_FOREACH(st, &h->streams, entry)
-	if (st->pump)
-		h2_stream_pump(st);
+		if (st->pump)
+			h2_stream_pump(st);
 	h2_flush(h);
 	if (!still_calm(h))
 		return;
 	tick = h->leaving && !h->left;
-	TAILQ_FOREACH(st, &h->streams, entry)
-	{
+	TAILQ_FOREACH(st, &h->streams, entry) {
 		h2_stream_drain(st);
 		tick |= !h2_stream_resting(st);
 	}
@@ -381,8 +376,7 @@ h2_turn(struct h2 *h)
 	}
 	/* The last stream is over, or nghttp2 has given the connection up. */
 	if ((h->nstreams == 0 && (h->left || h->eof)) ||
-	    (!nghttp2_session_want_read(h->ng) &&
-		!nghttp2_session_want_write(h->ng))) {
+	    (!nghttp2_session_want_read(h->ng) && !nghttp2_session_want_write(h->ng))) {
 		h2_flush(h);
 		conn_end(h->c);
 	}
@@ -413,10 +407,10 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	if (h->leaving)
 		leave_now(h);
 	TAILQ_FOREACH(st, &h->streams, entry)
-	if (h2_stream_unwanted(st))
-		h2_stream_reset(st, NGHTTP2_NO_ERROR);
-	else if (h2_stream_stalled(st))
-		stalled(h, st);
+		if (h2_stream_unwanted(st))
+			h2_stream_reset(st, NGHTTP2_NO_ERROR);
+		else if (h2_stream_stalled(st))
+			stalled(h, st);
 	conn_kick(h->c);
 }
 
@@ -427,21 +421,17 @@ prepare(void)
 {
 	nghttp2_session_callbacks *cb;
 
-	if (nghttp2_session_callbacks_new(&cb) != 0 ||
-	    nghttp2_option_new(&options) != 0)
+	if (nghttp2_session_callbacks_new(&cb) != 0 || nghttp2_option_new(&options) != 0)
 		fatalx("nghttp2: out of memory");
-	nghttp2_session_callbacks_set_on_begin_headers_callback(cb,
-	    on_begin_headers);
+	nghttp2_session_callbacks_set_on_begin_headers_callback(cb, on_begin_headers);
 	nghttp2_session_callbacks_set_on_header_callback(cb, on_header);
-	nghttp2_session_callbacks_set_on_invalid_header_callback(cb,
-	    on_invalid_header);
+	nghttp2_session_callbacks_set_on_invalid_header_callback(cb, on_invalid_header);
 	nghttp2_session_callbacks_set_on_frame_recv_callback(cb, on_frame_recv);
-	nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(cb,
-	    on_invalid_frame);
+	nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(
+	    cb, on_invalid_frame);
 	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(cb, on_data);
 	nghttp2_session_callbacks_set_on_frame_send_callback(cb, on_frame_send);
-	nghttp2_session_callbacks_set_on_stream_close_callback(cb,
-	    on_stream_close);
+	nghttp2_session_callbacks_set_on_stream_close_callback(cb, on_stream_close);
 	nghttp2_session_callbacks_set_send_data_callback(cb, h2_data_send);
 
 	nghttp2_option_set_no_auto_window_update(options, 1);
@@ -479,7 +469,7 @@ h2_start(struct conn *c)
 		{ NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, H2_LIST_MAX },
 		{ NGHTTP2_SETTINGS_HEADER_TABLE_SIZE, 4096 },
 		{ NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1 },
-		{ NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1 }
+		{ NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1 },
 	};
 	struct h2 *h;
 
@@ -496,8 +486,8 @@ h2_start(struct conn *c)
 	    nghttp2_session_server_new2(&h->ng, callbacks, h, options) != 0 ||
 	    nghttp2_submit_settings(h->ng, NGHTTP2_FLAG_NONE, settings,
 		sizeof(settings) / sizeof(settings[0])) != 0 ||
-	    nghttp2_session_set_local_window_size(h->ng, NGHTTP2_FLAG_NONE, 0,
-		H2_CONN_WINDOW) != 0)
+	    nghttp2_session_set_local_window_size(
+		h->ng, NGHTTP2_FLAG_NONE, 0, H2_CONN_WINDOW) != 0)
 		fatalx("nghttp2: out of memory");
 	conn_set_state(c, h);
 	if (h->w->draining)
@@ -516,7 +506,10 @@ h2_input(struct conn *c, uint8_t *data, size_t len)
 		return (len);
 	if (len > 0 && h2_guard_scan(&h->guard, data, len, h->now) &&
 	    (n = nghttp2_session_mem_recv(h->ng, data, len)) < 0) {
-		die(h, n == NGHTTP2_ERR_FLOODED ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_PROTOCOL_ERROR, nghttp2_strerror((int)n));
+		die(h,
+		    n == NGHTTP2_ERR_FLOODED ? NGHTTP2_ENHANCE_YOUR_CALM :
+					       NGHTTP2_PROTOCOL_ERROR,
+		    nghttp2_strerror((int)n));
 		return (len);
 	}
 	if (still_calm(h))
@@ -543,8 +536,8 @@ h2_eof(struct conn *c)
 
 	h->eof = true;
 	TAILQ_FOREACH(st, &h->streams, entry)
-	if (!st->in_end)
-		h2_stream_reset(st, NGHTTP2_CANCEL);
+		if (!st->in_end)
+			h2_stream_reset(st, NGHTTP2_CANCEL);
 	conn_kick(c);
 }
 
@@ -556,7 +549,7 @@ h2_timeout(struct conn *c, enum conn_phase phase)
 
 	if (phase == PHASE_BODY)
 		TAILQ_FOREACH(st, &h->streams, entry)
-	stream_fail(&st->s, 408);
+			stream_fail(&st->s, 408);
 	leave_now(h);
 	h2_flush(h);
 	conn_end(c);
@@ -580,13 +573,11 @@ h2_gone(struct conn *c, const char *why)
 	free(h);
 }
 
-const struct front front_h2 = {
-	.name = "h2",
+const struct front front_h2 = { .name = "h2",
 	.start = h2_start,
 	.input = h2_input,
 	.drain = h2_drain,
 	.eof = h2_eof,
 	.leave = h2_leave,
 	.timeout = h2_timeout,
-	.gone = h2_gone
-};
+	.gone = h2_gone };

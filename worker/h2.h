@@ -48,7 +48,7 @@ enum h2_pseudo {
 	PSEUDO_AUTHORITY,
 	PSEUDO_PATH,
 	PSEUDO_PROTOCOL,
-	PSEUDO_MAX
+	PSEUDO_MAX,
 };
 
 /* A header block on its way; HTTP/2 has one at a time on a connection. */
@@ -62,8 +62,7 @@ struct h2_block {
 	struct h2_text {
 		uint32_t at;
 		uint32_t len;
-	} pseudo[PSEUDO_MAX], name[HTTP_HEADER_MAX],
-	    value[HTTP_HEADER_MAX];
+	} pseudo[PSEUDO_MAX], name[HTTP_HEADER_MAX], value[HTTP_HEADER_MAX];
 	bool has[PSEUDO_MAX];
 	char buf[H2_LIST_MAX];
 };
@@ -77,8 +76,7 @@ struct h2_request {
 struct h2_stream {
 	struct stream s; /* first: the callbacks' argument */
 	struct h2 *h;
-	TAILQ_ENTRY(h2_stream)
-	entry;
+	TAILQ_ENTRY(h2_stream) entry;
 	struct evbuffer *in;       /* body that waits; NULL: none ever did */
 	struct evbuffer *out;      /* answer that waits */
 	struct evbuffer_iovec iov; /* between reserve and commit */
@@ -106,8 +104,7 @@ struct h2 {
 	nghttp2_session *ng;
 	struct h2_guard guard;
 	struct h2_block *block; /* NULL while idle */
-	TAILQ_HEAD(, h2_stream)
-	streams;
+	TAILQ_HEAD(, h2_stream) streams;
 	unsigned int nstreams;
 	unsigned int ntunnels;
 	size_t in_total; /* of all streams' in */
@@ -132,8 +129,7 @@ bool h2_block_add(struct h2_block *, struct slice name, struct slice value);
  * the head's slices to point into; it is written to.
  */
 enum http_error h2_block_finish(const struct h2_block *b, char *bytes,
-    struct slice scheme, bool end_stream, struct http_head *,
-    struct h2_request *);
+    struct slice scheme, bool end_stream, struct http_head *, struct h2_request *);
 
 /* h2_stream.c */
 extern const struct stream_front h2_stream_front;
@@ -159,7 +155,7 @@ bool h2_stream_unwanted(const struct h2_stream *);
 /* nghttp2's callbacks for DATA. */
 ssize_t h2_data_read(nghttp2_session *, int32_t id, uint8_t *buf, size_t len,
     uint32_t *flags, nghttp2_data_source *, void *arg);
-int h2_data_send(nghttp2_session *, nghttp2_frame *, const uint8_t *head,
-    size_t len, nghttp2_data_source *, void *arg);
+int h2_data_send(nghttp2_session *, nghttp2_frame *, const uint8_t *head, size_t len,
+    nghttp2_data_source *, void *arg);
 
 #endif /* WORKER_H2_H */

@@ -18,7 +18,7 @@ enum frame_type {
 	F_PING,
 	F_GOAWAY,
 	F_WINDOW_UPDATE,
-	F_CONTINUATION
+	F_CONTINUATION,
 };
 
 #define FLAG_END_STREAM 0x01
@@ -82,8 +82,7 @@ refill(struct h2_guard *g, enum h2_budget b, uint64_t now_ms)
 }
 
 bool
-h2_guard_spend(struct h2_guard *g, enum h2_budget b, uint64_t n,
-    uint64_t now_ms)
+h2_guard_spend(struct h2_guard *g, enum h2_budget b, uint64_t n, uint64_t now_ms)
 {
 	if (g->broken != H2_BUDGET_MAX)
 		return (false);
@@ -117,8 +116,7 @@ count(struct h2_guard *g, uint64_t now_ms)
 	uint8_t type = g->head[3], flags = g->head[4];
 	enum h2_budget b = H2_UNKNOWN;
 
-	g->left = (uint32_t)g->head[0] << 16 | (uint32_t)g->head[1] << 8 |
-		  g->head[2];
+	g->left = (uint32_t)g->head[0] << 16 | (uint32_t)g->head[1] << 8 | g->head[2];
 	g->nhead = 0;
 	g->padded = false;
 	if (type < sizeof(frame_budget) / sizeof(frame_budget[0]))
@@ -137,8 +135,7 @@ count(struct h2_guard *g, uint64_t now_ms)
 }
 
 bool
-h2_guard_scan(struct h2_guard *g, const uint8_t *data, size_t len,
-    uint64_t now_ms)
+h2_guard_scan(struct h2_guard *g, const uint8_t *data, size_t len, uint64_t now_ms)
 {
 	size_t n;
 

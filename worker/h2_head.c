@@ -17,7 +17,7 @@ static const struct {
 	[PSEUDO_SCHEME] = { ":scheme", 7 },
 	[PSEUDO_AUTHORITY] = { ":authority", 10 },
 	[PSEUDO_PATH] = { ":path", 5 },
-	[PSEUDO_PROTOCOL] = { ":protocol", 9 }
+	[PSEUDO_PROTOCOL] = { ":protocol", 9 },
 };
 
 /* Of a connection, hence not of HTTP/2: RFC 9113 8.2.2. */
@@ -25,8 +25,8 @@ static bool
 is_connection_specific(enum http_hdr id)
 {
 	return (id == HDR_CONNECTION || id == HDR_KEEP_ALIVE ||
-		id == HDR_PROXY_CONNECTION || id == HDR_TRANSFER_ENCODING ||
-		id == HDR_UPGRADE || id == HDR_HTTP2_SETTINGS);
+	    id == HDR_PROXY_CONNECTION || id == HDR_TRANSFER_ENCODING ||
+	    id == HDR_UPGRADE || id == HDR_HTTP2_SETTINGS);
 }
 
 void
@@ -53,8 +53,8 @@ static enum http_error
 add_pseudo(struct h2_block *b, struct slice name, struct slice value)
 {
 	for (size_t i = 0; i < PSEUDO_MAX; i++) {
-		if (!slice_eq(name, (struct slice){ pseudo_names[i].name,
-					pseudo_names[i].len }))
+		if (!slice_eq(name,
+			(struct slice){ pseudo_names[i].name, pseudo_names[i].len }))
 			continue;
 		if (b->has[i])
 			return (HTTP_E_DUP);
@@ -95,8 +95,7 @@ pseudo(const struct h2_block *b, const char *bytes, enum h2_pseudo which)
 {
 	if (!b->has[which])
 		return ((struct slice){ NULL, 0 });
-	return ((struct slice){ bytes + b->pseudo[which].at,
-	    b->pseudo[which].len });
+	return ((struct slice){ bytes + b->pseudo[which].at, b->pseudo[which].len });
 }
 
 /* The request line, if it were one. */
@@ -157,8 +156,8 @@ urgency(struct slice value)
 }
 
 static enum http_error
-finish_field(struct slice name, struct slice value, struct http_head *head,
-    struct h2_request *rq)
+finish_field(
+    struct slice name, struct slice value, struct http_head *head, struct h2_request *rq)
 {
 	enum http_hdr id = http_hdr_lookup(name);
 
@@ -184,7 +183,8 @@ static enum http_error
 finish_body(struct http_head *head, bool end_stream, bool websocket)
 {
 	if (websocket)
-		return (head->content_length == -1 && !end_stream ? HTTP_E_NONE : HTTP_E_LENGTH);
+		return (head->content_length == -1 && !end_stream ? HTTP_E_NONE :
+								    HTTP_E_LENGTH);
 	if (end_stream) {
 		if (head->content_length > 0)
 			return (HTTP_E_LENGTH);
@@ -207,10 +207,8 @@ h2_block_finish(const struct h2_block *b, char *bytes, struct slice scheme,
 	    (e = finish_host(b, bytes, head)) != HTTP_E_NONE)
 		return (e);
 	for (uint32_t i = 0; i < b->nfields; i++) {
-		e = finish_field(
-		    (struct slice){ bytes + b->name[i].at, b->name[i].len },
-		    slice_trim((struct slice){ bytes + b->value[i].at,
-			b->value[i].len }),
+		e = finish_field((struct slice){ bytes + b->name[i].at, b->name[i].len },
+		    slice_trim((struct slice){ bytes + b->value[i].at, b->value[i].len }),
 		    head, rq);
 		if (e != HTTP_E_NONE)
 			return (e);

@@ -141,10 +141,9 @@ struct h2_answer {
 static void
 nv_add(struct h2_answer *a, struct slice name, struct slice value)
 {
-	a->nv[a->n++] = (nghttp2_nv){
-		(uint8_t *)(uintptr_t)name.p, (uint8_t *)(uintptr_t)value.p,
-		name.len, value.len, NGHTTP2_NV_FLAG_NONE
-	};
+	a->nv[a->n++] = (nghttp2_nv){ (uint8_t *)(uintptr_t)name.p,
+		(uint8_t *)(uintptr_t)value.p, name.len, value.len,
+		NGHTTP2_NV_FLAG_NONE };
 }
 
 static bool
@@ -160,8 +159,8 @@ header_ok(const struct header *h)
 
 /* Status and headers; framing and what concerns HTTP/1.1 only stay out. */
 static void
-nv_build(struct h2_answer *a, unsigned int status, const struct header *h,
-    size_t n, int64_t length)
+nv_build(struct h2_answer *a, unsigned int status, const struct header *h, size_t n,
+    int64_t length)
 {
 	enum http_hdr id;
 	bool date = false;
@@ -175,15 +174,13 @@ nv_build(struct h2_answer *a, unsigned int status, const struct header *h,
 			continue;
 		}
 		id = http_hdr_lookup(h[i].name);
-		if (id == HDR_CONTENT_LENGTH ||
-		    (http_hdr_flags(id) & HTTP_HDR_HOP))
+		if (id == HDR_CONTENT_LENGTH || (http_hdr_flags(id) & HTTP_HDR_HOP))
 			continue;
 		date |= id == HDR_DATE;
 		nv_add(a, h[i].name, h[i].value);
 	}
 	if (length >= 0) {
-		snprintf(a->length, sizeof(a->length), "%lld",
-		    (long long)length);
+		snprintf(a->length, sizeof(a->length), "%lld", (long long)length);
 		nv_add(a, SLICE("content-length"), slice_str(a->length));
 	}
 	if (!date)
@@ -196,8 +193,8 @@ submit(struct h2_stream *st, const struct h2_answer *a, bool body)
 	nghttp2_data_provider data = { { .ptr = st }, h2_data_read };
 	int rv;
 
-	rv = nghttp2_submit_response(st->h->ng, st->s.id, a->nv, a->n,
-	    body ? &data : NULL);
+	rv = nghttp2_submit_response(
+	    st->h->ng, st->s.id, a->nv, a->n, body ? &data : NULL);
 	if (rv == NGHTTP2_ERR_NOMEM)
 		fatalx("nghttp2: %s", nghttp2_strerror(rv));
 	if (rv != 0)
@@ -208,8 +205,8 @@ submit(struct h2_stream *st, const struct h2_answer *a, bool body)
 }
 
 static void
-h2_respond(struct stream *s, unsigned int status, const struct header *h,
-    size_t n, int64_t length)
+h2_respond(struct stream *s, unsigned int status, const struct header *h, size_t n,
+    int64_t length)
 {
 	struct h2_stream *st = (struct h2_stream *)s;
 	struct h2_answer a;
@@ -220,10 +217,8 @@ h2_respond(struct stream *s, unsigned int status, const struct header *h,
 	if (st->connect && status < 300)
 		status = 501;
 	s->status = status;
-	st->no_body = s->head.method == METHOD_HEAD || status == 204 ||
-		      status == 304;
-	nv_build(&a, status, h, n,
-	    status == 204 || status == 304 ? -1 : length);
+	st->no_body = s->head.method == METHOD_HEAD || status == 204 || status == 304;
+	nv_build(&a, status, h, n, status == 204 || status == 304 ? -1 : length);
 	if (!st->no_body)
 		st->left = length;
 	submit(st, &a, !st->no_body && length != 0);
@@ -379,8 +374,7 @@ h2_room(struct stream *s)
 	return (high - n);
 }
 
-const struct stream_front h2_stream_front = {
-	.respond = h2_respond,
+const struct stream_front h2_stream_front = { .respond = h2_respond,
 	.write = h2_write,
 	.write_buffer = h2_write_buffer,
 	.reserve = h2_reserve,
@@ -389,8 +383,7 @@ const struct stream_front h2_stream_front = {
 	.reset = h2_reset,
 	.pause = h2_pause,
 	.room = h2_room,
-	.upgrade = h2_upgrade
-};
+	.upgrade = h2_upgrade };
 
 void
 h2_stream_drain(struct h2_stream *st)
@@ -407,8 +400,8 @@ h2_stream_drain(struct h2_stream *st)
 
 /* nghttp2 asks how much of the answer can go now. */
 ssize_t
-h2_data_read(nghttp2_session *ng, int32_t id, uint8_t *buf, size_t len,
-    uint32_t *flags, nghttp2_data_source *source, void *arg)
+h2_data_read(nghttp2_session *ng, int32_t id, uint8_t *buf, size_t len, uint32_t *flags,
+    nghttp2_data_source *source, void *arg)
 {
 	struct h2_stream *st = source->ptr;
 	size_t have = evbuffer_get_length(st->out);
@@ -429,8 +422,8 @@ h2_data_read(nghttp2_session *ng, int32_t id, uint8_t *buf, size_t len,
 
 /* A frame of that many bytes goes, straight into the connection's output. */
 int
-h2_data_send(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t *head,
-    size_t len, nghttp2_data_source *source, void *arg)
+h2_data_send(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t *head, size_t len,
+    nghttp2_data_source *source, void *arg)
 {
 	struct h2_stream *st = source->ptr;
 	struct h2 *h = arg;
@@ -497,24 +490,22 @@ h2_stream_data(struct h2_stream *st, const uint8_t *data, size_t len)
 	nghttp2_session_consume_stream(h->ng, s->id, len);
 	if (!st->wide && !s->paused) {
 		st->wide = true;
-		nghttp2_session_set_local_window_size(h->ng, NGHTTP2_FLAG_NONE,
-		    s->id, H2_WINDOW_WIDE);
+		nghttp2_session_set_local_window_size(
+		    h->ng, NGHTTP2_FLAG_NONE, s->id, H2_WINDOW_WIDE);
 	}
 }
 
 static void
 say_continue(struct h2_stream *st)
 {
-	static const nghttp2_nv nv = {
-		(uint8_t *)(uintptr_t) ":status", (uint8_t *)(uintptr_t) "100",
-		7, 3, NGHTTP2_NV_FLAG_NONE
-	};
+	static const nghttp2_nv nv = { (uint8_t *)(uintptr_t) ":status",
+		(uint8_t *)(uintptr_t) "100", 7, 3, NGHTTP2_NV_FLAG_NONE };
 
 	st->expect = false;
 	if (st->answered || st->in_end || st->s.on_body == NULL)
 		return;
-	nghttp2_submit_headers(st->h->ng, NGHTTP2_FLAG_NONE, st->s.id, NULL,
-	    &nv, 1, NULL);
+	nghttp2_submit_headers(
+	    st->h->ng, NGHTTP2_FLAG_NONE, st->s.id, NULL, &nv, 1, NULL);
 }
 
 void
@@ -527,7 +518,7 @@ h2_stream_pump(struct h2_stream *st)
 	if (st->expect && !s->paused)
 		say_continue(st);
 	while (!st->reset && st->in != NULL &&
-	       evbuffer_peek(st->in, -1, NULL, &v, 1) > 0 && v.iov_len > 0) {
+	    evbuffer_peek(st->in, -1, NULL, &v, 1) > 0 && v.iov_len > 0) {
 		if (!throw_away(st)) {
 			if (s->paused || s->on_body == NULL)
 				return;
@@ -539,8 +530,7 @@ h2_stream_pump(struct h2_stream *st)
 		nghttp2_session_consume_stream(st->h->ng, s->id, v.iov_len);
 		in_taken(st->h, v.iov_len);
 	}
-	if (st->in_end && !s->body_done && !st->reset &&
-	    (!s->paused || throw_away(st))) {
+	if (st->in_end && !s->body_done && !st->reset && (!s->paused || throw_away(st))) {
 		s->body_done = true;
 		if (s->on_body_end != NULL)
 			s->on_body_end(s);
@@ -570,5 +560,5 @@ bool
 h2_stream_unwanted(const struct h2_stream *st)
 {
 	return (st->said && !st->in_end && !st->s.tunnel &&
-		st->h->now - st->moved >= H2_UNWANTED);
+	    st->h->now - st->moved >= H2_UNWANTED);
 }

@@ -13,10 +13,12 @@
 /* The longest start line that can be right, CRLF included. */
 #define START_MAX (HTTP_METHOD_MAX + 1 + HTTP_TARGET_MAX + 1 + 8 + 2)
 
-enum { ST_START,
+enum {
+	ST_START,
 	ST_FIELDS,
 	ST_DONE,
-	ST_ERROR };
+	ST_ERROR,
+};
 
 /*
  * What a byte may be part of.  C_UPPER has the value of the bit that makes an
@@ -27,22 +29,16 @@ enum { ST_START,
 #define C_UPPER  0x20
 
 static const uint8_t cclass[256] = {
-	0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
-	0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
-	0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
-	0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
-	0x00, 0x03, 0x00, 0x01, 0x03, 0x03, 0x03, 0x03,
-	0x02, 0x02, 0x03, 0x03, 0x02, 0x03, 0x03, 0x02,
-	0x03, 0x03, 0x03, 0x03, 0x03, 0x03, 0x03, 0x03,
-	0x03, 0x03, 0x02, 0x02, 0x00, 0x02, 0x00, 0x02,
-	0x02, 0x23, 0x23, 0x23, 0x23, 0x23, 0x23, 0x23,
-	0x23, 0x23, 0x23, 0x23, 0x23, 0x23, 0x23, 0x23,
-	0x23, 0x23, 0x23, 0x23, 0x23, 0x23, 0x23, 0x23,
-	0x23, 0x23, 0x23, 0x02, 0x02, 0x02, 0x03, 0x03,
-	0x03, 0x03, 0x03, 0x03, 0x03, 0x03, 0x03, 0x03,
-	0x03, 0x03, 0x03, 0x03, 0x03, 0x03, 0x03, 0x03,
-	0x03, 0x03, 0x03, 0x03, 0x03, 0x03, 0x03, 0x03,
-	0x03, 0x03, 0x03, 0x02, 0x03, 0x02, 0x03, 0x00,
+	0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+	0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+	0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x03, 0x00, 0x01, 0x03, 0x03, 0x03,
+	0x03, 0x02, 0x02, 0x03, 0x03, 0x02, 0x03, 0x03, 0x02, 0x03, 0x03, 0x03, 0x03,
+	0x03, 0x03, 0x03, 0x03, 0x03, 0x03, 0x02, 0x02, 0x00, 0x02, 0x00, 0x02, 0x02,
+	0x23, 0x23, 0x23, 0x23, 0x23, 0x23, 0x23, 0x23, 0x23, 0x23, 0x23, 0x23, 0x23,
+	0x23, 0x23, 0x23, 0x23, 0x23, 0x23, 0x23, 0x23, 0x23, 0x23, 0x23, 0x23, 0x23,
+	0x02, 0x02, 0x02, 0x03, 0x03, 0x03, 0x03, 0x03, 0x03, 0x03, 0x03, 0x03, 0x03,
+	0x03, 0x03, 0x03, 0x03, 0x03, 0x03, 0x03, 0x03, 0x03, 0x03, 0x03, 0x03, 0x03,
+	0x03, 0x03, 0x03, 0x03, 0x03, 0x03, 0x02, 0x03, 0x02, 0x03, 0x00,
 	/* 0x80..0xff: nothing */
 };
 
@@ -109,8 +105,7 @@ http_is_value(struct slice s)
 	for (i = 0; i + 8 <= s.len; i += 8) {
 		memcpy(&w, s.p + i, 8);
 		del = w ^ (ones * 0x7f);
-		if ((((w - ones * 0x20) & ~w) | ((del - ones) & ~del)) &
-			(ones * 0x80) &&
+		if ((((w - ones * 0x20) & ~w) | ((del - ones) & ~del)) & (ones * 0x80) &&
 		    !value_bytes(s.p + i, 8))
 			return (false);
 	}
@@ -133,7 +128,7 @@ http_method(struct slice token)
 		{ "OPTIONS", 7, METHOD_OPTIONS },
 		{ "PATCH", 5, METHOD_PATCH },
 		{ "TRACE", 5, METHOD_TRACE },
-		{ "CONNECT", 7, METHOD_CONNECT }
+		{ "CONNECT", 7, METHOD_CONNECT },
 	};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
@@ -203,8 +198,8 @@ first_byte(const struct http_head *h, char c)
 static enum http_error
 version_parse(struct http_head *h, struct slice s)
 {
-	if (s.len != 8 || memcmp(s.p, "HTTP/", 5) != 0 || s.p[6] != '.' ||
-	    s.p[5] < '0' || s.p[5] > '9' || s.p[7] < '0' || s.p[7] > '9')
+	if (s.len != 8 || memcmp(s.p, "HTTP/", 5) != 0 || s.p[6] != '.' || s.p[5] < '0' ||
+	    s.p[5] > '9' || s.p[7] < '0' || s.p[7] > '9')
 		return (HTTP_E_VERSION);
 	if (s.p[5] != '1' || s.p[7] > '1')
 		return (HTTP_E_VERSION_OTHER);
@@ -232,8 +227,7 @@ request_line(struct http_head *h, struct slice line)
 		return (HTTP_E_VERSION); /* as HTTP/0.9 */
 	h->target = (struct slice){ sp1, (size_t)(sp2 - sp1) };
 	version = (struct slice){ sp2 + 1, (size_t)(end - sp2) - 1 };
-	if (slice_eq(h->token, SLICE("PRI")) &&
-	    slice_eq(h->target, SLICE("*")) &&
+	if (slice_eq(h->token, SLICE("PRI")) && slice_eq(h->target, SLICE("*")) &&
 	    slice_eq(version, SLICE("HTTP/2.0")))
 		return (HTTP_E_PREFACE);
 	h->method = http_method(h->token);
@@ -303,9 +297,11 @@ one_line(struct http_head *h, char *p, size_t len, bool was_head)
 	if (h->state == ST_START) {
 		/* One empty line before a request: RFC 9112 2.2. */
 		if (len == 0)
-			return (h->line == 0 && !h->response ? HTTP_E_NONE : HTTP_E_GARBAGE);
+			return (
+			    h->line == 0 && !h->response ? HTTP_E_NONE : HTTP_E_GARBAGE);
 		h->state = ST_FIELDS;
-		return (h->response ? status_line(h, (struct slice){ p, len }) : request_line(h, (struct slice){ p, len }));
+		return (h->response ? status_line(h, (struct slice){ p, len }) :
+				      request_line(h, (struct slice){ p, len }));
 	}
 	if (len > 0)
 		return (field_line(h, p, len));
@@ -336,8 +332,8 @@ head_parse(struct http_head *h, char *buf, size_t len, bool was_head)
 		 */
 		max = HTTP_HEAD_MAX;
 		if (h->state == ST_START) {
-			if (h->line < len && (e = first_byte(h,
-						  buf[h->line])) != HTTP_E_NONE)
+			if (h->line < len &&
+			    (e = first_byte(h, buf[h->line])) != HTTP_E_NONE)
 				return (fail(h, e));
 			max = h->line + START_MAX;
 		}
@@ -347,12 +343,14 @@ head_parse(struct http_head *h, char *buf, size_t len, bool was_head)
 			h->scan = end;
 			if (len < max)
 				return (HTTP_MORE);
-			return (fail(h, h->state == ST_START ? start_too_long(h, buf + h->line) : HTTP_E_HEAD_LONG));
+			return (fail(h,
+			    h->state == ST_START ? start_too_long(h, buf + h->line) :
+						   HTTP_E_HEAD_LONG));
 		}
 		if (lf == buf + h->line || lf[-1] != '\r')
 			return (fail(h, HTTP_E_BARE_LF));
-		e = one_line(h, buf + h->line,
-		    (size_t)(lf - 1 - (buf + h->line)), was_head);
+		e = one_line(
+		    h, buf + h->line, (size_t)(lf - 1 - (buf + h->line)), was_head);
 		if (e != HTTP_E_NONE)
 			return (fail(h, e));
 		h->line = h->scan = (size_t)(lf + 1 - buf);

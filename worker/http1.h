@@ -44,7 +44,7 @@
 enum http_result {
 	HTTP_ERROR = -1,
 	HTTP_MORE = 0,
-	HTTP_DONE = 1
+	HTTP_DONE = 1,
 };
 
 enum http_method {
@@ -65,39 +65,39 @@ enum http_method {
  * for the log (and only for the log).  The status of any error in a response
  * from upstream is 502.
  */
-#define HTTP_ERRORS(X)                                                \
-	X(HTTP_E_NONE, 200, "no error")                               \
-	X(HTTP_E_TLS, 400, "TLS record where HTTP is spoken")         \
-	X(HTTP_E_PREFACE, 505, "HTTP/2 connection preface")           \
-	X(HTTP_E_GARBAGE, 400, "not HTTP")                            \
-	X(HTTP_E_BARE_LF, 400, "line ends in LF without CR")          \
-	X(HTTP_E_START, 400, "malformed start line")                  \
-	X(HTTP_E_METHOD, 400, "method is no token")                   \
-	X(HTTP_E_METHOD_LONG, 501, "method too long")                 \
-	X(HTTP_E_CONNECT, 501, "CONNECT")                             \
-	X(HTTP_E_TARGET, 400, "malformed or foreign target")          \
-	X(HTTP_E_TARGET_LONG, 414, "target too long")                 \
-	X(HTTP_E_VERSION, 400, "malformed HTTP version")              \
-	X(HTTP_E_VERSION_OTHER, 505, "HTTP version not 1.0 or 1.1")   \
-	X(HTTP_E_STATUS, 502, "malformed status")                     \
-	X(HTTP_E_HEAD_LONG, 431, "head too long")                     \
-	X(HTTP_E_HEADERS, 431, "too many headers")                    \
-	X(HTTP_E_FOLD, 400, "white space at the start of a line")     \
-	X(HTTP_E_NAME, 400, "malformed header name")                  \
-	X(HTTP_E_NAME_SPACE, 400, "white space before the colon")     \
-	X(HTTP_E_NAME_ALIAS, 400, "header name that can be mistaken") \
-	X(HTTP_E_VALUE, 400, "control character in a value")          \
-	X(HTTP_E_DUP, 400, "header that comes once came twice")       \
-	X(HTTP_E_NO_HOST, 400, "no Host")                             \
-	X(HTTP_E_HOST, 400, "malformed Host")                         \
-	X(HTTP_E_LENGTH, 400, "malformed Content-Length")             \
-	X(HTTP_E_LENGTH_BIG, 413, "Content-Length beyond 2^63")       \
-	X(HTTP_E_TE, 400, "Transfer-Encoding is not chunked")         \
-	X(HTTP_E_TE_10, 400, "Transfer-Encoding in HTTP/1.0")         \
-	X(HTTP_E_TE_CL, 400, "Transfer-Encoding and Content-Length")  \
-	X(HTTP_E_NO_BODY, 400, "body where none can be")              \
-	X(HTTP_E_CONNECTION, 400, "malformed or harmful Connection")  \
-	X(HTTP_E_EXPECT, 417, "unknown expectation")                  \
+#define HTTP_ERRORS(X)                                                                   \
+	X(HTTP_E_NONE, 200, "no error")                                                  \
+	X(HTTP_E_TLS, 400, "TLS record where HTTP is spoken")                            \
+	X(HTTP_E_PREFACE, 505, "HTTP/2 connection preface")                              \
+	X(HTTP_E_GARBAGE, 400, "not HTTP")                                               \
+	X(HTTP_E_BARE_LF, 400, "line ends in LF without CR")                             \
+	X(HTTP_E_START, 400, "malformed start line")                                     \
+	X(HTTP_E_METHOD, 400, "method is no token")                                      \
+	X(HTTP_E_METHOD_LONG, 501, "method too long")                                    \
+	X(HTTP_E_CONNECT, 501, "CONNECT")                                                \
+	X(HTTP_E_TARGET, 400, "malformed or foreign target")                             \
+	X(HTTP_E_TARGET_LONG, 414, "target too long")                                    \
+	X(HTTP_E_VERSION, 400, "malformed HTTP version")                                 \
+	X(HTTP_E_VERSION_OTHER, 505, "HTTP version not 1.0 or 1.1")                      \
+	X(HTTP_E_STATUS, 502, "malformed status")                                        \
+	X(HTTP_E_HEAD_LONG, 431, "head too long")                                        \
+	X(HTTP_E_HEADERS, 431, "too many headers")                                       \
+	X(HTTP_E_FOLD, 400, "white space at the start of a line")                        \
+	X(HTTP_E_NAME, 400, "malformed header name")                                     \
+	X(HTTP_E_NAME_SPACE, 400, "white space before the colon")                        \
+	X(HTTP_E_NAME_ALIAS, 400, "header name that can be mistaken")                    \
+	X(HTTP_E_VALUE, 400, "control character in a value")                             \
+	X(HTTP_E_DUP, 400, "header that comes once came twice")                          \
+	X(HTTP_E_NO_HOST, 400, "no Host")                                                \
+	X(HTTP_E_HOST, 400, "malformed Host")                                            \
+	X(HTTP_E_LENGTH, 400, "malformed Content-Length")                                \
+	X(HTTP_E_LENGTH_BIG, 413, "Content-Length beyond 2^63")                          \
+	X(HTTP_E_TE, 400, "Transfer-Encoding is not chunked")                            \
+	X(HTTP_E_TE_10, 400, "Transfer-Encoding in HTTP/1.0")                            \
+	X(HTTP_E_TE_CL, 400, "Transfer-Encoding and Content-Length")                     \
+	X(HTTP_E_NO_BODY, 400, "body where none can be")                                 \
+	X(HTTP_E_CONNECTION, 400, "malformed or harmful Connection")                     \
+	X(HTTP_E_EXPECT, 417, "unknown expectation")                                     \
 	X(HTTP_E_UPGRADE, 400, "malformed Upgrade")
 
 #define X(name, status, reason) name,
@@ -112,63 +112,64 @@ enum http_error { HTTP_ERRORS(X) HTTP_E_MAX };
 #define HTTP_HDR_ONCE 0x01
 #define HTTP_HDR_HOP  0x02
 
-#define HTTP_HDRS(X)                                                         \
-	X(HDR_ACCEPT, "accept", 0)                                           \
-	X(HDR_ACCEPT_ENCODING, "accept-encoding", 0)                         \
-	X(HDR_ACCEPT_LANGUAGE, "accept-language", 0)                         \
-	X(HDR_AUTHORIZATION, "authorization", HTTP_HDR_ONCE)                 \
-	X(HDR_CACHE_CONTROL, "cache-control", 0)                             \
-	X(HDR_CONNECTION, "connection", HTTP_HDR_HOP)                        \
-	X(HDR_CONTENT_ENCODING, "content-encoding", 0)                       \
-	X(HDR_CONTENT_LENGTH, "content-length", HTTP_HDR_ONCE)               \
-	X(HDR_CONTENT_SECURITY_POLICY, "content-security-policy", 0)         \
-	X(HDR_CONTENT_TYPE, "content-type", HTTP_HDR_ONCE)                   \
-	X(HDR_COOKIE, "cookie", 0)                                           \
-	X(HDR_DATE, "date", 0)                                               \
-	X(HDR_ETAG, "etag", 0)                                               \
-	X(HDR_EXPECT, "expect", HTTP_HDR_ONCE)                               \
-	X(HDR_FORWARDED, "forwarded", 0)                                     \
-	X(HDR_HOST, "host", HTTP_HDR_ONCE)                                   \
-	X(HDR_HTTP2_SETTINGS, "http2-settings", HTTP_HDR_HOP)                \
-	X(HDR_IF_MODIFIED_SINCE, "if-modified-since", HTTP_HDR_ONCE)         \
-	X(HDR_IF_NONE_MATCH, "if-none-match", 0)                             \
-	X(HDR_IF_RANGE, "if-range", HTTP_HDR_ONCE)                           \
-	X(HDR_KEEP_ALIVE, "keep-alive", HTTP_HDR_HOP)                        \
-	X(HDR_LAST_MODIFIED, "last-modified", 0)                             \
-	X(HDR_LOCATION, "location", HTTP_HDR_ONCE)                           \
-	X(HDR_ORIGIN, "origin", HTTP_HDR_ONCE)                               \
-	X(HDR_PROXY_AUTHENTICATE, "proxy-authenticate", HTTP_HDR_HOP)        \
-	X(HDR_PROXY_AUTHORIZATION, "proxy-authorization", HTTP_HDR_HOP)      \
-	X(HDR_PROXY_CONNECTION, "proxy-connection", HTTP_HDR_HOP)            \
-	X(HDR_RANGE, "range", HTTP_HDR_ONCE)                                 \
-	X(HDR_REFERER, "referer", 0)                                         \
-	X(HDR_SEC_FETCH_DEST, "sec-fetch-dest", HTTP_HDR_ONCE)               \
-	X(HDR_SEC_FETCH_MODE, "sec-fetch-mode", HTTP_HDR_ONCE)               \
-	X(HDR_SEC_FETCH_SITE, "sec-fetch-site", HTTP_HDR_ONCE)               \
-	X(HDR_SEC_WEBSOCKET_ACCEPT, "sec-websocket-accept", HTTP_HDR_ONCE)   \
-	X(HDR_SEC_WEBSOCKET_EXTENSIONS, "sec-websocket-extensions", 0)       \
-	X(HDR_SEC_WEBSOCKET_KEY, "sec-websocket-key", HTTP_HDR_ONCE)         \
-	X(HDR_SEC_WEBSOCKET_PROTOCOL, "sec-websocket-protocol", 0)           \
-	X(HDR_SEC_WEBSOCKET_VERSION, "sec-websocket-version", HTTP_HDR_ONCE) \
-	X(HDR_SERVER, "server", 0)                                           \
-	X(HDR_SET_COOKIE, "set-cookie", 0)                                   \
-	X(HDR_STRICT_TRANSPORT_SECURITY, "strict-transport-security", 0)     \
-	X(HDR_TE, "te", HTTP_HDR_HOP)                                        \
-	X(HDR_TRAILER, "trailer", HTTP_HDR_HOP)                              \
-	X(HDR_TRANSFER_ENCODING, "transfer-encoding",                        \
-	    HTTP_HDR_ONCE | HTTP_HDR_HOP)                                    \
-	X(HDR_UPGRADE, "upgrade", HTTP_HDR_ONCE | HTTP_HDR_HOP)              \
-	X(HDR_USER_AGENT, "user-agent", 0)                                   \
-	X(HDR_X_CSRF_TOKEN, "x-csrf-token", HTTP_HDR_ONCE)                   \
-	X(HDR_X_FORWARDED_FOR, "x-forwarded-for", 0)                         \
-	X(HDR_X_FORWARDED_HOST, "x-forwarded-host", 0)                       \
-	X(HDR_X_FORWARDED_PORT, "x-forwarded-port", 0)                       \
-	X(HDR_X_FORWARDED_PROTO, "x-forwarded-proto", 0)                     \
+#define HTTP_HDRS(X)                                                                     \
+	X(HDR_ACCEPT, "accept", 0)                                                       \
+	X(HDR_ACCEPT_ENCODING, "accept-encoding", 0)                                     \
+	X(HDR_ACCEPT_LANGUAGE, "accept-language", 0)                                     \
+	X(HDR_AUTHORIZATION, "authorization", HTTP_HDR_ONCE)                             \
+	X(HDR_CACHE_CONTROL, "cache-control", 0)                                         \
+	X(HDR_CONNECTION, "connection", HTTP_HDR_HOP)                                    \
+	X(HDR_CONTENT_ENCODING, "content-encoding", 0)                                   \
+	X(HDR_CONTENT_LENGTH, "content-length", HTTP_HDR_ONCE)                           \
+	X(HDR_CONTENT_SECURITY_POLICY, "content-security-policy", 0)                     \
+	X(HDR_CONTENT_TYPE, "content-type", HTTP_HDR_ONCE)                               \
+	X(HDR_COOKIE, "cookie", 0)                                                       \
+	X(HDR_DATE, "date", 0)                                                           \
+	X(HDR_ETAG, "etag", 0)                                                           \
+	X(HDR_EXPECT, "expect", HTTP_HDR_ONCE)                                           \
+	X(HDR_FORWARDED, "forwarded", 0)                                                 \
+	X(HDR_HOST, "host", HTTP_HDR_ONCE)                                               \
+	X(HDR_HTTP2_SETTINGS, "http2-settings", HTTP_HDR_HOP)                            \
+	X(HDR_IF_MODIFIED_SINCE, "if-modified-since", HTTP_HDR_ONCE)                     \
+	X(HDR_IF_NONE_MATCH, "if-none-match", 0)                                         \
+	X(HDR_IF_RANGE, "if-range", HTTP_HDR_ONCE)                                       \
+	X(HDR_KEEP_ALIVE, "keep-alive", HTTP_HDR_HOP)                                    \
+	X(HDR_LAST_MODIFIED, "last-modified", 0)                                         \
+	X(HDR_LOCATION, "location", HTTP_HDR_ONCE)                                       \
+	X(HDR_ORIGIN, "origin", HTTP_HDR_ONCE)                                           \
+	X(HDR_PROXY_AUTHENTICATE, "proxy-authenticate", HTTP_HDR_HOP)                    \
+	X(HDR_PROXY_AUTHORIZATION, "proxy-authorization", HTTP_HDR_HOP)                  \
+	X(HDR_PROXY_CONNECTION, "proxy-connection", HTTP_HDR_HOP)                        \
+	X(HDR_RANGE, "range", HTTP_HDR_ONCE)                                             \
+	X(HDR_REFERER, "referer", 0)                                                     \
+	X(HDR_SEC_FETCH_DEST, "sec-fetch-dest", HTTP_HDR_ONCE)                           \
+	X(HDR_SEC_FETCH_MODE, "sec-fetch-mode", HTTP_HDR_ONCE)                           \
+	X(HDR_SEC_FETCH_SITE, "sec-fetch-site", HTTP_HDR_ONCE)                           \
+	X(HDR_SEC_WEBSOCKET_ACCEPT, "sec-websocket-accept", HTTP_HDR_ONCE)               \
+	X(HDR_SEC_WEBSOCKET_EXTENSIONS, "sec-websocket-extensions", 0)                   \
+	X(HDR_SEC_WEBSOCKET_KEY, "sec-websocket-key", HTTP_HDR_ONCE)                     \
+	X(HDR_SEC_WEBSOCKET_PROTOCOL, "sec-websocket-protocol", 0)                       \
+	X(HDR_SEC_WEBSOCKET_VERSION, "sec-websocket-version", HTTP_HDR_ONCE)             \
+	X(HDR_SERVER, "server", 0)                                                       \
+	X(HDR_SET_COOKIE, "set-cookie", 0)                                               \
+	X(HDR_STRICT_TRANSPORT_SECURITY, "strict-transport-security", 0)                 \
+	X(HDR_TE, "te", HTTP_HDR_HOP)                                                    \
+	X(HDR_TRAILER, "trailer", HTTP_HDR_HOP)                                          \
+	X(HDR_TRANSFER_ENCODING, "transfer-encoding", HTTP_HDR_ONCE | HTTP_HDR_HOP)      \
+	X(HDR_UPGRADE, "upgrade", HTTP_HDR_ONCE | HTTP_HDR_HOP)                          \
+	X(HDR_USER_AGENT, "user-agent", 0)                                               \
+	X(HDR_X_CSRF_TOKEN, "x-csrf-token", HTTP_HDR_ONCE)                               \
+	X(HDR_X_FORWARDED_FOR, "x-forwarded-for", 0)                                     \
+	X(HDR_X_FORWARDED_HOST, "x-forwarded-host", 0)                                   \
+	X(HDR_X_FORWARDED_PORT, "x-forwarded-port", 0)                                   \
+	X(HDR_X_FORWARDED_PROTO, "x-forwarded-proto", 0)                                 \
 	X(HDR_X_REAL_IP, "x-real-ip", 0)
 
 #define X(id, name, flags) id,
-enum http_hdr { HDR_OTHER,
-	HTTP_HDRS(X) HDR_MAX };
+enum http_hdr {
+	HDR_OTHER,
+	HTTP_HDRS(X) HDR_MAX,
+};
 #undef X
 
 /* How the body that follows is delimited: RFC 9112 6.3. */
@@ -240,8 +241,8 @@ enum http_result http_request_parse(struct http_head *, char *buf, size_t len);
  * parse from there).  101 ends HTTP on that connection; whether it was asked
  * for is the caller's to check.
  */
-enum http_result http_response_parse(struct http_head *, char *buf, size_t len,
-    bool was_head);
+enum http_result http_response_parse(
+    struct http_head *, char *buf, size_t len, bool was_head);
 
 /* Status to answer with, and reason for the log. */
 int http_error_status(enum http_error);
@@ -256,10 +257,8 @@ const char *http_error_name(enum http_error);
  * after the empty line.  Each returns HTTP_E_NONE or what is wrong.  put is add
  * for a name that is known to be a token in lower case.
  */
-enum http_error http_head_add(struct http_head *, struct slice name,
-    struct slice value);
-enum http_error http_head_put(struct http_head *, struct slice name,
-    struct slice value);
+enum http_error http_head_add(struct http_head *, struct slice name, struct slice value);
+enum http_error http_head_put(struct http_head *, struct slice name, struct slice value);
 enum http_error http_head_finish(struct http_head *, bool was_head);
 enum http_method http_method(struct slice token);
 /* Right for this method, and its bytes those of a target?  RFC 9112 3.2. */
@@ -271,8 +270,7 @@ struct slice http_header(const struct http_head *, enum http_hdr);
  * Is the header for this connection only, by its kind or since Connection
  * names it?  Such a header is not forwarded.  RFC 9110 7.6.1.
  */
-bool http_header_is_hop(const struct http_head *,
-    const struct http_header *);
+bool http_header_is_hop(const struct http_head *, const struct http_header *);
 /* Which header is it?  The name is in lower case. */
 enum http_hdr http_hdr_lookup(struct slice name);
 const char *http_hdr_name(enum http_hdr);

@@ -124,8 +124,8 @@ is_host(char c)
 {
 	unsigned char l = slice_lower(c);
 
-	return ((l >= 'a' && l <= 'z') || (c >= '0' && c <= '9') ||
-		c == '-' || c == '.' || c == '_');
+	return ((l >= 'a' && l <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
+	    c == '.' || c == '_');
 }
 
 /* Labels of 1 to 63 bytes, 253 in all, a dot at the end allowed. */
@@ -187,10 +187,10 @@ http_authority(struct slice s, struct slice *host, uint32_t *port)
 		if (!name_ok(name))
 			return (false);
 	}
-	if (name.len < s.len && (s.p[name.len] != ':' ||
-				    !port_parse((struct slice){ s.p + name.len + 1,
-						    s.len - name.len - 1 },
-					&n)))
+	if (name.len < s.len &&
+	    (s.p[name.len] != ':' ||
+		!port_parse(
+		    (struct slice){ s.p + name.len + 1, s.len - name.len - 1 }, &n)))
 		return (false);
 	if (host != NULL)
 		*host = name;
@@ -212,8 +212,7 @@ name_is_alias(struct slice name)
 		return (false);
 	for (size_t i = 0; i < name.len; i++)
 		canon[i] = name.p[i] == '_' ? '-' : name.p[i];
-	return (http_hdr_lookup((struct slice){ canon, name.len }) !=
-		HDR_OTHER);
+	return (http_hdr_lookup((struct slice){ canon, name.len }) != HDR_OTHER);
 }
 
 enum http_error
@@ -333,7 +332,8 @@ finish_framing(struct http_head *h, bool was_head)
 			return (HTTP_E_TE_CL);
 		if (h->minor == 0)
 			return (HTTP_E_TE_10);
-		if (h->response ? !slice_caseeq(te, SLICE("chunked")) : !slice_eq(te, SLICE("chunked")))
+		if (h->response ? !slice_caseeq(te, SLICE("chunked")) :
+				  !slice_eq(te, SLICE("chunked")))
 			return (HTTP_E_TE);
 		h->chunked = true;
 	}
@@ -365,8 +365,8 @@ finish_upgrade(struct http_head *h)
 		part = protocol;
 		if ((slash = memchr(part.p, '/', part.len)) != NULL) {
 			part.len = (size_t)(slash - part.p);
-			if (!http_is_token((struct slice){ slash + 1,
-				protocol.len - part.len - 1 }))
+			if (!http_is_token(
+				(struct slice){ slash + 1, protocol.len - part.len - 1 }))
 				return (HTTP_E_UPGRADE);
 		}
 		if (!http_is_token(part))
@@ -374,7 +374,7 @@ finish_upgrade(struct http_head *h)
 	}
 	/* A choice of several, or a wish in HTTP/1.0, is for us no wish. */
 	h->websocket = websocket && n == 1 && h->conn_upgrade && h->minor == 1 &&
-		       (h->response ? h->status == 101 : h->method == METHOD_GET);
+	    (h->response ? h->status == 101 : h->method == METHOD_GET);
 	if (h->websocket && h->body != BODY_NONE)
 		return (HTTP_E_NO_BODY);
 	return (HTTP_E_NONE);
@@ -410,6 +410,6 @@ http_head_finish(struct http_head *h, bool was_head)
 	    (e = finish_upgrade(h)) != HTTP_E_NONE)
 		return (e);
 	h->keep_alive = !h->conn_close && (h->minor == 1 || h->conn_keep) &&
-			h->body != BODY_CLOSE;
+	    h->body != BODY_CLOSE;
 	return (HTTP_E_NONE);
 }

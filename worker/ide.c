@@ -30,8 +30,7 @@ ide_slash(struct stream *s, const char *rest)
 	if (s->query.p == NULL)
 		strlcpy(to, "/ide/", sizeof(to));
 	else
-		snprintf(to, sizeof(to), "/ide/?%.*s", (int)s->query.len,
-		    s->query.p);
+		snprintf(to, sizeof(to), "/ide/?%.*s", (int)s->query.len, s->query.p);
 	respond_redirect(s, 308, to);
 }
 
@@ -55,8 +54,7 @@ query_pair(struct slice query, const char *name)
 	while (query.len > 0) {
 		amp = memchr(query.p, '&', query.len);
 		len = amp == NULL ? query.len : (size_t)(amp - query.p);
-		if (len > n && memcmp(query.p, name, n) == 0 &&
-		    query.p[n] == '=')
+		if (len > n && memcmp(query.p, name, n) == 0 && query.p[n] == '=')
 			return ((struct slice){ query.p, len });
 		len += amp != NULL;
 		query.p += len;
@@ -87,13 +85,13 @@ remember(struct worker *w, struct slice q)
 {
 	struct m_last m;
 
-	if (q.len >= sizeof(m.query) || (strlen(w->who.last_query) == q.len &&
-					    memcmp(w->who.last_query, q.p, q.len) == 0))
+	if (q.len >= sizeof(m.query) ||
+	    (strlen(w->who.last_query) == q.len &&
+		memcmp(w->who.last_query, q.p, q.len) == 0))
 		return;
 	memset(&m, 0, sizeof(m));
 	memcpy(m.query, q.p, q.len);
-	if (!w->auth_joined ||
-	    chan_send(&w->auth, M_LAST, 0, -1, &m, sizeof(m)) == -1)
+	if (!w->auth_joined || chan_send(&w->auth, M_LAST, 0, -1, &m, sizeof(m)) == -1)
 		return;
 	memcpy(w->who.last_query, m.query, sizeof(w->who.last_query));
 }
@@ -122,8 +120,7 @@ ide_root(struct stream *s, const char *rest)
 		if (q.p != NULL)
 			remember(s->w, q);
 		else if (!has_ew(s) && last_ok(s->w->who.last_query)) {
-			snprintf(to, sizeof(to), "/ide/?%s",
-			    s->w->who.last_query);
+			snprintf(to, sizeof(to), "/ide/?%s", s->w->who.last_query);
 			respond_redirect(s, 302, to);
 			return;
 		}
@@ -143,8 +140,9 @@ ide_any(struct stream *s, const char *rest)
 	const char *prefix = s->w->conf->ide_prefix;
 	size_t n = strlen(prefix);
 
-	if (n > 0 && !s->websocket && (s->head.method == METHOD_GET || s->head.method == METHOD_HEAD) && strncmp(rest, prefix, n) == 0 &&
-	    strncmp(rest + n, "/static/", 8) == 0 &&
+	if (n > 0 && !s->websocket &&
+	    (s->head.method == METHOD_GET || s->head.method == METHOD_HEAD) &&
+	    strncmp(rest, prefix, n) == 0 && strncmp(rest + n, "/static/", 8) == 0 &&
 	    static_file(s, IDE_FILES, rest + n + 8, CACHE_IMMUTABLE))
 		return;
 	proxy_request(s);
@@ -176,8 +174,7 @@ minted(void *arg, struct msg *m)
 		return;
 	}
 	answer_init(&a, s, ANSWER_DATA);
-	answer_add(&a, SLICE("content-type"),
-	    SLICE("application/octet-stream"));
+	answer_add(&a, SLICE("content-type"), SLICE("application/octet-stream"));
 	answer_send(&a, 200, MSG_DATA(m, m_minted)->key, WIRE_MINT);
 	explicit_bzero(m->u.bytes, sizeof(struct m_minted));
 }
@@ -203,18 +200,21 @@ ide_update(struct stream *s, const char *rest)
 		v = "unknown";
 	clock_gettime(CLOCK_REALTIME, &ts);
 	answer_init(&a, s, ANSWER_DATA);
-	respond_json(&a, 200, json_pack("{s:I, s:s, s:s, s:b}", "checked", (json_int_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000, "latest", v, "current", v, "isLatest", 1));
+	respond_json(&a, 200,
+	    json_pack("{s:I, s:s, s:s, s:b}", "checked",
+		(json_int_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000, "latest", v,
+		"current", v, "isLatest", 1));
 }
 
 static json_t *
-manifest_icon(const char *base, const char *name, const char *size,
-    const char *purpose)
+manifest_icon(const char *base, const char *name, const char *size, const char *purpose)
 {
-	json_t *src = json_sprintf("%s/_static/src/browser/media/%s-%s.png",
-	    base, name, size);
+	json_t *src = json_sprintf(
+	    "%s/_static/src/browser/media/%s-%s.png", base, name, size);
 
-	return (json_pack("{s:o, s:s, s:s, s:s}", "src", src, "type",
-	    "image/png", "sizes", strcmp(size, "192") == 0 ? "192x192" : "512x512", "purpose", purpose));
+	return (
+	    json_pack("{s:o, s:s, s:s, s:s}", "src", src, "type", "image/png", "sizes",
+		strcmp(size, "192") == 0 ? "192x192" : "512x512", "purpose", purpose));
 }
 
 void
@@ -227,11 +227,10 @@ ide_manifest(struct stream *s, const char *rest)
 	struct answer a;
 
 	(void)rest;
-	j = json_pack("{s:s, s:s, s:s, s:s, s:[s], s:s, s:[oooo]}",
-	    "name", app, "short_name", app, "start_url", ".",
-	    "display", "fullscreen",
-	    "display_override", "window-controls-overlay",
-	    "description", "VS Code, in an environment of your own.", "icons",
+	j = json_pack("{s:s, s:s, s:s, s:s, s:[s], s:s, s:[oooo]}", "name", app,
+	    "short_name", app, "start_url", ".", "display", "fullscreen",
+	    "display_override", "window-controls-overlay", "description",
+	    "VS Code, in an environment of your own.", "icons",
 	    manifest_icon(base, "pwa-icon", "192", "any"),
 	    manifest_icon(base, "pwa-icon-maskable", "192", "maskable"),
 	    manifest_icon(base, "pwa-icon", "512", "any"),
@@ -241,8 +240,7 @@ ide_manifest(struct stream *s, const char *rest)
 	if (text == NULL)
 		fatalx("manifest");
 	answer_init(&a, s, ANSWER_DATA);
-	answer_add(&a, SLICE("content-type"),
-	    SLICE("application/manifest+json"));
+	answer_add(&a, SLICE("content-type"), SLICE("application/manifest+json"));
 	answer_send(&a, 200, text, strlen(text));
 	free(text);
 }

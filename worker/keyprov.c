@@ -110,8 +110,7 @@ key_match(const void *a, const void *b, int selection)
 	const struct pkey *ka = a, *kb = b;
 
 	(void)selection;
-	return ka->pub != NULL && kb->pub != NULL &&
-	       EVP_PKEY_eq(ka->pub, kb->pub) == 1;
+	return ka->pub != NULL && kb->pub != NULL && EVP_PKEY_eq(ka->pub, kb->pub) == 1;
 }
 
 static int
@@ -126,8 +125,8 @@ key_import(void *data, int selection, const OSSL_PARAM params[])
 		return 0;
 	ctx = EVP_PKEY_CTX_new_from_name(NULL, k->type, NOT_OURS);
 	ok = ctx != NULL && EVP_PKEY_fromdata_init(ctx) == 1 &&
-	     EVP_PKEY_fromdata(ctx, &pub, EVP_PKEY_PUBLIC_KEY,
-		 (OSSL_PARAM *)(uintptr_t)params) == 1;
+	    EVP_PKEY_fromdata(
+		ctx, &pub, EVP_PKEY_PUBLIC_KEY, (OSSL_PARAM *)(uintptr_t)params) == 1;
 	EVP_PKEY_CTX_free(ctx);
 	if (!ok)
 		return 0;
@@ -143,7 +142,7 @@ key_export(void *data, int selection, OSSL_CALLBACK *cb, void *arg)
 
 	(void)selection;
 	return k->pub != NULL &&
-	       EVP_PKEY_export(k->pub, EVP_PKEY_PUBLIC_KEY, cb, arg) == 1;
+	    EVP_PKEY_export(k->pub, EVP_PKEY_PUBLIC_KEY, cb, arg) == 1;
 }
 
 /* What libcrypto and libssl ask of a key whose kind they know; it is for the
@@ -151,13 +150,11 @@ key_export(void *data, int selection, OSSL_CALLBACK *cb, void *arg)
 static const OSSL_PARAM *
 key_types(int selection)
 {
-	static const OSSL_PARAM types[] = {
-		OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, NULL, 0),
+	static const OSSL_PARAM types[] = { OSSL_PARAM_utf8_string(
+						OSSL_PKEY_PARAM_GROUP_NAME, NULL, 0),
 		OSSL_PARAM_octet_string(OSSL_PKEY_PARAM_PUB_KEY, NULL, 0),
 		OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_N, NULL, 0),
-		OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_E, NULL, 0),
-		OSSL_PARAM_END
-	};
+		OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_E, NULL, 0), OSSL_PARAM_END };
 
 	(void)selection;
 	return types;
@@ -174,13 +171,11 @@ key_get_params(void *data, OSSL_PARAM params[])
 static const OSSL_PARAM *
 key_gettable(void *ctx)
 {
-	static const OSSL_PARAM types[] = {
-		OSSL_PARAM_int(OSSL_PKEY_PARAM_BITS, NULL),
+	static const OSSL_PARAM types[] = { OSSL_PARAM_int(OSSL_PKEY_PARAM_BITS, NULL),
 		OSSL_PARAM_int(OSSL_PKEY_PARAM_SECURITY_BITS, NULL),
 		OSSL_PARAM_int(OSSL_PKEY_PARAM_MAX_SIZE, NULL),
 		OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, NULL, 0),
-		OSSL_PARAM_END
-	};
+		OSSL_PARAM_END };
 
 	(void)ctx;
 	return types;
@@ -221,7 +216,7 @@ static const OSSL_ALGORITHM keymgmts[] = {
 	{ "EC:id-ecPublicKey:1.2.840.10045.2.1", PROPERTY, ec_fns, "remote EC key" },
 	{ "RSA:rsaEncryption:1.2.840.113549.1.1.1", PROPERTY, rsa_fns, "remote RSA key" },
 	{ "ED25519:1.3.101.112", PROPERTY, ed25519_fns, "remote Ed25519 key" },
-	{ NULL, NULL, NULL, NULL }
+	{ NULL, NULL, NULL, NULL },
 };
 /* clang-format on */
 
@@ -285,14 +280,14 @@ sig_set_params(void *data, const OSSL_PARAM params[])
 	if (params == NULL)
 		return 1;
 	p = OSSL_PARAM_locate_const(params, OSSL_SIGNATURE_PARAM_PAD_MODE);
-	if (p != NULL && !get_choice(p, OSSL_PKEY_RSA_PAD_MODE_PSS,
-			     RSA_PKCS1_PSS_PADDING, OSSL_PKEY_RSA_PAD_MODE_PKCSV15,
-			     RSA_PKCS1_PADDING, &c->padding))
+	if (p != NULL &&
+	    !get_choice(p, OSSL_PKEY_RSA_PAD_MODE_PSS, RSA_PKCS1_PSS_PADDING,
+		OSSL_PKEY_RSA_PAD_MODE_PKCSV15, RSA_PKCS1_PADDING, &c->padding))
 		return 0;
 	p = OSSL_PARAM_locate_const(params, OSSL_SIGNATURE_PARAM_PSS_SALTLEN);
-	if (p != NULL && !get_choice(p, OSSL_PKEY_RSA_PSS_SALT_LEN_DIGEST,
-			     RSA_PSS_SALTLEN_DIGEST, OSSL_PKEY_RSA_PSS_SALT_LEN_MAX,
-			     RSA_PSS_SALTLEN_MAX, &c->saltlen))
+	if (p != NULL &&
+	    !get_choice(p, OSSL_PKEY_RSA_PSS_SALT_LEN_DIGEST, RSA_PSS_SALTLEN_DIGEST,
+		OSSL_PKEY_RSA_PSS_SALT_LEN_MAX, RSA_PSS_SALTLEN_MAX, &c->saltlen))
 		return 0;
 	return 1;
 }
@@ -300,11 +295,9 @@ sig_set_params(void *data, const OSSL_PARAM params[])
 static const OSSL_PARAM *
 sig_settable(void *data, void *ctx)
 {
-	static const OSSL_PARAM types[] = {
-		OSSL_PARAM_int(OSSL_SIGNATURE_PARAM_PAD_MODE, NULL),
-		OSSL_PARAM_int(OSSL_SIGNATURE_PARAM_PSS_SALTLEN, NULL),
-		OSSL_PARAM_END
-	};
+	static const OSSL_PARAM types[] = { OSSL_PARAM_int(
+						OSSL_SIGNATURE_PARAM_PAD_MODE, NULL),
+		OSSL_PARAM_int(OSSL_SIGNATURE_PARAM_PSS_SALTLEN, NULL), OSSL_PARAM_END };
 
 	(void)data;
 	(void)ctx;
@@ -344,8 +337,7 @@ scheme_of(const struct sigctx *c)
 		return digests[c->md].ecdsa;
 	if (c->padding == RSA_PKCS1_PADDING)
 		return digests[c->md].pkcs1;
-	if (c->padding == RSA_PKCS1_PSS_PADDING &&
-	    c->saltlen == RSA_PSS_SALTLEN_DIGEST)
+	if (c->padding == RSA_PKCS1_PSS_PADDING && c->saltlen == RSA_PSS_SALTLEN_DIGEST)
 		return digests[c->md].pss;
 	return 0;
 }
@@ -379,12 +371,12 @@ static const OSSL_DISPATCH sig_fns[] = {
 	{ OSSL_FUNC_SIGNATURE_DIGEST_SIGN, FN(sig_sign) },
 	{ OSSL_FUNC_SIGNATURE_SET_CTX_PARAMS, FN(sig_set_params) },
 	{ OSSL_FUNC_SIGNATURE_SETTABLE_CTX_PARAMS, FN(sig_settable) },
-	{ 0, NULL }
+	{ 0, NULL },
 };
 
 static const OSSL_ALGORITHM signatures[] = {
 	{ SIGNATURE, PROPERTY, sig_fns, "signature by another process" },
-	{ NULL, NULL, NULL, NULL }
+	{ NULL, NULL, NULL, NULL },
 };
 
 /* The provider itself: provider-base(7). */
@@ -406,7 +398,7 @@ prov_query(void *ctx, int operation, int *no_cache)
 
 static const OSSL_DISPATCH prov_fns[] = {
 	{ OSSL_FUNC_PROVIDER_QUERY_OPERATION, FN(prov_query) },
-	{ 0, NULL }
+	{ 0, NULL },
 };
 
 static int

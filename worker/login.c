@@ -39,8 +39,7 @@ static void
 to_set(char to[URL_TO_MAX + 1], struct slice v)
 {
 	strlcpy(to, HOME, URL_TO_MAX + 1);
-	if (v.p == NULL || v.len == 0 || v.len > URL_TO_MAX ||
-	    !url_redirect_ok(v))
+	if (v.p == NULL || v.len == 0 || v.len > URL_TO_MAX || !url_redirect_ok(v))
 		return;
 	memcpy(to, v.p, v.len);
 	to[v.len] = '\0';
@@ -75,8 +74,8 @@ login_redirect(struct stream *s)
 /* --- the page --- */
 
 static void
-login_page(struct answer *a, unsigned int status, const char *error,
-    const char *name, const char *to)
+login_page(struct answer *a, unsigned int status, const char *error, const char *name,
+    const char *to)
 {
 	struct evbuffer *html = evbuffer_new();
 
@@ -86,8 +85,7 @@ login_page(struct answer *a, unsigned int status, const char *error,
 		page_render(html, "login_error.html",
 		    (const struct page_value[]){ PAGE_TEXT("text", error) }, 1);
 	page_send(a, status, "login", "login.html",
-	    (const struct page_value[]){
-		PAGE_TEXT("app", a->s->w->conf->http.app_name),
+	    (const struct page_value[]){ PAGE_TEXT("app", a->s->w->conf->http.app_name),
 		PAGE_HTML("error", html), PAGE_TEXT("username", name),
 		PAGE_TEXT("to", to) },
 	    4);
@@ -128,8 +126,7 @@ attempt_close(struct stream *s)
 }
 
 static void
-attempt_fail(struct attempt *at, unsigned int status, uint32_t retry,
-    const char *text)
+attempt_fail(struct attempt *at, unsigned int status, uint32_t retry, const char *text)
 {
 	struct answer a;
 
@@ -137,8 +134,7 @@ attempt_fail(struct attempt *at, unsigned int status, uint32_t retry,
 	if (retry > 0)
 		answer_fmt(&a, SLICE("retry-after"), "%u", retry);
 	if (status == 401)
-		answer_add(&a, SLICE("www-authenticate"),
-		    SLICE("Bearer realm=\"ided\""));
+		answer_add(&a, SLICE("www-authenticate"), SLICE("Bearer realm=\"ided\""));
 	if (at->json || status == 421 || !wants_html(at->s))
 		respond_error_with(&a, status, text);
 	else
@@ -167,9 +163,8 @@ attempt_ok(struct attempt *at, const struct m_who *m)
 	}
 	for (size_t i = 0; at->token && i < WIRE_TOKEN; i++)
 		snprintf(hex + 2 * i, 3, "%02x", m->token[i]);
-	data = json_pack("{s:s, s:s, s:I, s:s}", "username", w->who.name,
-	    "role", w->who.role, "expires", (json_int_t)w->who.expires,
-	    "to", at->to);
+	data = json_pack("{s:s, s:s, s:I, s:s}", "username", w->who.name, "role",
+	    w->who.role, "expires", (json_int_t)w->who.expires, "to", at->to);
 	if (at->token)
 		json_object_set_new(data, "token", json_string(hex));
 	explicit_bzero(hex, sizeof(hex));
@@ -197,7 +192,8 @@ attempt_answer(void *arg, struct msg *m)
 		attempt_fail(at, 401, 0, "Incorrect user name or password.");
 		break;
 	case AUTH_RATE_LIMITED:
-		attempt_fail(at, 429, who->retry_after > 0 ? who->retry_after : 1, "Login rate limited! Please wait and try again.");
+		attempt_fail(at, 429, who->retry_after > 0 ? who->retry_after : 1,
+		    "Login rate limited! Please wait and try again.");
 		break;
 	case AUTH_OTHER_USER:
 		/* The browser comes back on a new connection. */
@@ -243,7 +239,7 @@ attempt_start(struct attempt *at, struct slice name, struct slice password)
 	memset(&m, 0, sizeof(m));
 	(void)field_set(at->name, sizeof(at->name), name);
 	fits = field_set(m.name, sizeof(m.name), name) &&
-	       field_set(m.password, sizeof(m.password), password);
+	    field_set(m.password, sizeof(m.password), password);
 	agent_set(m.agent, sizeof(m.agent), stream_header(s, HDR_USER_AGENT));
 	strlcpy(m.rid, s->rid, sizeof(m.rid));
 	if (name.len == 0)
@@ -252,8 +248,8 @@ attempt_start(struct attempt *at, struct slice name, struct slice password)
 		attempt_fail(at, 400, 0, "Missing password");
 	else if (!fits) /* there is no account of that kind */
 		attempt_fail(at, 401, 0, "Incorrect user name or password.");
-	else if ((at->question = auth_ask(s->w, M_LOGIN, &m, sizeof(m),
-		      attempt_answer, at)) == 0)
+	else if ((at->question = auth_ask(
+		      s->w, M_LOGIN, &m, sizeof(m), attempt_answer, at)) == 0)
 		attempt_fail(at, 503, 1, NULL);
 	explicit_bzero(&m, sizeof(m));
 }
@@ -274,8 +270,7 @@ attempt_json(struct attempt *at, const char *body, size_t len)
 		attempt_fail(at, 400, 0, "This is no JSON object.");
 	} else {
 		to_set(at->to, json_slice(json_object_get(j, "to")));
-		attempt_start(at, json_slice(json_object_get(j, "username")),
-		    password);
+		attempt_start(at, json_slice(json_object_get(j, "username")), password);
 	}
 	if (password.len > 0)
 		explicit_bzero((void *)(uintptr_t)password.p, password.len);

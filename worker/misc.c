@@ -21,8 +21,7 @@ text_send(struct stream *s, const char *text)
 	struct answer a;
 
 	answer_init(&a, s, ANSWER_DATA);
-	answer_add(&a, SLICE("content-type"),
-	    SLICE("text/plain; charset=utf-8"));
+	answer_add(&a, SLICE("content-type"), SLICE("text/plain; charset=utf-8"));
 	answer_send(&a, 200, text, strlen(text));
 }
 
@@ -39,8 +38,7 @@ healthz(struct stream *s, const char *rest)
 	clock_gettime(CLOCK_REALTIME, &ts);
 	now = (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 	beat = s->w->heartbeat == NULL ? 0 : *s->w->heartbeat;
-	n = snprintf(text, sizeof(text),
-	    "{\"status\":\"%s\",\"lastHeartbeat\":%lld}",
+	n = snprintf(text, sizeof(text), "{\"status\":\"%s\",\"lastHeartbeat\":%lld}",
 	    now - beat < ALIVE_MS ? "alive" : "expired", (long long)beat);
 	answer_init(&a, s, ANSWER_DATA);
 	answer_add(&a, SLICE("content-type"), SLICE("application/json"));
@@ -75,16 +73,15 @@ favicon(struct stream *s, const char *rest)
 {
 	(void)rest;
 	if (strcmp(s->path, "/favicon.ico") != 0 ||
-	    !static_file(s, "ide/front/src/browser/media", "favicon.ico",
-		CACHE_REVALIDATE))
+	    !static_file(
+		s, "ide/front/src/browser/media", "favicon.ico", CACHE_REVALIDATE))
 		static_www(s, www_find("favicon.svg"));
 }
 
 void
 auth_error(struct stream *s, const struct msg *m)
 {
-	static const unsigned int statuses[] = {
-		[FAIL_INTERNAL] = 500,
+	static const unsigned int statuses[] = { [FAIL_INTERNAL] = 500,
 		[FAIL_BUSY] = 503,
 		[FAIL_TIMEOUT] = 503,
 		[FAIL_NOT_FOUND] = 404,
@@ -92,8 +89,7 @@ auth_error(struct stream *s, const struct msg *m)
 		[FAIL_INVALID] = 400,
 		[FAIL_DENIED] = 403,
 		[FAIL_NO_SPACE] = 503,
-		[FAIL_UNAVAILABLE] = 503
-	};
+		[FAIL_UNAVAILABLE] = 503 };
 	uint32_t code = 0;
 
 	if (m != NULL && m->head.type == M_FAIL)

@@ -9,8 +9,7 @@
 static uint32_t
 port_or_default(uint32_t port, bool tls)
 {
-	return (port != 0 ? port : tls ? 443
-				       : 80);
+	return (port != 0 ? port : tls ? 443 : 80);
 }
 
 /* scheme "://" host [":" port], and nothing behind it */
@@ -38,10 +37,9 @@ origin_same(struct slice origin, struct slice host, bool tls)
 	bool their_tls;
 
 	return (origin_parse(origin, &their_tls, &their_host, &their_port) &&
-		http_authority(host, &our_host, &our_port) &&
-		their_tls == tls &&
-		their_port == port_or_default(our_port, tls) &&
-		slice_caseeq(their_host, our_host));
+	    http_authority(host, &our_host, &our_port) && their_tls == tls &&
+	    their_port == port_or_default(our_port, tls) &&
+	    slice_caseeq(their_host, our_host));
 }
 
 /* What Origin says, ORIGIN_ALLOW if it is ours. */
@@ -67,8 +65,7 @@ origin_check(enum origin_use use, const struct origin_facts *f)
 
 	if (!http_authority(f->host, NULL, NULL))
 		return (ORIGIN_D_HOST);
-	if (f->origin.p != NULL &&
-	    (v = origin_header(f)) != ORIGIN_ALLOW)
+	if (f->origin.p != NULL && (v = origin_header(f)) != ORIGIN_ALLOW)
 		return (v);
 	if (f->fetch_site.p != NULL) {
 		same = slice_eq(f->fetch_site, SLICE("same-origin"));

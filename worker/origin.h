@@ -45,8 +45,7 @@ struct origin_facts {
  * (2) Sec-Fetch-Site is same-origin.
  * A login form carries no cookie yet and is a WRITE all the same.
  */
-enum origin_verdict origin_check(enum origin_use,
-    const struct origin_facts *);
+enum origin_verdict origin_check(enum origin_use, const struct origin_facts *);
 
 /* For the log, and for a page that tells the user what is wrong. */
 const char *origin_reason(enum origin_verdict);

@@ -59,8 +59,8 @@ put_asset(struct evbuffer *out, const char *name)
 }
 
 static void
-put_value(struct evbuffer *out, const char *name, bool html,
-    const struct page_value *v, size_t n)
+put_value(struct evbuffer *out, const char *name, bool html, const struct page_value *v,
+    size_t n)
 {
 	const unsigned char *p;
 	size_t len;
@@ -84,8 +84,8 @@ put_value(struct evbuffer *out, const char *name, bool html,
 }
 
 void
-page_render(struct evbuffer *out, const char *template,
-    const struct page_value *values, size_t nvalues)
+page_render(struct evbuffer *out, const char *template, const struct page_value *values,
+    size_t nvalues)
 {
 	const struct www_file *f = www_find(template);
 	const char *p, *end, *open, *close, *mark;
@@ -115,21 +115,22 @@ page_render(struct evbuffer *out, const char *template,
 }
 
 void
-page_send(struct answer *a, unsigned int status, const char *title,
-    const char *template, const struct page_value *values, size_t nvalues)
+page_send(struct answer *a, unsigned int status, const char *title, const char *template,
+    const struct page_value *values, size_t nvalues)
 {
 	struct evbuffer *body = evbuffer_new(), *out = evbuffer_new();
 	char full[CONF_NAME_MAX + 64];
 
 	if (body == NULL || out == NULL)
 		fatalx("out of memory for a page");
-	snprintf(full, sizeof(full), "%s %s", a->s->w->conf->http.app_name,
-	    title);
+	snprintf(full, sizeof(full), "%s %s", a->s->w->conf->http.app_name, title);
 	page_render(body, template, values, nvalues);
-	page_render(out, "frame.html", (const struct page_value[]){ PAGE_TEXT("title", full), PAGE_HTML("body", body) }, 2);
+	page_render(out, "frame.html",
+	    (const struct page_value[]){
+		PAGE_TEXT("title", full), PAGE_HTML("body", body) },
+	    2);
 	answer_add(a, SLICE("content-type"), SLICE("text/html; charset=utf-8"));
-	stream_respond(a->s, status, a->h, a->n,
-	    (int64_t)evbuffer_get_length(out));
+	stream_respond(a->s, status, a->h, a->n, (int64_t)evbuffer_get_length(out));
 	stream_write_buffer(a->s, out);
 	stream_end(a->s);
 	explicit_bzero(a->text, a->used);
@@ -138,11 +139,14 @@ page_send(struct answer *a, unsigned int status, const char *title,
 }
 
 void
-page_error(struct answer *a, unsigned int status, const char *reason,
-    const char *text)
+page_error(struct answer *a, unsigned int status, const char *reason, const char *text)
 {
 	char num[12];
 
 	snprintf(num, sizeof(num), "%u", status);
-	page_send(a, status, reason, "error.html", (const struct page_value[]){ PAGE_TEXT("status", num), PAGE_TEXT("reason", reason), PAGE_TEXT("text", text), PAGE_TEXT("rid", a->s->rid) }, 4);
+	page_send(a, status, reason, "error.html",
+	    (const struct page_value[]){ PAGE_TEXT("status", num),
+		PAGE_TEXT("reason", reason), PAGE_TEXT("text", text),
+		PAGE_TEXT("rid", a->s->rid) },
+	    4);
 }

@@ -19,13 +19,13 @@ struct page_value {
 	struct evbuffer *html; /* rendered before; stays the caller's */
 };
 
-#define PAGE_TEXT(n, t)        \
-	{                      \
-		(n), (t), NULL \
+#define PAGE_TEXT(n, t)                                                                  \
+	{                                                                                \
+		(n), (t), NULL                                                           \
 	}
-#define PAGE_HTML(n, b)        \
-	{                      \
-		(n), NULL, (b) \
+#define PAGE_HTML(n, b)                                                                  \
+	{                                                                                \
+		(n), NULL, (b)                                                           \
 	}
 
 /* Appends the template to out. */
@@ -33,9 +33,8 @@ void page_render(struct evbuffer *out, const char *template,
     const struct page_value *values, size_t nvalues);
 /* The template, in the frame, as the whole answer. */
 void page_send(struct answer *a, unsigned int status, const char *title,
-    const char *template, const struct page_value *values,
-    size_t nvalues);
-void page_error(struct answer *a, unsigned int status, const char *reason,
-    const char *text);
+    const char *template, const struct page_value *values, size_t nvalues);
+void page_error(
+    struct answer *a, unsigned int status, const char *reason, const char *text);
 
 #endif /* WORKER_PAGES_H */

@@ -91,37 +91,37 @@ agent_text(char *dst, size_t size, const char *agent)
 	static const struct {
 		const char *mark;
 		const char *name;
-	} browsers[] = {
-		{ "Edg/", "Edge" }, { "OPR/", "Opera" },
+	} browsers[] = { { "Edg/", "Edge" }, { "OPR/", "Opera" },
 		{ "Firefox/", "Firefox" }, { "Chrome/", "Chrome" },
-		{ "Safari/", "Safari" }, { "curl/", "curl" }
-	},
-	  systems[] = { { "Windows", "Windows" }, { "Android", "Android" }, { "iPhone", "iPhone" }, { "iPad", "iPad" }, { "Mac OS X", "macOS" }, { "CrOS", "ChromeOS" }, { "Linux", "Linux" } };
+		{ "Safari/", "Safari" }, { "curl/", "curl" } },
+	  systems[] = {
+		  { "Windows", "Windows" },
+		  { "Android", "Android" },
+		  { "iPhone", "iPhone" },
+		  { "iPad", "iPad" },
+		  { "Mac OS X", "macOS" },
+		  { "CrOS", "ChromeOS" },
+		  { "Linux", "Linux" },
+	  };
 	const char *b = NULL, *o = NULL;
 
-	for (size_t i = 0; b == NULL &&
-			   i < sizeof(browsers) / sizeof(browsers[0]);
-	     i++)
+	for (size_t i = 0; b == NULL && i < sizeof(browsers) / sizeof(browsers[0]); i++)
 		if (strstr(agent, browsers[i].mark) != NULL)
 			b = browsers[i].name;
-	for (size_t i = 0; o == NULL &&
-			   i < sizeof(systems) / sizeof(systems[0]);
-	     i++)
+	for (size_t i = 0; o == NULL && i < sizeof(systems) / sizeof(systems[0]); i++)
 		if (strstr(agent, systems[i].mark) != NULL)
 			o = systems[i].name;
 	if (b == NULL)
 		snprintf(dst, size, "%.60s", agent[0] != '\0' ? agent : "A program");
 	else
-		snprintf(dst, size, "%s%s%s", b, o != NULL ? " on " : "",
-		    o != NULL ? o : "");
+		snprintf(
+		    dst, size, "%s%s%s", b, o != NULL ? " on " : "", o != NULL ? o : "");
 }
 
 static void
 address_text(char *dst, size_t size, const struct wire_addr *a)
 {
-	static const uint8_t mapped[12] = {
-		0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff
-	};
+	static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
 
 	if (a->unix_peer)
 		snprintf(dst, size, "this machine");
@@ -134,12 +134,10 @@ address_text(char *dst, size_t size, const struct wire_addr *a)
 static const char *
 state_name(uint32_t state)
 {
-	static const char *const names[] = {
-		[SANDBOX_ABSENT] = "stopped",
+	static const char *const names[] = { [SANDBOX_ABSENT] = "stopped",
 		[SANDBOX_STARTING] = "starting",
 		[SANDBOX_RUNNING] = "running",
-		[SANDBOX_STOPPING] = "stopping"
-	};
+		[SANDBOX_STOPPING] = "stopping" };
 
 	return (state < sizeof(names) / sizeof(names[0]) ? names[state] : "unknown");
 }
@@ -180,10 +178,18 @@ render_session(struct evbuffer *out, const struct m_session *m, int64_t now)
 	date_relative(created, sizeof(created), m->created, now);
 	date_relative(seen, sizeof(seen), m->seen, now);
 	date_relative(expires, sizeof(expires), m->expires, now);
-	snprintf(label, sizeof(label), m->current ? "Log out here" : "End the session of %s from %s", agent, from);
+	snprintf(label, sizeof(label),
+	    m->current ? "Log out here" : "End the session of %s from %s", agent, from);
 	if (m->current)
 		page_render(current, "portal_current.html", NULL, 0);
-	page_render(out, "portal_session.html", (const struct page_value[]){ PAGE_TEXT("agent", agent), PAGE_HTML("current", current), PAGE_TEXT("address", from), PAGE_TEXT("created", created), PAGE_TEXT("seen", seen), PAGE_TEXT("expires", expires), PAGE_TEXT("session", m->session), PAGE_TEXT("label", label), PAGE_TEXT("action", m->current ? "Log out" : "End") }, 9);
+	page_render(out, "portal_session.html",
+	    (const struct page_value[]){ PAGE_TEXT("agent", agent),
+		PAGE_HTML("current", current), PAGE_TEXT("address", from),
+		PAGE_TEXT("created", created), PAGE_TEXT("seen", seen),
+		PAGE_TEXT("expires", expires), PAGE_TEXT("session", m->session),
+		PAGE_TEXT("label", label),
+		PAGE_TEXT("action", m->current ? "Log out" : "End") },
+	    9);
 	evbuffer_free(current);
 }
 
@@ -195,9 +201,14 @@ render_usage(struct evbuffer *out, const struct m_sandbox *sb, int64_t now)
 	date_span(since, sizeof(since), now - sb->started);
 	bytes_format(used, sizeof(used), sb->memory);
 	bytes_format(most, sizeof(most), sb->memory_max);
-	snprintf(memory, sizeof(memory), sb->memory_max > 0 ? "%s of %s" : "%s", used, most);
-	snprintf(processes, sizeof(processes), sb->processes_max > 0 ? "%u of %u" : "%u", sb->processes, sb->processes_max);
-	page_render(out, "portal_usage.html", (const struct page_value[]){ PAGE_TEXT("since", since), PAGE_TEXT("memory", memory), PAGE_TEXT("processes", processes) }, 3);
+	snprintf(
+	    memory, sizeof(memory), sb->memory_max > 0 ? "%s of %s" : "%s", used, most);
+	snprintf(processes, sizeof(processes), sb->processes_max > 0 ? "%u of %u" : "%u",
+	    sb->processes, sb->processes_max);
+	page_render(out, "portal_usage.html",
+	    (const struct page_value[]){ PAGE_TEXT("since", since),
+		PAGE_TEXT("memory", memory), PAGE_TEXT("processes", processes) },
+	    3);
 }
 
 static void
@@ -223,8 +234,7 @@ portal_page(struct rows *r)
 		render_session(sessions, &r->session[i], now);
 	answer_init(&a, r->s, ANSWER_PAGE);
 	page_send(&a, 200, "start page", "portal.html",
-	    (const struct page_value[]){
-		PAGE_TEXT("app", w->conf->http.app_name),
+	    (const struct page_value[]){ PAGE_TEXT("app", w->conf->http.app_name),
 		PAGE_TEXT("user", w->who.name), PAGE_HTML("notice", notice),
 		PAGE_TEXT("state", state_text(r)), PAGE_HTML("usage", usage),
 		PAGE_HTML("sessions", sessions) },
@@ -258,10 +268,10 @@ api_me(struct stream *s, const char *rest)
 	const struct wire_who *who = &s->w->who;
 
 	(void)rest;
-	respond_data(s, json_pack("{s:s, s:s, s:s, s:o, s:b}",
-			    "username", who->name, "role", who->role, "session", who->session,
-			    "expires", json_time(who->expires),
-			    "mustChangePassword", who->must_change != 0));
+	respond_data(s,
+	    json_pack("{s:s, s:s, s:s, s:o, s:b}", "username", who->name, "role",
+		who->role, "session", who->session, "expires", json_time(who->expires),
+		"mustChangePassword", who->must_change != 0));
 }
 
 static void
@@ -274,21 +284,18 @@ sessions_json(struct rows *r)
 		const struct m_session *m = &r->session[i];
 
 		address_text(from, sizeof(from), &m->source);
-		json_array_append_new(list, json_pack(
-						"{s:s, s:s, s:s, s:o, s:o, s:o, s:i, s:b}",
-						"id", m->session, "agent", m->agent, "address", from,
-						"created", json_time(m->created), "seen",
-						json_time(m->seen), "expires", json_time(m->expires),
-						"connections", (int)m->connections,
-						"current", m->current != 0));
+		json_array_append_new(list,
+		    json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:i, s:b}", "id",
+			m->session, "agent", m->agent, "address", from, "created",
+			json_time(m->created), "seen", json_time(m->seen), "expires",
+			json_time(m->expires), "connections", (int)m->connections,
+			"current", m->current != 0));
 	}
 	env = json_pack("{s:s, s:I, s:I, s:i}", "state",
-	    state_name(r->has_sandbox ? r->sandbox.state : SANDBOX_ABSENT),
-	    "memory", (json_int_t)r->sandbox.memory, "memoryMax",
-	    (json_int_t)r->sandbox.memory_max, "processes",
-	    (int)r->sandbox.processes);
-	respond_data(r->s, json_pack("{s:o, s:o}", "sessions", list,
-			       "environment", env));
+	    state_name(r->has_sandbox ? r->sandbox.state : SANDBOX_ABSENT), "memory",
+	    (json_int_t)r->sandbox.memory, "memoryMax", (json_int_t)r->sandbox.memory_max,
+	    "processes", (int)r->sandbox.processes);
+	respond_data(r->s, json_pack("{s:o, s:o}", "sessions", list, "environment", env));
 }
 
 void
@@ -352,8 +359,7 @@ session_body(struct m_session_id *id, char *body, size_t len)
 		return (ok);
 	}
 	n = url_form(body, len, f, URL_FORM_MAX);
-	return (n != -1 && session_field(id,
-			       url_form_get(f, n, SLICE("session"))));
+	return (n != -1 && session_field(id, url_form_get(f, n, SLICE("session"))));
 }
 
 static void

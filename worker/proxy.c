@@ -72,8 +72,8 @@ relay_fail(struct relay *r, unsigned int status, const char *why)
 	struct stream *s = r->s;
 	struct upstream *u = r->u;
 
-	log_event(LOG_WARNING, "proxy.failed", LOG_S("rid", s->rid),
-	    LOG_S("why", why), LOG_N("status", status));
+	log_event(LOG_WARNING, "proxy.failed", LOG_S("rid", s->rid), LOG_S("why", why),
+	    LOG_N("status", status));
 	r->u = NULL;
 	if (u != NULL)
 		upstream_close(u);
@@ -189,8 +189,7 @@ source_text(const struct wire_addr *a)
 }
 
 static void
-on_connected(void *arg, struct upstream *u, unsigned int status,
-    const char *why)
+on_connected(void *arg, struct upstream *u, unsigned int status, const char *why)
 {
 	struct relay *r = arg;
 	struct stream *s = r->s;
@@ -298,8 +297,7 @@ handshake_begin(struct relay *r)
 	const struct http_head *head = &r->s->head;
 	struct slice key = http_header(head, HDR_SEC_WEBSOCKET_KEY);
 
-	if (!slice_eq(http_header(head, HDR_SEC_WEBSOCKET_VERSION),
-		SLICE("13")))
+	if (!slice_eq(http_header(head, HDR_SEC_WEBSOCKET_VERSION), SLICE("13")))
 		return (false);
 	if (!head->websocket) {
 		proxy_ws_key(r->key);

@@ -90,14 +90,13 @@ relay_may_retry(const struct relay *r)
 {
 	enum http_method m = r->s->head.method;
 
-	if (r->retried || !upstream_reused(r->u) || r->state != R_HEAD ||
-	    r->head != NULL)
+	if (r->retried || !upstream_reused(r->u) || r->state != R_HEAD || r->head != NULL)
 		return (false);
 	if (!r->sent)
 		return (true);
 	return (r->s->head.body == BODY_NONE && !r->s->websocket &&
-		(m == METHOD_GET || m == METHOD_HEAD || m == METHOD_OPTIONS ||
-		    m == METHOD_PUT || m == METHOD_DELETE));
+	    (m == METHOD_GET || m == METHOD_HEAD || m == METHOD_OPTIONS ||
+		m == METHOD_PUT || m == METHOD_DELETE));
 }
 
 /* Upstream closed the connection, or lost it. */
@@ -181,9 +180,8 @@ handshake_ok(const struct relay *r, const struct http_head *head)
 	char want[PROXY_ACCEPT_LEN + 1];
 	struct slice got = http_header(head, HDR_SEC_WEBSOCKET_ACCEPT);
 
-	return (head->status == 101 && head->websocket &&
-		proxy_ws_accept(r->key, want) &&
-		got.p != NULL && slice_eq(got, slice_str(want)));
+	return (head->status == 101 && head->websocket && proxy_ws_accept(r->key, want) &&
+	    got.p != NULL && slice_eq(got, slice_str(want)));
 }
 
 /* Upstream agreed: from here on it is a tunnel's affair. */
@@ -217,17 +215,15 @@ answer_headers(const struct relay *r, struct header h[STREAM_RESP_HEADERS])
 	const struct worker *w = r->s->w;
 	int all, n = 0;
 
-	all = proxy_head_answer(&r->head->head, r->s->head.websocket, h,
-	    STREAM_RESP_HEADERS - OWN_HEADERS);
+	all = proxy_head_answer(
+	    &r->head->head, r->s->head.websocket, h, STREAM_RESP_HEADERS - OWN_HEADERS);
 	if (all == -1)
 		return (-1);
 	for (int i = 0; i < all; i++)
 		if (!security_owns(w, ANSWER_IDE, h[i].name))
 			h[n++] = h[i];
-	h[n++] = (struct header){ SLICE("x-request-id"),
-		slice_str(r->s->rid) };
-	return ((int)security_headers(w, ANSWER_IDE, h, (size_t)n,
-	    STREAM_RESP_HEADERS));
+	h[n++] = (struct header){ SLICE("x-request-id"), slice_str(r->s->rid) };
+	return ((int)security_headers(w, ANSWER_IDE, h, (size_t)n, STREAM_RESP_HEADERS));
 }
 
 static void
@@ -255,14 +251,13 @@ head_complete(struct relay *r)
 	r->left = a->head.content_length > 0 ? (uint64_t)a->head.content_length : 0;
 	r->keep = a->head.keep_alive;
 	chunk_init(&r->chunk, INT64_MAX);
-	stream_respond(s, (unsigned int)a->head.status, h, (size_t)n,
-	    answer_length(s, &a->head));
+	stream_respond(
+	    s, (unsigned int)a->head.status, h, (size_t)n, answer_length(s, &a->head));
 	/* What came with the head is body already. */
 	out = a->len - a->head.size;
 	more = r->framing != BODY_NONE;
 	if (out > 0)
-		more = body_bytes(r, (uint8_t *)a->buf + a->head.size, out,
-		    &out);
+		more = body_bytes(r, (uint8_t *)a->buf + a->head.size, out, &out);
 	if (out > 0)
 		stream_write(s, a->buf + a->head.size, out);
 	r->head = NULL;
@@ -311,13 +306,11 @@ head_read(struct relay *r)
 		return;
 	a = r->head;
 	for (;;) {
-		switch (http_response_parse(&a->head, a->buf, a->len,
-		    was_head)) {
+		switch (http_response_parse(&a->head, a->buf, a->len, was_head)) {
 		case HTTP_MORE:
 			return;
 		case HTTP_ERROR:
-			log_event(LOG_WARNING, "proxy.answer",
-			    LOG_S("rid", r->s->rid),
+			log_event(LOG_WARNING, "proxy.answer", LOG_S("rid", r->s->rid),
 			    LOG_S("why", http_error_reason(a->head.error)));
 			relay_fail(r, 502, "The IDE sent a malformed answer.");
 			return;

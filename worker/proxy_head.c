@@ -17,8 +17,7 @@
 #define WS_GUID "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 /* Headers of a request that we say ourselves, or nobody may say. */
-static const bool request_drop[HDR_MAX] = {
-	[HDR_HOST] = true,
+static const bool request_drop[HDR_MAX] = { [HDR_HOST] = true,
 	[HDR_CONTENT_LENGTH] = true,
 	[HDR_COOKIE] = true, /* joined and stripped */
 	[HDR_EXPECT] = true, /* the front has answered it */
@@ -28,8 +27,7 @@ static const bool request_drop[HDR_MAX] = {
 	[HDR_X_FORWARDED_PORT] = true,
 	[HDR_X_FORWARDED_PROTO] = true,
 	[HDR_X_REAL_IP] = true,
-	[HDR_SEC_WEBSOCKET_KEY] = true
-};
+	[HDR_SEC_WEBSOCKET_KEY] = true };
 
 /* By these a client could pass itself, or our address, off as another. */
 static const struct slice request_drop_prefix[] = {
@@ -38,7 +36,7 @@ static const struct slice request_drop_prefix[] = {
 	{ "x-client-ip", 11 },
 	{ "x-cluster-client-ip", 19 },
 	{ "true-client-ip", 14 },
-	{ "x-rewrite-url", 13 }
+	{ "x-rewrite-url", 13 },
 };
 
 /* Headers of an answer that are ours to say. */
@@ -52,7 +50,7 @@ static const bool answer_drop[HDR_MAX] = {
 /* Origins, and where they are, are not for a sandbox to change. */
 static const struct slice answer_drop_name[] = {
 	{ "alt-svc", 7 },
-	{ "x-request-id", 12 }
+	{ "x-request-id", 12 },
 };
 
 static void
@@ -78,9 +76,8 @@ request_passes(const struct stream *s, const struct http_header *h)
 		return (false);
 	if (h->id == HDR_AUTHORIZATION && s->by_bearer)
 		return (false);
-	for (size_t i = 0; i < sizeof(request_drop_prefix) /
-				   sizeof(request_drop_prefix[0]);
-	     i++)
+	for (size_t i = 0;
+	     i < sizeof(request_drop_prefix) / sizeof(request_drop_prefix[0]); i++)
 		if (slice_prefix(h->name, request_drop_prefix[i]))
 			return (false);
 	return (true);
@@ -115,8 +112,7 @@ add_cookies(struct evbuffer *out, const struct http_head *head)
 		memcpy(joined + len, v.p, v.len);
 		len += v.len;
 	}
-	len = cookie_strip(joined, (struct slice){ joined, len },
-	    SLICE(SESSION_COOKIE));
+	len = cookie_strip(joined, (struct slice){ joined, len }, SLICE(SESSION_COOKIE));
 	if (len > 0)
 		add_field(out, SLICE("Cookie"), (struct slice){ joined, len });
 	freezero(joined, size);
@@ -141,8 +137,8 @@ add_framing(struct evbuffer *out, const struct http_head *head)
 }
 
 void
-proxy_head_request(struct evbuffer *out, const struct stream *s,
-    const struct proxy_via *via)
+proxy_head_request(
+    struct evbuffer *out, const struct stream *s, const struct proxy_via *via)
 {
 	const struct http_head *head = &s->head;
 
@@ -153,20 +149,17 @@ proxy_head_request(struct evbuffer *out, const struct stream *s,
 	add_field(out, SLICE("Host"), head->host);
 	for (size_t i = 0; i < head->nheader; i++)
 		if (request_passes(s, &head->header[i]))
-			add_field(out, head->header[i].name,
-			    head->header[i].value);
+			add_field(out, head->header[i].name, head->header[i].value);
 	add_cookies(out, head);
 	if (via->source[0] != '\0')
-		add_field(out, SLICE("X-Forwarded-For"),
-		    slice_str(via->source));
-	add_field(out, SLICE("X-Forwarded-Proto"),
-	    via->tls ? SLICE("https") : SLICE("http"));
+		add_field(out, SLICE("X-Forwarded-For"), slice_str(via->source));
+	add_field(
+	    out, SLICE("X-Forwarded-Proto"), via->tls ? SLICE("https") : SLICE("http"));
 	add_field(out, SLICE("X-Forwarded-Host"), head->host);
 	if (via->key != NULL) {
 		add_field(out, SLICE("Connection"), SLICE("Upgrade"));
 		add_field(out, SLICE("Upgrade"), SLICE("websocket"));
-		add_field(out, SLICE("Sec-WebSocket-Key"),
-		    slice_str(via->key));
+		add_field(out, SLICE("Sec-WebSocket-Key"), slice_str(via->key));
 	} else
 		add_framing(out, head);
 	add(out, SLICE("\r\n"));
@@ -181,8 +174,7 @@ sets_our_cookie(struct slice v)
 {
 	static const struct slice ours = SLICE(SESSION_COOKIE);
 
-	while (v.len > 0 && (v.p[0] == ' ' || v.p[0] == '\t' ||
-				v.p[0] == '=')) {
+	while (v.len > 0 && (v.p[0] == ' ' || v.p[0] == '\t' || v.p[0] == '=')) {
 		v.p++;
 		v.len--;
 	}
@@ -199,8 +191,7 @@ answer_passes(const struct http_head *head, const struct http_header *h)
 		return (false);
 	if (h->id == HDR_SET_COOKIE)
 		return (!sets_our_cookie(h->value));
-	for (size_t i = 0; i < sizeof(answer_drop_name) /
-				   sizeof(answer_drop_name[0]);
+	for (size_t i = 0; i < sizeof(answer_drop_name) / sizeof(answer_drop_name[0]);
 	     i++)
 		if (slice_eq(h->name, answer_drop_name[i]))
 			return (false);
@@ -208,8 +199,8 @@ answer_passes(const struct http_head *head, const struct http_header *h)
 }
 
 int
-proxy_head_answer(const struct http_head *head, bool to_h1_tunnel,
-    struct header *out, int max)
+proxy_head_answer(
+    const struct http_head *head, bool to_h1_tunnel, struct header *out, int max)
 {
 	int n = 0;
 
@@ -239,8 +230,8 @@ proxy_ws_accept(const char *key, char accept[PROXY_ACCEPT_LEN + 1])
 	if (n < 0 || (size_t)n >= sizeof(text) ||
 	    EVP_Digest(text, (size_t)n, md, &len, EVP_sha1(), NULL) != 1)
 		return (false);
-	return (EVP_EncodeBlock((unsigned char *)accept, md, (int)len) ==
-		PROXY_ACCEPT_LEN);
+	return (
+	    EVP_EncodeBlock((unsigned char *)accept, md, (int)len) == PROXY_ACCEPT_LEN);
 }
 
 void

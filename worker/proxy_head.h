@@ -19,15 +19,15 @@ struct proxy_via {
 };
 
 /* The request's head as HTTP/1.1. */
-void proxy_head_request(struct evbuffer *out, const struct stream *s,
-    const struct proxy_via *via);
+void proxy_head_request(
+    struct evbuffer *out, const struct stream *s, const struct proxy_via *via);
 
 /*
  * The headers of upstream's answer that go on to the client.  Their number, or
  * -1 when there are more than max.  They point into head.
  */
-int proxy_head_answer(const struct http_head *head, bool to_h1_tunnel,
-    struct header *out, int max);
+int proxy_head_answer(
+    const struct http_head *head, bool to_h1_tunnel, struct header *out, int max);
 
 /* The value that must answer a Sec-WebSocket-Key, RFC 6455 4.2.2. */
 #define PROXY_KEY_LEN    24

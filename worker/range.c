@@ -23,8 +23,7 @@ number(struct slice s, uint64_t *n)
 }
 
 enum range_result
-range_parse(struct slice range, uint64_t size, uint64_t *first,
-    uint64_t *last)
+range_parse(struct slice range, uint64_t size, uint64_t *first, uint64_t *last)
 {
 	const struct slice unit = SLICE("bytes=");
 	struct slice from, to;
@@ -164,8 +163,8 @@ range_not_modified(struct slice if_none_match, struct slice if_modified_since,
 
 	if (if_none_match.p != NULL)
 		return (etag_none_match(if_none_match, etag));
-	return (if_modified_since.p != NULL &&
-		http_date_parse(if_modified_since, &t) && mtime <= t);
+	return (if_modified_since.p != NULL && http_date_parse(if_modified_since, &t) &&
+	    mtime <= t);
 }
 
 /* Weights in thousandths: qvalue = "0" ["." 0*3DIGIT] / "1" ["." 0*3"0"] */
@@ -195,8 +194,8 @@ coding_weight(struct slice *element)
 
 	if (semi == NULL)
 		return (1000);
-	q = slice_trim((struct slice){ semi + 1,
-	    element->len - (size_t)(semi - element->p) - 1 });
+	q = slice_trim(
+	    (struct slice){ semi + 1, element->len - (size_t)(semi - element->p) - 1 });
 	element->len = (size_t)(semi - element->p);
 	*element = slice_trim(*element);
 	if (q.len < 2 || slice_lower(q.p[0]) != 'q' || q.p[1] != '=')
@@ -209,8 +208,7 @@ coding_bit(struct slice name)
 {
 	if (slice_caseeq(name, SLICE("br")))
 		return (CODING_BR);
-	if (slice_caseeq(name, SLICE("gzip")) ||
-	    slice_caseeq(name, SLICE("x-gzip")))
+	if (slice_caseeq(name, SLICE("gzip")) || slice_caseeq(name, SLICE("x-gzip")))
 		return (CODING_GZIP);
 	if (slice_caseeq(name, SLICE("identity")))
 		return (CODING_IDENTITY);
@@ -220,9 +218,7 @@ coding_bit(struct slice name)
 unsigned int
 coding_negotiate(struct slice header, unsigned int available)
 {
-	static const unsigned int order[] = {
-		CODING_BR, CODING_GZIP, CODING_IDENTITY
-	};
+	static const unsigned int order[] = { CODING_BR, CODING_GZIP, CODING_IDENTITY };
 	int weight[CODING_BR + 1], star = -1, q, best = 0;
 	struct slice element;
 	unsigned int bit, chosen = 0;
@@ -242,8 +238,7 @@ coding_negotiate(struct slice header, unsigned int available)
 		if (weight[bit] < 0)
 			weight[bit] = star;
 		/* Nobody asked for it, nobody refused it: last choice. */
-		q = weight[bit] >= 0 ? weight[bit] * 2 : bit == CODING_IDENTITY ? 1
-										: 0;
+		q = weight[bit] >= 0 ? weight[bit] * 2 : bit == CODING_IDENTITY ? 1 : 0;
 		if ((available & bit) != 0 && q > best) {
 			best = q;
 			chosen = bit;
@@ -255,8 +250,7 @@ coding_negotiate(struct slice header, unsigned int available)
 const char *
 coding_name(unsigned int coding)
 {
-	return (coding == CODING_BR ? "br" : coding == CODING_GZIP ? "gzip"
-								   : "identity");
+	return (coding == CODING_BR ? "br" : coding == CODING_GZIP ? "gzip" : "identity");
 }
 
 static const char days[] = "SunMonTueWedThuFriSat";
@@ -310,8 +304,7 @@ http_date_format(char out[HTTP_DATE_LEN + 1], int64_t t)
 {
 	int64_t y, m, d, n;
 
-	t = t < 0 ? 0 : t > DATE_MAX ? DATE_MAX
-				     : t;
+	t = t < 0 ? 0 : t > DATE_MAX ? DATE_MAX : t;
 	n = t / 86400;
 	t %= 86400;
 	date_from_days(n, &y, &m, &d);
@@ -348,7 +341,7 @@ http_date_parse(struct slice s, int64_t *t)
 	if (m == 12)
 		return (false);
 	*t = days_from_date(part[1] * 100 + part[2], m + 1, part[0]) * 86400 +
-	     part[3] * 3600 + part[4] * 60 + part[5];
+	    part[3] * 3600 + part[4] * 60 + part[5];
 	http_date_format(again, *t);
 	return (memcmp(s.p, again, HTTP_DATE_LEN) == 0);
 }

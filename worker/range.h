@@ -13,21 +13,20 @@
 #include "slice.h"
 
 enum range_result {
-	RANGE_NONE,         /* 200, the whole: no, bad or several ranges */
-	RANGE_PART,         /* 206: first..last, both included */
-	RANGE_UNSATISFIABLE /* 416, Content-Range: bytes *<slash>size */
+	RANGE_NONE, /* 200, the whole: no, bad or several ranges */
+	RANGE_PART, /* 206: first..last, both included */
+	RANGE_UNSATISFIABLE /* 416, Content-Range: bytes *<slash>size */,
 };
 
 /* What of a representation of size bytes does Range ask for? */
-enum range_result range_parse(struct slice range, uint64_t size,
-    uint64_t *first, uint64_t *last);
+enum range_result range_parse(
+    struct slice range, uint64_t size, uint64_t *first, uint64_t *last);
 
 /*
  * Does If-Range allow a range to be served?  Yes when absent; an entity tag
  * must be strongly equal to ours, a date exactly our modification time.
  */
-bool range_if_range(struct slice if_range, struct slice etag,
-    int64_t mtime);
+bool range_if_range(struct slice if_range, struct slice etag, int64_t mtime);
 
 /* Entity tags as sent: "x" or W/"x", quotes included.  RFC 9110 8.8.3.2. */
 bool etag_strong_eq(struct slice a, struct slice b);
@@ -39,8 +38,8 @@ bool etag_none_match(struct slice if_none_match, struct slice etag);
  * 304 instead of 200, for GET and HEAD?  If-None-Match decides when there is
  * one, otherwise If-Modified-Since.  RFC 9110 13.2.2.
  */
-bool range_not_modified(struct slice if_none_match,
-    struct slice if_modified_since, struct slice etag, int64_t mtime);
+bool range_not_modified(struct slice if_none_match, struct slice if_modified_since,
+    struct slice etag, int64_t mtime);
 
 /* Content codings, as bits. */
 #define CODING_IDENTITY 0x01
@@ -53,8 +52,7 @@ bool range_not_modified(struct slice if_none_match,
  * bit, or 0 when the client accepts none of them (send identity all the same, or
  * 406).  A malformed header, or none, is as if identity alone were accepted.
  */
-unsigned int coding_negotiate(struct slice accept_encoding,
-    unsigned int available);
+unsigned int coding_negotiate(struct slice accept_encoding, unsigned int available);
 /* "gzip", "br", "identity" */
 const char *coding_name(unsigned int);
 

@@ -14,10 +14,12 @@
 #include "stream.h"
 #include "upstream.h"
 
-enum relay_state { R_CONNECT,
+enum relay_state {
+	R_CONNECT,
 	R_HEAD,
 	R_BODY,
-	R_DONE };
+	R_DONE,
+};
 
 /* Upstream's head, while it comes. */
 struct relay_head {

@@ -35,20 +35,17 @@ static const struct status {
 	{ 304, "Not Modified", NULL, NULL },
 	{ 307, "Temporary Redirect", NULL, NULL },
 	{ 308, "Permanent Redirect", NULL, NULL },
-	{ 400, "Bad Request", "VALIDATION_ERROR",
-	    "The request cannot be understood." },
+	{ 400, "Bad Request", "VALIDATION_ERROR", "The request cannot be understood." },
 	{ 401, "Unauthorized", "UNAUTHORIZED", "Please log in first." },
 	{ 403, "Forbidden", "FORBIDDEN", "You may not do this." },
 	{ 404, "Not Found", "NOT_FOUND", "There is nothing here." },
-	{ 405, "Method Not Allowed", "METHOD_NOT_ALLOWED",
-	    "This cannot be done here." },
+	{ 405, "Method Not Allowed", "METHOD_NOT_ALLOWED", "This cannot be done here." },
 	{ 406, "Not Acceptable", "NOT_ACCEPTABLE",
 	    "There is no form of this that you accept." },
 	{ 408, "Request Timeout", "REQUEST_TIMEOUT",
 	    "The request took too long to arrive." },
 	{ 409, "Conflict", "CONFLICT", "This contradicts what is there." },
-	{ 413, "Content Too Large", "PAYLOAD_TOO_LARGE",
-	    "What was sent is too large." },
+	{ 413, "Content Too Large", "PAYLOAD_TOO_LARGE", "What was sent is too large." },
 	{ 414, "URI Too Long", "VALIDATION_ERROR", "The address is too long." },
 	{ 415, "Unsupported Media Type", "VALIDATION_ERROR",
 	    "What was sent is of a kind that is not expected here." },
@@ -67,8 +64,7 @@ static const struct status {
 	    "The request's head is too large." },
 	{ 500, "Internal Server Error", "INTERNAL_SERVER_ERROR",
 	    "Something went wrong on our side." },
-	{ 501, "Not Implemented", "VALIDATION_ERROR",
-	    "This method is not known here." },
+	{ 501, "Not Implemented", "VALIDATION_ERROR", "This method is not known here." },
 	{ 502, "Bad Gateway", "SESSION_UNAVAILABLE",
 	    "Your environment sent no proper answer." },
 	{ 503, "Service Unavailable", "SESSION_UNAVAILABLE",
@@ -76,7 +72,7 @@ static const struct status {
 	{ 504, "Gateway Timeout", "SESSION_UNAVAILABLE",
 	    "Your environment did not answer in time." },
 	{ 505, "HTTP Version Not Supported", "VALIDATION_ERROR",
-	    "This version of HTTP is not spoken here." }
+	    "This version of HTTP is not spoken here." },
 };
 
 static const struct status *
@@ -102,12 +98,10 @@ status_reason(unsigned int status)
 void
 http_prepare(const struct conf_for_worker *conf)
 {
-	static const char *const pages[] = {
-		"error.html", "favicon.svg", "frame.html", "login.html",
-		"login_error.html", "portal.html", "portal_current.html",
-		"portal_notice.html", "portal_session.html",
-		"portal_usage.html", "style.css"
-	};
+	static const char *const pages[] = { "error.html", "favicon.svg", "frame.html",
+		"login.html", "login_error.html", "portal.html", "portal_current.html",
+		"portal_notice.html", "portal_session.html", "portal_usage.html",
+		"style.css" };
 
 	(void)conf;
 	for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++)
@@ -129,8 +123,7 @@ answer_init(struct answer *a, struct stream *s, unsigned int kind)
 {
 	a->s = s;
 	a->used = 0;
-	a->h[0] = (struct header){ SLICE("x-request-id"),
-		{ s->rid, strlen(s->rid) } };
+	a->h[0] = (struct header){ SLICE("x-request-id"), { s->rid, strlen(s->rid) } };
 	a->n = security_headers(s->w, kind, a->h, 1, STREAM_RESP_HEADERS);
 }
 
@@ -165,16 +158,15 @@ answer_cookie(struct answer *a, const uint8_t *token)
 
 	for (size_t i = 0; token != NULL && i < WIRE_TOKEN; i++)
 		snprintf(hex + 2 * i, 3, "%02x", token[i]);
-	answer_fmt(a, SLICE("set-cookie"), SESSION_COOKIE "=%s; Secure; "
-							  "HttpOnly; SameSite=Lax; Path=/; Max-Age=%u",
-	    hex,
-	    token != NULL ? a->s->w->conf->session_lifetime : 0);
+	answer_fmt(a, SLICE("set-cookie"),
+	    SESSION_COOKIE "=%s; Secure; "
+			   "HttpOnly; SameSite=Lax; Path=/; Max-Age=%u",
+	    hex, token != NULL ? a->s->w->conf->session_lifetime : 0);
 	explicit_bzero(hex, sizeof(hex));
 }
 
 void
-answer_send(struct answer *a, unsigned int status, const void *body,
-    size_t len)
+answer_send(struct answer *a, unsigned int status, const void *body, size_t len)
 {
 	stream_respond(a->s, status, a->h, a->n, (int64_t)len);
 	stream_write(a->s, body, len);
@@ -192,8 +184,8 @@ wants_html(const struct stream *s)
 	if (s->route == NULL && s->head.target.p == NULL)
 		return (false);
 	while (list.p != NULL && http_list_next(&list, &e))
-		if (e.len >= 9 && slice_caseeq((struct slice){ e.p, 9 },
-				      SLICE("text/html")))
+		if (e.len >= 9 &&
+		    slice_caseeq((struct slice){ e.p, 9 }, SLICE("text/html")))
 			return (true);
 	return (false);
 }
@@ -224,7 +216,9 @@ respond_error_with(struct answer *a, unsigned int status, const char *text)
 		page_error(a, status, st->reason, text);
 		return;
 	}
-	respond_json(a, status, json_pack("{s:b, s:{s:s, s:s, s:{}}}", "success", 0, "error", "message", text, "code", st->code, "details"));
+	respond_json(a, status,
+	    json_pack("{s:b, s:{s:s, s:s, s:{}}}", "success", 0, "error", "message", text,
+		"code", st->code, "details"));
 }
 
 void
@@ -236,8 +230,7 @@ respond_error(struct stream *s, unsigned int status, const char *text)
 	if (status == 503)
 		answer_add(&a, SLICE("retry-after"), SLICE("2"));
 	if (status == 401)
-		answer_add(&a, SLICE("www-authenticate"),
-		    SLICE("Bearer realm=\"ided\""));
+		answer_add(&a, SLICE("www-authenticate"), SLICE("Bearer realm=\"ided\""));
 	respond_error_with(&a, status, text);
 }
 
@@ -342,8 +335,7 @@ body_collect(struct stream *s, body_fn fn)
 	struct collect *c;
 	uint64_t max = s->w->conf->prefork.body;
 
-	if (s->head.content_length > 0 &&
-	    (uint64_t)s->head.content_length > max) {
+	if (s->head.content_length > 0 && (uint64_t)s->head.content_length > max) {
 		respond_error(s, 413, NULL);
 		return;
 	}

@@ -40,19 +40,17 @@ void answer_fmt(struct answer *a, struct slice name, const char *fmt, ...)
 /* Set-Cookie with the token, or one that takes the cookie away. */
 void answer_cookie(struct answer *a, const uint8_t *token);
 /* The whole answer at once; a cookie's copy in a is wiped. */
-void answer_send(struct answer *a, unsigned int status, const void *body,
-    size_t len);
+void answer_send(struct answer *a, unsigned int status, const void *body, size_t len);
 
 /*
  * Appends the security headers of a kind of answer to h[n..max) and returns
  * the new n: for answers that are not put together here.
  */
-size_t security_headers(const struct worker *w, unsigned int kind,
-    struct header *h, size_t n, size_t max);
+size_t security_headers(
+    const struct worker *w, unsigned int kind, struct header *h, size_t n, size_t max);
 /* Is a header of that name one of those that security_headers() gives to this
  * kind?  Then upstream's own is left out. */
-bool security_owns(const struct worker *w, unsigned int kind,
-    struct slice name);
+bool security_owns(const struct worker *w, unsigned int kind, struct slice name);
 
 /* Does the client prefer a page to JSON? */
 bool wants_html(const struct stream *s);
@@ -61,11 +59,9 @@ bool wants_html(const struct stream *s);
  * escaped yet; NULL for the usual one. */
 void respond_error(struct stream *s, unsigned int status, const char *text);
 /* The same with headers added (Allow, Retry-After). */
-void respond_error_with(struct answer *a, unsigned int status,
-    const char *text);
+void respond_error_with(struct answer *a, unsigned int status, const char *text);
 /* 302, 303, 307, 308 to a path of this site. */
-void respond_redirect(struct stream *s, unsigned int status,
-    const char *to);
+void respond_redirect(struct stream *s, unsigned int status, const char *to);
 /* {"success":true,"data":…}; takes data. */
 void respond_data(struct stream *s, json_t *data);
 /* Any JSON as it is; takes it. */

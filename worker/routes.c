@@ -52,7 +52,7 @@ const struct route routes[] = {
 	{ "/ide/_static/",	R_GET,		R_PREFIX,	front_static },
 	{ "/ide/",		R_ANY,		R_PREFIX | R_LOGIN | R_ACTIVE |
 						R_SOCKET | R_PASS, ide_any },
-	{ NULL,			0,		0,		NULL }
+	{ NULL,			0,		0,		NULL },
 };
 /* clang-format on */
 
@@ -63,8 +63,9 @@ route_is(const struct route *r, const char *path, struct slice raw)
 
 	if (*path == '\0')
 		return ((r->flags & R_PASS) != 0 &&
-			slice_prefix(raw, (struct slice){ r->path, n }));
-	return (r->flags & R_PREFIX ? strncmp(path, r->path, n) == 0 : strcmp(path, r->path) == 0);
+		    slice_prefix(raw, (struct slice){ r->path, n }));
+	return (r->flags & R_PREFIX ? strncmp(path, r->path, n) == 0 :
+				      strcmp(path, r->path) == 0);
 }
 
 const struct route *
@@ -80,8 +81,7 @@ route_find(const char *path, struct slice raw)
 
 /* The row for the method; the methods of all rows of that path in *allow. */
 static const struct route *
-route_method(const struct route *first, const struct stream *s,
-    unsigned int *allow)
+route_method(const struct route *first, const struct stream *s, unsigned int *allow)
 {
 	const struct route *r;
 
@@ -89,8 +89,7 @@ route_method(const struct route *first, const struct stream *s,
 	for (r = first; r->path != NULL; r++) {
 		if (r != first && strcmp(r->path, first->path) != 0)
 			continue;
-		if (r != first && (r->flags & R_PREFIX) !=
-				      (first->flags & R_PREFIX))
+		if (r != first && (r->flags & R_PREFIX) != (first->flags & R_PREFIX))
 			continue;
 		if (r->methods & M_BIT(s->head.method))
 			return (r);
@@ -106,18 +105,21 @@ route_allow(char *dst, size_t size, unsigned int methods)
 		enum http_method method;
 		const char *name;
 	} names[] = {
-		{ METHOD_GET, "GET" }, { METHOD_HEAD, "HEAD" },
-		{ METHOD_POST, "POST" }, { METHOD_PUT, "PUT" },
-		{ METHOD_DELETE, "DELETE" }, { METHOD_PATCH, "PATCH" },
-		{ METHOD_OPTIONS, "OPTIONS" }
+		{ METHOD_GET, "GET" },
+		{ METHOD_HEAD, "HEAD" },
+		{ METHOD_POST, "POST" },
+		{ METHOD_PUT, "PUT" },
+		{ METHOD_DELETE, "DELETE" },
+		{ METHOD_PATCH, "PATCH" },
+		{ METHOD_OPTIONS, "OPTIONS" },
 	};
 	size_t n = 0;
 
 	dst[0] = '\0';
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (methods & M_BIT(names[i].method) && n < size)
-			n += (size_t)snprintf(dst + n, size - n, "%s%s",
-			    n > 0 ? ", " : "", names[i].name);
+			n += (size_t)snprintf(
+			    dst + n, size - n, "%s%s", n > 0 ? ", " : "", names[i].name);
 }
 
 /* --- what comes before --- */
@@ -143,8 +145,8 @@ redirect_https(struct stream *s)
 	if ((a = malloc(sizeof(*a))) == NULL)
 		fatal("malloc");
 	answer_init(a, s, ANSWER_DATA);
-	answer_fmt(a, SLICE("location"), "https://%.*s%s%.*s",
-	    (int)h->hostname.len, h->hostname.p, num, (int)t.len, t.p);
+	answer_fmt(a, SLICE("location"), "https://%.*s%s%.*s", (int)h->hostname.len,
+	    h->hostname.p, num, (int)t.len, t.p);
 	answer_send(a, 308, NULL, 0);
 	free(a);
 }
@@ -163,8 +165,8 @@ name_agrees(const struct stream *s)
 {
 	struct slice sni = slice_str(conn_server_name(s->w->conn));
 
-	return (sni.len == 0 || slice_caseeq(without_dot(sni),
-				    without_dot(s->head.hostname)));
+	return (sni.len == 0 ||
+	    slice_caseeq(without_dot(sni), without_dot(s->head.hostname)));
 }
 
 static bool
@@ -179,14 +181,11 @@ origin_agrees(struct stream *s)
 {
 	const struct route *r = s->route;
 	struct slice auth = stream_header(s, HDR_AUTHORIZATION);
-	struct origin_facts f = {
-		.host = s->head.host,
+	struct origin_facts f = { .host = s->head.host,
 		.origin = stream_header(s, HDR_ORIGIN),
 		.fetch_site = stream_header(s, HDR_SEC_FETCH_SITE),
 		.tls = s->w->kind == LISTEN_TLS,
-		.cookie = stream_header(s, HDR_COOKIE).p != NULL &&
-			  auth.p == NULL
-	};
+		.cookie = stream_header(s, HDR_COOKIE).p != NULL && auth.p == NULL };
 	enum origin_use use;
 	enum origin_verdict v;
 
@@ -277,12 +276,14 @@ stream_request(struct stream *s)
 		return;
 	}
 	if (!name_agrees(s)) {
-		respond_error(s, 421, "This connection was made for another "
-				      "host name.");
+		respond_error(s, 421,
+		    "This connection was made for another "
+		    "host name.");
 		return;
 	}
-	if (!path_split(s) || (s->websocket && (s->head.body != BODY_NONE ||
-						   s->head.method != METHOD_GET))) {
+	if (!path_split(s) ||
+	    (s->websocket &&
+		(s->head.body != BODY_NONE || s->head.method != METHOD_GET))) {
 		respond_error(s, 400, NULL);
 		return;
 	}

@@ -10,9 +10,9 @@
 #define M_BIT(m) (1U << (m))
 #define R_GET    (M_BIT(METHOD_GET) | M_BIT(METHOD_HEAD))
 #define R_POST   M_BIT(METHOD_POST)
-#define R_ANY    (R_GET | R_POST | M_BIT(METHOD_PUT) |      \
-	       M_BIT(METHOD_DELETE) | M_BIT(METHOD_PATCH) | \
-	       M_BIT(METHOD_OPTIONS))
+#define R_ANY                                                                            \
+	(R_GET | R_POST | M_BIT(METHOD_PUT) | M_BIT(METHOD_DELETE) |                     \
+	    M_BIT(METHOD_PATCH) | M_BIT(METHOD_OPTIONS))
 
 /*
  * What a route asks for.  Whatever the row says, a method that changes something
@@ -24,8 +24,9 @@
 #define R_ACTIVE 0x08 /* shows that someone is at work */
 #define R_SAME   0x10 /* even a GET must come from our own pages */
 #define R_SOCKET 0x20 /* WebSockets too */
-#define R_PASS   0x40 /* the path is passed on as it came: it need \
-		       * only be safe, not plain */
+#define R_PASS                                                                           \
+	0x40 /* the path is passed on as it came: it need                                \
+	      * only be safe, not plain */
 
 struct route {
 	const char *path;

@@ -18,14 +18,14 @@
 #include "../privsep/sandbox.h"
 #include "zygote.h"
 
-#define ALLOW_(call)                       \
-	{                                  \
-		SCMP_SYS(call), ACT_ALLOW, \
-		{                          \
-			{                  \
-				0          \
-			}                  \
-		}                          \
+#define ALLOW_(call)                                                                     \
+	{                                                                                \
+		SCMP_SYS(call), ACT_ALLOW,                                               \
+		{                                                                        \
+			{                                                                \
+				0                                                        \
+			}                                                                \
+		}                                                                        \
 	}
 #define STATIC_FLAGS (O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
 

@@ -24,45 +24,47 @@ static const struct security_row {
 	unsigned int presets;
 	unsigned int kinds;
 } rows[] = {
-#define ROW(n, v, p, k)                                          \
-	{                                                        \
-		{ n, sizeof(n) - 1 }, { v, sizeof(v) - 1 }, p, k \
+#define ROW(n, v, p, k)                                                                  \
+	{                                                                                \
+		{ n, sizeof(n) - 1 }, { v, sizeof(v) - 1 }, p, k                         \
 	}
 	ROW("strict-transport-security", "max-age=31536000", SAFE, ANSWER_ANY),
 	ROW("x-content-type-options", "nosniff", ALWAYS, OWN | IDE),
 	ROW("x-frame-options", "DENY", ALWAYS, OWN),
 	ROW("x-frame-options", "SAMEORIGIN", ALWAYS, IDE),
 	ROW("referrer-policy", "same-origin", SAFE, OWN | IDE),
-	ROW("referrer-policy", "strict-origin-when-cross-origin", DEVELOPMENT,
-	    OWN | IDE),
+	ROW("referrer-policy", "strict-origin-when-cross-origin", DEVELOPMENT, OWN | IDE),
 	ROW("cross-origin-opener-policy", "same-origin", SAFE, OWN),
-	ROW("cross-origin-opener-policy", "same-origin-allow-popups", SAFE,
-	    ANSWER_IDE),
+	ROW("cross-origin-opener-policy", "same-origin-allow-popups", SAFE, ANSWER_IDE),
 	ROW("cross-origin-resource-policy", "same-origin", SAFE, OWN | IDE),
-	ROW("permissions-policy", "accelerometer=(), camera=(), "
-				  "display-capture=(), geolocation=(), gyroscope=(), hid=(), "
-				  "magnetometer=(), microphone=(), midi=(), payment=(), serial=(), "
-				  "usb=()",
+	ROW("permissions-policy",
+	    "accelerometer=(), camera=(), "
+	    "display-capture=(), geolocation=(), gyroscope=(), hid=(), "
+	    "magnetometer=(), microphone=(), midi=(), payment=(), serial=(), "
+	    "usb=()",
 	    SAFE, OWN),
-	ROW("permissions-policy", "accelerometer=(), camera=(), "
-				  "geolocation=(), gyroscope=(), hid=(), magnetometer=(), "
-				  "microphone=(), midi=(), payment=(), serial=(), usb=()",
-	    STRICT,
+	ROW("permissions-policy",
+	    "accelerometer=(), camera=(), "
+	    "geolocation=(), gyroscope=(), hid=(), magnetometer=(), "
+	    "microphone=(), midi=(), payment=(), serial=(), usb=()",
+	    STRICT, ANSWER_IDE),
+	ROW("permissions-policy", "camera=(), geolocation=(), payment=()", BALANCED,
 	    ANSWER_IDE),
-	ROW("permissions-policy", "camera=(), geolocation=(), payment=()",
-	    BALANCED, ANSWER_IDE),
-	ROW("content-security-policy", "default-src 'none'; style-src 'self'; "
-				       "img-src 'self'; script-src 'self'; connect-src 'self'; "
-				       "manifest-src 'self'; form-action 'self'; base-uri 'none'; "
-				       "frame-ancestors 'none'; require-trusted-types-for 'script'",
+	ROW("content-security-policy",
+	    "default-src 'none'; style-src 'self'; "
+	    "img-src 'self'; script-src 'self'; connect-src 'self'; "
+	    "manifest-src 'self'; form-action 'self'; base-uri 'none'; "
+	    "frame-ancestors 'none'; require-trusted-types-for 'script'",
 	    STRICT, ANSWER_PAGE),
-	ROW("content-security-policy", "default-src 'none'; style-src 'self'; "
-				       "img-src 'self'; script-src 'self'; connect-src 'self'; "
-				       "manifest-src 'self'; form-action 'self'; base-uri 'none'; "
-				       "frame-ancestors 'none'",
+	ROW("content-security-policy",
+	    "default-src 'none'; style-src 'self'; "
+	    "img-src 'self'; script-src 'self'; connect-src 'self'; "
+	    "manifest-src 'self'; form-action 'self'; base-uri 'none'; "
+	    "frame-ancestors 'none'",
 	    BALANCED | DEVELOPMENT, ANSWER_PAGE),
-	ROW("content-security-policy", "default-src 'none'; base-uri 'none'; "
-				       "frame-ancestors 'none'",
+	ROW("content-security-policy",
+	    "default-src 'none'; base-uri 'none'; "
+	    "frame-ancestors 'none'",
 	    ALWAYS, ANSWER_DATA),
 	ROW("cache-control", "no-store", ALWAYS, OWN)
 #undef ROW
@@ -71,13 +73,13 @@ static const struct security_row {
 static bool
 row_is(const struct worker *w, const struct security_row *r, unsigned int kind)
 {
-	return ((r->kinds & kind) != 0 &&
-		(r->presets & 1U << w->conf->http.headers) != 0);
+	return (
+	    (r->kinds & kind) != 0 && (r->presets & 1U << w->conf->http.headers) != 0);
 }
 
 size_t
-security_headers(const struct worker *w, unsigned int kind, struct header *h,
-    size_t n, size_t max)
+security_headers(
+    const struct worker *w, unsigned int kind, struct header *h, size_t n, size_t max)
 {
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]) && n < max; i++) {
 		if (!row_is(w, &rows[i], kind))

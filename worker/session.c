@@ -46,8 +46,8 @@ static void ask_next(struct worker *);
 /* --- questions --- */
 
 uint32_t
-auth_ask(struct worker *w, enum msg_type type, const void *payload,
-    size_t len, auth_fn fn, void *arg)
+auth_ask(struct worker *w, enum msg_type type, const void *payload, size_t len,
+    auth_fn fn, void *arg)
 {
 	struct question *q = NULL;
 
@@ -82,8 +82,8 @@ ask_close(struct stream *s)
 }
 
 void
-auth_ask_for(struct stream *s, enum msg_type type, const void *payload,
-    size_t len, auth_fn fn)
+auth_ask_for(
+    struct stream *s, enum msg_type type, const void *payload, size_t len, auth_fn fn)
 {
 	s->question = auth_ask(s->w, type, payload, len, fn, s);
 	if (s->question == 0)
@@ -96,8 +96,7 @@ auth_ask_for(struct stream *s, enum msg_type type, const void *payload,
 static void
 on_answer(struct chan *c, struct msg *m)
 {
-	bool row = m->head.type == M_ROW_SESSION ||
-		   m->head.type == M_ROW_SANDBOX;
+	bool row = m->head.type == M_ROW_SESSION || m->head.type == M_ROW_SANDBOX;
 	auth_fn fn;
 
 	(void)c;
@@ -143,8 +142,7 @@ credential(struct stream *s, uint8_t token[WIRE_TOKEN])
 	struct slice v = stream_header(s, HDR_AUTHORIZATION);
 	size_t i;
 
-	if (v.len > 7 && slice_caseeq((struct slice){ v.p, 7 },
-			     SLICE("bearer "))) {
+	if (v.len > 7 && slice_caseeq((struct slice){ v.p, 7 }, SLICE("bearer "))) {
 		s->by_bearer = true;
 		v.p += 7;
 		v.len -= 7;
@@ -153,8 +151,8 @@ credential(struct stream *s, uint8_t token[WIRE_TOKEN])
 	v = (struct slice){ NULL, 0 };
 	for (i = 0; i < s->head.nheader; i++)
 		if (s->head.header[i].id == HDR_COOKIE &&
-		    cookie_find(s->head.header[i].value,
-			SLICE(SESSION_COOKIE), &v) == COOKIE_DUP)
+		    cookie_find(s->head.header[i].value, SLICE(SESSION_COOKIE), &v) ==
+			COOKIE_DUP)
 			return (-1);
 	return (v.p != NULL && token_parse(token, v));
 }
@@ -251,11 +249,11 @@ wait_denied(void)
 /* --- binding --- */
 
 bool
-session_bind(struct worker *w, const struct wire_who *who,
-    const uint8_t token[WIRE_TOKEN])
+session_bind(
+    struct worker *w, const struct wire_who *who, const uint8_t token[WIRE_TOKEN])
 {
-	if (!wire_str(who->name) || !wire_str(who->role) ||
-	    !wire_str(who->session) || !wire_str(who->last_query) ||
+	if (!wire_str(who->name) || !wire_str(who->role) || !wire_str(who->session) ||
+	    !wire_str(who->last_query) ||
 	    (w->bound && strcmp(w->who.name, who->name) != 0)) {
 		log_warnx("BUG: unsound answer of auth");
 		return (false);
@@ -340,8 +338,7 @@ away_start(struct worker *w)
 {
 	static const struct timeval tv = { AWAY_TIME, 0 };
 
-	if (se.away == NULL &&
-	    (se.away = event_new(w->base, -1, 0, on_away, w)) == NULL)
+	if (se.away == NULL && (se.away = event_new(w->base, -1, 0, on_away, w)) == NULL)
 		fatalx("event_new");
 	if (!event_pending(se.away, EV_TIMEOUT, NULL))
 		event_add(se.away, &tv);
@@ -404,7 +401,7 @@ static const struct chan_handler from_auth[] = {
 	{ M_ROW_SANDBOX, on_answer },
 	{ M_OK, on_answer },
 	{ M_REVOKED, on_revoked },
-	{ M_NONE, NULL }
+	{ M_NONE, NULL },
 };
 
 void
@@ -417,8 +414,7 @@ session_join(struct worker *w, int fd)
 		chan_close(&w->auth);
 		on_gone(&w->auth, NULL);
 	}
-	chan_init(&w->auth, fd, P_WORKER, P_AUTH, w->base, from_auth, on_gone,
-	    w);
+	chan_init(&w->auth, fd, P_WORKER, P_AUTH, w->base, from_auth, on_gone, w);
 	w->auth_joined = true;
 	if (!w->bound) {
 		if (se.away != NULL)
@@ -443,8 +439,9 @@ session_who(struct stream *s, session_fn fn)
 
 	switch (credential(s, token)) {
 	case -1:
-		respond_error(s, 400, "Two session cookies were sent. Please "
-				      "delete the cookies of this site.");
+		respond_error(s, 400,
+		    "Two session cookies were sent. Please "
+		    "delete the cookies of this site.");
 		return;
 	case 0:
 		fn(s, WHO_NOBODY);
@@ -455,8 +452,7 @@ session_who(struct stream *s, session_fn fn)
 			fn(s, WHO_USER);
 		else
 			misdirected(s);
-	} else if (se.was_denied &&
-		   memcmp(token, se.denied, WIRE_TOKEN) == 0) {
+	} else if (se.was_denied && memcmp(token, se.denied, WIRE_TOKEN) == 0) {
 		fn(s, WHO_NOBODY);
 	} else {
 		for (p = &se.wait; *p != NULL; p = &(*p)->who_next)

@@ -35,8 +35,8 @@ void session_who(struct stream *s, session_fn fn);
 
 /* Auth says who it is, to a login: from now on the connection is that user's.
  * False when what it says is not sound, or another user than before. */
-bool session_bind(struct worker *w, const struct wire_who *who,
-    const uint8_t token[WIRE_TOKEN]);
+bool session_bind(
+    struct worker *w, const struct wire_who *who, const uint8_t token[WIRE_TOKEN]);
 /* The user leaves: the end of the session, which auth will announce, is not to
  * cut off the answer that says so. */
 void session_leaving(struct worker *w);
@@ -49,12 +49,12 @@ void session_leaving(struct worker *w);
  * questions or auth is away (fn is not called then): answer 503.
  */
 typedef void (*auth_fn)(void *arg, struct msg *m);
-uint32_t auth_ask(struct worker *w, enum msg_type type, const void *payload,
-    size_t len, auth_fn fn, void *arg);
+uint32_t auth_ask(struct worker *w, enum msg_type type, const void *payload, size_t len,
+    auth_fn fn, void *arg);
 /* The same for a stream, which is fn's arg: forgotten when it closes, answered
  * with 503 when nothing can be asked. */
-void auth_ask_for(struct stream *s, enum msg_type type, const void *payload,
-    size_t len, auth_fn fn);
+void auth_ask_for(
+    struct stream *s, enum msg_type type, const void *payload, size_t len, auth_fn fn);
 /* The asker is gone: the answer is thrown away, its descriptor closed. */
 void auth_forget(struct worker *w, uint32_t id);
 

@@ -29,8 +29,7 @@ slice_str(const char *s)
 static inline bool
 slice_eq(struct slice a, struct slice b)
 {
-	return (a.len == b.len &&
-		(a.len == 0 || memcmp(a.p, b.p, a.len) == 0));
+	return (a.len == b.len && (a.len == 0 || memcmp(a.p, b.p, a.len) == 0));
 }
 
 /* ASCII only, whatever the locale. */
@@ -57,7 +56,7 @@ static inline bool
 slice_prefix(struct slice s, struct slice prefix)
 {
 	return (s.len >= prefix.len &&
-		(prefix.len == 0 || memcmp(s.p, prefix.p, prefix.len) == 0));
+	    (prefix.len == 0 || memcmp(s.p, prefix.p, prefix.len) == 0));
 }
 
 /* Without the optional white space (SP, HTAB) around it, RFC 9110 5.6.3. */
@@ -68,8 +67,7 @@ slice_trim(struct slice s)
 		s.p++;
 		s.len--;
 	}
-	while (s.len > 0 &&
-	       (s.p[s.len - 1] == ' ' || s.p[s.len - 1] == '\t'))
+	while (s.len > 0 && (s.p[s.len - 1] == ' ' || s.p[s.len - 1] == '\t'))
 		s.len--;
 	return (s);
 }

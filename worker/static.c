@@ -126,7 +126,7 @@ content_headers(struct answer *a, const struct content *c)
 {
 	static const struct slice cache[] = {
 		[CACHE_REVALIDATE] = { "no-cache", 8 },
-		[CACHE_IMMUTABLE] = { "public, max-age=31536000, immutable", 35 }
+		[CACHE_IMMUTABLE] = { "public, max-age=31536000, immutable", 35 },
 	};
 
 	answer_add(a, SLICE("etag"), c->tag);
@@ -157,20 +157,19 @@ content_send(struct stream *s, const struct content *c, struct source *src)
 	answer_add(&a, SLICE("content-type"), slice_str(c->type));
 	answer_add(&a, SLICE("accept-ranges"), SLICE("bytes"));
 	if (c->coding != CODING_IDENTITY)
-		answer_add(&a, SLICE("content-encoding"),
-		    slice_str(coding_name(c->coding)));
+		answer_add(
+		    &a, SLICE("content-encoding"), slice_str(coding_name(c->coding)));
 	src->left = c->size;
-	if (s->head.method == METHOD_GET && range_if_range(
-						stream_header(s, HDR_IF_RANGE), c->tag, c->mtime)) {
-		switch (range_parse(stream_header(s, HDR_RANGE), c->size,
-		    &first, &last)) {
+	if (s->head.method == METHOD_GET &&
+	    range_if_range(stream_header(s, HDR_IF_RANGE), c->tag, c->mtime)) {
+		switch (
+		    range_parse(stream_header(s, HDR_RANGE), c->size, &first, &last)) {
 		case RANGE_PART:
 			status = 206;
 			src->off += first;
 			src->left = last - first + 1;
-			answer_fmt(&a, SLICE("content-range"),
-			    "bytes %llu-%llu/%llu", (unsigned long long)first,
-			    (unsigned long long)last,
+			answer_fmt(&a, SLICE("content-range"), "bytes %llu-%llu/%llu",
+			    (unsigned long long)first, (unsigned long long)last,
 			    (unsigned long long)c->size);
 			break;
 		case RANGE_UNSATISFIABLE:
@@ -218,8 +217,8 @@ ends_with(const char *s, const char *end)
 }
 
 bool
-static_file(struct stream *s, const char *folder, const char *rest,
-    enum static_cache cache)
+static_file(
+    struct stream *s, const char *folder, const char *rest, enum static_cache cache)
 {
 	char path[CACHE_PATH];
 	struct cached *file;
@@ -236,9 +235,15 @@ static_file(struct stream *s, const char *folder, const char *rest,
 	}
 	if ((v = pick(s, file, &coding)) == NULL)
 		return (false);
-	c = (struct content){
-		.type = file->type, .tag = { v->tag, v->taglen }, .modified = v->modified, .mtime = v->mtime, .size = v->size, .coding = coding, .varies = true, .cache = cache, .worker = ends_with(path, "/serviceWorker.js")
-	};
+	c = (struct content){ .type = file->type,
+		.tag = { v->tag, v->taglen },
+		.modified = v->modified,
+		.mtime = v->mtime,
+		.size = v->size,
+		.coding = coding,
+		.varies = true,
+		.cache = cache,
+		.worker = ends_with(path, "/serviceWorker.js") };
 	src = (struct source){ .file = file, .mem = v->mem, .fd = v->fd };
 	content_send(s, &c, &src);
 	return (true);
@@ -257,13 +262,15 @@ static_www(struct stream *s, const struct www_file *f)
 
 	snprintf(tag, sizeof(tag), "\"%s%s\"", f->tag, gz ? "-gz" : "");
 	snprintf(version, sizeof(version), "v=%s", f->tag);
-	c = (struct content){
-		.type = f->type, .tag = slice_str(tag), .mtime = INT64_MAX, /* no date is later */
+	c = (struct content){ .type = f->type,
+		.tag = slice_str(tag),
+		.mtime = INT64_MAX, /* no date is later */
 		.size = gz ? f->gzlen : f->len,
 		.coding = gz ? CODING_GZIP : CODING_IDENTITY,
 		.varies = f->gz != NULL,
-		.cache = s->query.p != NULL && slice_eq(s->query, slice_str(version)) ? CACHE_IMMUTABLE : CACHE_REVALIDATE
-	};
+		.cache = s->query.p != NULL && slice_eq(s->query, slice_str(version)) ?
+		    CACHE_IMMUTABLE :
+		    CACHE_REVALIDATE };
 	src = (struct source){ .mem = gz ? f->gz : f->data, .fd = -1 };
 	content_send(s, &c, &src);
 }

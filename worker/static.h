@@ -21,15 +21,14 @@ enum static_cache {
  * the rest of a request's path, which has been through url_path().  False
  * for what cannot name a file to be served.
  */
-bool static_path(char *dst, size_t size, const char *folder,
-    const char *rest);
+bool static_path(char *dst, size_t size, const char *folder, const char *rest);
 /* Never NULL. */
 const char *static_type(const char *path);
 
 /* Answers with the file, as a whole, in part or not at all (304, 416); false,
  * and no answer, when there is no such file. */
-bool static_file(struct stream *s, const char *folder, const char *rest,
-    enum static_cache cache);
+bool static_file(
+    struct stream *s, const char *folder, const char *rest, enum static_cache cache);
 void static_www(struct stream *s, const struct www_file *f);
 
 #endif /* WORKER_STATIC_H */

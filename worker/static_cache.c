@@ -24,7 +24,7 @@ static const struct {
 } codings[CACHE_CODINGS] = {
 	{ CODING_IDENTITY, "", "" },
 	{ CODING_GZIP, ".gz", "-gz" },
-	{ CODING_BR, ".br", "-br" }
+	{ CODING_BR, ".br", "-br" },
 };
 
 static void
@@ -89,8 +89,8 @@ keep_small(struct variant *v)
 		return;
 	if ((v->mem = malloc(v->size + 1)) == NULL)
 		fatal("malloc");
-	while (got < v->size && (n = pread(v->fd, v->mem + got, v->size - got,
-				     (off_t)got)) > 0)
+	while (got < v->size &&
+	    (n = pread(v->fd, v->mem + got, v->size - got, (off_t)got)) > 0)
 		got += (size_t)n;
 	if (got < v->size) {
 		free(v->mem);
@@ -111,8 +111,7 @@ look(int rootfd, const struct cached *c, struct variant *v, const char *suffix,
 	v->looked = true;
 	snprintf(path, sizeof(path), "%s%s", c->path, suffix);
 	/* These flags and no others: the filter knows them. */
-	v->fd = openat(rootfd, path,
-	    O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	v->fd = openat(rootfd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (v->fd == -1)
 		return;
 	if (fstat(v->fd, &st) == -1 || !S_ISREG(st.st_mode)) {

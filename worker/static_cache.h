@@ -10,8 +10,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define CACHE_FILES 48          /* files remembered */
-#define CACHE_PATH  512         /* longest path that is; longer ones are \
+#define CACHE_FILES 48 /* files remembered */
+#define CACHE_PATH                                                                       \
+	512                     /* longest path that is; longer ones are                 \
 				 * looked up each time */
 #define CACHE_SMALL (16 * 1024) /* content kept up to this size */
 #define CACHE_TAG   48
@@ -45,7 +46,6 @@ struct cached *cache_get(const char *path);
 void cache_ref(struct cached *);
 void cache_unref(struct cached *);
 /* The file in that coding (one CODING_ bit); NULL: there is none. */
-struct variant *cache_variant(int rootfd, struct cached *,
-    unsigned int coding);
+struct variant *cache_variant(int rootfd, struct cached *, unsigned int coding);
 
 #endif /* WORKER_STATIC_CACHE_H */

@@ -41,7 +41,7 @@ static const struct {
 	{ "mp4", "video/mp4" },
 	{ "webm", "video/webm" },
 	{ "pdf", "application/pdf" },
-	{ "webmanifest", "application/manifest+json" TEXT }
+	{ "webmanifest", "application/manifest+json" TEXT },
 };
 
 const char *
@@ -50,8 +50,7 @@ static_type(const char *path)
 	const char *base = strrchr(path, '/'), *dot;
 
 	dot = strrchr(base != NULL ? base : path, '.');
-	for (size_t i = 0; dot != NULL && i < sizeof(types) / sizeof(types[0]);
-	     i++)
+	for (size_t i = 0; dot != NULL && i < sizeof(types) / sizeof(types[0]); i++)
 		if (strcasecmp(dot + 1, types[i].ext) == 0)
 			return (types[i].type);
 	return ("application/octet-stream");

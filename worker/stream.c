@@ -20,8 +20,8 @@ now_us(void)
 }
 
 void
-stream_init(struct stream *s, struct worker *w,
-    const struct stream_front *front, void *conn)
+stream_init(
+    struct stream *s, struct worker *w, const struct stream_front *front, void *conn)
 {
 	/* The two large arrays are not read beyond what was written. */
 	http_head_init(&s->head);
@@ -55,10 +55,9 @@ stream_log(const struct stream *s)
 	method[n] = target[t] = '\0';
 	/* A query may carry what is nobody's business. */
 	target[strcspn(target, "?")] = '\0';
-	log_event(level, "request.done", LOG_S("rid", s->rid),
-	    LOG_S("method", method), LOG_S("path", target),
-	    LOG_N("status", s->status), LOG_N("bytes", s->bytes_out),
-	    LOG_N("ms", (now_us() - s->started_us) / 1000),
+	log_event(level, "request.done", LOG_S("rid", s->rid), LOG_S("method", method),
+	    LOG_S("path", target), LOG_N("status", s->status),
+	    LOG_N("bytes", s->bytes_out), LOG_N("ms", (now_us() - s->started_us) / 1000),
 	    LOG_S("user", s->w->bound ? s->w->who.name : ""));
 }
 
@@ -108,8 +107,7 @@ header_ok(const struct header *h)
 
 /* The headers without the bad ones, which only a bug of ours can make. */
 static size_t
-headers_check(struct stream *s, const struct header **h, size_t n,
-    struct header *copy)
+headers_check(struct stream *s, const struct header **h, size_t n, struct header *copy)
 {
 	size_t i, kept = 0;
 
@@ -122,16 +120,16 @@ headers_check(struct stream *s, const struct header **h, size_t n,
 		if (header_ok(&(*h)[i]))
 			copy[kept++] = (*h)[i];
 		else
-			log_event(LOG_WARNING, "header.dropped",
-			    LOG_S("rid", s->rid), LOG_N("index", i));
+			log_event(LOG_WARNING, "header.dropped", LOG_S("rid", s->rid),
+			    LOG_N("index", i));
 	}
 	*h = copy;
 	return (kept);
 }
 
 void
-stream_respond(struct stream *s, unsigned int status, const struct header *h,
-    size_t n, int64_t length)
+stream_respond(struct stream *s, unsigned int status, const struct header *h, size_t n,
+    int64_t length)
 {
 	struct header copy[STREAM_RESP_HEADERS];
 
@@ -174,8 +172,7 @@ stream_write_buffer(struct stream *s, struct evbuffer *src)
 uint8_t *
 stream_reserve(struct stream *s, size_t want)
 {
-	if (s->front->reserve == NULL || s->status == 0 || s->ended ||
-	    s->closed)
+	if (s->front->reserve == NULL || s->status == 0 || s->ended || s->closed)
 		return (NULL);
 	return (s->front->reserve(s, want));
 }

@@ -52,8 +52,8 @@ struct header {
 
 struct stream_front {
 	/* As the stream_… functions below. */
-	void (*respond)(struct stream *, unsigned int status,
-	    const struct header *h, size_t n, int64_t length);
+	void (*respond)(struct stream *, unsigned int status, const struct header *h,
+	    size_t n, int64_t length);
 	void (*write)(struct stream *, const void *data, size_t len);
 	void (*write_buffer)(struct stream *, struct evbuffer *src);
 	uint8_t *(*reserve)(struct stream *, size_t want); /* or NULL */
@@ -122,8 +122,8 @@ struct stream {
  * the stream is over, completed or not: calls on_close and writes the log line; the
  * memory is the front's.
  */
-void stream_init(struct stream *s, struct worker *w,
-    const struct stream_front *front, void *conn);
+void stream_init(
+    struct stream *s, struct worker *w, const struct stream_front *front, void *conn);
 void stream_request(struct stream *s);
 void stream_close(struct stream *s);
 /*
@@ -139,8 +139,8 @@ void stream_fail(struct stream *s, unsigned int status);
  * respond.c adds the security headers.  For HEAD, 204 and 304 the front drops the
  * body.  Once per stream; a second one is ignored.
  */
-void stream_respond(struct stream *s, unsigned int status,
-    const struct header *h, size_t n, int64_t length);
+void stream_respond(struct stream *s, unsigned int status, const struct header *h,
+    size_t n, int64_t length);
 void stream_write(struct stream *s, const void *data, size_t len);
 /* Moves all of src, without copying where the front can. */
 void stream_write_buffer(struct stream *s, struct evbuffer *src);

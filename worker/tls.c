@@ -40,8 +40,8 @@ reason(int error, int saved_errno)
 	s = ERR_reason_error_string(ERR_peek_last_error());
 	if (s == NULL && error == SSL_ERROR_SYSCALL)
 		s = saved_errno != 0 ? strerror(saved_errno) : "connection closed";
-	snprintf(text, sizeof(text), "TLS handshake: %s",
-	    s != NULL ? s : "unknown error");
+	snprintf(
+	    text, sizeof(text), "TLS handshake: %s", s != NULL ? s : "unknown error");
 	return text;
 }
 

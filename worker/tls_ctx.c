@@ -64,15 +64,15 @@ schemes_for(const EVP_PKEY *pub)
 
 /* A client that names protocols and none of ours is told so (RFC 7301 3.2). */
 static int
-alpn(SSL *ssl, const unsigned char **out, unsigned char *outlen,
-    const unsigned char *in, unsigned int inlen, void *arg)
+alpn(SSL *ssl, const unsigned char **out, unsigned char *outlen, const unsigned char *in,
+    unsigned int inlen, void *arg)
 {
 	unsigned char *chosen;
 
 	(void)ssl;
 	(void)arg;
-	if (SSL_select_next_proto(&chosen, outlen, protocols,
-		sizeof(protocols) - 1, in, inlen) != OPENSSL_NPN_NEGOTIATED)
+	if (SSL_select_next_proto(&chosen, outlen, protocols, sizeof(protocols) - 1, in,
+		inlen) != OPENSSL_NPN_NEGOTIATED)
 		return SSL_TLSEXT_ERR_ALERT_FATAL;
 	*out = chosen;
 	return SSL_TLSEXT_ERR_OK;
@@ -94,33 +94,33 @@ static bool
 set_protocols(SSL_CTX *ctx, bool tls12, bool tls13)
 {
 	return (tls12 || tls13) &&
-	       SSL_CTX_set_min_proto_version(ctx,
-		   tls12 ? TLS1_2_VERSION : TLS1_3_VERSION) == 1 &&
-	       SSL_CTX_set_max_proto_version(ctx,
-		   tls13 ? TLS1_3_VERSION : TLS1_2_VERSION) == 1;
+	    SSL_CTX_set_min_proto_version(ctx, tls12 ? TLS1_2_VERSION : TLS1_3_VERSION) ==
+	    1 &&
+	    SSL_CTX_set_max_proto_version(ctx, tls13 ? TLS1_3_VERSION : TLS1_2_VERSION) ==
+	    1;
 }
 
 static bool
 set_policy(SSL_CTX *ctx)
 {
 	SSL_CTX_set_security_level(ctx, 2);
-	SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE |
-				     SSL_OP_PRIORITIZE_CHACHA | SSL_OP_NO_RENEGOTIATION |
-				     SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET);
-	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS |
-				  SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	SSL_CTX_set_options(ctx,
+	    SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA |
+		SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET);
+	SSL_CTX_set_mode(ctx,
+	    SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+		SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	SSL_CTX_set_timeout(ctx, SESSION_LIFETIME);
 	SSL_CTX_set_alpn_select_cb(ctx, alpn, NULL);
 	return SSL_CTX_set_cipher_list(ctx, suites12) == 1 &&
-	       SSL_CTX_set_ciphersuites(ctx, suites13) == 1 &&
-	       SSL_CTX_set1_groups_list(ctx, groups) == 1 &&
-	       SSL_CTX_set_num_tickets(ctx, 1) == 1 &&
-	       SSL_CTX_set_max_early_data(ctx, 0) == 1 &&
-	       SSL_CTX_set_recv_max_early_data(ctx, 0) == 1 &&
-	       SSL_CTX_set_session_id_context(ctx,
-		   (const unsigned char *)session_context,
-		   sizeof(session_context) - 1) == 1 &&
-	       no_ticket_keys(ctx);
+	    SSL_CTX_set_ciphersuites(ctx, suites13) == 1 &&
+	    SSL_CTX_set1_groups_list(ctx, groups) == 1 &&
+	    SSL_CTX_set_num_tickets(ctx, 1) == 1 &&
+	    SSL_CTX_set_max_early_data(ctx, 0) == 1 &&
+	    SSL_CTX_set_recv_max_early_data(ctx, 0) == 1 &&
+	    SSL_CTX_set_session_id_context(ctx, (const unsigned char *)session_context,
+		sizeof(session_context) - 1) == 1 &&
+	    no_ticket_keys(ctx);
 }
 
 /* The certificate, then the key: OpenSSL checks that they belong together. */
@@ -133,9 +133,8 @@ set_certificate(SSL_CTX *ctx, X509 *cert, STACK_OF(X509) * chain)
 
 	key = keyprov_key(X509_get0_pubkey(cert));
 	ok = key != NULL && SSL_CTX_use_certificate(ctx, cert) == 1 &&
-	     SSL_CTX_use_PrivateKey(ctx, key) == 1 &&
-	     SSL_CTX_check_private_key(ctx) == 1 &&
-	     SSL_CTX_set1_chain(ctx, chain) == 1;
+	    SSL_CTX_use_PrivateKey(ctx, key) == 1 &&
+	    SSL_CTX_check_private_key(ctx) == 1 && SSL_CTX_set1_chain(ctx, chain) == 1;
 	EVP_PKEY_free(key);
 	/* What OpenSSL works out about a certificate once, before the fork. */
 	X509_check_purpose(cert, -1, 0);
@@ -145,8 +144,7 @@ set_certificate(SSL_CTX *ctx, X509 *cert, STACK_OF(X509) * chain)
 }
 
 SSL_CTX *
-tls_ctx_make(X509 *cert, STACK_OF(X509) * chain, bool tls12, bool tls13,
-    const char **why)
+tls_ctx_make(X509 *cert, STACK_OF(X509) * chain, bool tls12, bool tls13, const char **why)
 {
 	const char *schemes;
 	SSL_CTX *ctx;
@@ -159,8 +157,8 @@ tls_ctx_make(X509 *cert, STACK_OF(X509) * chain, bool tls12, bool tls13,
 	}
 	ctx = SSL_CTX_new(TLS_server_method());
 	*why = NULL;
-	if (ctx == NULL || !set_protocols(ctx, tls12, tls13) ||
-	    !set_policy(ctx) || SSL_CTX_set1_sigalgs_list(ctx, schemes) != 1 ||
+	if (ctx == NULL || !set_protocols(ctx, tls12, tls13) || !set_policy(ctx) ||
+	    SSL_CTX_set1_sigalgs_list(ctx, schemes) != 1 ||
 	    !set_certificate(ctx, cert, chain)) {
 		*why = ERR_reason_error_string(ERR_peek_last_error());
 		if (*why == NULL)
@@ -223,8 +221,8 @@ tls_prepare(const struct conf_for_worker *conf)
 	X509 *cert;
 
 	/* The system's openssl.cnf has no say: what is allowed stands here. */
-	if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG |
-				 OPENSSL_INIT_LOAD_SSL_STRINGS | OPENSSL_INIT_LOAD_CRYPTO_STRINGS,
+	if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_LOAD_SSL_STRINGS |
+		    OPENSSL_INIT_LOAD_CRYPTO_STRINGS,
 		NULL) != 1)
 		fatalx("OpenSSL cannot be initialised");
 	keyprov_load();

@@ -38,8 +38,8 @@ void tls_keys_callbacks(SSL_CTX *ctx);
 
 /* tls_ctx.c: a context for this certificate, whose key the provider has;
  * NULL with *why. */
-SSL_CTX *tls_ctx_make(X509 *cert, STACK_OF(X509) * chain, bool tls12, bool tls13,
-    const char **why);
+SSL_CTX *tls_ctx_make(
+    X509 *cert, STACK_OF(X509) * chain, bool tls12, bool tls13, const char **why);
 extern SSL_CTX *tls_ctx;
 
 /* tls_warm.c */

@@ -11,8 +11,8 @@
 #include "tls_int.h"
 
 static bool
-by_keys(void *arg, uint32_t scheme, const uint8_t *tbs, size_t tbslen,
-    uint8_t *sig, size_t *siglen)
+by_keys(void *arg, uint32_t scheme, const uint8_t *tbs, size_t tbslen, uint8_t *sig,
+    size_t *siglen)
 {
 	struct tls_conn *t = arg;
 	const struct m_signed *ans;
@@ -28,8 +28,9 @@ by_keys(void *arg, uint32_t scheme, const uint8_t *tbs, size_t tbslen,
 	req.scheme = scheme;
 	req.len = (uint32_t)tbslen;
 	memcpy(req.tbs, tbs, tbslen);
-	if (t->keys == NULL || chan_call(t->keys, M_SIGN, &req, sizeof(req),
-				   M_SIGNED, &m, TLS_KEYS_TIMEOUT) == -1) {
+	if (t->keys == NULL ||
+	    chan_call(t->keys, M_SIGN, &req, sizeof(req), M_SIGNED, &m,
+		TLS_KEYS_TIMEOUT) == -1) {
 		t->why = "TLS handshake: no answer from keys";
 		return false;
 	}
@@ -142,8 +143,7 @@ session_get(SSL *ssl, const unsigned char *id, int len, int *copy)
 	struct tls_conn *t = &tls_conn;
 
 	*copy = 1; /* OpenSSL takes a reference of its own */
-	if (t->keys == NULL || SSL_version(ssl) != TLS1_3_VERSION ||
-	    len != WIRE_SESSID)
+	if (t->keys == NULL || SSL_version(ssl) != TLS1_3_VERSION || len != WIRE_SESSID)
 		return NULL;
 	if (!t->asked) {
 		t->asked = true;
@@ -166,16 +166,16 @@ session_never(SSL *ssl, int forward_secure)
 	(void)forward_secure;
 	if (SSL_version(ssl) == TLS1_3_VERSION)
 		return 0;
-	(void)SSL_SESSION_set1_id(SSL_get_session(ssl),
-	    (const unsigned char *)"", 0);
+	(void)SSL_SESSION_set1_id(SSL_get_session(ssl), (const unsigned char *)"", 0);
 	return 1;
 }
 
 void
 tls_keys_callbacks(SSL_CTX *ctx)
 {
-	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_SERVER |
-						SSL_SESS_CACHE_NO_INTERNAL | SSL_SESS_CACHE_NO_AUTO_CLEAR);
+	SSL_CTX_set_session_cache_mode(ctx,
+	    SSL_SESS_CACHE_SERVER | SSL_SESS_CACHE_NO_INTERNAL |
+		SSL_SESS_CACHE_NO_AUTO_CLEAR);
 	SSL_CTX_sess_set_new_cb(ctx, session_new);
 	SSL_CTX_sess_set_get_cb(ctx, session_get);
 	SSL_CTX_set_not_resumable_session_callback(ctx, session_never);

@@ -16,15 +16,17 @@
 
 /* As keys would sign, for the key made here. */
 static bool
-by_ourselves(void *arg, uint32_t scheme, const uint8_t *tbs, size_t tbslen,
-    uint8_t *sig, size_t *siglen)
+by_ourselves(void *arg, uint32_t scheme, const uint8_t *tbs, size_t tbslen, uint8_t *sig,
+    size_t *siglen)
 {
 	EVP_MD_CTX *ctx;
 	bool ok;
 
 	(void)scheme;
 	ctx = EVP_MD_CTX_new();
-	ok = ctx != NULL && EVP_DigestSignInit_ex(ctx, NULL, "SHA256", NULL, NULL, arg, NULL) == 1 && EVP_DigestSign(ctx, sig, siglen, tbs, tbslen) == 1;
+	ok = ctx != NULL &&
+	    EVP_DigestSignInit_ex(ctx, NULL, "SHA256", NULL, NULL, arg, NULL) == 1 &&
+	    EVP_DigestSign(ctx, sig, siglen, tbs, tbslen) == 1;
 	EVP_MD_CTX_free(ctx);
 	return ok;
 }
@@ -45,8 +47,8 @@ self_signed(EVP_PKEY *key)
 	    X509_gmtime_adj(X509_getm_notAfter(x), 3600) != NULL &&
 	    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
 		(const unsigned char *)"ided", -1, -1, 0) == 1 &&
-	    X509_set_issuer_name(x, name) == 1 &&
-	    X509_set_pubkey(x, key) == 1 && X509_sign(x, key, EVP_sha256()) > 0)
+	    X509_set_issuer_name(x, name) == 1 && X509_set_pubkey(x, key) == 1 &&
+	    X509_sign(x, key, EVP_sha256()) > 0)
 		return x;
 	X509_free(x);
 	return NULL;
@@ -84,14 +86,12 @@ handshake(SSL_CTX *server_ctx, SSL_CTX *client_ctx, int version)
 
 	server = SSL_new(server_ctx);
 	client = SSL_new(client_ctx);
-	if (server != NULL && client != NULL &&
-	    BIO_new_bio_pair(&a, 0, &b, 0) == 1) {
+	if (server != NULL && client != NULL && BIO_new_bio_pair(&a, 0, &b, 0) == 1) {
 		SSL_set_bio(server, a, a);
 		SSL_set_bio(client, b, b);
 		if (SSL_set_min_proto_version(client, version) == 1 &&
 		    SSL_set_max_proto_version(client, version) == 1 &&
-		    SSL_set_alpn_protos(client, protocols,
-			sizeof(protocols) - 1) == 0 &&
+		    SSL_set_alpn_protos(client, protocols, sizeof(protocols) - 1) == 0 &&
 		    SSL_set_tlsext_host_name(client, "ided") == 1)
 			ok = shake(server, client);
 	}

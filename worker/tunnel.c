@@ -172,8 +172,7 @@ on_close(struct stream *s)
 }
 
 void
-tunnel_start(struct stream *s, struct upstream *u, const void *early,
-    size_t len)
+tunnel_start(struct stream *s, struct upstream *u, const void *early, size_t len)
 {
 	struct tunnel *t;
 

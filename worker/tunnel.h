@@ -16,7 +16,6 @@
  * Takes over the stream (upgraded already) and the connection.  early is
  * what upstream said behind its answer.
  */
-void tunnel_start(struct stream *s, struct upstream *u, const void *early,
-    size_t len);
+void tunnel_start(struct stream *s, struct upstream *u, const void *early, size_t len);
 
 #endif /* WORKER_TUNNEL_H */

@@ -19,8 +19,7 @@
 #define IOVECS 8
 
 struct upstream {
-	TAILQ_ENTRY(upstream)
-	entry; /* in pool.idle */
+	TAILQ_ENTRY(upstream) entry; /* in pool.idle */
 	struct worker *w;
 	int fd;
 	bool reused;
@@ -35,8 +34,7 @@ struct upstream {
 };
 
 struct upstream_wait {
-	TAILQ_ENTRY(upstream_wait)
-	entry;
+	TAILQ_ENTRY(upstream_wait) entry;
 	struct worker *w;
 	char rid[WIRE_RID];
 	uint32_t question; /* auth_ask()'s number; 0: not asked yet */
@@ -47,17 +45,13 @@ struct upstream_wait {
 
 /* One process, one connection, one pool. */
 static struct {
-	TAILQ_HEAD(upstream_idle, upstream)
-	idle; /* the last used first */
-	TAILQ_HEAD(, upstream_wait)
-	waits;
+	TAILQ_HEAD(upstream_idle, upstream) idle; /* the last used first */
+	TAILQ_HEAD(, upstream_wait) waits;
 	unsigned int nidle;
 	unsigned int nopen;
 	unsigned int nasked;
-} pool = {
-	.idle = TAILQ_HEAD_INITIALIZER(pool.idle),
-	.waits = TAILQ_HEAD_INITIALIZER(pool.waits)
-};
+} pool = { .idle = TAILQ_HEAD_INITIALIZER(pool.idle),
+	.waits = TAILQ_HEAD_INITIALIZER(pool.waits) };
 
 /* What the client is told when auth says no. */
 static const struct {
@@ -68,7 +62,7 @@ static const struct {
 	{ FAIL_BUSY, 503 },
 	{ FAIL_TIMEOUT, 504 },
 	{ FAIL_DENIED, 403 },
-	{ FAIL_NO_SPACE, 507 }
+	{ FAIL_NO_SPACE, 507 },
 };
 
 static void ask_more(void);
@@ -150,8 +144,7 @@ upstream_new(struct worker *w, int fd)
 }
 
 void
-upstream_own(struct upstream *u, upstream_io readable, upstream_io writable,
-    void *arg)
+upstream_own(struct upstream *u, upstream_io readable, upstream_io writable, void *arg)
 {
 	u->readable = readable;
 	u->writable = writable;
@@ -235,8 +228,8 @@ wait_free(struct upstream_wait *wt)
 }
 
 static void
-wait_over(struct upstream_wait *wt, struct upstream *u, unsigned int status,
-    const char *why)
+wait_over(
+    struct upstream_wait *wt, struct upstream *u, unsigned int status, const char *why)
 {
 	upstream_fn fn = wt->fn;
 	void *arg = wt->arg;
@@ -248,8 +241,7 @@ wait_over(struct upstream_wait *wt, struct upstream *u, unsigned int status,
 static unsigned int
 status_of(uint32_t code)
 {
-	for (size_t i = 0; i < sizeof(fail_status) / sizeof(fail_status[0]);
-	     i++)
+	for (size_t i = 0; i < sizeof(fail_status) / sizeof(fail_status[0]); i++)
 		if (fail_status[i].code == code)
 			return (fail_status[i].status);
 	return (503);
@@ -263,11 +255,10 @@ on_answer(void *arg, struct msg *m)
 	char why[WIRE_TEXT];
 	int fd;
 
-	if (m != NULL && m->head.type == M_IDE_FD &&
-	    (fd = msg_take_fd(m)) != -1) {
+	if (m != NULL && m->head.type == M_IDE_FD && (fd = msg_take_fd(m)) != -1) {
 		wait_over(wt, upstream_new(wt->w, fd), 0, NULL);
 	} else if (m != NULL && m->head.type == M_FAIL &&
-		   wire_str((fail = MSG_DATA(m, m_fail))->text)) {
+	    wire_str((fail = MSG_DATA(m, m_fail))->text)) {
 		/* The message goes when the handler is done. */
 		strlcpy(why, fail->text, sizeof(why));
 		wait_over(wt, NULL, status_of(fail->code), why);
@@ -283,17 +274,15 @@ ask_more(void)
 	struct upstream_wait *wt, *next;
 	struct m_ide ide;
 
-	for (wt = TAILQ_FIRST(&pool.waits); wt != NULL &&
-					    pool.nasked < UPSTREAM_ASKED &&
-					    pool.nasked + pool.nopen < UPSTREAM_MAX;
+	for (wt = TAILQ_FIRST(&pool.waits); wt != NULL && pool.nasked < UPSTREAM_ASKED &&
+	     pool.nasked + pool.nopen < UPSTREAM_MAX;
 	     wt = next) {
 		next = TAILQ_NEXT(wt, entry);
 		if (wt->question != 0)
 			continue;
 		memset(&ide, 0, sizeof(ide));
 		strlcpy(ide.rid, wt->rid, sizeof(ide.rid));
-		wt->question = auth_ask(wt->w, M_IDE, &ide, sizeof(ide),
-		    on_answer, wt);
+		wt->question = auth_ask(wt->w, M_IDE, &ide, sizeof(ide), on_answer, wt);
 		if (wt->question != 0) {
 			pool.nasked++;
 			continue;
@@ -322,8 +311,7 @@ idle_take(void)
 }
 
 struct upstream_wait *
-upstream_get(struct worker *w, const char *rid, bool fresh, upstream_fn fn,
-    void *arg)
+upstream_get(struct worker *w, const char *rid, bool fresh, upstream_fn fn, void *arg)
 {
 	struct upstream_wait *wt;
 	struct upstream *u;
@@ -346,8 +334,8 @@ upstream_get(struct worker *w, const char *rid, bool fresh, upstream_fn fn,
 	TAILQ_INSERT_TAIL(&pool.waits, wt, entry);
 	ask_more();
 	TAILQ_FOREACH(wt, &pool.waits, entry)
-	if (wt->arg == arg)
-		return (wt);
+		if (wt->arg == arg)
+			return (wt);
 	return (NULL); /* fn was called */
 }
 
@@ -370,13 +358,13 @@ upstream_put(struct upstream *u)
 	u->reused = true;
 	event_del(u->ev_write);
 	TAILQ_FOREACH(wt, &pool.waits, entry)
-	if (wt->question == 0 && !wt->fresh) {
-		wait_over(wt, u, 0, NULL);
-		return;
-	}
+		if (wt->question == 0 && !wt->fresh) {
+			wait_over(wt, u, 0, NULL);
+			return;
+		}
 	/* Who still waits wants a new one: make place. */
-	if (pool.nidle >= UPSTREAM_IDLE || (pool.nopen >= UPSTREAM_MAX &&
-					       !TAILQ_EMPTY(&pool.waits))) {
+	if (pool.nidle >= UPSTREAM_IDLE ||
+	    (pool.nopen >= UPSTREAM_MAX && !TAILQ_EMPTY(&pool.waits))) {
 		upstream_close(u);
 		return;
 	}

@@ -28,21 +28,21 @@ struct upstream;
 struct upstream_wait;
 
 /* Here it is; or u is NULL, and status and why are the answer to give. */
-typedef void (*upstream_fn)(void *arg, struct upstream *u, unsigned int status,
-    const char *why);
+typedef void (*upstream_fn)(
+    void *arg, struct upstream *u, unsigned int status, const char *why);
 typedef void (*upstream_io)(void *arg);
 
 /*
  * Get a connection; with fresh a new one.  fn is called once: at once (then
  * NULL is returned), or later unless upstream_cancel() comes first.
  */
-struct upstream_wait *upstream_get(struct worker *, const char *rid,
-    bool fresh, upstream_fn fn, void *arg);
+struct upstream_wait *upstream_get(
+    struct worker *, const char *rid, bool fresh, upstream_fn fn, void *arg);
 void upstream_cancel(struct upstream_wait *);
 
 /* Whose it is from now on: what to call when it can be read or written. */
-void upstream_own(struct upstream *, upstream_io readable,
-    upstream_io writable, void *arg);
+void upstream_own(
+    struct upstream *, upstream_io readable, upstream_io writable, void *arg);
 /* Was it used before? */
 bool upstream_reused(const struct upstream *);
 void upstream_want_read(struct upstream *, bool);

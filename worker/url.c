@@ -25,8 +25,8 @@ is_ctl(int c)
 static bool
 is_alnum(int c)
 {
-	return ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
-		(c >= 'A' && c <= 'Z'));
+	return (
+	    (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'));
 }
 
 /*
@@ -40,8 +40,7 @@ next_byte(struct slice *s, int flags, bool *escaped)
 
 	*escaped = c == '%';
 	if (*escaped) {
-		if (s->len < 3 || (hi = hex(s->p[1])) < 0 ||
-		    (lo = hex(s->p[2])) < 0)
+		if (s->len < 3 || (hi = hex(s->p[1])) < 0 || (lo = hex(s->p[2])) < 0)
 			return (-1);
 		c = hi << 4 | lo;
 		s->p += 2;
@@ -129,13 +128,11 @@ is_utf8(const char *s, size_t len)
 			len--;
 			continue;
 		}
-		more = *p >= 0xf0 ? 3 : *p >= 0xe0 ? 2
-						   : 1;
+		more = *p >= 0xf0 ? 3 : *p >= 0xe0 ? 2 : 1;
 		if (*p < 0xc2 || *p > 0xf4 || len <= more)
 			return (false);
 		u = *p & (0x3fU >> more);
-		min = more == 3 ? 0x10000 : more == 2 ? 0x800
-						      : 0x80;
+		min = more == 3 ? 0x10000 : more == 2 ? 0x800 : 0x80;
 		for (size_t i = 1; i <= more; i++) {
 			if ((p[i] & 0xc0) != 0x80)
 				return (false);
@@ -214,8 +211,7 @@ next_field(struct slice *rest, struct slice *name, struct slice *value)
 	rest->p += name->len + (p != NULL);
 	rest->len -= name->len + (p != NULL);
 	if (name->len > 0 && (p = memchr(name->p, '=', name->len)) != NULL) {
-		*value = (struct slice){ p + 1,
-			name->len - (size_t)(p - name->p) - 1 };
+		*value = (struct slice){ p + 1, name->len - (size_t)(p - name->p) - 1 };
 		name->len = (size_t)(p - name->p);
 	}
 	return (true);
@@ -229,8 +225,7 @@ decodes_to(struct slice raw, struct slice name)
 	size_t i;
 
 	for (i = 0; raw.len > 0 && i < name.len; i++)
-		if (next_byte(&raw, URL_PLUS, &escaped) !=
-		    (unsigned char)name.p[i])
+		if (next_byte(&raw, URL_PLUS, &escaped) != (unsigned char)name.p[i])
 			return (false);
 	return (raw.len == 0 && i == name.len);
 }
@@ -311,8 +306,8 @@ url_redirect_ok(struct slice to)
 		return (false);
 	for (size_t i = 0; i < to.len; i++) {
 		c = (unsigned char)to.p[i];
-		if (c <= 0x20 || c >= 0x7f || c == '\\' || c == '"' ||
-		    c == '<' || c == '>')
+		if (c <= 0x20 || c >= 0x7f || c == '\\' || c == '"' || c == '<' ||
+		    c == '>')
 			return (false);
 		if (path.len == to.len && (c == '?' || c == '#'))
 			path.len = i;
@@ -338,8 +333,8 @@ url_encode(char *dst, size_t size, struct slice src, bool keep_slash)
 
 	for (size_t i = 0; i < src.len; i++) {
 		unsigned char c = (unsigned char)src.p[i];
-		bool plain = is_alnum(c) || c == '-' || c == '.' ||
-			     c == '_' || c == '~' || (c == '/' && keep_slash);
+		bool plain = is_alnum(c) || c == '-' || c == '.' || c == '_' ||
+		    c == '~' || (c == '/' && keep_slash);
 
 		if (c == '\0' || size - n <= (plain ? 1U : 3U) || n >= size)
 			return (-1);

@@ -21,8 +21,7 @@
 #define URL_PLUS 0x01 /* '+' is a space (queries and forms) */
 
 /* Cuts a target at its first '?'.  query is absent without one. */
-void url_split(struct slice target, struct slice *path,
-    struct slice *query);
+void url_split(struct slice target, struct slice *path, struct slice *query);
 
 /* Every '%' must be followed by two hex digits.  dst may be src.p. */
 ssize_t url_decode(char *dst, size_t size, struct slice src, int flags);
@@ -51,8 +50,7 @@ bool url_path_safe(struct slice path);
  */
 #define URL_ABSENT (-2)
 
-ssize_t url_query(char *dst, size_t size, struct slice query,
-    struct slice name);
+ssize_t url_query(char *dst, size_t size, struct slice query, struct slice name);
 
 /* A form's field; both decoded and NUL-terminated, in the body's place. */
 struct url_field {
@@ -66,8 +64,7 @@ struct url_field {
  */
 int url_form(char *body, size_t len, struct url_field *fields, int max);
 /* The value of the field; absent when there is none, or more than one. */
-struct slice url_form_get(const struct url_field *fields, int n,
-    struct slice name);
+struct slice url_form_get(const struct url_field *fields, int n, struct slice name);
 
 /*
  * May we redirect there (after decoding)?  Only a path of this site: '/'

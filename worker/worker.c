@@ -30,7 +30,7 @@ static const struct chan_handler from_master[] = {
 	{ M_CONN_KEYS, on_conn_keys },
 	{ M_CONN_AUTH, on_conn_auth },
 	{ M_DRAIN, on_drain },
-	{ M_NONE, NULL }
+	{ M_NONE, NULL },
 };
 
 void
@@ -119,8 +119,8 @@ on_conn_keys(struct chan *c, struct msg *m)
 	if (have_keys)
 		chan_close(&worker.keys);
 	/* Not in the loop: only asked with chan_call(). */
-	chan_init(&worker.keys, msg_take_fd(m), P_WORKER, P_KEYS, NULL, none,
-	    keys_gone, NULL);
+	chan_init(
+	    &worker.keys, msg_take_fd(m), P_WORKER, P_KEYS, NULL, none, keys_gone, NULL);
 	have_keys = true;
 	start();
 }
@@ -202,8 +202,8 @@ worker_main(uint64_t id, int masterfd)
 	if (worker.base == NULL)
 		_exit(1);
 	log_set_sink(send_line);
-	chan_init(&worker.master, masterfd, P_WORKER, P_MASTER, worker.base,
-	    from_master, master_gone, NULL);
+	chan_init(&worker.master, masterfd, P_WORKER, P_MASTER, worker.base, from_master,
+	    master_gone, NULL);
 	event_base_dispatch(worker.base);
 	_exit(0);
 }

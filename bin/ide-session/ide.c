@@ -73,12 +73,10 @@ static void
 arguments(char *argv[])
 {
 	static char data[128], extensions[128];
-	static const char *const fixed[] = {
-		IDE_NODE, IDE_MAIN, "--socket-path", IDE_SOCKET,
-		"--server-base-path", "/ide", "--server-data-dir", data,
+	static const char *const fixed[] = { IDE_NODE, IDE_MAIN, "--socket-path",
+		IDE_SOCKET, "--server-base-path", "/ide", "--server-data-dir", data,
 		"--extensions-dir", extensions, "--without-connection-token",
-		"--accept-server-license-terms", NULL
-	};
+		"--accept-server-license-terms", NULL };
 	unsigned int n, i;
 
 	snprintf(data, sizeof(data), "%s/data", session.home);
@@ -131,8 +129,7 @@ ide_reap(pid_t dead, int status)
 {
 	if (pid == 0 || dead != pid)
 		return false;
-	log_warnx("IDE ended, %s %d",
-	    WIFEXITED(status) ? "status" : "signal",
+	log_warnx("IDE ended, %s %d", WIFEXITED(status) ? "status" : "signal",
 	    WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
 	pid = 0;
 	if (session.stopping)

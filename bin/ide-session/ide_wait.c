@@ -90,8 +90,8 @@ wait_serve(void)
 	while (done < nwaits) {
 		fd = ide_connect();
 		if (fd != -1)
-			chan_send(waits[done].chan, M_SESSION_FD, waits[done].id,
-			    fd, NULL, 0);
+			chan_send(
+			    waits[done].chan, M_SESSION_FD, waits[done].id, fd, NULL, 0);
 		else if (waits[done].until <= now)
 			fail(waits[done].chan, waits[done].id, FAIL_TIMEOUT,
 			    "the IDE did not start in time");

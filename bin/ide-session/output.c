@@ -26,7 +26,8 @@ open_file(void)
 	struct stat st;
 	int fd;
 
-	fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+	fd = open(path,
+	    O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
 	/* Never none: the lines then go nowhere. */
 	if (fd == -1)
 		fd = open("/dev/null", O_WRONLY | O_CLOEXEC);

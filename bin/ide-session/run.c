@@ -44,12 +44,11 @@ environment(void)
 	    "PATH=%s/.local/bin:/usr/local/bin:/usr/bin:/bin", session.home);
 	snprintf(lines[n++], sizeof(lines[0]), "LANG=C.UTF-8");
 	snprintf(lines[n++], sizeof(lines[0]), "XDG_RUNTIME_DIR=%s/user", RUN_DIR);
-	snprintf(lines[n++], sizeof(lines[0]), "XDG_CONFIG_HOME=%s/.config",
-	    session.home);
-	snprintf(lines[n++], sizeof(lines[0]), "XDG_DATA_HOME=%s/.local/share",
-	    session.home);
-	snprintf(lines[n++], sizeof(lines[0]), "XDG_CACHE_HOME=%s/.cache",
-	    session.home);
+	snprintf(
+	    lines[n++], sizeof(lines[0]), "XDG_CONFIG_HOME=%s/.config", session.home);
+	snprintf(
+	    lines[n++], sizeof(lines[0]), "XDG_DATA_HOME=%s/.local/share", session.home);
+	snprintf(lines[n++], sizeof(lines[0]), "XDG_CACHE_HOME=%s/.cache", session.home);
 	for (i = 0; i < n; i++)
 		env[i] = lines[i];
 	return env;
@@ -236,8 +235,7 @@ run_reap(pid_t pid, int status)
 	memset(&x, 0, sizeof(x));
 	x.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 	if (runs[i].chan != NULL)
-		chan_send(runs[i].chan, M_SESSION_EXIT, runs[i].id, -1, &x,
-		    sizeof(x));
+		chan_send(runs[i].chan, M_SESSION_EXIT, runs[i].id, -1, &x, sizeof(x));
 	run_free(&runs[i]);
 	return true;
 }

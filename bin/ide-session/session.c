@@ -62,7 +62,8 @@ on_connect(struct chan *c, struct msg *m)
 	}
 	memset(&f, 0, sizeof(f));
 	f.code = session.stopping ? FAIL_UNAVAILABLE : FAIL_INVALID;
-	snprintf(f.text, sizeof(f.text), session.stopping ? "the session is ending" : "no such service");
+	snprintf(f.text, sizeof(f.text),
+	    session.stopping ? "the session is ending" : "no such service");
 	chan_send(c, M_SESSION_FAIL, m->head.id, -1, &f, sizeof(f));
 }
 
@@ -117,7 +118,7 @@ static const struct chan_handler handlers[] = {
 	{ M_SESSION_EXEC_FD, run_exec_fd },
 	{ M_SESSION_ASK, on_ask },
 	{ M_SESSION_STOP, on_stop },
-	{ M_NONE, NULL }
+	{ M_NONE, NULL },
 };
 
 /* ided may be restarted; the session goes on. */
@@ -149,14 +150,13 @@ on_accept(evutil_socket_t listener, short what, void *arg)
 	for (i = 0; i < CLIENTS_MAX && clients[i].used; i++)
 		;
 	if (i == CLIENTS_MAX ||
-	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == -1 ||
-	    cred.uid != 0) {
+	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == -1 || cred.uid != 0) {
 		close(fd);
 		return;
 	}
 	clients[i].used = true;
-	chan_init(&clients[i].chan, fd, P_SESSION, P_ISOLATION, session.base,
-	    handlers, on_gone, &clients[i]);
+	chan_init(&clients[i].chan, fd, P_SESSION, P_ISOLATION, session.base, handlers,
+	    on_gone, &clients[i]);
 }
 
 static void
@@ -199,8 +199,7 @@ listen_and_tell(void)
 	(void)fcntl(FD_CONTROL, F_SETFD, FD_CLOEXEC);
 	if (listen(FD_CONTROL, 8) == -1)
 		fatal("control socket");
-	ev = event_new(session.base, FD_CONTROL, EV_READ | EV_PERSIST, on_accept,
-	    NULL);
+	ev = event_new(session.base, FD_CONTROL, EV_READ | EV_PERSIST, on_accept, NULL);
 	if (ev == NULL || event_add(ev, NULL) == -1)
 		fatalx("out of memory");
 	close(FD_REPORT);

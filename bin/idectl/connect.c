@@ -38,15 +38,16 @@ ctl_connect(const char *path)
 
 	memset(&sun, 0, sizeof(sun));
 	sun.sun_family = AF_UNIX;
-	if (strlcpy(sun.sun_path, path, sizeof(sun.sun_path)) >=
-	    sizeof(sun.sun_path))
+	if (strlcpy(sun.sun_path, path, sizeof(sun.sun_path)) >= sizeof(sun.sun_path))
 		die("%s: path too long", path);
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	if (fd == -1)
 		die("socket: %s", strerror(errno));
 	if (connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == -1)
 		die("%s: %s: %s", path, strerror(errno),
-		    errno == EACCES || errno == EPERM ? "idectl is for root" : "is ided running, and is this its socket (-s)?");
+		    errno == EACCES || errno == EPERM ?
+			"idectl is for root" :
+			"is ided running, and is this its socket (-s)?");
 	chan_init(&ided, fd, P_CTL, P_AUTH, NULL, none, NULL, NULL);
 }
 
@@ -60,7 +61,8 @@ void
 ctl_send(enum msg_type type, int fd, const void *payload, size_t len)
 {
 	if (chan_send(&ided, type, 1, fd, payload, len) == -1)
-		die("ided closed the connection%s", geteuid() == 0 ? "" : ": idectl is for root");
+		die("ided closed the connection%s",
+		    geteuid() == 0 ? "" : ": idectl is for root");
 }
 
 /* The next message; waits for at most timeout seconds, -1 for ever. */
@@ -79,7 +81,8 @@ ctl_recv(struct msg *m, int timeout)
 			die("poll: %s", strerror(errno));
 	}
 	if (r == 0)
-		die("ided closed the connection%s", geteuid() == 0 ? "" : ": idectl is for root");
+		die("ided closed the connection%s",
+		    geteuid() == 0 ? "" : ": idectl is for root");
 	if (r == -2)
 		die("ided does not speak as this idectl does (%s): are both of "
 		    "the same version?",

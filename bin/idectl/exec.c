@@ -148,8 +148,7 @@ relay(struct in *in, struct out out[2])
 		p[2].fd = out[1].fd;
 		p[2].events = POLLIN;
 		/* Either there is something to pass on, or to get. */
-		p[3].fd = in->fd == -1 || over ? -1 : in->len > 0 ? in->fd
-								  : STDIN_FILENO;
+		p[3].fd = in->fd == -1 || over ? -1 : in->len > 0 ? in->fd : STDIN_FILENO;
 		p[3].events = in->len > 0 ? POLLOUT : POLLIN;
 		if (over && out[0].fd == -1 && out[1].fd == -1)
 			return status;
@@ -193,8 +192,7 @@ exec_run(const char *user, char **argv)
 	for (i = 0; i < 3; i++) {
 		which.which = i;
 		/* The far end goes with the message and is closed here. */
-		ctl_send(M_CTL_EXEC_FD, pipes[i][i == 0 ? 0 : 1], &which,
-		    sizeof(which));
+		ctl_send(M_CTL_EXEC_FD, pipes[i][i == 0 ? 0 : 1], &which, sizeof(which));
 	}
 	in.fd = pipes[0][1];
 	if (fcntl(in.fd, F_SETFL, O_NONBLOCK) == -1)

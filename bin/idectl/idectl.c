@@ -44,39 +44,39 @@ static void send_revoke(const struct command *, const struct given *);
 
 static const struct command commands[] = {
 	{ "user", "add", "[-e email] [-r role] NAME",
-	    "make a user; role is admin, operator or user", "+e:r:", 1, 1,
-	    M_CTL_USER_ADD, SHAPE_TEXT, send_edit },
-	{ "user", "list", "", "all users", "+", 0, 0,
-	    M_CTL_USER_LIST, SHAPE_LIST, send_none },
-	{ "user", "show", "NAME", "one user", "+", 1, 1,
-	    M_CTL_USER_SHOW, SHAPE_ONE, send_name },
-	{ "user", "passwd", "NAME", "change a password and end all sessions",
-	    "+", 1, 1, M_CTL_USER_PASSWD, SHAPE_TEXT, send_edit },
-	{ "user", "disable", "NAME", "end all sessions and refuse new ones",
-	    "+", 1, 1, M_CTL_USER_DISABLE, SHAPE_TEXT, send_name },
-	{ "user", "enable", "NAME", "take that back", "+", 1, 1,
-	    M_CTL_USER_ENABLE, SHAPE_TEXT, send_name },
+	    "make a user; role is admin, operator or user", "+e:r:", 1, 1, M_CTL_USER_ADD,
+	    SHAPE_TEXT, send_edit },
+	{ "user", "list", "", "all users", "+", 0, 0, M_CTL_USER_LIST, SHAPE_LIST,
+	    send_none },
+	{ "user", "show", "NAME", "one user", "+", 1, 1, M_CTL_USER_SHOW, SHAPE_ONE,
+	    send_name },
+	{ "user", "passwd", "NAME", "change a password and end all sessions", "+", 1, 1,
+	    M_CTL_USER_PASSWD, SHAPE_TEXT, send_edit },
+	{ "user", "disable", "NAME", "end all sessions and refuse new ones", "+", 1, 1,
+	    M_CTL_USER_DISABLE, SHAPE_TEXT, send_name },
+	{ "user", "enable", "NAME", "take that back", "+", 1, 1, M_CTL_USER_ENABLE,
+	    SHAPE_TEXT, send_name },
 	{ "user", "delete", "NAME", "for good; the home folder stays", "+", 1, 1,
 	    M_CTL_USER_DELETE, SHAPE_TEXT, send_name },
-	{ "session", "list", "[USER]", "sessions of all users, or of one", "+",
-	    0, 1, M_CTL_SESSION_LIST, SHAPE_LIST, send_name },
+	{ "session", "list", "[USER]", "sessions of all users, or of one", "+", 0, 1,
+	    M_CTL_SESSION_LIST, SHAPE_LIST, send_name },
 	{ "session", "revoke", "[-u] SESSION | USER | -a",
 	    "end one session, all of a user, or all there are", "+ua", 0, 1,
 	    M_CTL_SESSION_REVOKE, SHAPE_TEXT, send_revoke },
-	{ "sandbox", "list", "", "sandboxes that run", "+", 0, 0,
-	    M_CTL_SANDBOX_LIST, SHAPE_LIST, send_none },
-	{ "sandbox", "show", "USER", "a user's sandbox", "+", 1, 1,
-	    M_CTL_SANDBOX_SHOW, SHAPE_ONE, send_name },
-	{ "sandbox", "stop", "USER", "stop it, and all that runs in it", "+", 1,
-	    1, M_CTL_SANDBOX_STOP, SHAPE_TEXT, send_name },
-	{ "sandbox", "exec", "USER -- command [argument ...]",
-	    "run a command inside", "+", 2, 256, M_CTL_EXEC, SHAPE_TEXT, NULL },
-	{ "status", NULL, "", "what ided is doing", "+", 0, 0,
-	    M_CTL_STATUS, SHAPE_ONE, send_none },
-	{ "reload", NULL, "", "take a new configuration and certificate", "+",
-	    0, 0, M_CTL_RELOAD, SHAPE_TEXT, send_none },
-	{ "stop", NULL, "", "stop ided; sandboxes go on", "+", 0, 0,
-	    M_CTL_STOP, SHAPE_TEXT, send_none },
+	{ "sandbox", "list", "", "sandboxes that run", "+", 0, 0, M_CTL_SANDBOX_LIST,
+	    SHAPE_LIST, send_none },
+	{ "sandbox", "show", "USER", "a user's sandbox", "+", 1, 1, M_CTL_SANDBOX_SHOW,
+	    SHAPE_ONE, send_name },
+	{ "sandbox", "stop", "USER", "stop it, and all that runs in it", "+", 1, 1,
+	    M_CTL_SANDBOX_STOP, SHAPE_TEXT, send_name },
+	{ "sandbox", "exec", "USER -- command [argument ...]", "run a command inside",
+	    "+", 2, 256, M_CTL_EXEC, SHAPE_TEXT, NULL },
+	{ "status", NULL, "", "what ided is doing", "+", 0, 0, M_CTL_STATUS, SHAPE_ONE,
+	    send_none },
+	{ "reload", NULL, "", "take a new configuration and certificate", "+", 0, 0,
+	    M_CTL_RELOAD, SHAPE_TEXT, send_none },
+	{ "stop", NULL, "", "stop ided; sandboxes go on", "+", 0, 0, M_CTL_STOP,
+	    SHAPE_TEXT, send_none },
 };
 
 #define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -86,9 +86,8 @@ usage_line(FILE *to, const struct command *c)
 {
 	char left[96];
 
-	snprintf(left, sizeof(left), "%s%s%s %s", c->noun,
-	    c->verb != NULL ? " " : "", c->verb != NULL ? c->verb : "",
-	    c->usage);
+	snprintf(left, sizeof(left), "%s%s%s %s", c->noun, c->verb != NULL ? " " : "",
+	    c->verb != NULL ? c->verb : "", c->usage);
 	fprintf(to, "  %-46s %s\n", left, c->help);
 }
 
@@ -150,8 +149,7 @@ send_edit(const struct command *c, const struct given *g)
 	if (strlcpy(m.name, g->argv[0], sizeof(m.name)) >= sizeof(m.name))
 		die("a name has at most %zu bytes", sizeof(m.name) - 1);
 	if (strlcpy(m.email, g->email, sizeof(m.email)) >= sizeof(m.email))
-		die("an e-mail address has at most %zu bytes",
-		    sizeof(m.email) - 1);
+		die("an e-mail address has at most %zu bytes", sizeof(m.email) - 1);
 	if (strlcpy(m.role, g->role, sizeof(m.role)) >= sizeof(m.role))
 		die("a role is admin, operator or user");
 	password_read(m.password, sizeof(m.password));
@@ -170,8 +168,7 @@ send_revoke(const struct command *c, const struct given *g)
 		usage(c);
 	memset(&id, 0, sizeof(id));
 	memset(&name, 0, sizeof(name));
-	if (!g->all && !g->user &&
-	    strlen(g->argv[0]) == sizeof(id.session) - 1 &&
+	if (!g->all && !g->user && strlen(g->argv[0]) == sizeof(id.session) - 1 &&
 	    strspn(g->argv[0], "0123456789abcdef") == sizeof(id.session) - 1) {
 		strlcpy(id.session, g->argv[0], sizeof(id.session));
 		ctl_send(M_CTL_SESSION_REVOKE, -1, &id, sizeof(id));
@@ -191,8 +188,8 @@ command_find(int argc, char **argv)
 		usage(NULL);
 	for (i = 0; i < NCOMMANDS; i++)
 		if (strcmp(argv[0], commands[i].noun) == 0 &&
-		    (commands[i].verb == NULL || (argc > 1 &&
-						     strcmp(argv[1], commands[i].verb) == 0)))
+		    (commands[i].verb == NULL ||
+			(argc > 1 && strcmp(argv[1], commands[i].verb) == 0)))
 			return &commands[i];
 	for (i = 0; i < NCOMMANDS; i++)
 		if (strcmp(argv[0], commands[i].noun) == 0) {
@@ -265,8 +262,7 @@ run(const struct command *c, const struct given *g)
 		switch (m.head.type) {
 		case M_OK:
 			ok = MSG_DATA(&m, m_ok);
-			strlcpy(text, wire_str(ok->text) ? ok->text : "",
-			    sizeof(text));
+			strlcpy(text, wire_str(ok->text) ? ok->text : "", sizeof(text));
 			print_end(c->shape, text);
 			return EXIT_SUCCESS;
 		case M_FAIL:

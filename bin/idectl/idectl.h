@@ -9,8 +9,10 @@
 
 #include "../../privsep/chan.h"
 
-enum { EXIT_FAILED = 1,
-	EXIT_USAGE = 2 };
+enum {
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
+};
 
 extern bool json; /* -j */
 
@@ -22,9 +24,11 @@ int ctl_fd(void);
 _Noreturn void die(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* print.c: rows are gathered and printed by print_end(). */
-enum shape { SHAPE_TEXT,
+enum shape {
+	SHAPE_TEXT,
 	SHAPE_LIST,
-	SHAPE_ONE };
+	SHAPE_ONE,
+};
 
 void print_row(const struct msg *);
 void print_end(enum shape, const char *text);

@@ -25,8 +25,7 @@ read_line(char *buf, size_t size)
 			break;
 		if (c == '\0' || n + 1 >= size) {
 			explicit_bzero(buf, size);
-			die("a password has at most %zu bytes and no NUL",
-			    size - 1);
+			die("a password has at most %zu bytes and no NUL", size - 1);
 		}
 		buf[n++] = c;
 	}
@@ -46,8 +45,8 @@ password_read(char *buf, size_t size)
 		return;
 	}
 	if (readpassphrase("Password: ", buf, size, RPP_REQUIRE_TTY) == NULL ||
-	    readpassphrase("Password again: ", again, sizeof(again),
-		RPP_REQUIRE_TTY) == NULL) {
+	    readpassphrase("Password again: ", again, sizeof(again), RPP_REQUIRE_TTY) ==
+		NULL) {
 		explicit_bzero(buf, size);
 		die("no password was read");
 	}

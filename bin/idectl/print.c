@@ -176,8 +176,8 @@ print_row(const struct msg *m)
 static bool
 is_time(const char *key)
 {
-	static const char *const keys[] = { "created", "updated", "last_login",
-		"seen", "expires", "started" };
+	static const char *const keys[] = { "created", "updated", "last_login", "seen",
+		"expires", "started" };
 	size_t i;
 
 	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
@@ -202,8 +202,7 @@ cell(char buf[CELL], const char *key, const json_t *v)
 		if (localtime_r(&t, &tm) != NULL)
 			strftime(buf, CELL, "%Y-%m-%d %H:%M:%S", &tm);
 	} else if (!is_time(key) && strncmp(key, "memory", 6) == 0)
-		snprintf(buf, CELL, "%" PRId64 "M",
-		    (int64_t)json_integer_value(v) >> 20);
+		snprintf(buf, CELL, "%" PRId64 "M", (int64_t)json_integer_value(v) >> 20);
 	else if (!is_time(key))
 		snprintf(buf, CELL, "%" PRId64, (int64_t)json_integer_value(v));
 	if (buf[0] == '\0')
@@ -308,9 +307,8 @@ print_end(enum shape shape, const char *text)
 void
 print_fail(const struct m_fail *f)
 {
-	static const char *const codes[] = { "UNKNOWN", "INTERNAL", "BUSY",
-		"TIMEOUT", "NOT_FOUND", "EXISTS", "INVALID", "DENIED", "NO_SPACE",
-		"UNAVAILABLE" };
+	static const char *const codes[] = { "UNKNOWN", "INTERNAL", "BUSY", "TIMEOUT",
+		"NOT_FOUND", "EXISTS", "INVALID", "DENIED", "NO_SPACE", "UNAVAILABLE" };
 	json_t *o, *e;
 
 	if (!json) {
@@ -319,7 +317,8 @@ print_fail(const struct m_fail *f)
 	}
 	o = json_object();
 	e = json_object();
-	set(e, "code", json_string(codes[f->code < sizeof(codes) / sizeof(codes[0]) ? f->code : 0]));
+	set(e, "code",
+	    json_string(codes[f->code < sizeof(codes) / sizeof(codes[0]) ? f->code : 0]));
 	set(e, "message", STR(f->text));
 	if (rows != NULL)
 		set(e, "details", json_incref(rows));

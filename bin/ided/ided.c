@@ -75,8 +75,9 @@ options(struct start *st, int argc, char *argv[])
 		case 'D':
 			eq = strchr(optarg, '=');
 			if (eq == NULL || eq == optarg || st->ndef == DEFINES_MAX) {
-				fprintf(stderr, "ided: -D %s: expected macro=value, "
-						"at most %d of them\n",
+				fprintf(stderr,
+				    "ided: -D %s: expected macro=value, "
+				    "at most %d of them\n",
 				    optarg, DEFINES_MAX);
 				exit(1);
 			}
@@ -108,24 +109,26 @@ main(int argc, char *argv[], char *envp[])
 	/* isolation reads it again on a reload, from another folder. */
 	if (realpath(st.file, absolute) != NULL)
 		st.file = absolute;
-	errors = conf_parse(&conf, st.file, st.def, st.ndef, st.envp, print_error,
-	    NULL);
+	errors = conf_parse(&conf, st.file, st.def, st.ndef, st.envp, print_error, NULL);
 	if (errors > 0) {
-		fprintf(stderr, "ided: %d error%s in the configuration; nothing was "
-				"started\n",
+		fprintf(stderr,
+		    "ided: %d error%s in the configuration; nothing was "
+		    "started\n",
 		    errors, errors == 1 ? "" : "s");
 		return 1;
 	}
 	if (st.verbose)
 		conf.common.log_level = LOG_DEBUG;
 	if (st.check && geteuid() != 0) {
-		fprintf(stderr, "ided: the configuration's grammar is sound; run as "
-				"root to check files, keys and accounts as well\n");
+		fprintf(stderr,
+		    "ided: the configuration's grammar is sound; run as "
+		    "root to check files, keys and accounts as well\n");
 		return 0;
 	}
 	if (geteuid() != 0) {
-		fprintf(stderr, "ided: must be started as root: it gives root up once "
-				"its sockets are open\n");
+		fprintf(stderr,
+		    "ided: must be started as root: it gives root up once "
+		    "its sockets are open\n");
 		return 1;
 	}
 	if (start_check(&st) != 0)

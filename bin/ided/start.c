@@ -101,8 +101,9 @@ own_folder(const char *path, mode_t mode)
 	if (lstat(path, &st) == -1)
 		return complain("cannot look at", path, "");
 	if (!S_ISDIR(st.st_mode) || st.st_uid != 0 || (st.st_mode & 022) != 0) {
-		fprintf(stderr, "ided: %s: must be a folder that belongs to root and "
-				"that only root can write to: chown root, chmod 0755\n",
+		fprintf(stderr,
+		    "ided: %s: must be a folder that belongs to root and "
+		    "that only root can write to: chown root, chmod 0755\n",
 		    path);
 		return -1;
 	}
@@ -154,8 +155,9 @@ lock(const struct conf *conf)
 		if (errno == EWOULDBLOCK && wait_once_more(&waited))
 			continue;
 		if (errno == EWOULDBLOCK)
-			fprintf(stderr, "ided: %s is in use by a running ided; stop it "
-					"first (idectl stop)\n",
+			fprintf(stderr,
+			    "ided: %s is in use by a running ided; stop it "
+			    "first (idectl stop)\n",
 			    conf->common.data);
 		else
 			complain("cannot lock", path, "");
@@ -188,7 +190,8 @@ open_log(const struct conf *conf)
 	case LOG_TO_SYSLOG:
 		return open_syslog();
 	case LOG_TO_FILE:
-		fd = open(conf->common.log_file, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640);
+		fd = open(conf->common.log_file,
+		    O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640);
 		if (fd == -1)
 			return complain("cannot open the log", conf->common.log_file,
 			    "its folder must exist and belong to root");
@@ -215,8 +218,9 @@ open_notify(void)
 	if (path[0] == '@')
 		un.sun_path[0] = '\0';
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd != -1 && connect(fd, (void *)&un,
-			    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) == -1) {
+	if (fd != -1 &&
+	    connect(fd, (void *)&un,
+		(socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) == -1) {
 		close(fd);
 		fd = -1;
 	}
@@ -275,8 +279,8 @@ background(void)
 }
 
 static int
-start_isolation(const struct start *st, const struct conf *conf, int channel,
-    int control, int lockfd, int log)
+start_isolation(const struct start *st, const struct conf *conf, int channel, int control,
+    int lockfd, int log)
 {
 	const char *argv[ARGS_MAX];
 	struct spawn s;
@@ -350,8 +354,9 @@ start_all(const struct start *st, const struct conf *conf)
 	umask(077);
 	ms.parent = -1;
 	if (accounts_load(&missing) == -1) {
-		fprintf(stderr, "ided: no account \"%s\"; make install and "
-				"systemd-sysusers make it\n",
+		fprintf(stderr,
+		    "ided: no account \"%s\"; make install and "
+		    "systemd-sysusers make it\n",
 		    missing);
 		return 1;
 	}
@@ -360,9 +365,8 @@ start_all(const struct start *st, const struct conf *conf)
 	    (lockfd = lock(conf)) == -1 || (ms.log = open_log(conf)) == -1 ||
 	    open_listeners(conf, ms.listen) == -1)
 		return 1;
-	while ((control = listen_control(conf->common.runtime, err, sizeof(err))) ==
-		   -1 &&
-	       errno == EADDRINUSE && wait_once_more(&waited))
+	while ((control = listen_control(conf->common.runtime, err, sizeof(err))) == -1 &&
+	    errno == EADDRINUSE && wait_once_more(&waited))
 		;
 	if (control == -1) {
 		fprintf(stderr, "ided: %s\n", err);

@@ -43,7 +43,7 @@ static const struct chan_handler from_isolation[] = {
 	{ M_SB_OK, ask_answer },
 	{ M_SB_EXIT, ask_answer },
 	{ M_SB_GONE, on_sb_gone },
-	{ M_NONE, NULL }
+	{ M_NONE, NULL },
 };
 
 static const struct chan_handler from_master[] = {
@@ -52,7 +52,7 @@ static const struct chan_handler from_master[] = {
 	{ M_RELOAD, on_reload },
 	{ M_STOPPING, on_stopping },
 	{ M_STATUS_MASTER, ask_answer },
-	{ M_NONE, NULL }
+	{ M_NONE, NULL },
 };
 
 static void
@@ -65,8 +65,7 @@ on_join_hash(struct chan *c, struct msg *m)
 static void
 log_config(const struct conf_common *c, int fd)
 {
-	log_init("auth", fd, c->log_format, c->log_level,
-	    c->log_to == LOG_TO_SYSLOG);
+	log_init("auth", fd, c->log_format, c->log_level, c->log_to == LOG_TO_SYSLOG);
 }
 
 /* A new configuration was taken. */
@@ -191,9 +190,8 @@ static void
 open_store(void)
 {
 	char shown[CONF_PATH_MAX + 8], err[2048];
-	const struct store_options opt = {
-		/* Berkeley DB cuts its log's folder at the last slash: "/" would
-		 * leave nothing. */
+	const struct store_options opt = { /* Berkeley DB cuts its log's folder at the
+					    * last slash: "/" would leave nothing. */
 		.home = "/.",
 		.shown = shown,
 		.uid_first = auth.conf.uid_first,
@@ -219,8 +217,8 @@ start_loop(void)
 	event_add(ev, &tick);
 	chan_init(&auth.isolation, FD_PARENT, P_AUTH, P_ISOLATION, auth.base,
 	    from_isolation, on_gone, NULL);
-	chan_init(&auth.master, FD_MASTER, P_AUTH, P_MASTER, auth.base,
-	    from_master, on_gone, NULL);
+	chan_init(&auth.master, FD_MASTER, P_AUTH, P_MASTER, auth.base, from_master,
+	    on_gone, NULL);
 	ctl_listen(FD_EXTRA);
 	login_config();
 }

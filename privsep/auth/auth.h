@@ -48,10 +48,8 @@ int64_t auth_ms(void); /* milliseconds of no particular epoch */
 struct live;
 
 struct worker {
-	TAILQ_ENTRY(worker)
-	entry;
-	LIST_ENTRY(worker)
-	of_session;
+	TAILQ_ENTRY(worker) entry;
+	LIST_ENTRY(worker) of_session;
 	struct chan chan;
 	uint64_t id; /* as master knows it */
 	struct wire_addr source;
@@ -67,22 +65,19 @@ struct worker {
 
 void worker_new(const struct m_worker *, int fd);
 void worker_close(struct worker *);
-bool worker_bind(struct worker *, const struct store_account *,
-    const struct store_session *);
+bool worker_bind(
+    struct worker *, const struct store_account *, const struct store_session *);
 void worker_revoke(struct worker *, enum wire_revoked);
 void worker_note(const struct worker *, enum wire_note);
-void worker_who(struct worker *, uint32_t id, enum wire_auth,
-    uint32_t retry_after);
+void worker_who(struct worker *, uint32_t id, enum wire_auth, uint32_t retry_after);
 void worker_who_ok(struct worker *, uint32_t id, const uint8_t *token,
     const struct store_account *, const struct store_session *);
-void worker_fail(struct worker *, uint32_t id, enum wire_fail,
-    const char *text);
+void worker_fail(struct worker *, uint32_t id, enum wire_fail, const char *text);
 unsigned int worker_count(void);
 
 /* auth_session.c: sessions, and those that some worker acts for right now. */
 struct live {
-	RB_ENTRY(live)
-	entry;
+	RB_ENTRY(live) entry;
 	char id[WIRE_SESSION];
 	uint8_t key[STORE_KEY];
 	uint32_t uid;
@@ -91,26 +86,23 @@ struct live {
 	int64_t flushed; /* what the store knows of seen */
 	int64_t expires;
 	unsigned int nworkers;
-	LIST_HEAD(, worker)
-	workers;
+	LIST_HEAD(, worker) workers;
 };
 
-enum store_result session_create(const struct store_account *,
-    const struct wire_addr *, const char *agent,
-    uint8_t token[WIRE_TOKEN], struct store_session *);
-enum store_result session_find(const uint8_t token[WIRE_TOKEN],
-    struct store_session *, struct store_account *);
-enum store_result session_revoke(const struct store_session *,
-    enum wire_revoked, const char *by);
-enum store_result session_revoke_user(uint32_t uid, enum wire_revoked,
-    const char *by);
+enum store_result session_create(const struct store_account *, const struct wire_addr *,
+    const char *agent, uint8_t token[WIRE_TOKEN], struct store_session *);
+enum store_result session_find(
+    const uint8_t token[WIRE_TOKEN], struct store_session *, struct store_account *);
+enum store_result session_revoke(
+    const struct store_session *, enum wire_revoked, const char *by);
+enum store_result session_revoke_user(uint32_t uid, enum wire_revoked, const char *by);
 /* The same for sessions that the store has forgotten already. */
 void session_drop_user(uint32_t uid, enum wire_revoked);
 void session_join(struct worker *, const struct store_session *);
 void session_leave(struct worker *);
 void session_beat(struct live *);
-void session_row(const struct store_session *, const char *user,
-    const char *current, struct m_session *);
+void session_row(const struct store_session *, const char *user, const char *current,
+    struct m_session *);
 void session_tick(void);
 void session_flush(void);
 
@@ -134,22 +126,21 @@ void login_tick(void);
 void login_config(void);
 
 /* auth_hash.c: the hash helpers and the queue before them. */
-typedef void (*hash_fn)(void *owner, uint32_t tag, enum wire_hashed,
-    const char *encoded);
+typedef void (*hash_fn)(void *owner, uint32_t tag, enum wire_hashed, const char *encoded);
 void hash_join(int fd);
 bool hash_present(void);
 unsigned int hash_free(void);
 bool hash_make(const char *password, hash_fn, void *owner, uint32_t tag);
-bool hash_verify(const char *password, const char *encoded, hash_fn,
-    void *owner, uint32_t tag);
+bool hash_verify(
+    const char *password, const char *encoded, hash_fn, void *owner, uint32_t tag);
 void hash_forget(const void *owner);
 void hash_tick(void);
 
 /* auth_ask.c: questions to isolation and master.  m is NULL when no answer came
  * in time; the function returns whether that was the last one. */
 typedef bool (*ask_fn)(void *owner, uint32_t tag, struct msg *m);
-uint32_t ask(struct chan *, enum msg_type, const void *payload, size_t len,
-    int timeout, ask_fn, void *owner, uint32_t tag);
+uint32_t ask(struct chan *, enum msg_type, const void *payload, size_t len, int timeout,
+    ask_fn, void *owner, uint32_t tag);
 unsigned int ask_count(const void *owner);
 unsigned int ask_count_user(uint32_t uid);
 void ask_forget(const void *owner);

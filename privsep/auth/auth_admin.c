@@ -14,14 +14,12 @@ static void (*ready)(void);
 static void
 wipe(void)
 {
-	explicit_bzero(auth.conf.admin_password,
-	    sizeof(auth.conf.admin_password));
+	explicit_bzero(auth.conf.admin_password, sizeof(auth.conf.admin_password));
 	explicit_bzero(auth.conf.admin_name, sizeof(auth.conf.admin_name));
 }
 
 static void
-on_made(void *owner, uint32_t tag, enum wire_hashed result,
-    const char *encoded)
+on_made(void *owner, uint32_t tag, enum wire_hashed result, const char *encoded)
 {
 	struct store_account a;
 	enum store_result r;
@@ -44,9 +42,8 @@ on_made(void *owner, uint32_t tag, enum wire_hashed result,
 	wipe();
 	if ((r = store_account_add(auth.store, &a)) != STORE_OK)
 		fatalx("the first administrator: %s", store_strerror(r));
-	log_event(LOG_NOTICE, "user.added", LOG_S("user", a.name),
-	    LOG_N("uid", a.uid), LOG_S("role", a.role),
-	    LOG_S("actor", "environment"));
+	log_event(LOG_NOTICE, "user.added", LOG_S("user", a.name), LOG_N("uid", a.uid),
+	    LOG_S("role", a.role), LOG_S("actor", "environment"));
 	explicit_bzero(&a, sizeof(a));
 	ready();
 }

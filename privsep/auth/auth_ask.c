@@ -49,8 +49,8 @@ about(enum msg_type type, const void *payload)
  * gone.  timeout in seconds; 0 for what may take as long as it likes.
  */
 uint32_t
-ask(struct chan *c, enum msg_type type, const void *payload, size_t len,
-    int timeout, ask_fn fn, void *owner, uint32_t tag)
+ask(struct chan *c, enum msg_type type, const void *payload, size_t len, int timeout,
+    ask_fn fn, void *owner, uint32_t tag)
 {
 	static uint32_t generation;
 	struct question *q;

@@ -50,7 +50,7 @@ static const struct chan_handler handlers[] = {
 	{ M_CTL_STATUS, ctl_status },
 	{ M_CTL_RELOAD, on_reload },
 	{ M_CTL_STOP, on_stop },
-	{ M_NONE, NULL }
+	{ M_NONE, NULL },
 };
 
 static void
@@ -76,8 +76,8 @@ on_gone(struct chan *chan, const char *why)
 	struct ctl *c = chan->arg;
 
 	if (why != NULL)
-		log_event(LOG_WARNING, "idectl.violation",
-		    LOG_S("actor", c->actor), LOG_S("why", why));
+		log_event(LOG_WARNING, "idectl.violation", LOG_S("actor", c->actor),
+		    LOG_S("why", why));
 	ctl_close(c);
 }
 
@@ -170,8 +170,7 @@ ctl_begin(struct ctl *c, const struct msg *m)
 }
 
 bool
-ctl_account(struct ctl *c, const char *name, size_t size,
-    struct store_account *a)
+ctl_account(struct ctl *c, const char *name, size_t size, struct store_account *a)
 {
 	enum store_result r;
 
@@ -235,8 +234,7 @@ list_more(struct ctl *c)
 	unsigned int i;
 
 	/* Others get their turn, and idectl reads at its own pace. */
-	for (i = 0; i < LIST_AHEAD && r == STORE_OK &&
-		    c->chan.out_count < LIST_AHEAD;
+	for (i = 0; i < LIST_AHEAD && r == STORE_OK && c->chan.out_count < LIST_AHEAD;
 	     i++)
 		r = list_row(c);
 	if (r == STORE_OK)
@@ -394,8 +392,7 @@ ctl_new(int fd, const struct ucred *peer)
 	c->fds[0] = c->fds[1] = c->fds[2] = -1;
 	if ((c->timer = evtimer_new(auth.base, on_timer, c)) == NULL)
 		fatalx("out of memory");
-	snprintf(c->actor, sizeof(c->actor), "uid %u pid %d", peer->uid,
-	    peer->pid);
+	snprintf(c->actor, sizeof(c->actor), "uid %u pid %d", peer->uid, peer->pid);
 	TAILQ_INSERT_TAIL(&ctls, c, entry);
 	if (++nctls >= CTLS_MAX)
 		event_del(ev_listen);
@@ -422,11 +419,9 @@ on_accept(evutil_socket_t lfd, short what, void *arg)
 		}
 		return;
 	}
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == -1 ||
-	    peer.uid != 0) {
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == -1 || peer.uid != 0) {
 		if (log_allowed())
-			log_event(LOG_WARNING, "idectl.refused",
-			    LOG_N("uid", peer.uid));
+			log_event(LOG_WARNING, "idectl.refused", LOG_N("uid", peer.uid));
 		close(fd);
 		return;
 	}
@@ -446,8 +441,7 @@ void
 ctl_listen(int fd)
 {
 	evutil_make_socket_nonblocking(fd);
-	ev_listen = event_new(auth.base, fd, EV_READ | EV_PERSIST, on_accept,
-	    NULL);
+	ev_listen = event_new(auth.base, fd, EV_READ | EV_PERSIST, on_accept, NULL);
 	ev_again = evtimer_new(auth.base, on_again, NULL);
 	if (ev_listen == NULL || ev_again == NULL)
 		fatalx("out of memory");

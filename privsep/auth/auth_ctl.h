@@ -6,13 +6,14 @@
 
 #include "auth.h"
 
-enum ctl_list { LIST_NONE,
+enum ctl_list {
+	LIST_NONE,
 	LIST_USERS,
-	LIST_SESSIONS };
+	LIST_SESSIONS,
+};
 
 struct ctl {
-	TAILQ_ENTRY(ctl)
-	entry;
+	TAILQ_ENTRY(ctl) entry;
 	struct chan chan;
 	char actor[32];        /* who it is, for the audit */
 	uint32_t id;           /* of the command under way */
@@ -32,8 +33,7 @@ struct ctl {
 };
 
 /* auth_ctl.c: each ends the command. */
-void ctl_ok(struct ctl *, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
+void ctl_ok(struct ctl *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void ctl_fail(struct ctl *, enum wire_fail, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 void ctl_store_fail(struct ctl *, enum store_result, const char *what);
@@ -42,8 +42,7 @@ void ctl_exit(struct ctl *, int status);
 /* A command begins; false (and answered) if another is under way. */
 bool ctl_begin(struct ctl *, const struct msg *);
 /* The account that a command names; false (and answered) if there is none. */
-bool ctl_account(struct ctl *, const char *name, size_t size,
-    struct store_account *);
+bool ctl_account(struct ctl *, const char *name, size_t size, struct store_account *);
 void ctl_bad(struct ctl *, const char *why);
 void ctl_list_start(struct ctl *, enum ctl_list, uint32_t uid);
 

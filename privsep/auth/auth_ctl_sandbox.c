@@ -34,8 +34,7 @@ on_rows(void *owner, uint32_t tag, struct msg *m)
 	case M_SB_ROW:
 		row = MSG_DATA(m, m_sandbox);
 		if (wire_str(row->user))
-			chan_send(&c->chan, M_ROW_SANDBOX, c->id, -1, row,
-			    sizeof(*row));
+			chan_send(&c->chan, M_ROW_SANDBOX, c->id, -1, row, sizeof(*row));
 		/* The one that was asked for. */
 		if (c->command == M_CTL_SANDBOX_SHOW) {
 			ctl_ok(c, "%s", "");
@@ -51,8 +50,8 @@ on_rows(void *owner, uint32_t tag, struct msg *m)
 		return true;
 	case M_SB_FAIL:
 		f = MSG_DATA(m, m_fail);
-		ctl_fail(c, (enum wire_fail)f->code, "%s",
-		    wire_str(f->text) ? f->text : "");
+		ctl_fail(
+		    c, (enum wire_fail)f->code, "%s", wire_str(f->text) ? f->text : "");
 		return true;
 	default:
 		return false;
@@ -66,8 +65,7 @@ ctl_sandbox_list(struct chan *chan, struct msg *m)
 
 	if (!ctl_begin(c, m))
 		return;
-	if (ask(&auth.isolation, M_SB_LIST, NULL, 0, LIST_TIMEOUT, on_rows, c,
-		0) == 0)
+	if (ask(&auth.isolation, M_SB_LIST, NULL, 0, LIST_TIMEOUT, on_rows, c, 0) == 0)
 		ctl_fail(c, FAIL_BUSY, "too many requests are under way");
 }
 
@@ -85,8 +83,7 @@ ask_about(struct ctl *c, struct msg *m, enum msg_type type, int timeout)
 	if (type == M_SB_STOP)
 		log_event(LOG_NOTICE, "sandbox.stop", LOG_S("user", sb.user),
 		    LOG_S("actor", c->actor));
-	if (ask(&auth.isolation, type, &sb, sizeof(sb), timeout, on_rows, c,
-		0) == 0)
+	if (ask(&auth.isolation, type, &sb, sizeof(sb), timeout, on_rows, c, 0) == 0)
 		ctl_fail(c, FAIL_BUSY, "too many requests are under way");
 }
 
@@ -109,8 +106,7 @@ argv_ok(const struct m_exec *e)
 	uint32_t i, n = 0;
 
 	if (e->argc == 0 || e->argc > EXEC_ARGS || e->len == 0 ||
-	    e->len > sizeof(e->argv) || e->argv[0] == '\0' ||
-	    e->argv[e->len - 1] != '\0')
+	    e->len > sizeof(e->argv) || e->argv[0] == '\0' || e->argv[e->len - 1] != '\0')
 		return false;
 	for (i = 0; i < e->len; i++)
 		n += e->argv[i] == '\0';
@@ -190,15 +186,15 @@ on_exec(void *owner, uint32_t tag, struct msg *m)
 	(void)tag;
 	if (m != NULL && m->head.type == M_SB_EXIT) {
 		status = MSG_DATA(m, m_exit)->status;
-		log_event(LOG_NOTICE, "sandbox.exec.end",
-		    LOG_S("actor", c->actor), LOG_N("status", status));
+		log_event(LOG_NOTICE, "sandbox.exec.end", LOG_S("actor", c->actor),
+		    LOG_N("status", status));
 		ctl_exit(c, status);
 		return true;
 	}
 	if (m != NULL && m->head.type == M_SB_FAIL) {
 		f = MSG_DATA(m, m_fail);
-		ctl_fail(c, (enum wire_fail)f->code, "%s",
-		    wire_str(f->text) ? f->text : "");
+		ctl_fail(
+		    c, (enum wire_fail)f->code, "%s", wire_str(f->text) ? f->text : "");
 		return true;
 	}
 	return false;
@@ -212,16 +208,15 @@ exec_start(struct ctl *c)
 
 	event_del(c->timer);
 	audit_exec(c);
-	id = ask(&auth.isolation, M_SB_EXEC, c->exec, sizeof(*c->exec), 0,
-	    on_exec, c, 0);
+	id = ask(&auth.isolation, M_SB_EXEC, c->exec, sizeof(*c->exec), 0, on_exec, c, 0);
 	if (id == 0) {
 		ctl_fail(c, FAIL_BUSY, "too many requests are under way");
 		return;
 	}
 	for (i = 0; i < 3; i++) {
 		which.which = i;
-		chan_send(&auth.isolation, M_SB_EXEC_FD, id, c->fds[i], &which,
-		    sizeof(which));
+		chan_send(
+		    &auth.isolation, M_SB_EXEC_FD, id, c->fds[i], &which, sizeof(which));
 		c->fds[i] = -1;
 	}
 	ctl_exec_forget(c);
@@ -273,8 +268,8 @@ on_master(void *owner, uint32_t tag, struct msg *m)
 static void
 status_master(struct ctl *c)
 {
-	if (ask(&auth.master, M_STATUS_ASK, NULL, 0, STATUS_TIMEOUT, on_master, c,
-		0) == 0)
+	if (ask(&auth.master, M_STATUS_ASK, NULL, 0, STATUS_TIMEOUT, on_master, c, 0) ==
+	    0)
 		ctl_fail(c, FAIL_BUSY, "too many requests are under way");
 }
 
@@ -300,7 +295,7 @@ ctl_status(struct chan *chan, struct msg *m)
 	if (!ctl_begin(c, m))
 		return;
 	c->sandboxes = 0;
-	if (ask(&auth.isolation, M_SB_LIST, NULL, 0, STATUS_TIMEOUT, on_counted,
-		c, 0) == 0)
+	if (ask(&auth.isolation, M_SB_LIST, NULL, 0, STATUS_TIMEOUT, on_counted, c, 0) ==
+	    0)
 		status_master(c);
 }

@@ -19,8 +19,8 @@ ctl_user_row(const struct store_account *a, struct m_user *row)
 	strlcpy(row->role, a->role, sizeof(row->role));
 	row->uid = a->uid;
 	row->active = a->active;
-	row->sessions = (uint32_t)store_session_of_user(auth.store, a->uid, s,
-	    sizeof(s) / sizeof(s[0]));
+	row->sessions = (uint32_t)store_session_of_user(
+	    auth.store, a->uid, s, sizeof(s) / sizeof(s[0]));
 	row->created = a->created;
 	row->updated = a->updated;
 	row->last_login = a->last_login;
@@ -29,9 +29,8 @@ ctl_user_row(const struct store_account *a, struct m_user *row)
 static void
 audit(const struct ctl *c, const char *event, const struct store_account *a)
 {
-	log_event(LOG_NOTICE, event, LOG_S("user", a->name),
-	    LOG_N("uid", a->uid), LOG_S("role", a->role),
-	    LOG_S("actor", c->actor));
+	log_event(LOG_NOTICE, event, LOG_S("user", a->name), LOG_N("uid", a->uid),
+	    LOG_S("role", a->role), LOG_S("actor", c->actor));
 }
 
 /* Take over what came, every string of it with an end. */
@@ -55,8 +54,8 @@ password_ok(struct ctl *c)
 	char buf[WIRE_TEXT];
 	const char *why;
 
-	why = policy_password(&auth.conf.auth, c->edit.name, c->edit.password,
-	    buf, sizeof(buf));
+	why = policy_password(
+	    &auth.conf.auth, c->edit.name, c->edit.password, buf, sizeof(buf));
 	if (why != NULL)
 		ctl_fail(c, FAIL_INVALID, "%s", why);
 	return why == NULL;
@@ -81,8 +80,7 @@ edit_wrong(struct m_user_edit *e)
 }
 
 static void
-on_added(void *owner, uint32_t tag, enum wire_hashed result,
-    const char *encoded)
+on_added(void *owner, uint32_t tag, enum wire_hashed result, const char *encoded)
 {
 	struct ctl *c = owner;
 	struct store_account a;
@@ -105,8 +103,7 @@ on_added(void *owner, uint32_t tag, enum wire_hashed result,
 		ctl_store_fail(c, r, a.name);
 	} else {
 		audit(c, "user.added", &a);
-		ctl_ok(c, "user %s added with role %s and uid %u", a.name, a.role,
-		    a.uid);
+		ctl_ok(c, "user %s added with role %s and uid %u", a.name, a.role, a.uid);
 	}
 	explicit_bzero(&a, sizeof(a));
 }
@@ -165,8 +162,7 @@ ctl_user_show(struct chan *chan, struct msg *m)
 }
 
 static void
-on_passwd(void *owner, uint32_t tag, enum wire_hashed result,
-    const char *encoded)
+on_passwd(void *owner, uint32_t tag, enum wire_hashed result, const char *encoded)
 {
 	struct ctl *c = owner;
 	struct store_account a;
@@ -240,8 +236,8 @@ ctl_user_disable(struct chan *chan, struct msg *m)
 	if (r != STORE_OK)
 		ctl_store_fail(c, r, a.name);
 	else
-		ctl_ok(c, "user %s disabled; all sessions ended, the sandbox stops",
-		    a.name);
+		ctl_ok(
+		    c, "user %s disabled; all sessions ended, the sandbox stops", a.name);
 	explicit_bzero(&a, sizeof(a));
 }
 
@@ -280,10 +276,10 @@ ctl_user_delete(struct chan *chan, struct msg *m)
 		session_drop_user(a.uid, REVOKED_DISABLED);
 		sandbox_stop_user(a.uid, a.name);
 		audit(c, "user.deleted", &a);
-		ctl_ok(c, "user %s deleted; the home %s/home/%s stays, and uid %u, "
-			  "which owns it, is never given out again",
-		    a.name,
-		    auth.conf.common.data, a.name, a.uid);
+		ctl_ok(c,
+		    "user %s deleted; the home %s/home/%s stays, and uid %u, "
+		    "which owns it, is never given out again",
+		    a.name, auth.conf.common.data, a.name, a.uid);
 	}
 	explicit_bzero(&a, sizeof(a));
 }

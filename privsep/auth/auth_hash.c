@@ -19,8 +19,7 @@
 #define RUN_MS      60000 /* no hash that we allow takes so long */
 
 struct task {
-	TAILQ_ENTRY(task)
-	entry;
+	TAILQ_ENTRY(task) entry;
 	enum msg_type type;
 	struct m_hash request;
 	hash_fn fn;
@@ -46,7 +45,7 @@ static void on_hashed(struct chan *, struct msg *);
 
 static const struct chan_handler handlers[] = {
 	{ M_HASHED, on_hashed },
-	{ M_NONE, NULL }
+	{ M_NONE, NULL },
 };
 
 static void
@@ -71,8 +70,7 @@ task_run(struct helper *h, struct task *t)
 	t->since = auth_ms();
 	h->task = t;
 	/* A failure to send ends in on_gone(), which queues it again. */
-	chan_send(&h->chan, t->type, t->id, -1, &t->request,
-	    sizeof(t->request));
+	chan_send(&h->chan, t->type, t->id, -1, &t->request, sizeof(t->request));
 }
 
 static void
@@ -151,8 +149,8 @@ hash_join(int fd)
 		close(fd);
 		return;
 	}
-	chan_init(&helpers[i].chan, fd, P_AUTH, P_HASH, auth.base, handlers,
-	    on_gone, &helpers[i]);
+	chan_init(&helpers[i].chan, fd, P_AUTH, P_HASH, auth.base, handlers, on_gone,
+	    &helpers[i]);
 	helpers[i].present = true;
 	helpers[i].task = NULL;
 	run();
@@ -180,13 +178,13 @@ hash_free(void)
 	for (i = 0; i < HELPERS_MAX; i++)
 		n += helpers[i].present && helpers[i].task == NULL;
 	TAILQ_FOREACH(t, &queue, entry)
-	n -= n > 0;
+		n -= n > 0;
 	return n;
 }
 
 static bool
-submit(enum msg_type type, const char *password, const char *encoded,
-    hash_fn fn, void *owner, uint32_t tag)
+submit(enum msg_type type, const char *password, const char *encoded, hash_fn fn,
+    void *owner, uint32_t tag)
 {
 	struct hash_params want;
 	struct task *t;
@@ -222,8 +220,8 @@ hash_make(const char *password, hash_fn fn, void *owner, uint32_t tag)
 }
 
 bool
-hash_verify(const char *password, const char *encoded, hash_fn fn, void *owner,
-    uint32_t tag)
+hash_verify(
+    const char *password, const char *encoded, hash_fn fn, void *owner, uint32_t tag)
 {
 	return submit(M_HASH_VERIFY, password, encoded, fn, owner, tag);
 }
@@ -246,8 +244,7 @@ hash_tick(void)
 	struct task *t, *next;
 	unsigned int i;
 
-	TAILQ_FOREACH_SAFE(t, &queue, entry, next)
-	{
+	TAILQ_FOREACH_SAFE(t, &queue, entry, next) {
 		/* While helpers work, the queue moves. */
 		if (hash_present() || now - t->since < WAIT_MS)
 			continue;

@@ -30,11 +30,13 @@
 #define SLOW_STEP_MS  200
 #define SLOW_MAX_MS   2000
 
-enum login_state { L_FREE,
+enum login_state {
+	L_FREE,
 	L_WAITING,
 	L_RUNNING,
 	L_ANSWERING,
-	L_REHASHING };
+	L_REHASHING,
+};
 
 struct login {
 	enum login_state state;
@@ -76,7 +78,8 @@ login_config(void)
 	uint32_t local, slow;
 
 	local = r->count > UINT32_MAX / UNIX_FACTOR ? UINT32_MAX : r->count * UNIX_FACTOR;
-	slow = r->count > UINT32_MAX / SLOW_FACTOR / 2 ? UINT32_MAX : r->count * SLOW_FACTOR * 2;
+	slow = r->count > UINT32_MAX / SLOW_FACTOR / 2 ? UINT32_MAX :
+							 r->count * SLOW_FACTOR * 2;
 	if (lg.source == NULL) {
 		lg.source = rate_new(r->count, r->period, RATE_ENTRIES);
 		lg.local = rate_new(local, r->period, 16);
@@ -100,8 +103,7 @@ source_table(const struct login *l)
 
 /* Nobody outside can tell which keys fall together. */
 static void
-key(uint8_t out[RATE_KEY], const char *what, const char *name,
-    const uint8_t *prefix)
+key(uint8_t out[RATE_KEY], const char *what, const char *name, const uint8_t *prefix)
 {
 	static uint8_t secret[32];
 	static bool made;
@@ -281,8 +283,7 @@ failed(struct login *l)
 	ms = auth_ms() - l->started + 1;
 	ms = PAD_MS - ms % PAD_MS;
 	tv.tv_usec = ms * 1000;
-	if (l->timer == NULL &&
-	    (l->timer = evtimer_new(auth.base, on_answer, l)) == NULL)
+	if (l->timer == NULL && (l->timer = evtimer_new(auth.base, on_answer, l)) == NULL)
 		fatalx("out of memory");
 	l->state = L_ANSWERING;
 	event_add(l->timer, &tv);
@@ -290,8 +291,7 @@ failed(struct login *l)
 
 /* A hash by today's parameters, if the account still has the one of then. */
 static void
-on_rehashed(void *owner, uint32_t tag, enum wire_hashed result,
-    const char *encoded)
+on_rehashed(void *owner, uint32_t tag, enum wire_hashed result, const char *encoded)
 {
 	struct login *l = owner;
 	struct store_account a;
@@ -349,9 +349,8 @@ succeeded(struct login *l, struct store_account *a)
 	}
 	a->last_login = auth_now();
 	(void)store_account_put(auth.store, a);
-	log_event(LOG_INFO, "login.ok", LOG_S("user", a->name),
-	    LOG_S("source", l->from), LOG_S("session", s.id),
-	    LOG_S("rid", l->rid));
+	log_event(LOG_INFO, "login.ok", LOG_S("user", a->name), LOG_S("source", l->from),
+	    LOG_S("session", s.id), LOG_S("rid", l->rid));
 	(void)worker_bind(w, a, &s);
 	worker_who_ok(w, l->id, token, a, &s);
 	explicit_bzero(token, sizeof(token));
@@ -364,8 +363,7 @@ succeeded(struct login *l, struct store_account *a)
 }
 
 static void
-on_verified(void *owner, uint32_t tag, enum wire_hashed result,
-    const char *encoded)
+on_verified(void *owner, uint32_t tag, enum wire_hashed result, const char *encoded)
 {
 	struct login *l = owner;
 	struct store_account a;
@@ -457,8 +455,8 @@ slow_down(struct login *l, int64_t now)
 	if (ms > SLOW_MAX_MS)
 		ms = SLOW_MAX_MS;
 	l->not_before = now + ms;
-	if (lg.timer == NULL && (lg.timer = event_new(auth.base, -1, EV_PERSIST,
-				     on_slow, NULL)) == NULL)
+	if (lg.timer == NULL &&
+	    (lg.timer = event_new(auth.base, -1, EV_PERSIST, on_slow, NULL)) == NULL)
 		fatalx("out of memory");
 	tv.tv_usec = SLOW_STEP_MS / 2 * 1000;
 	if (!evtimer_pending(lg.timer, NULL))
@@ -478,10 +476,10 @@ queue_room(const struct login *n)
 		all++;
 		source += memcmp(l->by_source, n->by_source, RATE_KEY) == 0;
 		account += l->not_before != 0 &&
-			   memcmp(l->by_account, n->by_account, RATE_KEY) == 0;
+		    memcmp(l->by_account, n->by_account, RATE_KEY) == 0;
 	}
 	return all < QUEUE_MAX && source < QUEUE_SOURCE &&
-	       (n->not_before == 0 || account < QUEUE_ACCOUNT);
+	    (n->not_before == 0 || account < QUEUE_ACCOUNT);
 }
 
 static struct login *

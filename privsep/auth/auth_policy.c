@@ -11,12 +11,10 @@
 #include "store_record.h"
 
 /* Names that something inside a sandbox, or a person, takes for another. */
-static const char *const reserved[] = {
-	"backup", "bin", "daemon", "games", "gnats", "ided", "irc", "list", "lp",
-	"mail", "man", "messagebus", "news", "nobody", "nogroup", "proxy", "root",
-	"shadow", "shutdown", "sshd", "sudo", "sync", "sys", "systemd-network",
-	"systemd-resolve", "tty", "uucp", "wheel", "www-data"
-};
+static const char *const reserved[] = { "backup", "bin", "daemon", "games", "gnats",
+	"ided", "irc", "list", "lp", "mail", "man", "messagebus", "news", "nobody",
+	"nogroup", "proxy", "root", "shadow", "shutdown", "sshd", "sudo", "sync", "sys",
+	"systemd-network", "systemd-resolve", "tty", "uucp", "wheel", "www-data" };
 
 const char *
 policy_name(const char *name)
@@ -40,8 +38,8 @@ holds(const char *password, const char *name)
 }
 
 const char *
-policy_password(const struct conf_auth *conf, const char *name,
-    const char *password, char *buf, size_t len)
+policy_password(const struct conf_auth *conf, const char *name, const char *password,
+    char *buf, size_t len)
 {
 	unsigned int lower = 0, upper = 0, digit = 0, other = 0;
 	const unsigned char *p;
@@ -66,8 +64,9 @@ policy_password(const struct conf_auth *conf, const char *name,
 		snprintf(buf, len, "a password has at least %u characters",
 		    conf->password_min);
 	else if (lower + upper + digit + other < conf->password_classes)
-		snprintf(buf, len, "a password has at least %u kinds of "
-				   "characters of lower case, upper case, digits and others",
+		snprintf(buf, len,
+		    "a password has at least %u kinds of "
+		    "characters of lower case, upper case, digits and others",
 		    conf->password_classes);
 	else if (strcasecmp(password, name) == 0 || holds(password, name))
 		snprintf(buf, len, "a password does not hold the user's name");
@@ -77,14 +76,14 @@ policy_password(const struct conf_auth *conf, const char *name,
 }
 
 bool
-policy_session_alive(const struct conf_auth *conf,
-    const struct store_session *s, int64_t now)
+policy_session_alive(
+    const struct conf_auth *conf, const struct store_session *s, int64_t now)
 {
 	/* One from the future was made before the clock was set back. */
 	if (s->created > now + 300)
 		return false;
 	return now < s->expires && now - s->created < conf->session_lifetime &&
-	       now - s->seen < conf->session_idle;
+	    now - s->seen < conf->session_idle;
 }
 
 size_t
@@ -124,8 +123,7 @@ policy_hash_params(const char *encoded, struct hash_params *h)
 	const char *p = encoded;
 
 	return number(&p, "$argon2id$v=19$m=", &h->memory_kib) &&
-	       number(&p, ",t=", &h->passes) && number(&p, ",p=", &h->lanes) &&
-	       *p == '$';
+	    number(&p, ",t=", &h->passes) && number(&p, ",p=", &h->lanes) && *p == '$';
 }
 
 void
@@ -143,8 +141,8 @@ policy_rehash(const struct conf_auth *conf, const char *encoded)
 
 	policy_hash_want(conf, &want);
 	return !policy_hash_params(encoded, &have) ||
-	       have.memory_kib != want.memory_kib || have.passes != want.passes ||
-	       have.lanes != want.lanes;
+	    have.memory_kib != want.memory_kib || have.passes != want.passes ||
+	    have.lanes != want.lanes;
 }
 
 void
@@ -162,6 +160,6 @@ policy_hash_dummy(const struct hash_params *h, char encoded[WIRE_HASH])
 		tag[i] = set[arc4random_uniform(64)];
 	strlcpy(salt + sizeof(salt) - 2, "A", 2);
 	strlcpy(tag + sizeof(tag) - 2, "A", 2);
-	snprintf(encoded, WIRE_HASH, "$argon2id$v=19$m=%u,t=%u,p=%u$%s$%s",
-	    h->memory_kib, h->passes, h->lanes, salt, tag);
+	snprintf(encoded, WIRE_HASH, "$argon2id$v=19$m=%u,t=%u,p=%u$%s$%s", h->memory_kib,
+	    h->passes, h->lanes, salt, tag);
 }

@@ -17,8 +17,8 @@ const char *policy_password(const struct conf_auth *, const char *name,
     const char *password, char *buf, size_t len);
 const char *policy_name(const char *name);
 
-bool policy_session_alive(const struct conf_auth *,
-    const struct store_session *, int64_t now);
+bool policy_session_alive(
+    const struct conf_auth *, const struct store_session *, int64_t now);
 /* The one to go first: that which began first; n must not be 0. */
 size_t policy_session_oldest(const struct store_session *, size_t n);
 

@@ -13,8 +13,7 @@
 #define WRITE_EVERY 5 /* seconds: a folder is not worth a commit a click */
 
 struct present {
-	RB_ENTRY(present)
-	entry;
+	RB_ENTRY(present) entry;
 	uint32_t uid;
 	char name[WIRE_NAME];
 	unsigned int bound;
@@ -31,8 +30,8 @@ present_cmp(const struct present *a, const struct present *b)
 }
 
 static RB_HEAD(presence, present) presence = RB_INITIALIZER(&presence);
-RB_GENERATE_INTERNAL(presence, present, entry, present_cmp,
-    static __attribute__((unused)))
+RB_GENERATE_INTERNAL(
+    presence, present, entry, present_cmp, static __attribute__((unused)))
 
 static struct present *
 present_find(uint32_t uid)

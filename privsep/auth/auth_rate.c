@@ -10,10 +10,8 @@
 #define STAMPS_FIRST 4
 
 struct entry {
-	LIST_ENTRY(entry)
-	hash;
-	TAILQ_ENTRY(entry)
-	lru;
+	LIST_ENTRY(entry) hash;
+	TAILQ_ENTRY(entry) lru;
 	uint8_t key[RATE_KEY];
 	uint32_t pending;
 	uint32_t nstamps;
@@ -27,10 +25,8 @@ struct rate {
 	uint32_t max;
 	uint32_t nentries;
 	uint32_t nstamps; /* allocated, of all entries */
-	LIST_HEAD(, entry)
-	buckets[BUCKETS];
-	TAILQ_HEAD(lru, entry)
-	lru; /* first is the one used last */
+	LIST_HEAD(, entry) buckets[BUCKETS];
+	TAILQ_HEAD(lru, entry) lru; /* first is the one used last */
 };
 
 struct rate *
@@ -91,8 +87,8 @@ find(struct rate *r, const uint8_t key[RATE_KEY])
 	struct entry *e;
 
 	LIST_FOREACH(e, &r->buckets[bucket(key)], hash)
-	if (memcmp(e->key, key, RATE_KEY) == 0)
-		return e;
+		if (memcmp(e->key, key, RATE_KEY) == 0)
+			return e;
 	return NULL;
 }
 
@@ -117,10 +113,10 @@ evict(struct rate *r, const struct entry *keep)
 	struct entry *e;
 
 	TAILQ_FOREACH_REVERSE(e, &r->lru, lru, lru)
-	if (e->pending == 0 && e != keep) {
-		entry_free(r, e);
-		return true;
-	}
+		if (e->pending == 0 && e != keep) {
+			entry_free(r, e);
+			return true;
+		}
 	return false;
 }
 
@@ -157,8 +153,7 @@ stamp(struct rate *r, struct entry *e, int64_t now)
 	/* No more than count of them matter. */
 	while (e->nstamps >= r->count) {
 		e->nstamps--;
-		memmove(e->stamps, e->stamps + 1,
-		    e->nstamps * sizeof(*e->stamps));
+		memmove(e->stamps, e->stamps + 1, e->nstamps * sizeof(*e->stamps));
 	}
 	if (e->nstamps == e->size) {
 		size = e->size == 0 ? STAMPS_FIRST : e->size * 2;
@@ -176,8 +171,7 @@ stamp(struct rate *r, struct entry *e, int64_t now)
 }
 
 enum rate_verdict
-rate_look(struct rate *r, const uint8_t key[RATE_KEY], int64_t now,
-    uint32_t *retry)
+rate_look(struct rate *r, const uint8_t key[RATE_KEY], int64_t now, uint32_t *retry)
 {
 	struct entry *e;
 	int64_t ms;

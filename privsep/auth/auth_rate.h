@@ -30,11 +30,10 @@ void rate_free(struct rate *);
 void rate_config(struct rate *, uint32_t count, uint32_t period);
 
 /* now in milliseconds, never going back; *retry in seconds, when denied. */
-enum rate_verdict rate_look(struct rate *, const uint8_t key[RATE_KEY],
-    int64_t now, uint32_t *retry);
+enum rate_verdict rate_look(
+    struct rate *, const uint8_t key[RATE_KEY], int64_t now, uint32_t *retry);
 bool rate_begin(struct rate *, const uint8_t key[RATE_KEY], int64_t now);
-void rate_end(struct rate *, const uint8_t key[RATE_KEY], int64_t now,
-    bool failed);
+void rate_end(struct rate *, const uint8_t key[RATE_KEY], int64_t now, bool failed);
 /* Failures within the window, at most count of them. */
 uint32_t rate_failures(struct rate *, const uint8_t key[RATE_KEY], int64_t now);
 uint32_t rate_entries(const struct rate *);

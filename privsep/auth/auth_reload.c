@@ -23,8 +23,8 @@ reload_end(bool ok, enum wire_fail code, const char *text)
 
 	reload.running = false;
 	reload.ctl = NULL;
-	log_event(ok ? LOG_NOTICE : LOG_WARNING,
-	    ok ? "reload.done" : "reload.refused", LOG_S("text", text));
+	log_event(ok ? LOG_NOTICE : LOG_WARNING, ok ? "reload.done" : "reload.refused",
+	    LOG_S("text", text));
 	if (c == NULL)
 		return;
 	if (ok)
@@ -56,13 +56,14 @@ on_reload(void *owner, uint32_t tag, struct msg *m)
 	if (!wire_str(t->text))
 		return false;
 	if (m->head.type == M_SB_OK) {
-		reload_end(true, 0, t->text[0] != '\0' ? t->text : "the new configuration is in effect");
+		reload_end(true, 0,
+		    t->text[0] != '\0' ? t->text : "the new configuration is in effect");
 		return true;
 	}
 	log_event(LOG_WARNING, "reload.text", LOG_S("text", t->text));
 	if (reload.ctl != NULL)
-		chan_send(&reload.ctl->chan, M_ROW_TEXT, reload.ctl->id, -1, t,
-		    sizeof(*t));
+		chan_send(
+		    &reload.ctl->chan, M_ROW_TEXT, reload.ctl->id, -1, t, sizeof(*t));
 	return false;
 }
 
@@ -76,8 +77,8 @@ reload_start(struct ctl *c)
 	}
 	reload.running = true;
 	reload.ctl = c;
-	if (ask(&auth.isolation, M_SB_RELOAD, NULL, 0, RELOAD_TIMEOUT, on_reload,
-		&reload, 0) == 0)
+	if (ask(&auth.isolation, M_SB_RELOAD, NULL, 0, RELOAD_TIMEOUT, on_reload, &reload,
+		0) == 0)
 		reload_end(false, FAIL_BUSY, "too many requests are under way");
 }
 

@@ -31,8 +31,7 @@ on_connect(void *owner, uint32_t tag, struct msg *m)
 	const struct m_fail *f;
 
 	if (m == NULL) {
-		worker_fail(w, tag, FAIL_TIMEOUT,
-		    "the sandbox did not start in time");
+		worker_fail(w, tag, FAIL_TIMEOUT, "the sandbox did not start in time");
 	} else if (m->head.type == M_SB_FD) {
 		chan_send(&w->chan, M_IDE_FD, tag, msg_take_fd(m), NULL, 0);
 		present_beat(w->uid);
@@ -66,8 +65,8 @@ sandbox_ide(struct worker *w, uint32_t id)
 	if (!may_ask(w, id))
 		return;
 	sandbox_payload(&m, w->uid, w->user);
-	if (ask(&auth.isolation, M_SB_CONNECT, &m, sizeof(m), CONNECT_TIMEOUT,
-		on_connect, w, id) == 0)
+	if (ask(&auth.isolation, M_SB_CONNECT, &m, sizeof(m), CONNECT_TIMEOUT, on_connect,
+		w, id) == 0)
 		worker_fail(w, id, FAIL_BUSY, "too many requests are under way");
 }
 
@@ -81,8 +80,7 @@ portal_sessions(struct worker *w, uint32_t id)
 
 	n = store_session_of_user(auth.store, w->uid, s, PORTAL_SESSIONS);
 	for (i = 0; i < n; i++) {
-		session_row(&s[i], w->user,
-		    w->live != NULL ? w->live->id : "", &row);
+		session_row(&s[i], w->user, w->live != NULL ? w->live->id : "", &row);
 		chan_send(&w->chan, M_ROW_SESSION, id, -1, &row, sizeof(row));
 	}
 	memset(&done, 0, sizeof(done));
@@ -119,8 +117,8 @@ sandbox_portal(struct worker *w, uint32_t id)
 	if (!may_ask(w, id))
 		return;
 	sandbox_payload(&m, w->uid, w->user);
-	if (ask(&auth.isolation, M_SB_SHOW, &m, sizeof(m), ASK_TIMEOUT, on_show,
-		w, id) == 0)
+	if (ask(&auth.isolation, M_SB_SHOW, &m, sizeof(m), ASK_TIMEOUT, on_show, w, id) ==
+	    0)
 		worker_fail(w, id, FAIL_BUSY, "too many requests are under way");
 }
 
@@ -142,8 +140,8 @@ sandbox_stop_user(uint32_t uid, const char *name)
 	struct m_sb m;
 
 	sandbox_payload(&m, uid, name);
-	(void)ask(&auth.isolation, M_SB_STOP, &m, sizeof(m), STOP_TIMEOUT,
-	    on_stopped, NULL, uid);
+	(void)ask(&auth.isolation, M_SB_STOP, &m, sizeof(m), STOP_TIMEOUT, on_stopped,
+	    NULL, uid);
 }
 
 /* One of the sandboxes that run: is anybody still using it? */
@@ -166,8 +164,7 @@ on_idle_row(void *owner, uint32_t tag, struct msg *m)
 		log_event(LOG_NOTICE, "sandbox.orphan", LOG_S("user", row->user),
 		    LOG_N("uid", row->uid));
 		sandbox_stop_user(row->uid, row->user);
-	} else if (r == STORE_OK &&
-		   present_idle(row->uid, auth.conf.idle_stop)) {
+	} else if (r == STORE_OK && present_idle(row->uid, auth.conf.idle_stop)) {
 		log_event(LOG_INFO, "sandbox.idle", LOG_S("user", row->user),
 		    LOG_N("uid", row->uid));
 		sandbox_stop_user(row->uid, row->user);
@@ -179,6 +176,5 @@ on_idle_row(void *owner, uint32_t tag, struct msg *m)
 void
 sandbox_idle(void)
 {
-	(void)ask(&auth.isolation, M_SB_LIST, NULL, 0, ASK_TIMEOUT, on_idle_row,
-	    NULL, 0);
+	(void)ask(&auth.isolation, M_SB_LIST, NULL, 0, ASK_TIMEOUT, on_idle_row, NULL, 0);
 }

@@ -26,8 +26,7 @@ live_cmp(const struct live *a, const struct live *b)
 }
 
 static RB_HEAD(lives, live) lives = RB_INITIALIZER(&lives);
-RB_GENERATE_INTERNAL(lives, live, entry, live_cmp,
-    static __attribute__((unused)))
+RB_GENERATE_INTERNAL(lives, live, entry, live_cmp, static __attribute__((unused)))
 
 static struct live *
 live_find(const char *id)
@@ -67,8 +66,7 @@ make_room(const struct store_account *a)
 	}
 	while (n >= auth.conf.auth.session_max && n > 0) {
 		i = policy_session_oldest(s, n);
-		if ((r = session_revoke(&s[i], REVOKED_EXPIRED, "limit")) !=
-			STORE_OK &&
+		if ((r = session_revoke(&s[i], REVOKED_EXPIRED, "limit")) != STORE_OK &&
 		    r != STORE_NOT_FOUND)
 			return r;
 		s[i] = s[--n];
@@ -105,8 +103,8 @@ session_create(const struct store_account *a, const struct wire_addr *source,
 
 /* The session and the active account that a token stands for. */
 enum store_result
-session_find(const uint8_t token[WIRE_TOKEN], struct store_session *s,
-    struct store_account *a)
+session_find(
+    const uint8_t token[WIRE_TOKEN], struct store_session *s, struct store_account *a)
 {
 	uint8_t key[STORE_KEY];
 	enum store_result r;
@@ -154,8 +152,7 @@ why_text(enum wire_revoked why)
 }
 
 enum store_result
-session_revoke(const struct store_session *s, enum wire_revoked why,
-    const char *by)
+session_revoke(const struct store_session *s, enum wire_revoked why, const char *by)
 {
 	char id[WIRE_SESSION];
 	enum store_result r;
@@ -193,9 +190,8 @@ session_revoke_user(uint32_t uid, enum wire_revoked why, const char *by)
 	r = store_session_delete_user(auth.store, uid, NULL);
 	if (r != STORE_OK)
 		return r;
-	log_event(LOG_INFO, "session.revoked", LOG_N("uid", uid),
-	    LOG_S("session", "all"), LOG_S("reason", why_text(why)),
-	    LOG_S("by", by));
+	log_event(LOG_INFO, "session.revoked", LOG_N("uid", uid), LOG_S("session", "all"),
+	    LOG_S("reason", why_text(why)), LOG_S("by", by));
 	session_drop_user(uid, why);
 	return STORE_OK;
 }
@@ -263,8 +259,8 @@ session_beat(struct live *l)
 }
 
 void
-session_row(const struct store_session *s, const char *user,
-    const char *current, struct m_session *row)
+session_row(const struct store_session *s, const char *user, const char *current,
+    struct m_session *row)
 {
 	struct live *l;
 

@@ -65,8 +65,7 @@ log_allowed(void)
 	credit -= 1000;
 	if (suppressed > 0 && credit >= 2000) {
 		credit -= 1000;
-		log_event(LOG_WARNING, "log.suppressed",
-		    LOG_N("lines", suppressed));
+		log_event(LOG_WARNING, "log.suppressed", LOG_N("lines", suppressed));
 		suppressed = 0;
 	}
 	return true;

@@ -18,9 +18,11 @@
 /* Work that a worker may cause: a burst, and so much per second. */
 #define CREDIT_MAX  400
 #define CREDIT_RATE 100
-enum cost { COST_LOOK = 1,
+enum cost {
+	COST_LOOK = 1,
 	COST_ASK = 5,
-	COST_COMMIT = 20 };
+	COST_COMMIT = 20,
+};
 
 static TAILQ_HEAD(, worker) workers = TAILQ_HEAD_INITIALIZER(workers);
 static unsigned int nworkers;
@@ -46,7 +48,7 @@ static const struct chan_handler handlers[] = {
 	{ M_PORTAL, on_portal },
 	{ M_SESSION_END, on_session_end },
 	{ M_BEAT, on_beat },
-	{ M_NONE, NULL }
+	{ M_NONE, NULL },
 };
 
 void
@@ -73,9 +75,9 @@ on_gone(struct chan *c, const char *why)
 
 	if (why != NULL) {
 		if (log_allowed())
-			log_event(LOG_WARNING, "worker.violation",
-			    LOG_N("worker", w->id), LOG_S("source", w->from),
-			    LOG_S("user", w->user), LOG_S("why", why));
+			log_event(LOG_WARNING, "worker.violation", LOG_N("worker", w->id),
+			    LOG_S("source", w->from), LOG_S("user", w->user),
+			    LOG_S("why", why));
 		worker_note(w, NOTE_VIOLATION);
 	}
 	worker_close(w);
@@ -164,8 +166,8 @@ worker_count(void)
  * worker is another user's already.
  */
 bool
-worker_bind(struct worker *w, const struct store_account *a,
-    const struct store_session *s)
+worker_bind(
+    struct worker *w, const struct store_account *a, const struct store_session *s)
 {
 	if (w->uid != 0 && w->uid != a->uid)
 		return false;
@@ -212,8 +214,7 @@ worker_note(const struct worker *w, enum wire_note kind)
 }
 
 void
-worker_who(struct worker *w, uint32_t id, enum wire_auth result,
-    uint32_t retry_after)
+worker_who(struct worker *w, uint32_t id, enum wire_auth result, uint32_t retry_after)
 {
 	struct m_who m;
 
@@ -222,9 +223,8 @@ worker_who(struct worker *w, uint32_t id, enum wire_auth result,
 	m.retry_after = retry_after;
 	chan_send(&w->chan, M_WHO, id, -1, &m, sizeof(m));
 	if (result == AUTH_OTHER_USER) {
-		log_event(LOG_NOTICE, "worker.other_user",
-		    LOG_N("worker", w->id), LOG_S("user", w->user),
-		    LOG_S("source", w->from));
+		log_event(LOG_NOTICE, "worker.other_user", LOG_N("worker", w->id),
+		    LOG_S("user", w->user), LOG_S("source", w->from));
 		worker_close(w);
 	}
 }
@@ -253,8 +253,7 @@ worker_who_ok(struct worker *w, uint32_t id, const uint8_t *token,
 }
 
 void
-worker_fail(struct worker *w, uint32_t id, enum wire_fail code,
-    const char *text)
+worker_fail(struct worker *w, uint32_t id, enum wire_fail code, const char *text)
 {
 	struct m_fail m;
 
@@ -318,8 +317,8 @@ on_login(struct chan *c, struct msg *m)
 	struct m_login *l = (struct m_login *)(void *)m->u.bytes;
 
 	worker_charge(w, COST_COMMIT);
-	if (!wire_str(l->name) || !wire_str(l->password) ||
-	    !wire_str(l->agent) || !wire_str(l->rid)) {
+	if (!wire_str(l->name) || !wire_str(l->password) || !wire_str(l->agent) ||
+	    !wire_str(l->rid)) {
 		worker_bad(w, "login without an end of a string");
 		return;
 	}
@@ -339,8 +338,8 @@ on_logout(struct chan *c, struct msg *m)
 	memcpy(s.key, w->live->key, sizeof(s.key));
 	strlcpy(s.id, w->live->id, sizeof(s.id));
 	s.uid = w->uid;
-	log_event(LOG_INFO, "logout", LOG_S("user", w->user),
-	    LOG_S("source", w->from), LOG_S("session", s.id));
+	log_event(LOG_INFO, "logout", LOG_S("user", w->user), LOG_S("source", w->from),
+	    LOG_S("session", s.id));
 	/* It gets its answer; the others of this session are revoked. */
 	session_leave(w);
 	r = session_revoke(&s, REVOKED_LOGOUT, w->user);
@@ -430,8 +429,7 @@ on_session_end(struct chan *c, struct msg *m)
 	r = store_session_by_id(auth.store, id->session, &s);
 	if (r == STORE_OK && s.uid != w->uid)
 		r = STORE_NOT_FOUND;
-	if (r == STORE_OK && w->live != NULL &&
-	    strcmp(w->live->id, s.id) == 0) {
+	if (r == STORE_OK && w->live != NULL && strcmp(w->live->id, s.id) == 0) {
 		on_logout(c, m);
 		explicit_bzero(&s, sizeof(s));
 		return;

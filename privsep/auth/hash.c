@@ -92,8 +92,8 @@ static bool
 params_ok(const struct params *p)
 {
 	return p->kib >= KIB_MIN && p->kib <= KIB_MAX && p->passes >= 1 &&
-	       p->passes <= PASSES_MAX && p->lanes >= 1 && p->lanes <= LANES_MAX &&
-	       p->kib >= 8 * p->lanes;
+	    p->passes <= PASSES_MAX && p->lanes >= 1 && p->lanes <= LANES_MAX &&
+	    p->kib >= 8 * p->lanes;
 }
 
 static bool
@@ -102,8 +102,8 @@ decode(struct params *p, const char *encoded)
 	const char *s;
 	int end = 0;
 
-	if (sscanf(encoded, "$argon2id$v=19$m=%9u,t=%9u,p=%9u$%n", &p->kib,
-		&p->passes, &p->lanes, &end) != 3 ||
+	if (sscanf(encoded, "$argon2id$v=19$m=%9u,t=%9u,p=%9u$%n", &p->kib, &p->passes,
+		&p->lanes, &end) != 3 ||
 	    end == 0)
 		return false;
 	s = b64_get(p->salt, sizeof(p->salt), encoded + end);
@@ -119,8 +119,8 @@ encode(const struct params *p, char encoded[WIRE_HASH])
 	char *s;
 	int n;
 
-	n = snprintf(encoded, WIRE_HASH, "$argon2id$v=19$m=%u,t=%u,p=%u$",
-	    p->kib, p->passes, p->lanes);
+	n = snprintf(encoded, WIRE_HASH, "$argon2id$v=19$m=%u,t=%u,p=%u$", p->kib,
+	    p->passes, p->lanes);
 	s = b64_put(encoded + n, p->salt, sizeof(p->salt));
 	*s++ = '$';
 	b64_put(s, p->tag, sizeof(p->tag));
@@ -196,8 +196,7 @@ on_make(struct chan *c, struct msg *m)
 		encode(&p, a.encoded);
 		a.ok = HASHED_YES;
 	} else {
-		log_warnx("hash not computed: m=%u t=%u p=%u", p.kib, p.passes,
-		    p.lanes);
+		log_warnx("hash not computed: m=%u t=%u p=%u", p.kib, p.passes, p.lanes);
 	}
 	explicit_bzero(&h, sizeof(h));
 	explicit_bzero(&p, sizeof(p));
@@ -244,12 +243,12 @@ on_gone(struct chan *c, const char *why)
 static const struct chan_handler from_auth[] = {
 	{ M_HASH_MAKE, on_make },
 	{ M_HASH_VERIFY, on_verify },
-	{ M_NONE, NULL }
+	{ M_NONE, NULL },
 };
 
 static const struct chan_handler from_isolation[] = {
 	{ M_LOG_FILE, on_log_file },
-	{ M_NONE, NULL }
+	{ M_NONE, NULL },
 };
 
 int
@@ -269,10 +268,9 @@ main(int argc, char *argv[], char *envp[])
 	    conf.common.log_to == LOG_TO_SYSLOG);
 	if ((base = event_base_new()) == NULL)
 		fatalx("event loop: out of memory");
-	chan_init(&isolation, FD_PARENT, P_HASH, P_ISOLATION, base,
-	    from_isolation, on_gone, NULL);
-	chan_init(&auth, FD_MASTER, P_HASH, P_AUTH, base, from_auth, on_gone,
-	    NULL);
+	chan_init(&isolation, FD_PARENT, P_HASH, P_ISOLATION, base, from_isolation,
+	    on_gone, NULL);
+	chan_init(&auth, FD_MASTER, P_HASH, P_AUTH, base, from_auth, on_gone, NULL);
 	sandbox_enter(&sandbox_hash);
 	event_base_dispatch(base);
 	_exit(0);

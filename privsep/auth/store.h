@@ -25,7 +25,7 @@ enum store_result {
 	STORE_NO_UID,  /* the range of uids is used up */
 	STORE_INVALID, /* not a sound record; nothing was written */
 	STORE_NO_SPACE,
-	STORE_ERROR /* logged; the store heals itself, or auth ends */
+	STORE_ERROR /* logged; the store heals itself, or auth ends */,
 };
 
 struct store_account {
@@ -71,8 +71,7 @@ struct store_counts {
 struct store;
 
 /* NULL with a message that says what to do in err. */
-struct store *store_open(const struct store_options *opt, char *err,
-    size_t errlen);
+struct store *store_open(const struct store_options *opt, char *err, size_t errlen);
 void store_close(struct store *);
 
 /* A reload may move the range; what was given out stays. */
@@ -85,41 +84,38 @@ void store_count(struct store *, struct store_counts *);
 
 /* Fills in a->uid. */
 enum store_result store_account_add(struct store *, struct store_account *a);
-enum store_result store_account_by_name(struct store *, const char *name,
-    struct store_account *);
-enum store_result store_account_by_email(struct store *, const char *email,
-    struct store_account *);
-enum store_result store_account_by_uid(struct store *, uint32_t uid,
-    struct store_account *);
+enum store_result store_account_by_name(
+    struct store *, const char *name, struct store_account *);
+enum store_result store_account_by_email(
+    struct store *, const char *email, struct store_account *);
+enum store_result store_account_by_uid(
+    struct store *, uint32_t uid, struct store_account *);
 /* The one that follows name ("" for the first) in the order of names. */
-enum store_result store_account_next(struct store *, const char *name,
-    struct store_account *);
+enum store_result store_account_next(
+    struct store *, const char *name, struct store_account *);
 /* Replaces the account with a->uid; its name cannot change. */
-enum store_result store_account_put(struct store *,
-    const struct store_account *a);
+enum store_result store_account_put(struct store *, const struct store_account *a);
 /* With all its sessions. */
 enum store_result store_account_delete(struct store *, uint32_t uid);
 
-enum store_result store_session_add(struct store *,
-    const struct store_session *);
-enum store_result store_session_by_key(struct store *,
-    const uint8_t key[STORE_KEY], struct store_session *);
-enum store_result store_session_by_id(struct store *, const char *id,
-    struct store_session *);
+enum store_result store_session_add(struct store *, const struct store_session *);
+enum store_result store_session_by_key(
+    struct store *, const uint8_t key[STORE_KEY], struct store_session *);
+enum store_result store_session_by_id(
+    struct store *, const char *id, struct store_session *);
 /* The one that follows id ("" for the first) in the order of ids. */
-enum store_result store_session_next(struct store *, const char *id,
-    struct store_session *);
+enum store_result store_session_next(
+    struct store *, const char *id, struct store_session *);
 /* Up to max sessions of a user; returns how many there are in s. */
-size_t store_session_of_user(struct store *, uint32_t uid,
-    struct store_session *s, size_t max);
+size_t store_session_of_user(
+    struct store *, uint32_t uid, struct store_session *s, size_t max);
 /* Not durable: a crash of the machine may take back the last ones. */
-enum store_result store_session_seen(struct store *,
-    const uint8_t key[STORE_KEY], int64_t seen);
-enum store_result store_session_delete(struct store *,
-    const uint8_t key[STORE_KEY]);
+enum store_result store_session_seen(
+    struct store *, const uint8_t key[STORE_KEY], int64_t seen);
+enum store_result store_session_delete(struct store *, const uint8_t key[STORE_KEY]);
 /* All sessions of a user but the one with that key (NULL: all). */
-enum store_result store_session_delete_user(struct store *, uint32_t uid,
-    const uint8_t *but);
+enum store_result store_session_delete_user(
+    struct store *, uint32_t uid, const uint8_t *but);
 
 /* A sentence for a person. */
 const char *store_strerror(enum store_result);

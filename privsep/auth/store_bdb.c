@@ -117,8 +117,7 @@ index_email(DB *db, const DBT *pkey, const DBT *data, DBT *key)
 
 	(void)db;
 	(void)pkey;
-	if (account_decode(&a, data->data, data->size) != RECORD_OK ||
-	    a.email[0] == '\0')
+	if (account_decode(&a, data->data, data->size) != RECORD_OK || a.email[0] == '\0')
 		return DB_DONOTINDEX;
 	return index_key(key, a.email, strlen(a.email));
 }
@@ -174,7 +173,7 @@ bdb_meta_get(struct store *st, DB_TXN *txn, const char *key, uint32_t *v)
 	if (d.size != sizeof(b))
 		return BDB_BAD_RECORD;
 	*v = (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 |
-	     (uint32_t)b[3] << 24;
+	    (uint32_t)b[3] << 24;
 	return 0;
 }
 
@@ -204,7 +203,7 @@ static int
 env_open(struct store *st)
 {
 	u_int32_t flags = DB_INIT_TXN | DB_INIT_LOG | DB_INIT_MPOOL | DB_CREATE |
-			  DB_PRIVATE;
+	    DB_PRIVATE;
 	DB_ENV *env;
 	int r;
 
@@ -251,15 +250,15 @@ table_open(struct store *st, enum table t)
 		flags |= DB_DUPSORT;
 	if ((r = db->set_flags(db, flags)) != 0 ||
 	    (r = db->set_pagesize(db, BDB_PAGE)) != 0 ||
-	    (r = db->open(db, NULL, file, name, DB_BTREE,
-		 DB_CREATE | DB_AUTO_COMMIT, 0600)) != 0)
+	    (r = db->open(
+		 db, NULL, file, name, DB_BTREE, DB_CREATE | DB_AUTO_COMMIT, 0600)) != 0)
 		return r;
 	if (tables[t].of == -1)
 		return 0;
 	/* DB_CREATE: an index that was lost is made again. */
 	db = st->db[tables[t].of];
-	return db->associate(db, NULL, st->db[t], tables[t].key,
-	    DB_CREATE | DB_AUTO_COMMIT);
+	return db->associate(
+	    db, NULL, st->db[t], tables[t].key, DB_CREATE | DB_AUTO_COMMIT);
 }
 
 static void
@@ -405,8 +404,11 @@ bdb_result(struct store *st, int r)
 	default:
 		break;
 	}
-	log_warnx("store: %s: %s", st->shown, r == BDB_BAD_RECORD || r == BDB_NEWER_RECORD || r == DB_BUFFER_SMALL ? "a record is not sound" : st->why[0] != '\0' ? st->why
-																				  : db_strerror(r));
+	log_warnx("store: %s: %s", st->shown,
+	    r == BDB_BAD_RECORD || r == BDB_NEWER_RECORD || r == DB_BUFFER_SMALL ?
+		"a record is not sound" :
+		st->why[0] != '\0' ? st->why :
+				     db_strerror(r));
 	return STORE_ERROR;
 }
 
@@ -427,8 +429,8 @@ bdb_end(struct store *st, DB_TXN *txn, int r, bool durable)
 	int a;
 
 	if (r == 0)
-		return bdb_result(st, txn->commit(txn,
-					  durable ? DB_TXN_SYNC : DB_TXN_WRITE_NOSYNC));
+		return bdb_result(
+		    st, txn->commit(txn, durable ? DB_TXN_SYNC : DB_TXN_WRITE_NOSYNC));
 	if ((a = txn->abort(txn)) != 0)
 		(void)bdb_result(st, a);
 	return bdb_result(st, r);

@@ -25,8 +25,8 @@ get_by_uid(struct store *st, DB_TXN *txn, uint32_t uid, struct store_account *a)
 }
 
 static int
-get_by_index(struct store *st, DB_TXN *txn, enum table t, const char *key,
-    struct store_account *a)
+get_by_index(
+    struct store *st, DB_TXN *txn, enum table t, const char *key, struct store_account *a)
 {
 	uint8_t pbuf[64], buf[STORE_RECORD_MAX];
 	DB *db = st->db[t];
@@ -43,8 +43,7 @@ get_by_index(struct store *st, DB_TXN *txn, enum table t, const char *key,
 }
 
 static int
-put(struct store *st, DB_TXN *txn, const struct store_account *a,
-    u_int32_t flags)
+put(struct store *st, DB_TXN *txn, const struct store_account *a, u_int32_t flags)
 {
 	uint8_t key[4], buf[STORE_RECORD_MAX];
 	DB *db = st->db[T_ACCOUNT];
@@ -64,8 +63,7 @@ put(struct store *st, DB_TXN *txn, const struct store_account *a,
 
 /* Is the e-mail address another account's?  0 or the engine's error. */
 static int
-email_taken(struct store *st, DB_TXN *txn, const struct store_account *a,
-    bool *taken)
+email_taken(struct store *st, DB_TXN *txn, const struct store_account *a, bool *taken)
 {
 	struct store_account other;
 	int r;
@@ -141,8 +139,7 @@ store_account_add(struct store *st, struct store_account *a)
 	}
 	if (r == 0 && (name || email || uid == 0)) {
 		(void)txn->abort(txn);
-		return name ? STORE_NAME_TAKEN : email ? STORE_EMAIL_TAKEN
-						       : STORE_NO_UID;
+		return name ? STORE_NAME_TAKEN : email ? STORE_EMAIL_TAKEN : STORE_NO_UID;
 	}
 	if ((res = bdb_end(st, txn, r, true)) == STORE_OK)
 		st->counts.accounts++;
@@ -158,8 +155,7 @@ store_account_by_uid(struct store *st, uint32_t uid, struct store_account *a)
 }
 
 enum store_result
-store_account_by_name(struct store *st, const char *name,
-    struct store_account *a)
+store_account_by_name(struct store *st, const char *name, struct store_account *a)
 {
 	if (!bdb_ready(st))
 		return STORE_ERROR;
@@ -167,8 +163,7 @@ store_account_by_name(struct store *st, const char *name,
 }
 
 enum store_result
-store_account_by_email(struct store *st, const char *email,
-    struct store_account *a)
+store_account_by_email(struct store *st, const char *email, struct store_account *a)
 {
 	if (!bdb_ready(st))
 		return STORE_ERROR;
@@ -224,8 +219,7 @@ store_account_put(struct store *st, const struct store_account *a)
 		return res;
 	if ((r = get_by_uid(st, txn, a->uid, &old)) == 0) {
 		renamed = strcmp(old.name, a->name) != 0;
-		if (!renamed && (r = email_taken(st, txn, a, &email)) == 0 &&
-		    !email)
+		if (!renamed && (r = email_taken(st, txn, a, &email)) == 0 && !email)
 			r = put(st, txn, a, 0);
 	}
 	explicit_bzero(&old, sizeof(old));
@@ -238,8 +232,8 @@ store_account_put(struct store *st, const struct store_account *a)
 
 /* Every session of a user but one: 0 or the engine's error. */
 static int
-delete_sessions(struct store *st, DB_TXN *txn, uint32_t uid,
-    const uint8_t *but, uint32_t *deleted)
+delete_sessions(
+    struct store *st, DB_TXN *txn, uint32_t uid, const uint8_t *but, uint32_t *deleted)
 {
 	uint8_t kbuf[4], pbuf[STORE_KEY], buf[STORE_RECORD_MAX];
 	DB *db = st->db[T_USER];

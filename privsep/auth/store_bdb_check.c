@@ -25,25 +25,25 @@ entry_ok(const struct store *st, const char *name, char *err, size_t errlen)
 	    strcmp(name, "lost+found") == 0)
 		return true;
 	if (fstatat(st->dir, name, &sb, AT_SYMLINK_NOFOLLOW) == -1) {
-		snprintf(err, errlen, "%s/%s: %s", st->shown, name,
-		    strerror(errno));
+		snprintf(err, errlen, "%s/%s: %s", st->shown, name, strerror(errno));
 		return false;
 	}
 	if (strcmp(name, "DB_CONFIG") == 0)
-		snprintf(err, errlen, "%s/DB_CONFIG would change how the store "
-				      "is kept: remove it",
+		snprintf(err, errlen,
+		    "%s/DB_CONFIG would change how the store "
+		    "is kept: remove it",
 		    st->shown);
 	else if (!S_ISREG(sb.st_mode))
-		snprintf(err, errlen, "%s/%s is not a file: remove it",
-		    st->shown, name);
+		snprintf(err, errlen, "%s/%s is not a file: remove it", st->shown, name);
 	else if (sb.st_uid != geteuid())
-		snprintf(err, errlen, "%s/%s belongs to uid %u: run "
-				      "`chown -R %u %s'",
-		    st->shown, name, sb.st_uid, geteuid(),
-		    st->shown);
+		snprintf(err, errlen,
+		    "%s/%s belongs to uid %u: run "
+		    "`chown -R %u %s'",
+		    st->shown, name, sb.st_uid, geteuid(), st->shown);
 	else if ((sb.st_mode & 077) != 0)
-		snprintf(err, errlen, "%s/%s is open to others: run "
-				      "`chmod -R go= %s'",
+		snprintf(err, errlen,
+		    "%s/%s is open to others: run "
+		    "`chmod -R go= %s'",
 		    st->shown, name, st->shown);
 	else
 		return true;
@@ -66,15 +66,17 @@ bdb_home(struct store *st, char *err, size_t errlen)
 		return false;
 	}
 	if (sb.st_uid != geteuid() || (sb.st_mode & 077) != 0) {
-		snprintf(err, errlen, "%s belongs to uid %u with mode %o: run "
-				      "`chown -R %u %s' and `chmod 700 %s'",
-		    st->shown, sb.st_uid,
-		    sb.st_mode & 07777, geteuid(), st->shown, st->shown);
+		snprintf(err, errlen,
+		    "%s belongs to uid %u with mode %o: run "
+		    "`chown -R %u %s' and `chmod 700 %s'",
+		    st->shown, sb.st_uid, sb.st_mode & 07777, geteuid(), st->shown,
+		    st->shown);
 		return false;
 	}
 	if (flock(st->dir, LOCK_EX | LOCK_NB) == -1) {
-		snprintf(err, errlen, "%s is in use by another ided: stop that "
-				      "one first",
+		snprintf(err, errlen,
+		    "%s is in use by another ided: stop that "
+		    "one first",
 		    st->shown);
 		return false;
 	}
@@ -119,9 +121,10 @@ walk(struct store *st, enum table t, uint32_t *count)
 			r = bdb_decoded(account_decode(&u.a, buf, d.size));
 		else if (t == T_SESSION)
 			r = bdb_decoded(session_decode(&u.s, buf, d.size));
-		if (r == 0 && ((t == T_ACCOUNT && (k.size != 4 ||
-						      record_get32be(kbuf) != u.a.uid)) ||
-				  (t == T_SESSION && k.size != STORE_KEY)))
+		if (r == 0 &&
+		    ((t == T_ACCOUNT &&
+			 (k.size != 4 || record_get32be(kbuf) != u.a.uid)) ||
+			(t == T_SESSION && k.size != STORE_KEY)))
 			r = BDB_BAD_RECORD;
 		if (r != 0)
 			break;
@@ -167,8 +170,7 @@ check_version(struct store *st)
 
 	r = bdb_meta_get(st, NULL, META_VERSION, &v);
 	if (r == 0)
-		return v == 0 ? BDB_BAD_RECORD : v > STORE_VERSION ? BDB_NEWER_RECORD
-								   : 0;
+		return v == 0 ? BDB_BAD_RECORD : v > STORE_VERSION ? BDB_NEWER_RECORD : 0;
 	if (r != DB_NOTFOUND)
 		return r;
 	/* A store that was just made has nothing in it. */
@@ -197,8 +199,8 @@ check_file(const struct store *st, const char *file, const DB_LOG_STAT *end)
 		n = pread(fd, lsn, sizeof(lsn), at);
 		if (n != sizeof(lsn))
 			break;
-		if (lsn[0] > end->st_cur_file || (lsn[0] == end->st_cur_file &&
-						     lsn[1] > end->st_cur_offset))
+		if (lsn[0] > end->st_cur_file ||
+		    (lsn[0] == end->st_cur_file && lsn[1] > end->st_cur_offset))
 			r = BDB_BAD_LOG;
 	}
 	close(fd);
@@ -232,8 +234,7 @@ bdb_check(struct store *st)
 	if ((r = check_log(st)) != 0)
 		return r;
 	/* The version first: what a newer one wrote is not damage. */
-	if ((r = bdb_meta_get(st, NULL, META_VERSION, &n)) == 0 &&
-	    n > STORE_VERSION)
+	if ((r = bdb_meta_get(st, NULL, META_VERSION, &n)) == 0 && n > STORE_VERSION)
 		return BDB_NEWER_RECORD;
 	if ((r = walk(st, T_META, &meta)) != 0 ||
 	    (r = walk(st, T_ACCOUNT, &st->counts.accounts)) != 0 ||
@@ -266,41 +267,44 @@ bdb_explain(const struct store *st, int r, char *err, size_t errlen)
 
 	switch (r) {
 	case BDB_NEWER_RECORD:
-		snprintf(err, errlen, "%s was written by a newer ided than this "
-				      "one (which knows version %d): install that ided again, or "
-				      "restore a backup made before it; nothing was changed",
+		snprintf(err, errlen,
+		    "%s was written by a newer ided than this "
+		    "one (which knows version %d): install that ided again, or "
+		    "restore a backup made before it; nothing was changed",
 		    st->shown, STORE_VERSION);
 		break;
 	case BDB_BAD_RECORD:
 	case BDB_BAD_LOG:
-		why = r == BDB_BAD_LOG ? "log.* files are missing" : "a record or an index is not sound";
+		why = r == BDB_BAD_LOG ? "log.* files are missing" :
+					 "a record or an index is not sound";
 		/* FALLTHROUGH */
 	default:
-		snprintf(err, errlen, "%s is damaged (%s): keep a copy of the "
-				      "folder, then restore it from a backup",
+		snprintf(err, errlen,
+		    "%s is damaged (%s): keep a copy of the "
+		    "folder, then restore it from a backup",
 		    st->shown, why);
 		break;
 	case ENOSPC:
 	case EDQUOT:
-		snprintf(err, errlen, "%s: no space left: free at least %u MB "
-				      "there and start again; nothing was lost",
-		    st->shown,
-		    BDB_FREE_AT_START >> 20);
+		snprintf(err, errlen,
+		    "%s: no space left: free at least %u MB "
+		    "there and start again; nothing was lost",
+		    st->shown, BDB_FREE_AT_START >> 20);
 		break;
 	case EACCES:
 	case EPERM:
 	case EROFS:
-		snprintf(err, errlen, "%s cannot be written (%s): it must belong "
-				      "to uid %u and be mounted for writing",
-		    st->shown,
-		    strerror(r), geteuid());
+		snprintf(err, errlen,
+		    "%s cannot be written (%s): it must belong "
+		    "to uid %u and be mounted for writing",
+		    st->shown, strerror(r), geteuid());
 		break;
 	case DB_VERSION_MISMATCH:
 	case DB_OLD_VERSION:
-		snprintf(err, errlen, "%s was written by another version of "
-				      "Berkeley DB (%s): this one is %s",
-		    st->shown, why,
-		    DB_VERSION_STRING);
+		snprintf(err, errlen,
+		    "%s was written by another version of "
+		    "Berkeley DB (%s): this one is %s",
+		    st->shown, why, DB_VERSION_STRING);
 		break;
 	case ENOMEM:
 		snprintf(err, errlen, "%s: out of memory", st->shown);

@@ -7,8 +7,7 @@
 #include "store_bdb.h"
 
 static int
-get(struct store *st, DB_TXN *txn, const uint8_t key[STORE_KEY],
-    struct store_session *s)
+get(struct store *st, DB_TXN *txn, const uint8_t key[STORE_KEY], struct store_session *s)
 {
 	uint8_t buf[STORE_RECORD_MAX];
 	DB *db = st->db[T_SESSION];
@@ -25,8 +24,7 @@ get(struct store *st, DB_TXN *txn, const uint8_t key[STORE_KEY],
 }
 
 static int
-put(struct store *st, DB_TXN *txn, const struct store_session *s,
-    u_int32_t flags)
+put(struct store *st, DB_TXN *txn, const struct store_session *s, u_int32_t flags)
 {
 	uint8_t buf[STORE_RECORD_MAX];
 	DB *db = st->db[T_SESSION];
@@ -86,8 +84,8 @@ store_session_add(struct store *st, const struct store_session *s)
 }
 
 enum store_result
-store_session_by_key(struct store *st, const uint8_t key[STORE_KEY],
-    struct store_session *s)
+store_session_by_key(
+    struct store *st, const uint8_t key[STORE_KEY], struct store_session *s)
 {
 	if (!bdb_ready(st))
 		return STORE_ERROR;
@@ -143,8 +141,7 @@ store_session_next(struct store *st, const char *id, struct store_session *s)
 }
 
 size_t
-store_session_of_user(struct store *st, uint32_t uid, struct store_session *s,
-    size_t max)
+store_session_of_user(struct store *st, uint32_t uid, struct store_session *s, size_t max)
 {
 	uint8_t kbuf[4], pbuf[STORE_KEY], buf[STORE_RECORD_MAX];
 	u_int32_t how = DB_SET;

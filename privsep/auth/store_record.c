@@ -109,8 +109,7 @@ account_name_ok(const char *name)
 		return false;
 	for (i = 1; i < n; i++)
 		if (!(name[i] >= 'a' && name[i] <= 'z') &&
-		    !(name[i] >= '0' && name[i] <= '9') &&
-		    strchr("._-", name[i]) == NULL)
+		    !(name[i] >= '0' && name[i] <= '9') && strchr("._-", name[i]) == NULL)
 			return false;
 	return true;
 }
@@ -131,7 +130,7 @@ account_email_ok(const char *email)
 			return false;
 	at = strchr(email, '@');
 	return at != NULL && at != email && at[1] != '\0' && at[1] != '.' &&
-	       strchr(at + 1, '@') == NULL && email[n - 1] != '.';
+	    strchr(at + 1, '@') == NULL && email[n - 1] != '.';
 }
 
 bool
@@ -154,8 +153,7 @@ session_id_ok(const char *id)
 	if (strnlen(id, WIRE_SESSION) != WIRE_SESSION - 1)
 		return false;
 	for (i = 0; i < WIRE_SESSION - 1; i++)
-		if (!(id[i] >= '0' && id[i] <= '9') &&
-		    !(id[i] >= 'a' && id[i] <= 'f'))
+		if (!(id[i] >= '0' && id[i] <= '9') && !(id[i] >= 'a' && id[i] <= 'f'))
 			return false;
 	return true;
 }
@@ -164,16 +162,16 @@ static bool
 account_ok(const struct store_account *a)
 {
 	return a->uid != 0 && account_name_ok(a->name) &&
-	       (a->email[0] == '\0' || account_email_ok(a->email)) &&
-	       account_role_ok(a->role) && a->hash[0] == '$' && a->created >= 0 &&
-	       a->updated >= 0 && a->last_login >= 0;
+	    (a->email[0] == '\0' || account_email_ok(a->email)) &&
+	    account_role_ok(a->role) && a->hash[0] == '$' && a->created >= 0 &&
+	    a->updated >= 0 && a->last_login >= 0;
 }
 
 static bool
 session_ok(const struct store_session *s)
 {
 	return s->uid != 0 && session_id_ok(s->id) && s->created >= 0 &&
-	       s->created_ms < 1000 && s->seen >= 0 && s->expires >= 0;
+	    s->created_ms < 1000 && s->seen >= 0 && s->expires >= 0;
 }
 
 size_t
@@ -182,7 +180,8 @@ account_encode(const struct store_account *a, uint8_t buf[STORE_RECORD_MAX])
 	struct out o = { buf, STORE_RECORD_MAX, false };
 
 	put_int(&o, STORE_VERSION, 1);
-	put_int(&o, (a->active ? ACCOUNT_ACTIVE : 0u) | (a->has_mint ? ACCOUNT_MINT : 0u), 1);
+	put_int(
+	    &o, (a->active ? ACCOUNT_ACTIVE : 0u) | (a->has_mint ? ACCOUNT_MINT : 0u), 1);
 	put_int(&o, a->uid, 4);
 	put_int(&o, (uint64_t)a->created, 8);
 	put_int(&o, (uint64_t)a->updated, 8);
@@ -223,8 +222,8 @@ account_decode(struct store_account *a, const void *data, size_t len)
 	get_str(&in, a->last_query, sizeof(a->last_query));
 	if (a->has_mint)
 		get_bytes(&in, a->mint, sizeof(a->mint));
-	if (in.bad || in.left != 0 || version == 0 ||
-	    (flags & ~ACCOUNT_FLAGS) != 0 || !account_ok(a))
+	if (in.bad || in.left != 0 || version == 0 || (flags & ~ACCOUNT_FLAGS) != 0 ||
+	    !account_ok(a))
 		return RECORD_BAD;
 	return RECORD_OK;
 }
@@ -271,8 +270,8 @@ session_decode(struct store_session *s, const void *data, size_t len)
 	get_bytes(&in, s->source.ip, sizeof(s->source.ip));
 	s->source.port = (uint16_t)get_int(&in, 2);
 	get_str(&in, s->agent, sizeof(s->agent));
-	if (in.bad || in.left != 0 || version == 0 ||
-	    (flags & ~SESSION_FLAGS) != 0 || !session_ok(s))
+	if (in.bad || in.left != 0 || version == 0 || (flags & ~SESSION_FLAGS) != 0 ||
+	    !session_ok(s))
 		return RECORD_BAD;
 	return RECORD_OK;
 }
@@ -289,6 +288,5 @@ record_put32be(uint8_t p[4], uint32_t v)
 uint32_t
 record_get32be(const uint8_t p[4])
 {
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
-	       (uint32_t)p[2] << 8 | p[3];
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }

@@ -30,16 +30,12 @@ enum record_result {
 };
 
 /* Return the length, 0 if the struct is not sound. */
-size_t account_encode(const struct store_account *a,
-    uint8_t buf[STORE_RECORD_MAX]);
-size_t session_encode(const struct store_session *s,
-    uint8_t buf[STORE_RECORD_MAX]);
+size_t account_encode(const struct store_account *a, uint8_t buf[STORE_RECORD_MAX]);
+size_t session_encode(const struct store_session *s, uint8_t buf[STORE_RECORD_MAX]);
 
-enum record_result account_decode(struct store_account *a, const void *data,
-    size_t len);
+enum record_result account_decode(struct store_account *a, const void *data, size_t len);
 /* s->key is not in the record: the caller fills it in. */
-enum record_result session_decode(struct store_session *s, const void *data,
-    size_t len);
+enum record_result session_decode(struct store_session *s, const void *data, size_t len);
 
 /* What is sound, for those who make one. */
 bool account_name_ok(const char *name);

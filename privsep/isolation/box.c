@@ -37,8 +37,8 @@ box_find(uint32_t uid)
 	struct box *b;
 
 	TAILQ_FOREACH(b, &boxes, entry)
-	if (b->uid == uid)
-		return b;
+		if (b->uid == uid)
+			return b;
 	return NULL;
 }
 
@@ -48,7 +48,7 @@ box_list(void (*fn)(struct box *, void *), void *arg)
 	struct box *b, *next;
 
 	TAILQ_FOREACH_SAFE(b, &boxes, entry, next)
-	fn(b, arg);
+		fn(b, arg);
 }
 
 struct box *
@@ -206,7 +206,10 @@ on_late(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	box_kill(b, b->state == SANDBOX_STARTING ? "the session did not start in time" : "the session did not end when it was asked to");
+	box_kill(b,
+	    b->state == SANDBOX_STARTING ?
+		"the session did not start in time" :
+		"the session did not end when it was asked to");
 }
 
 static int
@@ -233,8 +236,7 @@ report_recv(int from, struct setup_report *r, int *pass)
 	if (n == -1)
 		return errno == EAGAIN ? -1 : 0;
 	cm = CMSG_FIRSTHDR(&m);
-	if (cm != NULL && cm->cmsg_level == SOL_SOCKET &&
-	    cm->cmsg_type == SCM_RIGHTS)
+	if (cm != NULL && cm->cmsg_level == SOL_SOCKET && cm->cmsg_type == SCM_RIGHTS)
 		memcpy(pass, CMSG_DATA(cm), sizeof(int));
 	return n == (ssize_t)sizeof(*r) ? 1 : 0;
 }
@@ -308,7 +310,9 @@ on_gone(struct chan *c, const char *why)
 
 	b->joined = false;
 	if (b->state != SANDBOX_STOPPING)
-		box_kill(b, why != NULL ? "the session broke the rules of its channel" : "the session closed its channel");
+		box_kill(b,
+		    why != NULL ? "the session broke the rules of its channel" :
+				  "the session closed its channel");
 }
 
 /*
@@ -324,20 +328,22 @@ box_join(struct box *b)
 
 	fd = box_folder_connect(b->uid);
 	if (fd == -1) {
-		fault_set(&b->fault, FAIL_UNAVAILABLE, b->dead ? "the session ended while it started: %s" : "the session does not answer: %s", strerror(errno));
+		fault_set(&b->fault, FAIL_UNAVAILABLE,
+		    b->dead ? "the session ended while it started: %s" :
+			      "the session does not answer: %s",
+		    strerror(errno));
 		return -1;
 	}
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == -1 ||
 	    cred.uid != b->uid || cred.gid != b->uid ||
 	    (b->pid != 0 && cred.pid != b->pid)) {
-		fault_set(&b->fault, FAIL_DENIED,
-		    "the session is not the user's own");
+		fault_set(&b->fault, FAIL_DENIED, "the session is not the user's own");
 		close(fd);
 		return -1;
 	}
 	b->pid = cred.pid;
-	chan_init(&b->chan, fd, P_ISOLATION, P_SESSION, isolation.base,
-	    box_handlers, on_gone, b);
+	chan_init(&b->chan, fd, P_ISOLATION, P_SESSION, isolation.base, box_handlers,
+	    on_gone, b);
 	b->joined = true;
 	return 0;
 }
@@ -348,10 +354,10 @@ box_reap(pid_t pid)
 	struct box *b;
 
 	TAILQ_FOREACH(b, &boxes, entry)
-	if (b->helper == pid) {
-		b->helper = 0;
-		return true;
-	}
+		if (b->helper == pid) {
+			b->helper = 0;
+			return true;
+		}
 	return false;
 }
 
@@ -371,13 +377,11 @@ box_launch(struct box *b, struct m_fail *fault)
 	s.home = -1;
 	s.control = box_folder_bind(b->uid, b->user);
 	if (s.control == -1) {
-		fault_set(fault, FAIL_UNAVAILABLE, "control socket: %s",
-		    strerror(errno));
+		fault_set(fault, FAIL_UNAVAILABLE, "control socket: %s", strerror(errno));
 		return -1;
 	}
 	if (cgroup_make(b->uid, &isolation.conf.isolation) == -1) {
-		fault_set(fault, FAIL_UNAVAILABLE, "control group: %s",
-		    strerror(errno));
+		fault_set(fault, FAIL_UNAVAILABLE, "control group: %s", strerror(errno));
 		close(s.control);
 		return -1;
 	}
@@ -394,8 +398,7 @@ box_launch(struct box *b, struct m_fail *fault)
 	if (b->helper == -1) {
 		b->helper = 0;
 		close(pair[0]);
-		fault_set(fault, FAIL_BUSY, "no new process: %s",
-		    strerror(error));
+		fault_set(fault, FAIL_BUSY, "no new process: %s", strerror(error));
 		return -1;
 	}
 	b->report = pair[0];
@@ -421,8 +424,8 @@ box_start(const char *user, uint32_t uid, struct m_fail *fault)
 		free(b);
 		return NULL;
 	}
-	b->ev_report = event_new(isolation.base, b->report,
-	    EV_READ | EV_PERSIST, on_report, b);
+	b->ev_report = event_new(
+	    isolation.base, b->report, EV_READ | EV_PERSIST, on_report, b);
 	if (b->ev_report == NULL || event_add(b->ev_report, NULL) == -1)
 		fatalx("sandbox: out of memory");
 	set_timer(b, BOX_START_MS, on_late);

@@ -37,8 +37,7 @@ enum ask_kind {
 
 /* Something that auth waits for. */
 struct ask {
-	TAILQ_ENTRY(ask)
-	entry;
+	TAILQ_ENTRY(ask) entry;
 	struct box *box;
 	enum ask_kind kind;
 	uint32_t id;     /* auth's number */
@@ -52,8 +51,7 @@ struct ask {
 TAILQ_HEAD(asks, ask);
 
 struct box {
-	TAILQ_ENTRY(box)
-	entry;
+	TAILQ_ENTRY(box) entry;
 	char user[WIRE_NAME];
 	uint32_t uid;
 	enum wire_sandbox state;
@@ -107,8 +105,8 @@ void box_folder_each(void (*fn)(uint32_t uid));
 
 /* box_ask.c */
 extern const struct chan_handler box_handlers[];
-void box_ask(struct box *b, enum ask_kind kind, uint32_t id,
-    const struct m_exec *exec, int fd[3]);
+void box_ask(
+    struct box *b, enum ask_kind kind, uint32_t id, const struct m_exec *exec, int fd[3]);
 void box_ask_all(struct box *b);  /* it runs: send what waited */
 void box_ask_over(struct box *b); /* it is gone: answer what waits */
 void box_ask_stopping(struct box *b);

@@ -108,8 +108,8 @@ on_time(evutil_socket_t fd, short what, void *arg)
 		box_row(a->box, &row);
 		answer_row(a->epoch, a->id, &row);
 	} else if (a->kind == ASK_CONNECT) {
-		answer_fail(a->epoch, a->id, FAIL_TIMEOUT,
-		    "the session did not answer in time");
+		answer_fail(
+		    a->epoch, a->id, FAIL_TIMEOUT, "the session did not answer in time");
 	}
 	if (a->number == 0) {
 		ask_free(a);
@@ -124,13 +124,13 @@ send_exec(struct ask *a)
 	struct m_exec_fd which;
 	unsigned int i;
 
-	chan_send(&a->box->chan, M_SESSION_EXEC, a->number, -1, a->exec,
-	    sizeof(*a->exec));
+	chan_send(
+	    &a->box->chan, M_SESSION_EXEC, a->number, -1, a->exec, sizeof(*a->exec));
 	for (i = 0; i < 3; i++) {
 		memset(&which, 0, sizeof(which));
 		which.which = i;
-		chan_send(&a->box->chan, M_SESSION_EXEC_FD, a->number, a->fd[i],
-		    &which, sizeof(which));
+		chan_send(&a->box->chan, M_SESSION_EXEC_FD, a->number, a->fd[i], &which,
+		    sizeof(which));
 		a->fd[i] = -1;
 	}
 	free(a->exec);
@@ -194,8 +194,8 @@ ask_new(struct box *b, enum ask_kind kind, uint32_t id)
 
 /* exec is copied; the descriptors in fd are taken, whatever comes of it. */
 void
-box_ask(struct box *b, enum ask_kind kind, uint32_t id,
-    const struct m_exec *exec, int fd[3])
+box_ask(
+    struct box *b, enum ask_kind kind, uint32_t id, const struct m_exec *exec, int fd[3])
 {
 	struct ask *a = NULL;
 	struct m_exec *copy = NULL;
@@ -210,8 +210,7 @@ box_ask(struct box *b, enum ask_kind kind, uint32_t id,
 		free(copy);
 		for (i = 0; fd != NULL && i < 3; i++)
 			close(fd[i]);
-		answer_fail(epoch, id, FAIL_BUSY,
-		    "the session has too much to do");
+		answer_fail(epoch, id, FAIL_BUSY, "the session has too much to do");
 		return;
 	}
 	a->exec = copy;
@@ -227,8 +226,8 @@ box_ask_all(struct box *b)
 	struct ask *a;
 
 	TAILQ_FOREACH(a, &b->asks, entry)
-	if (a->number == 0)
-		ask_send(a);
+		if (a->number == 0)
+			ask_send(a);
 }
 
 void
@@ -247,7 +246,8 @@ box_ask_over(struct box *b)
 		switch (a->late ? ASK_OURS : a->kind) {
 		case ASK_CONNECT:
 		case ASK_EXEC:
-			answer_fail(a->epoch, a->id, b->fault.code != 0 ? b->fault.code : FAIL_UNAVAILABLE,
+			answer_fail(a->epoch, a->id,
+			    b->fault.code != 0 ? b->fault.code : FAIL_UNAVAILABLE,
 			    b->fault.code != 0 ? b->fault.text : "the session has ended");
 			break;
 		case ASK_STOP:
@@ -272,8 +272,8 @@ ask_find(struct box *b, const struct msg *m, bool (*fits)(enum ask_kind))
 	struct ask *a;
 
 	TAILQ_FOREACH(a, &b->asks, entry)
-	if (a->number != 0 && a->number == m->head.id && fits(a->kind))
-		return a;
+		if (a->number != 0 && a->number == m->head.id && fits(a->kind))
+			return a;
 	log_event(LOG_WARNING, "sandbox.violation", LOG_S("user", b->user),
 	    LOG_S("message", msg_name(m->head.type)),
 	    LOG_S("why", "answers nothing that was asked"));
@@ -326,8 +326,7 @@ socket_ok(const struct box *b, int fd)
 	int flags;
 
 	if (fstat(fd, &st) == -1 || !S_ISSOCK(st.st_mode) ||
-	    sock_opt(fd, SO_DOMAIN) != AF_UNIX ||
-	    sock_opt(fd, SO_TYPE) != SOCK_STREAM ||
+	    sock_opt(fd, SO_DOMAIN) != AF_UNIX || sock_opt(fd, SO_TYPE) != SOCK_STREAM ||
 	    sock_opt(fd, SO_ACCEPTCONN) != 0 ||
 	    getpeername(fd, (struct sockaddr *)&un, &len) == -1)
 		return false;
@@ -350,8 +349,8 @@ on_fd(struct chan *c, struct msg *m)
 	if (a == NULL)
 		return;
 	if (!socket_ok(b, m->fd)) {
-		log_event(LOG_WARNING, "sandbox.violation",
-		    LOG_S("user", b->user), LOG_S("message", "SESSION_FD"),
+		log_event(LOG_WARNING, "sandbox.violation", LOG_S("user", b->user),
+		    LOG_S("message", "SESSION_FD"),
 		    LOG_S("why", "descriptor of the wrong kind or peer"));
 		box_kill(b, "the session broke the rules of its channel");
 		return;
@@ -431,5 +430,5 @@ const struct chan_handler box_handlers[] = {
 	{ M_SESSION_FAIL, on_fail },
 	{ M_SESSION_EXIT, on_exit_status },
 	{ M_SESSION_STATE, on_state },
-	{ M_NONE, NULL }
+	{ M_NONE, NULL },
 };

@@ -51,8 +51,8 @@ box_folder(uint32_t uid, bool make)
 	memset(&how, 0, sizeof(how));
 	how.flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 	how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
-	return (int)syscall(SYS_openat2, isolation.boxes, uid_name(uid), &how,
-	    sizeof(how));
+	return (int)syscall(
+	    SYS_openat2, isolation.boxes, uid_name(uid), &how, sizeof(how));
 }
 
 /* By the open folder, whatever its path is and however long. */
@@ -61,8 +61,8 @@ socket_address(struct sockaddr_un *un, int dir)
 {
 	memset(un, 0, sizeof(*un));
 	un->sun_family = AF_UNIX;
-	snprintf(un->sun_path, sizeof(un->sun_path), "/proc/self/fd/%d/%s", dir,
-	    SOCKET_NAME);
+	snprintf(
+	    un->sun_path, sizeof(un->sun_path), "/proc/self/fd/%d/%s", dir, SOCKET_NAME);
 }
 
 static int
@@ -70,7 +70,8 @@ write_user(int dir, const char *user)
 {
 	int fd, r;
 
-	fd = openat(dir, USER_NAME, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	fd = openat(
+	    dir, USER_NAME, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd == -1)
 		return -1;
 	r = dprintf(fd, "%s\n", user);

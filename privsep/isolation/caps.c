@@ -15,19 +15,16 @@
 #include "isolation.h"
 
 static const int kept[] = {
-	CAP_SYS_ADMIN,  /* namespaces, mounts */
-	CAP_SYS_CHROOT, /* setns back; the children's one chroot */
-	CAP_SETUID,     /* become a user or an account */
-	CAP_SETGID,
-	CAP_SETPCAP, /* empty their bounding sets */
-	CAP_CHOWN,   /* a new home */
-	CAP_FOWNER,
-	CAP_DAC_OVERRIDE, /* homes and the store's folder are not root's */
-	CAP_DAC_READ_SEARCH,
-	CAP_KILL,             /* end a user's processes */
-	CAP_NET_ADMIN,        /* the loopback interface of a new namespace */
-	CAP_NET_BIND_SERVICE, /* listeners of a new configuration */
-	CAP_SYS_RESOURCE,     /* limits of children, where it can be had */
+	CAP_SYS_ADMIN,                 /* namespaces, mounts */
+	CAP_SYS_CHROOT,                /* setns back; the children's one chroot */
+	CAP_SETUID,                    /* become a user or an account */
+	CAP_SETGID, CAP_SETPCAP,       /* empty their bounding sets */
+	CAP_CHOWN,                     /* a new home */
+	CAP_FOWNER, CAP_DAC_OVERRIDE,  /* homes and the store's folder are not root's */
+	CAP_DAC_READ_SEARCH, CAP_KILL, /* end a user's processes */
+	CAP_NET_ADMIN,                 /* the loopback interface of a new namespace */
+	CAP_NET_BIND_SERVICE,          /* listeners of a new configuration */
+	CAP_SYS_RESOURCE,              /* limits of children, where it can be had */
 };
 
 void

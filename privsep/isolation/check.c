@@ -52,8 +52,8 @@ folder(struct check *c, const char *what, const char *path)
 	struct stat st;
 
 	if (lstat(path, &st) == -1) {
-		complain(c, "%s \"%s\": %s; make it: install -d -m 0711 %s", what,
-		    path, strerror(errno), path);
+		complain(c, "%s \"%s\": %s; make it: install -d -m 0711 %s", what, path,
+		    strerror(errno), path);
 		return false;
 	}
 	if (!S_ISDIR(st.st_mode)) {
@@ -61,10 +61,10 @@ folder(struct check *c, const char *what, const char *path)
 		return false;
 	}
 	if (st.st_uid != 0 || (st.st_mode & 022) != 0) {
-		complain(c, "%s \"%s\": owner %u, mode %04o; only root may write to "
-			    "it: chown root %s && chmod go-w %s",
-		    what, path, st.st_uid,
-		    st.st_mode & 07777, path, path);
+		complain(c,
+		    "%s \"%s\": owner %u, mode %04o; only root may write to "
+		    "it: chown root %s && chmod go-w %s",
+		    what, path, st.st_uid, st.st_mode & 07777, path, path);
 		return false;
 	}
 	return true;
@@ -79,8 +79,7 @@ data_folder(struct check *c, const struct conf *conf)
 	if (!folder(c, "data", path))
 		return;
 	if (statvfs(path, &vfs) == 0 && (vfs.f_bavail == 0 || vfs.f_favail == 0))
-		complain(c, "data \"%s\": the disk is full; free some space first",
-		    path);
+		complain(c, "data \"%s\": the disk is full; free some space first", path);
 }
 
 static void
@@ -123,10 +122,10 @@ open_tls_file(struct check *c, const char *what, const char *path, bool secret)
 		return NULL;
 	}
 	if (secret && (st.st_uid != 0 || (st.st_mode & 077) != 0)) {
-		complain(c, "tls key \"%s\": owner %u, mode %04o; only root may read it: "
-			    "chown root %s && chmod 0600 %s",
-		    path, st.st_uid,
-		    st.st_mode & 07777, path, path);
+		complain(c,
+		    "tls key \"%s\": owner %u, mode %04o; only root may read it: "
+		    "chown root %s && chmod 0600 %s",
+		    path, st.st_uid, st.st_mode & 07777, path, path);
 		close(fd);
 		return NULL;
 	}
@@ -154,8 +153,9 @@ key_strength(struct check *c, const char *path, EVP_PKEY *key)
 		return;
 	if (EVP_PKEY_is_a(key, "EC") && EVP_PKEY_get_bits(key) >= 256)
 		return;
-	complain(c, "tls key \"%s\": expected an ECDSA key of at least 256 bits or an "
-		    "RSA key of at least 2048",
+	complain(c,
+	    "tls key \"%s\": expected an ECDSA key of at least 256 bits or an "
+	    "RSA key of at least 2048",
 	    path);
 }
 
@@ -174,8 +174,9 @@ tls_files(struct check *c, const struct conf *conf)
 		cert = PEM_read_X509(fp, NULL, NULL, NULL);
 		fclose(fp);
 		if (cert == NULL)
-			complain(c, "tls certificate \"%s\": holds no certificate in "
-				    "PEM form",
+			complain(c,
+			    "tls certificate \"%s\": holds no certificate in "
+			    "PEM form",
 			    cert_path);
 	}
 	fp = open_tls_file(c, "key", key_path, true);
@@ -183,16 +184,19 @@ tls_files(struct check *c, const struct conf *conf)
 		key = PEM_read_PrivateKey(fp, NULL, no_passphrase, &encrypted);
 		fclose(fp);
 		if (key == NULL)
-			complain(c, encrypted ? "tls key \"%s\": is encrypted; decrypt it: "
-						"openssl pkey -in KEY -out NEWKEY"
-					      : "tls key \"%s\": holds no private key in PEM form",
+			complain(c,
+			    encrypted ?
+				"tls key \"%s\": is encrypted; decrypt it: "
+				"openssl pkey -in KEY -out NEWKEY" :
+				"tls key \"%s\": holds no private key in PEM form",
 			    key_path);
 		else
 			key_strength(c, key_path, key);
 	}
 	if (cert != NULL && key != NULL && X509_check_private_key(cert, key) != 1)
-		complain(c, "tls certificate \"%s\" and key \"%s\" do not belong "
-			    "together",
+		complain(c,
+		    "tls certificate \"%s\" and key \"%s\" do not belong "
+		    "together",
 		    cert_path, key_path);
 	if (cert != NULL && X509_cmp_current_time(X509_get0_notAfter(cert)) < 0)
 		complain(c, "tls certificate \"%s\": has expired; renew it", cert_path);
@@ -204,21 +208,20 @@ tls_files(struct check *c, const struct conf *conf)
 static void
 ide(struct check *c, const struct conf *conf)
 {
-	static const char *const parts[] = { "node/bin/node",
-		"server/out/server-main.js", "static/vscode", "static/front", "product" };
+	static const char *const parts[] = { "node/bin/node", "server/out/server-main.js",
+		"static/vscode", "static/front", "product" };
 	char path[CONF_PATH_MAX + 64];
 	struct stat st;
 	size_t i;
 
 	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		snprintf(path, sizeof(path), "%s/%s", conf->ide.path, parts[i]);
-		if (stat(path, &st) == 0 && st.st_uid == 0 &&
-		    (st.st_mode & 022) == 0)
+		if (stat(path, &st) == 0 && st.st_uid == 0 && (st.st_mode & 022) == 0)
 			continue;
-		complain(c, "ide \"%s\": %s is missing, or not root's alone; install "
-			    "VS Code: make ide IDEDIR=%s",
-		    conf->ide.name, path,
-		    conf->ide.path);
+		complain(c,
+		    "ide \"%s\": %s is missing, or not root's alone; install "
+		    "VS Code: make ide IDEDIR=%s",
+		    conf->ide.name, path, conf->ide.path);
 		return;
 	}
 }
@@ -241,8 +244,9 @@ conf_check(const struct conf *conf, conf_error_fn error, void *arg)
 	const char *missing;
 
 	if (accounts_load(&missing) == -1)
-		complain(&c, "account \"%s\" is missing; make it: systemd-sysusers, or "
-			     "useradd --system --user-group %s",
+		complain(&c,
+		    "account \"%s\" is missing; make it: systemd-sysusers, or "
+		    "useradd --system --user-group %s",
 		    missing, missing);
 	data_folder(&c, conf);
 	runtime_folder(&c, conf);

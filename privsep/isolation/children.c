@@ -26,9 +26,11 @@
 #define AGAIN_MS   10    /* lets master's end be seen first */
 #define LEFT_MS    250   /* one that left of its own accord */
 
-enum root { ROOT_EMPTY,
+enum root {
+	ROOT_EMPTY,
 	ROOT_STORE,
-	ROOT_WORKER };
+	ROOT_WORKER,
+};
 
 struct child_row {
 	const char *name; /* in logs */
@@ -44,29 +46,29 @@ struct child_row {
 	bool memlock;       /* locks its memory */
 };
 
-enum kind { AUTH,
+enum kind {
+	AUTH,
 	HASH,
 	KEYS,
 	ZYGOTE,
-	KINDS };
+	KINDS,
+};
 
 static const struct child_row rows[KINDS] = {
-	[AUTH] = { "auth", "ided-auth", ACCOUNT_AUTH, ROOT_STORE, section_auth,
-	    P_AUTH, M_JOIN_AUTH, P_MASTER, true, false, false },
-	[HASH] = { "hash", "ided-hash", ACCOUNT_AUTH, ROOT_EMPTY, section_hash,
-	    P_HASH, M_JOIN_HASH, P_AUTH, false, false, false },
-	[KEYS] = { "keys", "ided-keys", ACCOUNT_KEYS, ROOT_EMPTY, section_keys,
-	    P_KEYS, M_JOIN_KEYS, P_MASTER, false, true, true },
-	[ZYGOTE] = { "zygote", "ided-worker", ACCOUNT_WORKER, ROOT_WORKER,
-	    section_worker, P_ZYGOTE, M_JOIN_ZYGOTE, P_MASTER, false, false,
-	    false },
+	[AUTH] = { "auth", "ided-auth", ACCOUNT_AUTH, ROOT_STORE, section_auth, P_AUTH,
+	    M_JOIN_AUTH, P_MASTER, true, false, false },
+	[HASH] = { "hash", "ided-hash", ACCOUNT_AUTH, ROOT_EMPTY, section_hash, P_HASH,
+	    M_JOIN_HASH, P_AUTH, false, false, false },
+	[KEYS] = { "keys", "ided-keys", ACCOUNT_KEYS, ROOT_EMPTY, section_keys, P_KEYS,
+	    M_JOIN_KEYS, P_MASTER, false, true, true },
+	[ZYGOTE] = { "zygote", "ided-worker", ACCOUNT_WORKER, ROOT_WORKER, section_worker,
+	    P_ZYGOTE, M_JOIN_ZYGOTE, P_MASTER, false, false, false },
 };
 
 #define MEMLOCK (16 << 20)
 
 struct child {
-	TAILQ_ENTRY(child)
-	entry;
+	TAILQ_ENTRY(child) entry;
 	enum kind kind;
 	pid_t pid;
 	int64_t born;
@@ -94,8 +96,8 @@ current(enum kind kind)
 	struct child *c;
 
 	TAILQ_FOREACH(c, &children, entry)
-	if (c->kind == kind && !c->retired)
-		return c;
+		if (c->kind == kind && !c->retired)
+			return c;
 	return NULL;
 }
 
@@ -118,7 +120,7 @@ on_gone(struct chan *c, const char *why)
 }
 
 static const struct chan_handler silent[] = {
-	{ M_NONE, NULL }
+	{ M_NONE, NULL },
 };
 
 /* What sanitizers are told, in a build with them; nothing of ours is passed on.
@@ -233,10 +235,10 @@ start_auth(void)
 	uint32_t i;
 
 	TAILQ_FOREACH(c, &children, entry)
-	if (c->kind == HASH && !c->retired) {
-		c->retired = true;
-		(void)kill(c->pid, SIGKILL);
-	}
+		if (c->kind == HASH && !c->retired) {
+			c->retired = true;
+			(void)kill(c->pid, SIGKILL);
+		}
 	child_start(AUTH);
 	for (i = 0; i < isolation.conf.auth.argon2_helpers; i++)
 		child_start(HASH);
@@ -261,8 +263,8 @@ on_again(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	TAILQ_FOREACH(c, &children, entry)
-	if (c->kind == *kind && !c->retired && want > 0)
-		want--;
+		if (c->kind == *kind && !c->retired && want > 0)
+			want--;
 	for (; want > 0; want--)
 		start_kind(*kind);
 }
@@ -274,8 +276,8 @@ children_start(void)
 	unsigned int i;
 
 	for (i = 0; i < KINDS; i++) {
-		again[i] = evtimer_new(isolation.base, on_again,
-		    (void *)(uintptr_t)&kinds[i]);
+		again[i] = evtimer_new(
+		    isolation.base, on_again, (void *)(uintptr_t)&kinds[i]);
 		if (again[i] == NULL)
 			fatalx("out of memory");
 	}
@@ -335,8 +337,8 @@ children_reap(pid_t pid, int status)
 	struct child *c;
 
 	TAILQ_FOREACH(c, &children, entry)
-	if (c->pid == pid)
-		break;
+		if (c->pid == pid)
+			break;
 	if (c == NULL)
 		return false;
 	TAILQ_REMOVE(&children, c, entry);
@@ -385,8 +387,7 @@ children_log(int fd)
 	struct child *c;
 	int copy;
 
-	TAILQ_FOREACH(c, &children, entry)
-	{
+	TAILQ_FOREACH(c, &children, entry) {
 		if (c->kind == ZYGOTE || c->retired)
 			continue;
 		copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);

@@ -31,9 +31,7 @@ static const struct {
 	{ SYS_open_tree, "open_tree (Linux 5.2)" },
 };
 
-static const char *const namespaces[] = {
-	"mnt", "pid", "ipc", "uts", "net", "cgroup"
-};
+static const char *const namespaces[] = { "mnt", "pid", "ipc", "uts", "net", "cgroup" };
 
 static void
 lacking(char *list, size_t len, const char *what, bool required)
@@ -62,15 +60,13 @@ check_needed(void)
 	unsigned int i;
 
 	for (i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
-		if (syscall(needed[i].nr, -1, NULL, 0, 0, 0) == -1 &&
-		    errno == ENOSYS)
-			fatalx("isolation: this kernel has no %s",
-			    needed[i].name);
+		if (syscall(needed[i].nr, -1, NULL, 0, 0, 0) == -1 && errno == ENOSYS)
+			fatalx("isolation: this kernel has no %s", needed[i].name);
 	for (i = 0; i < sizeof(namespaces) / sizeof(namespaces[0]); i++) {
 		snprintf(path, sizeof(path), "/proc/self/ns/%s", namespaces[i]);
 		if (access(path, F_OK) == -1)
-			fatalx("isolation: this kernel has no %s namespaces",
-			    namespaces[i]);
+			fatalx(
+			    "isolation: this kernel has no %s namespaces", namespaces[i]);
 	}
 	if (!has_seccomp())
 		fatalx("isolation: this kernel has no seccomp filters");
@@ -100,8 +96,8 @@ features_check(const struct conf_isolation *conf)
 		lacking(list, sizeof(list), "Landlock",
 		    (conf->require & REQUIRE_LANDLOCK) != 0);
 	if (abi > 0 && abi < 6)
-		lacking(list, sizeof(list),
-		    "Landlock for signals and abstract sockets", false);
+		lacking(list, sizeof(list), "Landlock for signals and abstract sockets",
+		    false);
 	if (list[0] != '\0')
 		log_event(LOG_WARNING, "isolation.lacking", LOG_S("what", list));
 	log_event(LOG_INFO, "isolation.has", LOG_S("cgroup", cgroup_version()),

@@ -30,8 +30,8 @@ top_open(const char *path)
 
 /* The folder below: ours by owner and mode, or isolation does not start. */
 static int
-folder_open(int dir, const char *where, const char *name, uint32_t uid,
-    uint32_t gid, mode_t mode)
+folder_open(
+    int dir, const char *where, const char *name, uint32_t uid, uint32_t gid, mode_t mode)
 {
 	struct open_how how;
 	struct stat st;
@@ -52,8 +52,8 @@ folder_open(int dir, const char *where, const char *name, uint32_t uid,
 	if (fstat(fd, &st) == -1)
 		fatal("%s/%s", where, name);
 	if (st.st_uid != uid)
-		fatalx("%s/%s: belongs to uid %u, must belong to %u: chown it",
-		    where, name, (unsigned int)st.st_uid, uid);
+		fatalx("%s/%s: belongs to uid %u, must belong to %u: chown it", where,
+		    name, (unsigned int)st.st_uid, uid);
 	if ((st.st_mode & 07777) != mode && fchmod(fd, mode) == -1)
 		fatal("%s/%s: mode", where, name);
 	return fd;
@@ -72,8 +72,7 @@ must_be_empty(int dir, const char *path)
 		fatal("%s/empty", path);
 	while ((de = readdir(d)) != NULL)
 		if (strcmp(de->d_name, ".") != 0 && strcmp(de->d_name, "..") != 0)
-			fatalx("%s/empty: must be empty, remove %s", path,
-			    de->d_name);
+			fatalx("%s/empty: must be empty, remove %s", path, de->d_name);
 	closedir(d);
 }
 
@@ -87,8 +86,7 @@ folders_open(void)
 
 	dir = top_open(data);
 	isolation.homes = folder_open(dir, data, "home", 0, 0, 0700);
-	isolation.store = folder_open(dir, data, "store", auth->uid, auth->gid,
-	    0700);
+	isolation.store = folder_open(dir, data, "store", auth->uid, auth->gid, 0700);
 	close(dir);
 	dir = top_open(runtime);
 	isolation.empty = folder_open(dir, runtime, "empty", 0, 0, 0555);

@@ -22,9 +22,8 @@
 #include "box.h"
 #include "sandbox_steps.h"
 
-static const char *const folders[] = {
-	"data", "settings", "extensions", "workspaces", "logs", NULL
-};
+static const char *const folders[] = { "data", "settings", "extensions", "workspaces",
+	"logs", NULL };
 
 void
 fault_set(struct m_fail *f, uint32_t code, const char *fmt, ...)
@@ -90,8 +89,9 @@ not_a_folder(int dir, const char *name, const char *what, struct m_fail *f)
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
 		fault_set(f, code_of(error), "%s: %s", what, strerror(error));
 	else if (S_ISLNK(st.st_mode))
-		fault_set(f, FAIL_INVALID, "%s is a symbolic link where a "
-					   "folder is expected: remove it",
+		fault_set(f, FAIL_INVALID,
+		    "%s is a symbolic link where a "
+		    "folder is expected: remove it",
 		    what);
 	else if (!S_ISDIR(st.st_mode))
 		fault_set(f, FAIL_INVALID, "%s is no folder: remove it", what);
@@ -150,15 +150,15 @@ home_open(int homes, const char *user, uint32_t uid, struct m_fail *f)
 	if (fstat(fd, &st) == -1) {
 		fault_set(f, FAIL_INTERNAL, "%s: %s", what, strerror(errno));
 	} else if (st.st_uid != uid) {
-		fault_set(f, FAIL_DENIED, "%s belongs to uid %u, not to %u: "
-					  "move it away or give it to its user",
-		    what,
-		    (unsigned int)st.st_uid, uid);
+		fault_set(f, FAIL_DENIED,
+		    "%s belongs to uid %u, not to %u: "
+		    "move it away or give it to its user",
+		    what, (unsigned int)st.st_uid, uid);
 	} else if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-		fault_set(f, FAIL_DENIED, "%s may be written to by others "
-					  "(mode %04o): make it 0700",
-		    what,
-		    (unsigned int)st.st_mode & 07777);
+		fault_set(f, FAIL_DENIED,
+		    "%s may be written to by others "
+		    "(mode %04o): make it 0700",
+		    what, (unsigned int)st.st_mode & 07777);
 	} else {
 		return fd;
 	}
@@ -169,8 +169,7 @@ home_open(int homes, const char *user, uint32_t uid, struct m_fail *f)
 
 /* A folder of the home: there and the user's, or not there at all (1). */
 static int
-folder_check(int home, const char *name, const char *user, uint32_t uid,
-    struct m_fail *f)
+folder_check(int home, const char *name, const char *user, uint32_t uid, struct m_fail *f)
 {
 	char what[96];
 	struct stat st;
@@ -212,8 +211,9 @@ folders_make(int home, const char *user, uint32_t uid, struct m_fail *f)
 	for (i = 0; folders[i] != NULL; i++)
 		if (missing[i] && mkdirat(home, folders[i], 0700) == -1) {
 			r = errno;
-			fault_set(f, code_of(r), "folder %s in the home of %s: "
-						 "%s",
+			fault_set(f, code_of(r),
+			    "folder %s in the home of %s: "
+			    "%s",
 			    folders[i], user, strerror(r));
 			errno = r;
 			return -1;
@@ -234,8 +234,8 @@ home_folders(int home, const char *user, uint32_t uid, struct m_fail *f)
 	    (uint32_t)setfsgid((gid_t)-1) == uid) {
 		r = folders_make(home, user, uid, f);
 	} else {
-		fault_set(f, FAIL_INTERNAL, "home of %s: cannot act as uid %u",
-		    user, uid);
+		fault_set(
+		    f, FAIL_INTERNAL, "home of %s: cannot act as uid %u", user, uid);
 		errno = EPERM;
 		r = -1;
 	}

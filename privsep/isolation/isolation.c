@@ -33,7 +33,7 @@ struct isolation isolation;
 static int exit_code;
 
 static const struct chan_handler nothing[] = {
-	{ M_NONE, NULL }
+	{ M_NONE, NULL },
 };
 
 struct timeval
@@ -94,8 +94,7 @@ check(void)
 	    isolation.ndef, environ, print_error, NULL);
 	if (errors == 0)
 		errors = conf_check(&isolation.conf, print_error, NULL);
-	if (errors == 0 && sections_read(&s, &isolation.conf, err,
-			       sizeof(err)) == -1) {
+	if (errors == 0 && sections_read(&s, &isolation.conf, err, sizeof(err)) == -1) {
 		print_error(NULL, err);
 		errors = 1;
 	}
@@ -200,8 +199,8 @@ serve(void)
 	child = evsignal_new(isolation.base, SIGCHLD, on_child, NULL);
 	if (child == NULL || event_add(child, NULL) == -1)
 		fatalx("no signal event");
-	chan_init(&isolation.master, FD_PARENT, P_ISOLATION, P_MASTER,
-	    isolation.base, nothing, on_master_gone, NULL);
+	chan_init(&isolation.master, FD_PARENT, P_ISOLATION, P_MASTER, isolation.base,
+	    nothing, on_master_gone, NULL);
 	caps_keep();
 	seccomp_isolation();
 	box_adopt_all();

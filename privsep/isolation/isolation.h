@@ -79,8 +79,7 @@ struct sections {
 	uint8_t keyid[32];
 };
 /* Read what the configuration names: certificate, IDE.  0, or -1 and err. */
-int sections_read(struct sections *s, const struct conf *conf, char *err,
-    size_t errlen);
+int sections_read(struct sections *s, const struct conf *conf, char *err, size_t errlen);
 void sections_take(const struct sections *s);
 void sections_admin(void); /* IDED_ADMIN_*: taken and wiped */
 int section_master(void);

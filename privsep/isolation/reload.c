@@ -44,8 +44,8 @@ refuse(struct reload *r, const char *what)
 {
 	char line[128];
 
-	snprintf(line, sizeof(line), "%s cannot change while ided runs: restart it",
-	    what);
+	snprintf(
+	    line, sizeof(line), "%s cannot change while ided runs: restart it", what);
 	complain(r, line);
 }
 
@@ -88,8 +88,7 @@ open_listeners(struct reload *r)
 	uint32_t i;
 
 	for (i = 0; i < fresh.nlisten; i++) {
-		if (fresh.listen[i].kind == LISTEN_METRICS ||
-		    is_open(&fresh.listen[i]))
+		if (fresh.listen[i].kind == LISTEN_METRICS || is_open(&fresh.listen[i]))
 			continue;
 		r->listen[i] = listen_open(&fresh.listen[i], err, sizeof(err));
 		if (r->listen[i] == -1)
@@ -119,7 +118,8 @@ tell_master(struct reload *r)
 int
 reload_log_open(const struct conf_common *common)
 {
-	return open(common->log_file, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640);
+	return open(common->log_file,
+	    O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640);
 }
 
 /* After rotation the old file is somebody else's business. */
@@ -132,19 +132,18 @@ new_log(void)
 	if (common->log_to == LOG_TO_FILE) {
 		fd = reload_log_open(common);
 		if (fd == -1) {
-			log_warn("log \"%s\" stays the old file",
-			    common->log_file);
+			log_warn("log \"%s\" stays the old file", common->log_file);
 		} else {
 			log_set_fd(fd);
 			copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 			if (copy != -1)
-				chan_send(&isolation.master, M_LOG_FILE, 0, copy,
-				    NULL, 0);
+				chan_send(
+				    &isolation.master, M_LOG_FILE, 0, copy, NULL, 0);
 			children_log(fd);
 		}
 	}
-	log_init("isolation", log_get_fd(), common->log_format,
-	    common->log_level, common->log_to == LOG_TO_SYSLOG);
+	log_init("isolation", log_get_fd(), common->log_format, common->log_level,
+	    common->log_to == LOG_TO_SYSLOG);
 }
 
 static void
@@ -152,8 +151,8 @@ read_all(struct reload *r)
 {
 	char err[CONF_PATH_MAX + 256];
 
-	if (conf_parse(&fresh, isolation.conf_file, isolation.def,
-		isolation.ndef, environ, complain, r) > 0)
+	if (conf_parse(&fresh, isolation.conf_file, isolation.def, isolation.ndef,
+		environ, complain, r) > 0)
 		return;
 	if (isolation.verbose)
 		fresh.common.log_level = LOG_DEBUG;

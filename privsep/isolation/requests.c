@@ -31,7 +31,7 @@ valid(const char user[WIRE_NAME], uint32_t uid)
 	const struct conf_isolation *conf = &isolation.conf.isolation;
 
 	return user_name_ok(user) && uid >= conf->uid_first &&
-	       uid - conf->uid_first < conf->uid_count;
+	    uid - conf->uid_first < conf->uid_count;
 }
 
 /* The sandbox that is meant; NULL, and answered, if there can be none. */
@@ -43,8 +43,7 @@ find(uint32_t id, const char user[WIRE_NAME], uint32_t uid, bool start)
 
 	if (!valid(user, uid)) {
 		log_event(LOG_WARNING, "request.invalid", LOG_N("uid", uid));
-		answer_fail(answer_epoch(), id, FAIL_INVALID,
-		    "no name or uid of a user");
+		answer_fail(answer_epoch(), id, FAIL_INVALID, "no name or uid of a user");
 		return NULL;
 	}
 	b = box_find(uid);
@@ -54,8 +53,8 @@ find(uint32_t id, const char user[WIRE_NAME], uint32_t uid, bool start)
 		return NULL;
 	}
 	if (b == NULL && !start) {
-		answer_fail(answer_epoch(), id, FAIL_NOT_FOUND,
-		    "the user has no session");
+		answer_fail(
+		    answer_epoch(), id, FAIL_NOT_FOUND, "the user has no session");
 		return NULL;
 	}
 	if (b == NULL && (b = box_start(user, uid, &fault)) == NULL)
@@ -68,8 +67,7 @@ ending(const struct box *b, uint32_t id)
 {
 	if (b->state != SANDBOX_STOPPING)
 		return false;
-	answer_fail(answer_epoch(), id, FAIL_BUSY,
-	    "the session is ending; try again");
+	answer_fail(answer_epoch(), id, FAIL_BUSY, "the session is ending; try again");
 	return true;
 }
 
@@ -163,8 +161,8 @@ on_exec_late(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	answer_fail(e->epoch, e->id, FAIL_TIMEOUT,
-	    "the command's descriptors did not come");
+	answer_fail(
+	    e->epoch, e->id, FAIL_TIMEOUT, "the command's descriptors did not come");
 	exec_free(e);
 }
 
@@ -174,9 +172,8 @@ exec_valid(const struct m_exec *x)
 {
 	uint32_t i, n = 0;
 
-	if (!valid(x->user, x->uid) || x->argc == 0 || x->argc > 1024 ||
-	    x->len == 0 || x->len > sizeof(x->argv) ||
-	    x->argv[x->len - 1] != '\0' || x->argv[0] == '\0')
+	if (!valid(x->user, x->uid) || x->argc == 0 || x->argc > 1024 || x->len == 0 ||
+	    x->len > sizeof(x->argv) || x->argv[x->len - 1] != '\0' || x->argv[0] == '\0')
 		return false;
 	for (i = 0; i < x->len; i++)
 		n += x->argv[i] == '\0';
@@ -193,16 +190,16 @@ on_exec(struct chan *c, struct msg *m)
 
 	(void)c;
 	if (!exec_valid(x)) {
-		answer_fail(answer_epoch(), m->head.id, FAIL_INVALID,
-		    "no command of a user");
+		answer_fail(
+		    answer_epoch(), m->head.id, FAIL_INVALID, "no command of a user");
 		return;
 	}
 	for (i = 0; i < EXECS_MAX && e == NULL; i++)
 		if (!execs[i].used)
 			e = &execs[i];
 	if (e == NULL) {
-		answer_fail(answer_epoch(), m->head.id, FAIL_BUSY,
-		    "too many commands at once");
+		answer_fail(
+		    answer_epoch(), m->head.id, FAIL_BUSY, "too many commands at once");
 		return;
 	}
 	e->used = true;
@@ -289,5 +286,5 @@ const struct chan_handler request_handlers[] = {
 	{ M_SB_RENEW, on_renew },
 	{ M_SB_RELOAD, on_reload },
 	{ M_SB_LEAVE, on_leave },
-	{ M_NONE, NULL }
+	{ M_NONE, NULL },
 };

@@ -33,10 +33,8 @@ static struct tree {
 	unsigned int bit;
 	int top; /* our group at its top, or -1 */
 } trees[NTREES] = {
-	{ "memory", CGROUP_MEMORY, -1 },
-	{ "cpu", CGROUP_CPU, -1 },
-	{ "pids", CGROUP_PIDS, -1 },
-	{ "cpuacct", 0, -1 }, /* only counts */
+	{ "memory", CGROUP_MEMORY, -1 }, { "cpu", CGROUP_CPU, -1 },
+	{ "pids", CGROUP_PIDS, -1 }, { "cpuacct", 0, -1 }, /* only counts */
 };
 
 static bool v2;
@@ -83,8 +81,7 @@ has_word(const char *list, const char *word)
 
 	while ((p = strstr(p, word)) != NULL) {
 		if ((p == list || p[-1] == ',' || p[-1] == ' ') &&
-		    (p[len] == ',' || isspace((unsigned char)p[len]) ||
-			p[len] == '\0'))
+		    (p[len] == ',' || isspace((unsigned char)p[len]) || p[len] == '\0'))
 			return true;
 		p += len;
 	}
@@ -103,8 +100,8 @@ top_open(const char *path)
 	if (mkdirat(dir, top_name, 0755) == -1 && errno != EEXIST)
 		fd = -1;
 	else
-		fd = openat(dir, top_name,
-		    O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		fd = openat(
+		    dir, top_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	close(dir);
 	return fd;
 }
@@ -200,8 +197,7 @@ cgroup_have(void)
 const char *
 cgroup_version(void)
 {
-	return v2 ? "v2" : have != 0 ? "v1"
-				     : "none";
+	return v2 ? "v2" : have != 0 ? "v1" : "none";
 }
 
 static int
@@ -210,8 +206,7 @@ group_open(const struct tree *t, uint32_t uid)
 	char name[16];
 
 	snprintf(name, sizeof(name), "%u", uid);
-	return openat(t->top, name,
-	    O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	return openat(t->top, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 }
 
 /* The files that hold limits.  The order matters: swap is memory and swap
@@ -220,11 +215,13 @@ static const struct {
 	unsigned int tree; /* in version 1 */
 	const char *v1;
 	const char *v2;
-	enum { MEMORY,
+	enum {
+		MEMORY,
 		SWAP,
 		PERIOD,
 		QUOTA,
-		PIDS } value;
+		PIDS,
+	} value;
 	bool must;
 } limit_files[] = {
 	{ 0, "memory.limit_in_bytes", "memory.max", MEMORY, true },
@@ -296,8 +293,8 @@ cgroup_make(uint32_t uid, const struct conf_isolation *conf)
 
 	snprintf(name, sizeof(name), "%u", uid);
 	for (i = 0; i < NTREES; i++)
-		if (trees[i].top != -1 &&
-		    mkdirat(trees[i].top, name, 0755) == -1 && errno != EEXIST)
+		if (trees[i].top != -1 && mkdirat(trees[i].top, name, 0755) == -1 &&
+		    errno != EEXIST)
 			return -1;
 	return cgroup_limits(uid, conf);
 }
@@ -370,8 +367,7 @@ cgroup_kill(uint32_t uid)
 	long pid;
 
 	for (i = 0; i < NTREES; i++) {
-		if (trees[i].top == -1 ||
-		    (dir = group_open(&trees[i], uid)) == -1)
+		if (trees[i].top == -1 || (dir = group_open(&trees[i], uid)) == -1)
 			continue;
 		if (v2 && file_write(dir, "cgroup.kill", "1") == 0) {
 			close(dir);
@@ -379,8 +375,7 @@ cgroup_kill(uint32_t uid)
 		}
 		/* Who is left over is few: its pid 1 took the others along. */
 		if (file_read(dir, "cgroup.procs", text, sizeof(text)) > 0)
-			for (p = text; (pid = strtol(p, &end, 10)) > 0 &&
-				       *end == '\n';
+			for (p = text; (pid = strtol(p, &end, 10)) > 0 && *end == '\n';
 			     p = end + 1)
 				kill_one((int)pid, uid);
 		close(dir);
@@ -397,8 +392,7 @@ cgroup_remove(uint32_t uid)
 	snprintf(name, sizeof(name), "%u", uid);
 	for (i = 0; i < NTREES; i++)
 		if (trees[i].top != -1 &&
-		    unlinkat(trees[i].top, name, AT_REMOVEDIR) == -1 &&
-		    errno != ENOENT)
+		    unlinkat(trees[i].top, name, AT_REMOVEDIR) == -1 && errno != ENOENT)
 			r = -1;
 	return r;
 }
@@ -430,17 +424,14 @@ cgroup_usage(uint32_t uid, struct m_sandbox *row)
 {
 	uint64_t cache, cpu;
 
-	row->memory = number(0, uid, "memory.usage_in_bytes", "memory.current",
-	    NULL);
+	row->memory = number(0, uid, "memory.usage_in_bytes", "memory.current", NULL);
 	/* What the kernel gives back when it is asked to is not use. */
 	cache = number(0, uid, "memory.stat", "memory.stat",
 	    v2 ? "inactive_file " : "total_inactive_file ");
 	row->memory -= cache < row->memory ? cache : row->memory;
-	cpu = number(3, uid, "cpuacct.usage", "cpu.stat",
-	    v2 ? "usage_usec " : NULL);
+	cpu = number(3, uid, "cpuacct.usage", "cpu.stat", v2 ? "usage_usec " : NULL);
 	row->cpu_usec = v2 ? cpu : cpu / 1000;
-	row->processes = (uint32_t)number(2, uid, "pids.current",
-	    "pids.current", NULL);
+	row->processes = (uint32_t)number(2, uid, "pids.current", "pids.current", NULL);
 }
 
 /* Every group that is there, by its uid. */

@@ -83,18 +83,21 @@ setup_etc(struct setup *s)
 		"%s:x:%u:%u::/home/%s:%s\n"
 		"nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
 		u, s->uid, s->uid, u, shell) == -1 ||
-	    etc_write("group", "root:x:0:\ntty:x:5:\n%s:x:%u:\n"
-			       "nogroup:x:65534:\n",
+	    etc_write("group",
+		"root:x:0:\ntty:x:5:\n%s:x:%u:\n"
+		"nogroup:x:65534:\n",
 		u, s->uid) == -1 ||
-	    etc_write("hosts", "127.0.0.1\tlocalhost %s\n"
-			       "::1\tlocalhost ip6-localhost ip6-loopback\n",
+	    etc_write("hosts",
+		"127.0.0.1\tlocalhost %s\n"
+		"::1\tlocalhost ip6-localhost ip6-loopback\n",
 		u) == -1 ||
 	    etc_write("hostname", "%s\n", u) == -1 ||
 	    etc_write("host.conf", "multi on\n") == -1 ||
 	    etc_write("shells", "/bin/sh\n/bin/bash\n") == -1 ||
-	    etc_write("nsswitch.conf", "passwd: files\ngroup: files\n"
-				       "shadow: files\nhosts: files dns\nnetworks: files\n"
-				       "protocols: files\nservices: files\n") == -1 ||
+	    etc_write("nsswitch.conf",
+		"passwd: files\ngroup: files\n"
+		"shadow: files\nhosts: files dns\nnetworks: files\n"
+		"protocols: files\nservices: files\n") == -1 ||
 	    etc_write("profile",
 		"PATH=\"$HOME/.local/bin:/usr/local/bin:/usr/bin:/bin\"\n"
 		"export PATH\n"

@@ -29,23 +29,23 @@ struct ruleset_attr {
 	uint64_t scoped;
 };
 
-#define READ (LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | \
-	      LANDLOCK_ACCESS_FS_READ_DIR)
-#define ANY (~(uint64_t)(LANDLOCK_ACCESS_FS_MAKE_CHAR | \
-			 LANDLOCK_ACCESS_FS_MAKE_BLOCK | FS_IOCTL_DEV))
-#define WRITE (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR | \
-	       LANDLOCK_ACCESS_FS_WRITE_FILE | FS_TRUNCATE)
+#define READ                                                                             \
+	(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE |                     \
+	    LANDLOCK_ACCESS_FS_READ_DIR)
+#define ANY                                                                              \
+	(~(uint64_t)(LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_BLOCK |      \
+	    FS_IOCTL_DEV))
+#define WRITE                                                                            \
+	(LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR |                    \
+	    LANDLOCK_ACCESS_FS_WRITE_FILE | FS_TRUNCATE)
 
 static const struct {
 	const char *path; /* "~": the home */
 	uint64_t rights;
 } rules[] = {
 	{ "/", READ }, /* everything here is meant to be seen */
-	{ "~", ANY },
-	{ "/tmp", ANY },
-	{ INSIDE_RUN, ANY },
-	{ "/dev", WRITE | FS_IOCTL_DEV },
-	{ "/dev/shm", ANY },
+	{ "~", ANY }, { "/tmp", ANY }, { INSIDE_RUN, ANY },
+	{ "/dev", WRITE | FS_IOCTL_DEV }, { "/dev/shm", ANY },
 	{ "/proc", WRITE }, /* own comm, oom_score_adj */
 };
 
@@ -60,8 +60,8 @@ rule_add(int ruleset, const char *path, uint64_t rights)
 	beneath.parent_fd = open(path, O_PATH | O_CLOEXEC);
 	if (beneath.parent_fd == -1)
 		return -1;
-	r = (int)syscall(SYS_landlock_add_rule, ruleset,
-	    LANDLOCK_RULE_PATH_BENEATH, &beneath, 0);
+	r = (int)syscall(
+	    SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0);
 	close(beneath.parent_fd);
 	return r;
 }

@@ -77,15 +77,11 @@ static const struct {
 	{ "../usr/lib/os-release", "etc/os-release" },
 };
 
-static const char *const dirs[] = {
-	"dev", "dev/pts", "dev/shm", "etc", "etc/ssl", "home", "opt", "opt/ide",
-	"proc", "root", "run", "run/ide", "tmp", "usr", "var"
-};
+static const char *const dirs[] = { "dev", "dev/pts", "dev/shm", "etc", "etc/ssl", "home",
+	"opt", "opt/ide", "proc", "root", "run", "run/ide", "tmp", "usr", "var" };
 
 /* What merged-usr systems have as links into /usr, and others as folders. */
-static const char *const tops[] = {
-	"bin", "lib", "lib32", "lib64", "libx32", "sbin"
-};
+static const char *const tops[] = { "bin", "lib", "lib32", "lib64", "libx32", "sbin" };
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -132,15 +128,16 @@ make_place(const char *to, mode_t mode)
 }
 
 int
-mnt_bind(int dir, const char *from, const char *to, uint64_t attr,
-    bool recursive)
+mnt_bind(int dir, const char *from, const char *to, uint64_t attr, bool recursive)
 {
 	struct mount_attr ma;
 	struct stat st;
 	unsigned int rec = recursive ? AT_RECURSIVE : 0;
 	int fd, r = -1, error;
 
-	fd = open_tree(dir, from, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | rec | (from[0] == '\0' ? AT_EMPTY_PATH : 0));
+	fd = open_tree(dir, from,
+	    OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | rec |
+		(from[0] == '\0' ? AT_EMPTY_PATH : 0));
 	if (fd == -1)
 		return -1;
 	memset(&ma, 0, sizeof(ma));
@@ -180,19 +177,20 @@ setup_binds(struct setup *s)
 	unsigned int i;
 
 	for (i = 0; i < COUNT(binds); i++)
-		if (mnt_bind(AT_FDCWD, binds[i].from, binds[i].to, binds[i].attr,
-			true) == -1 &&
+		if (mnt_bind(AT_FDCWD, binds[i].from, binds[i].to, binds[i].attr, true) ==
+			-1 &&
 		    (binds[i].must || errno != ENOENT)) {
-			fault_set(&s->fault, FAIL_INTERNAL, "%s: %s",
-			    binds[i].from, strerror(errno));
+			fault_set(&s->fault, FAIL_INTERNAL, "%s: %s", binds[i].from,
+			    strerror(errno));
 			return -1;
 		}
 	for (i = 0; i < COUNT(tops); i++)
 		if (bind_top(tops[i]) == -1)
 			return -1;
 	if (mnt_bind(AT_FDCWD, s->conf->ide.path, "opt/ide", RO, true) == -1) {
-		fault_set(&s->fault, FAIL_UNAVAILABLE, "the IDE at %s: %s: "
-						       "is it installed?",
+		fault_set(&s->fault, FAIL_UNAVAILABLE,
+		    "the IDE at %s: %s: "
+		    "is it installed?",
 		    s->conf->ide.path, strerror(errno));
 		return -1;
 	}
@@ -210,11 +208,10 @@ setup_dev(struct setup *s)
 			MOUNT_ATTR_NOSUID | NOEXEC, false) == -1 ||
 		    stat(devices[i].to, &st) == -1)
 			return -1;
-		if (!S_ISCHR(st.st_mode) || st.st_rdev !=
-						makedev(devices[i].major, devices[i].minor)) {
+		if (!S_ISCHR(st.st_mode) ||
+		    st.st_rdev != makedev(devices[i].major, devices[i].minor)) {
 			fault_set(&s->fault, FAIL_INTERNAL,
-			    "%s is not the device that it should be",
-			    devices[i].from);
+			    "%s is not the device that it should be", devices[i].from);
 			errno = ENODEV;
 			return -1;
 		}
@@ -228,13 +225,13 @@ setup_dev(struct setup *s)
 
 /* Memory that counts against the user's own limit, and a bound of its own. */
 static int
-mount_tmpfs(const struct setup *s, const char *where, uint64_t size,
-    unsigned long flags, const char *more)
+mount_tmpfs(const struct setup *s, const char *where, uint64_t size, unsigned long flags,
+    const char *more)
 {
 	char opt[128];
 
-	snprintf(opt, sizeof(opt), "size=%llu,nr_inodes=%u,%s",
-	    (unsigned long long)size, 262144U, more);
+	snprintf(opt, sizeof(opt), "size=%llu,nr_inodes=%u,%s", (unsigned long long)size,
+	    262144U, more);
 	(void)s;
 	return mount("tmpfs", where, "tmpfs", MS_NOSUID | MS_NODEV | flags, opt);
 }
@@ -280,8 +277,8 @@ setup_home_mount(struct setup *s)
 	char to[64];
 
 	snprintf(to, sizeof(to), "home/%s", s->user);
-	if (mkdir(to, 0755) == -1 || move_mount(s->home, "", AT_FDCWD, to,
-					 MOVE_MOUNT_F_EMPTY_PATH) == -1)
+	if (mkdir(to, 0755) == -1 ||
+	    move_mount(s->home, "", AT_FDCWD, to, MOVE_MOUNT_F_EMPTY_PATH) == -1)
 		return -1;
 	close(s->home);
 	s->home = -1;
@@ -299,8 +296,7 @@ setup_pivot(struct setup *s)
 	ma.attr_set = RO;
 	if (mount_setattr(AT_FDCWD, ".", 0, &ma, sizeof(ma)) == -1)
 		return -1;
-	if (syscall(SYS_pivot_root, ".", ".") == -1 ||
-	    umount2(".", MNT_DETACH) == -1)
+	if (syscall(SYS_pivot_root, ".", ".") == -1 || umount2(".", MNT_DETACH) == -1)
 		return -1;
 	return chdir("/");
 }

@@ -40,8 +40,8 @@ ns_clone(uint64_t flags, int cgroup, int *pidfd)
 uint64_t
 ns_flags(const struct conf_isolation *conf)
 {
-	uint64_t flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC |
-			 CLONE_NEWUTS | CLONE_NEWCGROUP;
+	uint64_t flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS |
+	    CLONE_NEWCGROUP;
 
 	if (conf->network != NETWORK_HOST)
 		flags |= CLONE_NEWNET;

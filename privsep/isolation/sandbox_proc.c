@@ -65,7 +65,9 @@ setup_proc(struct setup *s)
 			return -1;
 	for (i = 0; i < COUNT(masked_dirs); i++)
 		if (access(masked_dirs[i], F_OK) == 0 &&
-		    mount("tmpfs", masked_dirs[i], "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, "size=4k,nr_inodes=2,mode=0555") == -1)
+		    mount("tmpfs", masked_dirs[i], "tmpfs",
+			MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY,
+			"size=4k,nr_inodes=2,mode=0555") == -1)
 			return -1;
 	for (i = 0; i < COUNT(readonly); i++)
 		if (access(readonly[i], F_OK) == 0 &&

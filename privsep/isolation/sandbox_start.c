@@ -52,7 +52,7 @@ static const struct setup_step outside[] = {
 	{ "opening the home", setup_home },
 	{ "taking the home", setup_home_tree },
 	{ "entering the empty folder", setup_enter_empty },
-	{ NULL, NULL }
+	{ NULL, NULL },
 };
 
 /* In the sandbox's own namespaces; the order is part of the design. */
@@ -74,7 +74,7 @@ static const struct setup_step inside[] = {
 	{ "becoming the user", setup_user },
 	{ "entering Landlock", setup_landlock },
 	{ "entering seccomp", setup_seccomp },
-	{ NULL, NULL }
+	{ NULL, NULL },
 };
 
 /*
@@ -94,8 +94,7 @@ program_copy(const char *path)
 		fatal("%s", path);
 	if (fstat(from, &st) == -1 || !S_ISREG(st.st_mode) || st.st_uid != 0 ||
 	    (st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-		fatalx("%s: must be a file of root that nobody else may write",
-		    path);
+		fatalx("%s: must be a file of root that nobody else may write", path);
 	to = memfd_create(PROGRAM, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
 	if (to == -1 && errno == EINVAL)
 		to = memfd_create(PROGRAM, MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -104,7 +103,9 @@ program_copy(const char *path)
 	while ((n = read(from, buf, sizeof(buf))) > 0)
 		if (write(to, buf, (size_t)n) != n)
 			fatal("copying %s", path);
-	if (n == -1 || fchmod(to, 0555) == -1 || fcntl(to, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == -1)
+	if (n == -1 || fchmod(to, 0555) == -1 ||
+	    fcntl(to, F_ADD_SEALS,
+		F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == -1)
 		fatal("copying %s", path);
 	close(from);
 	return to;
@@ -115,8 +116,8 @@ sandbox_prepare(void)
 {
 	char path[PATH_MAX];
 
-	if ((size_t)snprintf(path, sizeof(path), "%s/%s", spawn_dir(),
-		PROGRAM) >= sizeof(path))
+	if ((size_t)snprintf(path, sizeof(path), "%s/%s", spawn_dir(), PROGRAM) >=
+	    sizeof(path))
 		fatalx("%s: path too long", PROGRAM);
 	program = program_copy(path);
 	seccomp_user_compile();
@@ -158,8 +159,8 @@ setup_stdio(struct setup *s)
 
 	(void)s;
 	fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (fd == -1 || dup2(fd, STDIN_FILENO) == -1 ||
-	    dup2(fd, STDOUT_FILENO) == -1 || dup2(fd, STDERR_FILENO) == -1)
+	if (fd == -1 || dup2(fd, STDIN_FILENO) == -1 || dup2(fd, STDOUT_FILENO) == -1 ||
+	    dup2(fd, STDERR_FILENO) == -1)
 		return -1;
 	close(fd);
 	return 0;
@@ -215,10 +216,11 @@ failed(struct setup *s, const char *step)
 	r.failed = 1;
 	r.fault = s->fault;
 	if (r.fault.code == 0)
-		fault_set(&r.fault, error == ENOSPC || error == EDQUOT ? FAIL_NO_SPACE : error == EAGAIN || error == ENOMEM ? FAIL_BUSY
-															    : FAIL_UNAVAILABLE,
-		    "%s: %s", step,
-		    strerror(error));
+		fault_set(&r.fault,
+		    error == ENOSPC || error == EDQUOT     ? FAIL_NO_SPACE :
+			error == EAGAIN || error == ENOMEM ? FAIL_BUSY :
+							     FAIL_UNAVAILABLE,
+		    "%s: %s", step, strerror(error));
 	report_send(s->report, &r, -1);
 	_exit(1);
 }

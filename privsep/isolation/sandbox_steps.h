@@ -84,8 +84,7 @@ int setup_home_mount(struct setup *s);
 int setup_pivot(struct setup *s);
 int setup_proc(struct setup *s);
 int setup_etc(struct setup *s);
-int mnt_bind(int dir, const char *from, const char *to, uint64_t attr,
-    bool recursive);
+int mnt_bind(int dir, const char *from, const char *to, uint64_t attr, bool recursive);
 
 /* sandbox_user.c, sandbox_landlock.c, seccomp_user.c */
 int setup_limits(struct setup *s);

@@ -53,12 +53,11 @@ setup_limits(struct setup *s)
 	unsigned int i;
 
 	for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
-		if (limit_set(limits[i].what, limits[i].soft,
-			limits[i].hard) == -1)
+		if (limit_set(limits[i].what, limits[i].soft, limits[i].hard) == -1)
 			return -1;
 	/* What the control group says too; here it also holds without one. */
-	return limit_set(RLIMIT_NPROC, s->conf->isolation.processes,
-	    s->conf->isolation.processes);
+	return limit_set(
+	    RLIMIT_NPROC, s->conf->isolation.processes, s->conf->isolation.processes);
 }
 
 static int

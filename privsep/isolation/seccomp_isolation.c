@@ -23,14 +23,14 @@
 #include "isolation.h"
 #include "sandbox_steps.h"
 
-#define A(name)                            \
-	{                                  \
-		SCMP_SYS(name), ACT_ALLOW, \
-		{                          \
-			{                  \
-				0, 0, 0    \
-			}                  \
-		}                          \
+#define A(name)                                                                          \
+	{                                                                                \
+		SCMP_SYS(name), ACT_ALLOW,                                               \
+		{                                                                        \
+			{                                                                \
+				0, 0, 0                                                  \
+			}                                                                \
+		}                                                                        \
 	}
 
 static const struct sandbox_row more[] = {
@@ -59,8 +59,8 @@ seccomp_isolation(void)
 	struct sock_fprog prog;
 
 	tables[0] = seccomp_user_rows(&sizes[0]);
-	prog = seccomp_build("isolation", tables, sizes, SCMP_ACT_ERRNO(EPERM),
-	    SCMP_ACT_ALLOW);
+	prog = seccomp_build(
+	    "isolation", tables, sizes, SCMP_ACT_ERRNO(EPERM), SCMP_ACT_ALLOW);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
 		fatal("PR_SET_NO_NEW_PRIVS");
 	sandbox_install(&prog);

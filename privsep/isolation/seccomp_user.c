@@ -29,49 +29,50 @@
 #include "../sandbox.h"
 #include "sandbox_steps.h"
 
-#define A(name)                            \
-	{                                  \
-		SCMP_SYS(name), ACT_ALLOW, \
-		{                          \
-			{                  \
-				0, 0, 0    \
-			}                  \
-		}                          \
+#define A(name)                                                                          \
+	{                                                                                \
+		SCMP_SYS(name), ACT_ALLOW,                                               \
+		{                                                                        \
+			{                                                                \
+				0, 0, 0                                                  \
+			}                                                                \
+		}                                                                        \
 	}
-#define N(nr)                           \
-	{                               \
-		(nr), ACT_ALLOW,        \
-		{                       \
-			{               \
-				0, 0, 0 \
-			}               \
-		}                       \
+#define N(nr)                                                                            \
+	{                                                                                \
+		(nr), ACT_ALLOW,                                                         \
+		{                                                                        \
+			{                                                                \
+				0, 0, 0                                                  \
+			}                                                                \
+		}                                                                        \
 	}
 /* The kernel looks at 32 bits of these arguments, hence so do we: a value with
  * bits above them is the same value to it. */
 #define LOW32 0xffffffffULL
-#define A1(name, arg, mask, value)                     \
-	{                                              \
-		SCMP_SYS(name), ACT_ALLOW,             \
-		{                                      \
-			{                              \
-				(arg), (mask), (value) \
-			}                              \
-		}                                      \
+#define A1(name, arg, mask, value)                                                       \
+	{                                                                                \
+		SCMP_SYS(name), ACT_ALLOW,                                               \
+		{                                                                        \
+			{                                                                \
+				(arg), (mask), (value)                                   \
+			}                                                                \
+		}                                                                        \
 	}
-#define A2(name, a0, m0, v0, a1, m1, v1)         \
-	{                                        \
-		SCMP_SYS(name), ACT_ALLOW,       \
-		{                                \
-			{ (a0), (m0), (v0) },    \
-			{                        \
-				(a1), (m1), (v1) \
-			}                        \
-		}                                \
+#define A2(name, a0, m0, v0, a1, m1, v1)                                                 \
+	{                                                                                \
+		SCMP_SYS(name), ACT_ALLOW,                                               \
+		{                                                                        \
+			{ (a0), (m0), (v0) },                                            \
+			{                                                                \
+				(a1), (m1), (v1)                                         \
+			}                                                                \
+		}                                                                        \
 	}
 
-#define NEW_NAMESPACE (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | \
-		       CLONE_NEWIPC | (uint64_t)CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET)
+#define NEW_NAMESPACE                                                                    \
+	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |                   \
+	    (uint64_t)CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET)
 
 static const struct sandbox_row allowed[] = {
 	/* Files. */
@@ -417,16 +418,16 @@ seccomp_user_rows(unsigned int *n)
 }
 
 static void
-add_row(scmp_filter_ctx ctx, const char *name, const struct sandbox_row *row,
-    uint32_t action)
+add_row(
+    scmp_filter_ctx ctx, const char *name, const struct sandbox_row *row, uint32_t action)
 {
 	struct scmp_arg_cmp cmp[SANDBOX_ARGS];
 	unsigned int i, n = 0;
 	int r;
 
 	for (i = 0; i < SANDBOX_ARGS && row->args[i].mask != 0; i++)
-		cmp[n++] = (struct scmp_arg_cmp){ row->args[i].arg,
-			SCMP_CMP_MASKED_EQ, row->args[i].mask, row->args[i].value };
+		cmp[n++] = (struct scmp_arg_cmp){ row->args[i].arg, SCMP_CMP_MASKED_EQ,
+			row->args[i].mask, row->args[i].value };
 	r = seccomp_rule_add_exact_array(ctx, action, row->nr, n, cmp);
 	if (r < 0 && r != -EEXIST)
 		fatalx("seccomp: %s: call %d: %s", name, row->nr, strerror(-r));
@@ -439,12 +440,12 @@ add_absent(scmp_filter_ctx ctx, const char *name, bool clone3)
 {
 	int nr, r;
 
-	if (clone3 && (r = seccomp_rule_add_exact(ctx, SCMP_ACT_ERRNO(ENOSYS),
-			   SCMP_SYS(clone3), 0)) < 0)
+	if (clone3 &&
+	    (r = seccomp_rule_add_exact(
+		 ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0)) < 0)
 		fatalx("seccomp: %s: clone3: %s", name, strerror(-r));
 	for (nr = SECCOMP_NEWEST + 1; nr <= SECCOMP_LAST; nr++)
-		if ((r = seccomp_rule_add_exact(ctx, SCMP_ACT_ERRNO(ENOSYS),
-			 nr, 0)) < 0)
+		if ((r = seccomp_rule_add_exact(ctx, SCMP_ACT_ERRNO(ENOSYS), nr, 0)) < 0)
 			fatalx("seccomp: %s: call %d: %s", name, nr, strerror(-r));
 }
 
@@ -476,7 +477,8 @@ seccomp_build(const char *name, const struct sandbox_row *const tables[],
 	unsigned int t, i;
 
 	ctx = seccomp_init(otherwise);
-	if (ctx == NULL || seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS) < 0 ||
+	if (ctx == NULL ||
+	    seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS) < 0 ||
 	    seccomp_attr_set(ctx, SCMP_FLTATR_CTL_NNP, 0) < 0)
 		fatalx("seccomp: %s: cannot begin", name);
 	/* A tree instead of a list: the time is the same for all calls. */
@@ -499,10 +501,10 @@ seccomp_user_compile(void)
 	const unsigned int nallow[] = { COUNT(allowed) };
 	const unsigned int nrefuse[] = { COUNT(refused) };
 
-	allow_prog = seccomp_build("user", allow, nallow,
-	    SCMP_ACT_ERRNO(EPERM), SCMP_ACT_ALLOW);
-	refuse_prog = seccomp_build("user by argument", refuse, nrefuse,
-	    SCMP_ACT_ALLOW, SCMP_ACT_ERRNO(EPERM));
+	allow_prog = seccomp_build(
+	    "user", allow, nallow, SCMP_ACT_ERRNO(EPERM), SCMP_ACT_ALLOW);
+	refuse_prog = seccomp_build(
+	    "user by argument", refuse, nrefuse, SCMP_ACT_ALLOW, SCMP_ACT_ERRNO(EPERM));
 }
 
 int

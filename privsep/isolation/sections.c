@@ -38,8 +38,7 @@ file_read(const char *path, char *buf, size_t size, size_t *len)
 	n = -1;
 	errno = EINVAL;
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
-		while (*len < size &&
-		       (n = read(fd, buf + *len, size - *len)) > 0)
+		while (*len < size && (n = read(fd, buf + *len, size - *len)) > 0)
 			*len += (size_t)n;
 	close(fd);
 	if (n > 0)
@@ -83,8 +82,9 @@ product_value(const char *text, const char *key, char *to, size_t size)
 		p++;
 	}
 	p += len + 1;
-	n = strspn(p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-		      "0123456789.-");
+	n = strspn(p,
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	    "0123456789.-");
 	if (n == 0 || n >= size || (p[n] != '\n' && p[n] != '\0'))
 		return false;
 	memcpy(to, p, n);
@@ -93,8 +93,7 @@ product_value(const char *text, const char *key, char *to, size_t size)
 }
 
 static int
-product_read(struct sections *s, const struct conf *conf, char *err,
-    size_t errlen)
+product_read(struct sections *s, const struct conf *conf, char *err, size_t errlen)
 {
 	char path[CONF_PATH_MAX + 16], text[4096];
 	char quality[16], commit[45];
@@ -102,22 +101,23 @@ product_read(struct sections *s, const struct conf *conf, char *err,
 
 	snprintf(path, sizeof(path), "%s/product", conf->ide.path);
 	if (file_read(path, text, sizeof(text) - 1, &len) == -1) {
-		snprintf(err, errlen, "ide: \"%s\": %s; install it: make ide",
-		    path, strerror(errno));
+		snprintf(err, errlen, "ide: \"%s\": %s; install it: make ide", path,
+		    strerror(errno));
 		return -1;
 	}
 	text[len] = '\0';
 	if (!product_value(text, "quality", quality, sizeof(quality)) ||
 	    !product_value(text, "commit", commit, sizeof(commit)) ||
-	    !product_value(text, "version", s->worker.ide_version,
-		sizeof(s->worker.ide_version))) {
-		snprintf(err, errlen, "ide: \"%s\": expected lines quality=, "
-				      "commit= and version=; install it again: make ide",
+	    !product_value(
+		text, "version", s->worker.ide_version, sizeof(s->worker.ide_version))) {
+		snprintf(err, errlen,
+		    "ide: \"%s\": expected lines quality=, "
+		    "commit= and version=; install it again: make ide",
 		    path);
 		return -1;
 	}
-	snprintf(s->worker.ide_prefix, sizeof(s->worker.ide_prefix), "%s-%s",
-	    quality, commit);
+	snprintf(
+	    s->worker.ide_prefix, sizeof(s->worker.ide_prefix), "%s-%s", quality, commit);
 	return 0;
 }
 
@@ -140,8 +140,7 @@ https_port(const struct conf *conf)
 }
 
 int
-sections_read(struct sections *s, const struct conf *conf, char *err,
-    size_t errlen)
+sections_read(struct sections *s, const struct conf *conf, char *err, size_t errlen)
 {
 	struct conf_for_worker *w = &s->worker;
 	size_t len;
@@ -158,16 +157,16 @@ sections_read(struct sections *s, const struct conf *conf, char *err,
 	if (product_read(s, conf, err, errlen) == -1)
 		return -1;
 	/* The last byte stays zero. */
-	if (file_read(conf->tls.certificate, w->cert, sizeof(w->cert) - 1,
-		&len) == -1) {
-		snprintf(err, errlen, "tls certificate \"%s\": %s",
-		    conf->tls.certificate, strerror(errno));
+	if (file_read(conf->tls.certificate, w->cert, sizeof(w->cert) - 1, &len) == -1) {
+		snprintf(err, errlen, "tls certificate \"%s\": %s", conf->tls.certificate,
+		    strerror(errno));
 		return -1;
 	}
 	w->certlen = (uint32_t)len;
 	if (key_id(w->cert, len, s->keyid) == -1) {
-		snprintf(err, errlen, "tls certificate \"%s\": holds no "
-				      "certificate in PEM form",
+		snprintf(err, errlen,
+		    "tls certificate \"%s\": holds no "
+		    "certificate in PEM form",
 		    conf->tls.certificate);
 		return -1;
 	}
@@ -193,8 +192,7 @@ sections_admin(void)
 		char *to;
 		size_t size;
 	} vars[] = {
-		{ "IDED_ADMIN_USERNAME", admin.admin_name,
-		    sizeof(admin.admin_name) },
+		{ "IDED_ADMIN_USERNAME", admin.admin_name, sizeof(admin.admin_name) },
 		{ "IDED_ADMIN_PASSWORD", admin.admin_password,
 		    sizeof(admin.admin_password) },
 	};
@@ -253,8 +251,7 @@ section_auth(void)
 	a.uid_count = conf->isolation.uid_count;
 	a.idle_stop = conf->isolation.idle_stop;
 	memcpy(a.admin_name, admin.admin_name, sizeof(a.admin_name));
-	memcpy(a.admin_password, admin.admin_password,
-	    sizeof(a.admin_password));
+	memcpy(a.admin_password, admin.admin_password, sizeof(a.admin_password));
 	fd = section(&a, sizeof(a), "auth");
 	explicit_bzero(&a, sizeof(a));
 	explicit_bzero(&admin, sizeof(admin));

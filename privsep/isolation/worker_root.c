@@ -17,8 +17,7 @@
 #include "../log.h"
 #include "isolation.h"
 
-#define RO (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | \
-	    MOUNT_ATTR_NOEXEC)
+#define RO (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
 
 static void
 bind_static(const char *root)

@@ -127,8 +127,8 @@ read_file(int fd, size_t *len, const char **why)
 
 /* One decrypted private key block to a key; NULL when it is none. */
 static EVP_PKEY *
-decode_block(const char *name, const char *header, const uint8_t *der, long len,
-    const char **why)
+decode_block(
+    const char *name, const char *header, const uint8_t *der, long len, const char **why)
 {
 	static const char suffix[] = "PRIVATE KEY";
 	size_t n = strlen(name);
@@ -251,8 +251,7 @@ place_for(const uint8_t id[WIRE_KEYID])
 	for (k = keys; k < keys + KEY_GENERATIONS; k++) {
 		if (k->pkey != NULL && memcmp(k->id, id, WIRE_KEYID) == 0)
 			return k;
-		if (oldest->pkey != NULL &&
-		    (k->pkey == NULL || k->age < oldest->age))
+		if (oldest->pkey != NULL && (k->pkey == NULL || k->age < oldest->age))
 			oldest = k;
 	}
 	return oldest;

@@ -19,12 +19,14 @@
  * the 8 MB that a process may lock by default. */
 #define KEY_HEAP (512 * 1024)
 
-enum key_type { KEY_NONE,
+enum key_type {
+	KEY_NONE,
 	KEY_P256,
 	KEY_P384,
 	KEY_P521,
 	KEY_RSA,
-	KEY_ED25519 };
+	KEY_ED25519,
+};
 
 struct key {
 	uint8_t id[WIRE_KEYID]; /* SHA-256 of the SPKI */

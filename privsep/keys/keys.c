@@ -33,12 +33,12 @@ static void on_worker(struct chan *, struct msg *);
 static const struct chan_handler from_isolation[] = {
 	{ M_KEY, on_key },
 	{ M_LOG_FILE, on_log_file },
-	{ M_NONE, NULL }
+	{ M_NONE, NULL },
 };
 
 static const struct chan_handler from_master[] = {
 	{ M_WORKER_KEYS, on_worker },
-	{ M_NONE, NULL }
+	{ M_NONE, NULL },
 };
 
 /* A new key joins those that are there; when it is no good they go on. */
@@ -106,10 +106,9 @@ main(int argc, char *argv[], char *envp[])
 		fatalx("no event loop");
 	serve_init(base);
 	sandbox_enter(&sandbox_keys);
-	chan_init(&parent, FD_PARENT, P_KEYS, P_ISOLATION, base, from_isolation,
-	    on_gone, NULL);
-	chan_init(&master, FD_MASTER, P_KEYS, P_MASTER, base, from_master, on_gone,
-	    NULL);
+	chan_init(
+	    &parent, FD_PARENT, P_KEYS, P_ISOLATION, base, from_isolation, on_gone, NULL);
+	chan_init(&master, FD_MASTER, P_KEYS, P_MASTER, base, from_master, on_gone, NULL);
 	chan_send(&master, M_READY, 0, -1, NULL, 0);
 	event_base_dispatch(base);
 	sess_forget_all();

@@ -31,7 +31,7 @@ static const struct chan_handler from_worker[] = {
 	{ M_SIGN, answer_sign },
 	{ M_SESS_PUT, answer_sess_put },
 	{ M_SESS_GET, answer_sess_get },
-	{ M_NONE, NULL }
+	{ M_NONE, NULL },
 };
 
 /* Sessions age while the machine sleeps, and whatever is done to its clock. */

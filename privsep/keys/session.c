@@ -38,8 +38,8 @@ sess_init(void)
 	size_t size = SESS_MAX * sizeof(struct slot);
 	size_t i;
 
-	slots = mmap(NULL, size, PROT_READ | PROT_WRITE,
-	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	slots = mmap(
+	    NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (slots == MAP_FAILED)
 		fatal("no memory for TLS sessions");
 	/* Locked as it is touched: an idle server keeps no 5 MB resident. */
@@ -115,8 +115,7 @@ sess_expire(int64_t now)
 }
 
 void
-sess_put(const uint8_t id[WIRE_SESSID], const uint8_t *der, size_t len,
-    int64_t now)
+sess_put(const uint8_t id[WIRE_SESSID], const uint8_t *der, size_t len, int64_t now)
 {
 	int32_t *link;
 	struct slot *s;

@@ -21,8 +21,7 @@
 
 void sess_init(void);
 /* Not kept: a size out of bounds, an id that is there already. */
-void sess_put(const uint8_t id[WIRE_SESSID], const uint8_t *der, size_t len,
-    int64_t now);
+void sess_put(const uint8_t id[WIRE_SESSID], const uint8_t *der, size_t len, int64_t now);
 /* Copies the session to der (SESS_DER_MAX bytes) and removes it; returns its
  * length, 0 when there is none. */
 size_t sess_take(const uint8_t id[WIRE_SESSID], uint8_t *der, int64_t now);

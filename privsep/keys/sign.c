@@ -72,9 +72,8 @@ is_tls12(const uint8_t *tbs, uint32_t len)
 	for (i = 0; i < sizeof(curves) / sizeof(curves[0]); i++) {
 		c = &curves[i];
 		if ((p[1] << 8 | p[2]) == c->group)
-			return p[3] == c->len &&
-			       len == RANDOMS + PARAMS_HEAD + c->len &&
-			       (c->first == 0 || p[PARAMS_HEAD] == c->first);
+			return p[3] == c->len && len == RANDOMS + PARAMS_HEAD + c->len &&
+			    (c->first == 0 || p[PARAMS_HEAD] == c->first);
 	}
 	return false;
 }
@@ -103,8 +102,8 @@ scheme_find(uint32_t code)
 
 /* Returns the signature's length, 0 on failure. */
 static size_t
-sign_with(const struct key *k, const struct scheme *s, const uint8_t *tbs,
-    size_t len, uint8_t *sig, size_t size)
+sign_with(const struct key *k, const struct scheme *s, const uint8_t *tbs, size_t len,
+    uint8_t *sig, size_t size)
 {
 	EVP_PKEY_CTX *pctx;
 	EVP_MD_CTX *ctx;
@@ -112,15 +111,14 @@ sign_with(const struct key *k, const struct scheme *s, const uint8_t *tbs,
 	bool ok;
 
 	ctx = EVP_MD_CTX_new();
-	ok = ctx != NULL && EVP_DigestSignInit_ex(ctx, &pctx, s->digest, NULL,
-				NULL, k->pkey, NULL) == 1;
+	ok = ctx != NULL &&
+	    EVP_DigestSignInit_ex(ctx, &pctx, s->digest, NULL, NULL, k->pkey, NULL) == 1;
 	if (ok && s->padding != 0)
 		ok = EVP_PKEY_CTX_set_rsa_padding(pctx, s->padding) == 1;
 	if (ok && s->padding == RSA_PKCS1_PSS_PADDING)
-		ok = EVP_PKEY_CTX_set_rsa_pss_saltlen(pctx,
-			 RSA_PSS_SALTLEN_DIGEST) == 1;
+		ok = EVP_PKEY_CTX_set_rsa_pss_saltlen(pctx, RSA_PSS_SALTLEN_DIGEST) == 1;
 	ok = ok && (size_t)EVP_PKEY_get_size(k->pkey) <= size &&
-	     EVP_DigestSign(ctx, sig, &n, tbs, len) == 1;
+	    EVP_DigestSign(ctx, sig, &n, tbs, len) == 1;
 	EVP_MD_CTX_free(ctx);
 	if (!ok)
 		ERR_clear_error();
@@ -160,8 +158,8 @@ sign_tls(const struct m_sign *req, struct m_signed *ans, const char **why)
 		*why = "signature scheme that does not fit the key";
 		return SIGN_VIOLATION;
 	}
-	ans->len = (uint32_t)sign_with(k, s, req->tbs, req->len, ans->sig,
-	    sizeof(ans->sig));
+	ans->len = (uint32_t)sign_with(
+	    k, s, req->tbs, req->len, ans->sig, sizeof(ans->sig));
 	ans->ok = ans->len > 0;
 	if (!ans->ok) {
 		memset(ans, 0, sizeof(*ans));

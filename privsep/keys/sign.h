@@ -13,7 +13,7 @@
 enum sign_form {
 	FORM_NONE,
 	FORM_TLS13 = 0x1, /* CertificateVerify, RFC 8446 4.4.3 */
-	FORM_TLS12 = 0x2  /* ServerKeyExchange with ECDHE, RFC 8422 5.4 */
+	FORM_TLS12 = 0x2 /* ServerKeyExchange with ECDHE, RFC 8422 5.4 */,
 };
 
 enum sign_result {
@@ -24,7 +24,7 @@ enum sign_result {
 
 enum sign_form sign_form(const uint8_t *tbs, uint32_t len);
 /* *ans is filled whatever comes of it; *why is a static string unless OK. */
-enum sign_result sign_tls(const struct m_sign *req, struct m_signed *ans,
-    const char **why);
+enum sign_result sign_tls(
+    const struct m_sign *req, struct m_signed *ans, const char **why);
 
 #endif

@@ -20,8 +20,8 @@ check(bool ok)
 
 /* Decodes step bytes at a time into data; returns the result. */
 static enum chunk_result
-decode(struct chunk *c, const uint8_t *in, size_t len, size_t step,
-    char *data, size_t *used)
+decode(
+    struct chunk *c, const uint8_t *in, size_t len, size_t step, char *data, size_t *used)
 {
 	enum chunk_result r = CHUNK_MORE;
 	size_t n, out, given;
@@ -67,8 +67,7 @@ round_trip(const char *data, size_t len)
 	memcpy(enc + n, CHUNK_LAST, 5);
 	n += 5;
 	chunk_init(&c, len);
-	check(decode(&c, (const uint8_t *)enc, n, n, dec, &used) ==
-	      CHUNK_DONE);
+	check(decode(&c, (const uint8_t *)enc, n, n, dec, &used) == CHUNK_DONE);
 	check(used == n && c.total == len);
 	check(len == 0 || memcmp(dec, data, len) == 0);
 	free(enc);
@@ -97,8 +96,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	r = decode(&whole, data, len, len + 1, a, &used);
 	chunk_init(&parts, max);
 	check(decode(&parts, data, len, step, b, &used2) == r);
-	check(used == used2 && whole.total == parts.total &&
-	      whole.error == parts.error && whole.total <= max);
+	check(used == used2 && whole.total == parts.total && whole.error == parts.error &&
+	    whole.total <= max);
 	check(memcmp(a, b, (size_t)whole.total) == 0);
 	if (r == CHUNK_DONE)
 		round_trip(a, (size_t)whole.total);

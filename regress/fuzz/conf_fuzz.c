@@ -27,11 +27,9 @@ collect(void *arg, const char *line)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const char *const names[] = {
-		"IDED_LISTEN=", "IDED_LOG=", "IDED_AUTH_SESSION=",
-		"IDED_ISOLATION_MEMORY=", "IDED_DATA=", "IDED_", "IDED_HEADERS=",
-		"IDED_COMPRESSION=", "IDED_IDE_ARGUMENT="
-	};
+	static const char *const names[] = { "IDED_LISTEN=", "IDED_LOG=",
+		"IDED_AUTH_SESSION=", "IDED_ISOLATION_MEMORY=", "IDED_DATA=", "IDED_",
+		"IDED_HEADERS=", "IDED_COMPRESSION=", "IDED_IDE_ARGUMENT=" };
 	const size_t nnames = sizeof(names) / sizeof(names[0]);
 	const uint8_t *nul = size == 0 ? NULL : memchr(data, '\0', size);
 	char *var = NULL, *envp[2] = { NULL, NULL };
@@ -51,11 +49,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		size -= value + 1;
 		data = nul + 1;
 	}
-	ret = conf_parse_buf(&conf, "fuzz", (const char *)data, size, &def,
-	    nul != NULL, envp, collect, &n);
+	ret = conf_parse_buf(&conf, "fuzz", (const char *)data, size, &def, nul != NULL,
+	    envp, collect, &n);
 	if (ret != n || conf.nlisten > CONF_LISTEN_MAX ||
-	    conf.nlocation > CONF_LOCATION_MAX ||
-	    conf.nineffect > CONF_INEFFECT_MAX)
+	    conf.nlocation > CONF_LOCATION_MAX || conf.nineffect > CONF_INEFFECT_MAX)
 		abort();
 	free(var);
 	return 0;

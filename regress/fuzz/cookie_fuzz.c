@@ -35,8 +35,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	check((r == COOKIE_NONE) == (value.p == NULL));
 	if (value.p != NULL) {
 		check(value.p >= in && value.p + value.len <= in + len);
-		check(value.len == 0 ||
-		      memchr(value.p, ';', value.len) == NULL);
+		check(value.len == 0 || memchr(value.p, ';', value.len) == NULL);
 	}
 	n = cookie_strip(out, header, name);
 	check(n <= len);
@@ -44,8 +43,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (r == COOKIE_NONE)
 		check(memcmp(in, out, len) == 0);
 	value = (struct slice){ NULL, 0 };
-	check(cookie_find((struct slice){ out, n }, name, &value) ==
-	      COOKIE_NONE);
+	check(cookie_find((struct slice){ out, n }, name, &value) == COOKIE_NONE);
 	m = cookie_strip(in, header, name); /* in its own place */
 	check(m == n && memcmp(in, out, n) == 0);
 	free(in);

@@ -13,8 +13,9 @@
 #include "../../worker/respond.h"
 #include "../../worker/tls.h"
 
-#define PREFACE "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" \
-		"\0\0\0\4\0\0\0\0\0"
+#define PREFACE                                                                          \
+	"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"                                               \
+	"\0\0\0\4\0\0\0\0\0"
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
@@ -151,11 +152,12 @@ stream_request(struct stream *s)
 	uint8_t *p;
 
 	/* What http1.h promises. */
-	check(http_is_token(head->token) && http_authority(head->host, NULL, NULL) && head->nheader <= HTTP_HEADER_MAX);
+	check(http_is_token(head->token) && http_authority(head->host, NULL, NULL) &&
+	    head->nheader <= HTTP_HEADER_MAX);
 	check(http_target_check(head->method, head->target) == HTTP_E_NONE);
 	for (size_t i = 0; i < head->nheader; i++)
 		check(http_is_token(head->header[i].name) &&
-		      http_is_value(head->header[i].value));
+		    http_is_value(head->header[i].value));
 	open_streams++;
 	s->arg = output;
 	s->on_close = on_close;
@@ -174,8 +176,7 @@ stream_request(struct stream *s)
 		break;
 	case 'b': /* big */
 		stream_respond(s, 200, h, 1, 10000000);
-		while (stream_room(s) > 0 && (p = stream_reserve(s,
-						  16384)) != NULL) {
+		while (stream_room(s) > 0 && (p = stream_reserve(s, 16384)) != NULL) {
 			memset(p, 'x', 100);
 			stream_commit(s, 100);
 			stream_write(s, output, 16000);

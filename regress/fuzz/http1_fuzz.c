@@ -20,8 +20,7 @@ check(bool ok)
 static void
 inside(struct slice s, const char *buf, size_t len)
 {
-	check(s.p != NULL && s.p >= buf && s.len <= len &&
-	      s.p <= buf + len - s.len);
+	check(s.p != NULL && s.p >= buf && s.len <= len && s.p <= buf + len - s.len);
 }
 
 static void
@@ -44,8 +43,7 @@ check_head(const struct http_head *h, const char *buf)
 		inside(h->header[i].value, buf, h->size);
 		check(http_is_token(h->header[i].name));
 		check(http_is_value(h->header[i].value));
-		check(slice_eq(slice_trim(h->header[i].value),
-		    h->header[i].value));
+		check(slice_eq(slice_trim(h->header[i].value), h->header[i].value));
 		check(http_hdr_lookup(h->header[i].name) == h->header[i].id);
 		(void)http_header_is_hop(h, &h->header[i]);
 	}
@@ -89,12 +87,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (r == HTTP_DONE) {
 		check_head(&whole, a);
 		check_head(&parts, b);
-		check(parts.size == whole.size &&
-		      parts.nheader == whole.nheader &&
-		      parts.body == whole.body &&
-		      parts.content_length == whole.content_length &&
-		      parts.keep_alive == whole.keep_alive &&
-		      parts.websocket == whole.websocket);
+		check(parts.size == whole.size && parts.nheader == whole.nheader &&
+		    parts.body == whole.body &&
+		    parts.content_length == whole.content_length &&
+		    parts.keep_alive == whole.keep_alive &&
+		    parts.websocket == whole.websocket);
 		/* A head that was accepted is accepted again, the same. */
 		http_head_init(&parts);
 		check(http_request_parse(&parts, a, whole.size) == HTTP_DONE);

@@ -20,8 +20,7 @@ check(bool ok)
 static void
 inside(struct slice s, const char *buf, size_t len)
 {
-	check(s.p != NULL && s.p >= buf && s.len <= len &&
-	      s.p <= buf + len - s.len);
+	check(s.p != NULL && s.p >= buf && s.len <= len && s.p <= buf + len - s.len);
 }
 
 static void
@@ -32,8 +31,7 @@ check_head(const struct http_head *h, const char *buf, bool was_head)
 	inside(h->reason, buf, h->size);
 	check(http_is_value(h->reason));
 	check(!(h->chunked && h->content_length >= 0));
-	if (was_head || h->status < 200 || h->status == 204 ||
-	    h->status == 304)
+	if (was_head || h->status < 200 || h->status == 204 || h->status == 304)
 		check(h->body == BODY_NONE);
 	if (h->body == BODY_CLOSE)
 		check(!h->keep_alive && h->content_length == -1);
@@ -76,8 +74,8 @@ one(const char *data, size_t len, size_t step, bool was_head)
 	if (r == HTTP_DONE) {
 		check_head(&whole, a, was_head);
 		check(parts.size == whole.size && parts.body == whole.body &&
-		      parts.status == whole.status &&
-		      parts.content_length == whole.content_length);
+		    parts.status == whole.status &&
+		    parts.content_length == whole.content_length);
 	} else if (r == HTTP_MORE)
 		check(len < HTTP_HEAD_MAX);
 	free(a);

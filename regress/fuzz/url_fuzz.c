@@ -55,8 +55,7 @@ escapes(struct slice in, char *out, char *back)
 	check((n < 0) == (in.len > 0 && memchr(in.p, '\0', in.len) != NULL));
 	if (n < 0)
 		return;
-	m = url_decode(back, in.len + 1, (struct slice){ out, (size_t)n },
-	    URL_PLUS);
+	m = url_decode(back, in.len + 1, (struct slice){ out, (size_t)n }, URL_PLUS);
 	check(m == (ssize_t)in.len);
 	check(memcmp(back, in.p, in.len) == 0);
 	n = html_escape(out, in.len * 6 + 1, in);
@@ -74,10 +73,10 @@ fields(struct slice in, char *body)
 	n = url_form(body, in.len, f, 8);
 	check(n >= -1 && n <= 8);
 	for (int i = 0; i < n; i++) {
-		check(f[i].name.p >= body &&
-		      f[i].name.p + f[i].name.len <= body + in.len);
+		check(
+		    f[i].name.p >= body && f[i].name.p + f[i].name.len <= body + in.len);
 		check(f[i].value.p >= body &&
-		      f[i].value.p + f[i].value.len <= body + in.len);
+		    f[i].value.p + f[i].value.len <= body + in.len);
 		check(strlen(f[i].name.p) == f[i].name.len);
 		check(strlen(f[i].value.p) == f[i].value.len);
 		total += f[i].name.len + f[i].value.len;

@@ -50,10 +50,12 @@
 #define ARGS     12
 #define CHILDREN 4096
 
-enum { TO_MASTER,
+enum {
+	TO_MASTER,
 	TO_AUTH,
 	TO_KEYS,
-	NCHAN };
+	NCHAN,
+};
 
 static int chan_fd[NCHAN] = { -1, -1, -1 };
 static int client = -1;
@@ -103,7 +105,8 @@ unhex(const char *hex, uint8_t *dst, size_t room)
 	unsigned int v;
 	size_t n = 0;
 
-	while (n < room && sscanf(hex, "%2x", &v) == 1 && isxdigit((unsigned char)hex[1])) {
+	while (
+	    n < room && sscanf(hex, "%2x", &v) == 1 && isxdigit((unsigned char)hex[1])) {
 		dst[n++] = (uint8_t)v;
 		hex += 2;
 	}
@@ -193,8 +196,8 @@ put(int fd, struct iovec *iov, size_t niov, int nfds, const char *kind)
 		cm->cmsg_type = SCM_RIGHTS;
 		cm->cmsg_len = CMSG_LEN(sizeof(int) * (size_t)nfds);
 		for (i = 0; i < nfds; i++)
-			memcpy(CMSG_DATA(cm) + (size_t)i * sizeof(int), &pass,
-			    sizeof(int));
+			memcpy(
+			    CMSG_DATA(cm) + (size_t)i * sizeof(int), &pass, sizeof(int));
 	}
 	for (tries = 0; tries < 5; tries++) {
 		r = sendmsg(fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL) == -1 ? errno : 0;
@@ -215,7 +218,7 @@ put_message(int fd, const struct msg_head *h, const uint8_t *payload, size_t len
 {
 	struct iovec iov[2] = {
 		{ (void *)(uintptr_t)h, sizeof(*h) },
-		{ (void *)(uintptr_t)payload, len }
+		{ (void *)(uintptr_t)payload, len },
 	};
 
 	return put(fd, iov, len > 0 ? 2 : 1, nfds, kind);
@@ -236,7 +239,8 @@ get(int fd, struct msg *m, size_t *len, int ms)
 		char buf[CMSG_SPACE(sizeof(int) * 4)];
 	} ctl;
 	struct iovec iov[2] = {
-		{ &m->head, sizeof(m->head) }, { m->u.bytes, sizeof(m->u.bytes) }
+		{ &m->head, sizeof(m->head) },
+		{ m->u.bytes, sizeof(m->u.bytes) },
 	};
 	struct pollfd p = { fd, POLLIN, 0 };
 	struct cmsghdr *cm;
@@ -279,8 +283,8 @@ do_table(void)
 	for (t = 1; t < M_MAX; t++) {
 		r = &msg_table[t];
 		at += (size_t)snprintf(out + at, sizeof(out) - at,
-		    "row %u %s %u %u %u %u %u %u ", t, r->name, r->from, r->to,
-		    r->state, r->fd, r->min, r->max);
+		    "row %u %s %u %u %u %u %u %u ", t, r->name, r->from, r->to, r->state,
+		    r->fd, r->min, r->max);
 	}
 	snprintf(out + at, sizeof(out) - at, "end\n");
 	say(out);
@@ -290,8 +294,7 @@ static void
 do_who(void)
 {
 	snprintf(out, sizeof(out), "who %d %d %d %d\n", getpid(),
-	    chan_fd[TO_MASTER] != -1, chan_fd[TO_AUTH] != -1,
-	    chan_fd[TO_KEYS] != -1);
+	    chan_fd[TO_MASTER] != -1, chan_fd[TO_AUTH] != -1, chan_fd[TO_KEYS] != -1);
 	say(out);
 }
 
@@ -413,7 +416,7 @@ do_talk(char *arg[ARGS])
 
 	(void)!write(last_fd, buf, len);
 	while (got < BIG && poll(&p, 1, (int)NUM(1)) == 1 &&
-	       (n = read(last_fd, buf + got, BIG - got)) > 0)
+	    (n = read(last_fd, buf + got, BIG - got)) > 0)
 		got += (size_t)n;
 	memcpy(out, "came ", 5);
 	hex_to(out + 5, buf, got);
@@ -571,8 +574,7 @@ reap(struct chan *master)
 			x.pid = pid;
 			x.status = status;
 			children[i].pid = 0;
-			(void)chan_send(master, M_WORKER_EXIT, 0, -1, &x,
-			    sizeof(x));
+			(void)chan_send(master, M_WORKER_EXIT, 0, -1, &x, sizeof(x));
 		}
 }
 

@@ -185,10 +185,7 @@ q_int80(char **arg)
 
 	(void)arg;
 	if (pid == 0) {
-		__asm__ volatile("int $0x80"
-				 :
-				 : "a"(20L)
-				 : "memory");
+		__asm__ volatile("int $0x80" : : "a"(20L) : "memory");
 		_exit(0);
 	}
 	(void)waitpid(pid, &status, 0);
@@ -251,7 +248,8 @@ q_mknod(char **arg)
 {
 	mode_t type = *arg[2] == 'b' ? S_IFBLK : S_IFCHR;
 
-	result(mknod(arg[1], type | 0666, makedev(strtoul(arg[3], NULL, 0), strtoul(arg[4], NULL, 0))));
+	result(mknod(arg[1], type | 0666,
+	    makedev(strtoul(arg[3], NULL, 0), strtoul(arg[4], NULL, 0))));
 }
 
 /* A local socket, by path or by an abstract name. */
@@ -265,7 +263,7 @@ local(const char *name, bool abstract, bool serve)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	snprintf(un.sun_path + abstract, sizeof(un.sun_path) - 1, "%s", name);
 	len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + abstract +
-			  strlen(name));
+	    strlen(name));
 	r = serve ? bind(fd, (void *)&un, len) : connect(fd, (void *)&un, len);
 	if (serve && r == 0)
 		return listen(fd, 64);
@@ -295,7 +293,8 @@ inet(const char *addr, const char *port, bool serve)
 	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	in.sin_port = htons((uint16_t)atoi(port));
 	in.sin_addr.s_addr = inet_addr(addr);
-	r = serve ? bind(fd, (void *)&in, sizeof(in)) : connect(fd, (void *)&in, sizeof(in));
+	r = serve ? bind(fd, (void *)&in, sizeof(in)) :
+		    connect(fd, (void *)&in, sizeof(in));
 	if (serve && r == 0)
 		return listen(fd, 64);
 	if (r == 0)
@@ -386,8 +385,7 @@ q_queue(char **arg)
 static void
 q_setuid(char **arg)
 {
-	result(setresuid((uid_t)atoi(arg[1]), (uid_t)atoi(arg[1]),
-	    (uid_t)atoi(arg[1])));
+	result(setresuid((uid_t)atoi(arg[1]), (uid_t)atoi(arg[1]), (uid_t)atoi(arg[1])));
 }
 
 static void
@@ -450,8 +448,7 @@ q_terminal(char **arg)
 	pid_t pid;
 
 	master = posix_openpt(O_RDWR | O_NOCTTY);
-	if (master == -1 || unlockpt(master) == -1 ||
-	    (name = ptsname(master)) == NULL) {
+	if (master == -1 || unlockpt(master) == -1 || (name = ptsname(master)) == NULL) {
 		result(-1);
 		return;
 	}
@@ -462,9 +459,9 @@ q_terminal(char **arg)
 		if (slave == -1)
 			_exit(errno);
 		error = syscall(SYS_ioctl, slave, request,
-			    (request & 0xffffffff) == TIOCLINUX ? sub : &c) == -1
-			    ? errno
-			    : 0;
+			    (request & 0xffffffff) == TIOCLINUX ? sub : &c) == -1 ?
+		    errno :
+		    0;
 		_exit(error);
 	}
 	(void)waitpid(pid, &status, 0);

@@ -35,8 +35,7 @@ teardown_pair(void)
 
 /* Send raw bytes with n descriptors, as no honest peer would. */
 static void
-raw(const struct msg_head *h, const void *payload, size_t len, const int *pass,
-    size_t n)
+raw(const struct msg_head *h, const void *payload, size_t len, const int *pass, size_t n)
 {
 	union {
 		struct cmsghdr align;
@@ -86,8 +85,8 @@ count_fds(void)
 	return n;
 }
 
-static const enum proc procs[] = { P_MASTER, P_ZYGOTE, P_WORKER, P_AUTH, P_HASH,
-	P_KEYS, P_ISOLATION, P_SESSION, P_CTL };
+static const enum proc procs[] = { P_MASTER, P_ZYGOTE, P_WORKER, P_AUTH, P_HASH, P_KEYS,
+	P_ISOLATION, P_SESSION, P_CTL };
 #define NPROCS (sizeof(procs) / sizeof(procs[0]))
 
 static void
@@ -137,8 +136,8 @@ test_directions(void **state)
 				h = head(t, t < M_MAX ? msg_table[t].min : 0, 0);
 				if (t != M_NONE && t < M_MAX)
 					may = (msg_table[t].to & procs[a]) != 0 &&
-					      (msg_table[t].from & procs[b]) != 0 &&
-					      msg_table[t].fd == FD_NONE;
+					    (msg_table[t].from & procs[b]) != 0 &&
+					    msg_table[t].fd == FD_NONE;
 				raw(&h, payload, h.len, NULL, 0);
 				assert_int_equal(chan_recv(&c, &m, &why), may ? 1 : -2);
 				teardown_pair();
@@ -334,9 +333,11 @@ test_call(void **state)
 	(void)state;
 	setup_pair(P_WORKER, P_KEYS);
 	raw(&h, &sig, sizeof(sig), NULL, 0);
-	assert_int_equal(chan_call(&c, M_SIGN, &ask, sizeof(ask), M_SIGNED, &answer, 100), 0);
+	assert_int_equal(
+	    chan_call(&c, M_SIGN, &ask, sizeof(ask), M_SIGNED, &answer, 100), 0);
 	/* No answer, then the wrong one. */
-	assert_int_equal(chan_call(&c, M_SIGN, &ask, sizeof(ask), M_SIGNED, &answer, 20), -1);
+	assert_int_equal(
+	    chan_call(&c, M_SIGN, &ask, sizeof(ask), M_SIGNED, &answer, 20), -1);
 	raw(&h, &sig, sizeof(sig), NULL, 0);
 	assert_int_equal(chan_call(&c, M_SESS_GET, &(struct m_sess){ 0 },
 			     sizeof(struct m_sess), M_SESS, &answer, 100),

@@ -78,8 +78,7 @@ same(const char *in, size_t len, uint64_t max, const struct outcome *whole)
 	for (size_t cut = 0; cut <= len; cut++)
 		for (int all = 0; all < 2; all++) {
 			o = decode(in, len, max, cut, all ? len : 1);
-			if (o.result != whole->result ||
-			    o.error != whole->error ||
+			if (o.result != whole->result || o.error != whole->error ||
 			    o.used != whole->used || o.len != whole->len ||
 			    memcmp(o.data, whole->data, o.len) != 0)
 				fail_msg("%s: cut at %zu differs", in, cut);
@@ -130,8 +129,7 @@ test_good(void **state)
 		if (o.result != CHUNK_DONE || o.len != strlen(rows[i].data) ||
 		    memcmp(o.data, rows[i].data, o.len) != 0 ||
 		    o.used != len - rows[i].behind)
-			fail_msg("%s: %s", rows[i].in,
-			    chunk_error_reason(o.error));
+			fail_msg("%s: %s", rows[i].in, chunk_error_reason(o.error));
 		same(rows[i].in, len, INT64_MAX, &o);
 	}
 }
@@ -230,8 +228,7 @@ test_bad(void **state)
 
 		o = decode(rows[i].in, len, INT64_MAX, len, 1);
 		if (o.result != CHUNK_ERROR || o.error != rows[i].error)
-			fail_msg("%s: %s", rows[i].in,
-			    chunk_error_reason(o.error));
+			fail_msg("%s: %s", rows[i].in, chunk_error_reason(o.error));
 		same(rows[i].in, len, INT64_MAX, &o);
 		assert_true(chunk_error_status(o.error) >= 400);
 	}
@@ -279,8 +276,7 @@ test_max(void **state)
 	assert_int_equal(chunk_error_status(o.error), 413);
 	assert_int_equal(decode(in, len, 0, len, 1).error, CHUNK_E_BODY_BIG);
 	assert_int_equal(decode(L, 5, 0, 5, 1).result, CHUNK_DONE);
-	assert_int_equal(decode(in, len, UINT64_MAX, len, 1).result,
-	    CHUNK_DONE);
+	assert_int_equal(decode(in, len, UINT64_MAX, len, 1).result, CHUNK_DONE);
 }
 
 static enum chunk_error
@@ -291,12 +287,10 @@ filled(const char *before, size_t n, const char *after, int times)
 	size_t len = 0, out;
 
 	for (; times > 0; times--) {
-		len += (size_t)snprintf(buf + len, sizeof(buf) - len, "%s",
-		    before);
+		len += (size_t)snprintf(buf + len, sizeof(buf) - len, "%s", before);
 		memset(buf + len, 'a', n);
 		len += n;
-		len += (size_t)snprintf(buf + len, sizeof(buf) - len, "%s",
-		    after);
+		len += (size_t)snprintf(buf + len, sizeof(buf) - len, "%s", after);
 	}
 	chunk_init(&c, INT64_MAX);
 	(void)chunk_decode(&c, buf, &len, &out);
@@ -308,26 +302,19 @@ test_bounds(void **state)
 {
 	(void)state;
 	/* the name, and the CR that ends it */
-	assert_int_equal(filled("1;", CHUNK_EXT_MAX - 1, "\r\nx\r\n", 1),
-	    CHUNK_E_NONE);
-	assert_int_equal(filled("1;", CHUNK_EXT_MAX, "\r\nx\r\n", 1),
-	    CHUNK_E_EXT_LONG);
-	assert_int_equal(filled("1;a=\"", CHUNK_EXT_MAX, "\"\r\n", 1),
-	    CHUNK_E_EXT_LONG);
-	assert_int_equal(filled("1;", 255, "\r\nx\r\n",
-			     CHUNK_EXTS_MAX / 256),
-	    CHUNK_E_NONE);
-	assert_int_equal(filled("1;", 255, "\r\nx\r\n",
-			     CHUNK_EXTS_MAX / 256 + 1),
-	    CHUNK_E_EXT_LONG);
-	assert_int_equal(filled("0\r\nA:", CHUNK_TRAILER_MAX - 6,
-			     "\r\n\r\n", 1),
-	    CHUNK_E_NONE);
-	assert_int_equal(filled("0\r\nA:", CHUNK_TRAILER_MAX - 5,
-			     "\r\n\r\n", 1),
+	assert_int_equal(filled("1;", CHUNK_EXT_MAX - 1, "\r\nx\r\n", 1), CHUNK_E_NONE);
+	assert_int_equal(filled("1;", CHUNK_EXT_MAX, "\r\nx\r\n", 1), CHUNK_E_EXT_LONG);
+	assert_int_equal(filled("1;a=\"", CHUNK_EXT_MAX, "\"\r\n", 1), CHUNK_E_EXT_LONG);
+	assert_int_equal(
+	    filled("1;", 255, "\r\nx\r\n", CHUNK_EXTS_MAX / 256), CHUNK_E_NONE);
+	assert_int_equal(
+	    filled("1;", 255, "\r\nx\r\n", CHUNK_EXTS_MAX / 256 + 1), CHUNK_E_EXT_LONG);
+	assert_int_equal(
+	    filled("0\r\nA:", CHUNK_TRAILER_MAX - 6, "\r\n\r\n", 1), CHUNK_E_NONE);
+	assert_int_equal(filled("0\r\nA:", CHUNK_TRAILER_MAX - 5, "\r\n\r\n", 1),
 	    CHUNK_E_TRAILER_LONG);
-	assert_int_equal(filled("0\r\n", CHUNK_TRAILER_MAX + 1, "", 1),
-	    CHUNK_E_TRAILER_LONG);
+	assert_int_equal(
+	    filled("0\r\n", CHUNK_TRAILER_MAX + 1, "", 1), CHUNK_E_TRAILER_LONG);
 	assert_int_equal(chunk_error_status(CHUNK_E_TRAILER_LONG), 431);
 }
 
@@ -335,10 +322,9 @@ test_bounds(void **state)
 static void
 test_head(void **state)
 {
-	static const uint64_t sizes[] = {
-		1, 9, 10, 15, 16, 17, 255, 256, 4095, 4096, 65535, 65536,
-		UINT32_MAX, (uint64_t)UINT32_MAX + 1, INT64_MAX, UINT64_MAX
-	};
+	static const uint64_t sizes[] = { 1, 9, 10, 15, 16, 17, 255, 256, 4095, 4096,
+		65535, 65536, UINT32_MAX, (uint64_t)UINT32_MAX + 1, INT64_MAX,
+		UINT64_MAX };
 	char out[CHUNK_HEAD_MAX], expect[32];
 	struct chunk c;
 	size_t n, data;

@@ -70,14 +70,13 @@ parse(const char *text, size_t len, const char *define, const char *env)
 	envp[n++] = (char *)(uintptr_t) "HOME=/root";
 	envp[n] = NULL;
 	if (define != NULL && (eq = strchr(define, '=')) != NULL) {
-		snprintf(name, sizeof(name), "%.*s", (int)(eq - define),
-		    define);
+		snprintf(name, sizeof(name), "%.*s", (int)(eq - define), define);
 		def.name = name;
 		def.value = eq + 1;
 	}
 	lines.n = 0;
-	return conf_parse_buf(&conf, "t", text, len, &def, define != NULL,
-	    envp, collect, &lines);
+	return conf_parse_buf(
+	    &conf, "t", text, len, &def, define != NULL, envp, collect, &lines);
 }
 
 static void
@@ -127,7 +126,8 @@ static const struct {
 	{ OK "data \"/a b\"", NULL, NULL, S(common.data), "/a b" },
 	{ OK "data /a/b///", NULL, NULL, S(common.data), "/a/b" },
 	{ OK "data \"/a\\\"\\\\\\$#;{\"", NULL, NULL, S(common.data), "/a\"\\$#;{" },
-	{ OK "data \"/\xc3\xa9\" # \xe2\x82\xac", NULL, NULL, S(common.data), "/\xc3\xa9" },
+	{ OK "data \"/\xc3\xa9\" # \xe2\x82\xac", NULL, NULL, S(common.data),
+	    "/\xc3\xa9" },
 	{ OK "d = \"x\"\ndata \"/$d/${d}y\"", NULL, NULL, S(common.data), "/x/xy" },
 	{ OK "d = \"/x\"\ne = \"$d/y\"\ndata $e", NULL, NULL, S(common.data), "/x/y" },
 	{ OK "d = \"/x\"\ndata $d", "d=/y", NULL, S(common.data), "/y" },
@@ -142,12 +142,17 @@ static const struct {
 	{ OK "log to file \"/l\"", NULL, "IDED_LOG=to stderr", S(common.log_file), "" },
 	{ OK, NULL, "IDED_AUDIT_FILE=/a keep 3", S(audit.file), "/a" },
 	{ OK "proxy { domain \"*.a.b\" }", NULL, NULL, S(proxy.domain), "*.a.b" },
-	{ OK "location /a/ { proxy to ::1 port 5 }", NULL, NULL, S(location[0].target), "[::1]:5" },
-	{ OK "location /a/ { proxy to a.b port 5; rewrite /c/ }", NULL, NULL, S(location[0].rewrite), "/c" },
-	{ OK "location /a/ { proxy to a.b port 5; require role x }", NULL, NULL, S(location[0].role), "x" },
-	{ OK "location /a/ { proxy to a.b port 5; header \"X-A: b c\" }", NULL, NULL, S(location[0].header[0]), "X-A: b c" },
+	{ OK "location /a/ { proxy to ::1 port 5 }", NULL, NULL, S(location[0].target),
+	    "[::1]:5" },
+	{ OK "location /a/ { proxy to a.b port 5; rewrite /c/ }", NULL, NULL,
+	    S(location[0].rewrite), "/c" },
+	{ OK "location /a/ { proxy to a.b port 5; require role x }", NULL, NULL,
+	    S(location[0].role), "x" },
+	{ OK "location /a/ { proxy to a.b port 5; header \"X-A: b c\" }", NULL, NULL,
+	    S(location[0].header[0]), "X-A: b c" },
 	{ OK "ide \"x\" { argument \"-q\" }", NULL, NULL, S(ide.arg[0]), "-q" },
-	{ OK "auth { mode single }", NULL, NULL, S(ineffect[0]), "auth mode single is not in effect yet: it works as multi" },
+	{ OK "auth { mode single }", NULL, NULL, S(ineffect[0]),
+	    "auth mode single is not in effect yet: it works as multi" },
 };
 
 /* What is refused, and all that is said about it. */
@@ -172,17 +177,17 @@ test_numbers(void **state)
 	for (i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
 		static const char *const none[NLINE] = { NULL };
 
-		expect(numbers[i].text, parse(numbers[i].text, strlen(numbers[i].text), NULL, numbers[i].env), none);
+		expect(numbers[i].text,
+		    parse(numbers[i].text, strlen(numbers[i].text), NULL, numbers[i].env),
+		    none);
 		at = (const unsigned char *)&conf + numbers[i].offset;
 		got = 0; /* little end first, as all that we run on */
 		assert_true(numbers[i].size <= sizeof(got));
 		memcpy(&got, at, numbers[i].size);
 		snprintf(what, sizeof(what), "case %zu", i);
 		if (got != numbers[i].want)
-			fail_msg("%s: %s: want %llu, got %llu", what,
-			    numbers[i].text,
-			    (unsigned long long)numbers[i].want,
-			    (unsigned long long)got);
+			fail_msg("%s: %s: want %llu, got %llu", what, numbers[i].text,
+			    (unsigned long long)numbers[i].want, (unsigned long long)got);
 	}
 }
 
@@ -194,9 +199,12 @@ test_strings(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(strings) / sizeof(strings[0]); i++) {
-		expect(strings[i].text, parse(strings[i].text, strlen(strings[i].text), strings[i].define, strings[i].env), none);
-		assert_string_equal((const char *)&conf + strings[i].offset,
-		    strings[i].want);
+		expect(strings[i].text,
+		    parse(strings[i].text, strlen(strings[i].text), strings[i].define,
+			strings[i].env),
+		    none);
+		assert_string_equal(
+		    (const char *)&conf + strings[i].offset, strings[i].want);
 	}
 }
 
@@ -207,7 +215,9 @@ test_errors(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
-		expect(errors[i].text, parse(errors[i].text, strlen(errors[i].text), errors[i].define, errors[i].env),
+		expect(errors[i].text,
+		    parse(errors[i].text, strlen(errors[i].text), errors[i].define,
+			errors[i].env),
 		    errors[i].want);
 }
 
@@ -282,16 +292,16 @@ test_bytes(void **state)
 	/* More errors than anyone reads. */
 	for (i = 0; i < sizeof(text); i += 2)
 		memcpy(text + i, "x\n", 2);
-	assert_int_equal(parse(text, sizeof(text), NULL, NULL),
-	    CONF_ERROR_MAX + 1);
-	assert_string_equal(lines.line[CONF_ERROR_MAX], "t:201: expected at "
-							"most 200 errors, got more; the others are not shown");
+	assert_int_equal(parse(text, sizeof(text), NULL, NULL), CONF_ERROR_MAX + 1);
+	assert_string_equal(lines.line[CONF_ERROR_MAX],
+	    "t:201: expected at "
+	    "most 200 errors, got more; the others are not shown");
 
 	big = calloc(1, CONF_TOTAL_MAX + 1);
 	assert_non_null(big);
 	assert_int_equal(parse(big, CONF_TOTAL_MAX + 1, NULL, NULL), 2);
-	assert_string_equal(lines.line[0],
-	    "t:1: expected at most 1M of configuration, got more");
+	assert_string_equal(
+	    lines.line[0], "t:1: expected at most 1M of configuration, got more");
 	free(big);
 }
 
@@ -314,18 +324,17 @@ test_limits(void **state)
 
 	(void)state;
 	for (n = 0, i = 0; i < 129; i++)
-		n += (size_t)snprintf(text + n, sizeof(text) - n,
-		    "m%u = x\n", i);
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "m%u = x\n", i);
 	snprintf(text + n, sizeof(text) - n, OK);
 	expect("macros", parse(text, strlen(text), NULL, NULL), macros);
 	for (n = 0, i = 1; i <= 33; i++)
-		n += (size_t)snprintf(text + n, sizeof(text) - n,
-		    "listen on ::1 port %u\n", i);
+		n += (size_t)snprintf(
+		    text + n, sizeof(text) - n, "listen on ::1 port %u\n", i);
 	expect("listen", parse(text, strlen(text), NULL, NULL), listen);
 	n = (size_t)snprintf(text, sizeof(text), OK);
 	for (i = 1; i <= 65; i++)
-		n += (size_t)snprintf(text + n, sizeof(text) - n,
-		    "location /l%u/ { root /r }\n", i);
+		n += (size_t)snprintf(
+		    text + n, sizeof(text) - n, "location /l%u/ { root /r }\n", i);
 	expect("location", parse(text, strlen(text), NULL, NULL), location);
 }
 
@@ -369,8 +378,8 @@ expect_file(const char *name, const char *want)
 	while (*at != '\0') {
 		size_t len = strlen(line), one = strcspn(at, "@");
 
-		snprintf(line + len, sizeof(line) - len, "%.*s%s", (int)one,
-		    at, at[one] == '@' ? dir : "");
+		snprintf(line + len, sizeof(line) - len, "%.*s%s", (int)one, at,
+		    at[one] == '@' ? dir : "");
 		at += one + (at[one] == '@');
 	}
 	assert_string_equal(lines.line[0], line);
@@ -385,8 +394,9 @@ test_include(void **state)
 
 	(void)state;
 	assert_non_null(mkdtemp(dir));
-	put("a", OK "d = \"/d\"\ninclude \"b\"\nprefork {\n"
-		    "\tinclude \"c\" # in a block\n\tmax 70\n}\ndata $e\n",
+	put("a",
+	    OK "d = \"/d\"\ninclude \"b\"\nprefork {\n"
+	       "\tinclude \"c\" # in a block\n\tmax 70\n}\ndata $e\n",
 	    0644);
 	put("b", "e = \"$d/e\"", 0644);
 	put("c", "spare 5\n", 0600);
@@ -398,25 +408,31 @@ test_include(void **state)
 	put("c", "spare 5\n}\n", 0600);
 	expect_file("a", "@/c:2: expected a keyword, got \"}\"");
 	put("c", "tls {\n", 0600);
-	expect_file("a", "@/c:1: expected a keyword of the block \"prefork\", "
-			 "got \"tls\"; it stands outside of blocks");
+	expect_file("a",
+	    "@/c:1: expected a keyword of the block \"prefork\", "
+	    "got \"tls\"; it stands outside of blocks");
 	put("b", "include \"a\"", 0644);
 	put("c", "", 0644);
 	put("a", OK "include \"b\"\n", 0644);
-	expect_file("a", "@/b:1: expected a file to read, got \"@/a\": "
-			 "a file that includes itself");
+	expect_file("a",
+	    "@/b:1: expected a file to read, got \"@/a\": "
+	    "a file that includes itself");
 	put("a", OK "include \"none\"\n", 0644);
-	expect_file("a", "@/a:2: expected a file to read, got \"@/none\": "
-			 "No such file or directory");
+	expect_file("a",
+	    "@/a:2: expected a file to read, got \"@/none\": "
+	    "No such file or directory");
 	put("a", "include \"/dev/zero\"\n", 0644);
-	expect_file("a", "@/a:1: expected a file to read, got \"/dev/zero\": "
-			 "no regular file");
-	expect_file("", "@/:1: expected a file to read, got \"@/\": "
-			"no regular file");
+	expect_file("a",
+	    "@/a:1: expected a file to read, got \"/dev/zero\": "
+	    "no regular file");
+	expect_file("",
+	    "@/:1: expected a file to read, got \"@/\": "
+	    "no regular file");
 	put("c", "", 0666);
 	put("a", OK "include \"c\"\n", 0644);
-	expect_file("a", "@/a:2: expected a file to read, got \"@/c\": "
-			 "a file that everyone may write to (chmod o-w)");
+	expect_file("a",
+	    "@/a:2: expected a file to read, got \"@/c\": "
+	    "a file that everyone may write to (chmod o-w)");
 
 	for (i = 0; i < 9; i++) {
 		snprintf(name, sizeof(name), "n%u", i);
@@ -424,17 +440,18 @@ test_include(void **state)
 		put(name, i < 8 ? text : OK, 0644);
 	}
 	expect_file("n1", NULL);
-	expect_file("n0", "@/n7:1: expected a file to read, got \"@/n8\": "
-			  "an include inside of too many (8) files");
+	expect_file("n0",
+	    "@/n7:1: expected a file to read, got \"@/n8\": "
+	    "an include inside of too many (8) files");
 
 	memset(big, '\n', sizeof(big) - 1);
 	put("big", big, 0644);
 	put("a", OK "include \"big\"\ninclude \"big\"\n", 0644);
 	expect_file("a", NULL);
-	put("a", OK "include \"big\"\ninclude \"big\"\ninclude \"big\"\n",
-	    0644);
-	expect_file("a", "@/a:4: expected a file to read, got \"@/big\": "
-			 "more than 1M of configuration in all");
+	put("a", OK "include \"big\"\ninclude \"big\"\ninclude \"big\"\n", 0644);
+	expect_file("a",
+	    "@/a:4: expected a file to read, got \"@/big\": "
+	    "more than 1M of configuration in all");
 	snprintf(text, sizeof(text), "rm -r %s", dir);
 	assert_int_equal(system(text), 0);
 }
@@ -459,8 +476,8 @@ check_sample(const char *path)
 	assert_int_equal(conf.audit.keep_files, 90);
 	assert_int_equal(conf.audit.store_keep, 365 * 86400);
 	assert_string_equal(conf.heartbeat, "/run/ided/heartbeat");
-	assert_int_equal(conf.isolation.require, REQUIRE_SECCOMP |
-						     REQUIRE_CGROUP | REQUIRE_LANDLOCK);
+	assert_int_equal(
+	    conf.isolation.require, REQUIRE_SECCOMP | REQUIRE_CGROUP | REQUIRE_LANDLOCK);
 	assert_int_equal(conf.ratelimit.user.count, 5000);
 	/* What is built later takes its sentence away. */
 	for (i = 0; i < conf.nineffect; i++)

@@ -63,20 +63,17 @@ static const struct {
 	{ "__Host-ide=v", COOKIE_NONE, NULL, "__Host-ide=v" },
 	{ "__host-ided=v", COOKIE_NONE, NULL, "__host-ided=v" },
 	{ "__HOST-IDED=v", COOKIE_NONE, NULL, "__HOST-IDED=v" },
-	{ "ided=v; __Secure-ided=w", COOKIE_NONE, NULL,
-	    "ided=v; __Secure-ided=w" },
+	{ "ided=v; __Secure-ided=w", COOKIE_NONE, NULL, "ided=v; __Secure-ided=w" },
 	{ "%5f_Host-ided=v", COOKIE_NONE, NULL, "%5f_Host-ided=v" },
 	{ "\"" N "\"=v", COOKIE_NONE, NULL, "\"" N "\"=v" },
-	{ "$Version=1; " N "=v; $Path=/", COOKIE_FOUND, "v",
-	    "$Version=1; $Path=/" },
+	{ "$Version=1; " N "=v; $Path=/", COOKIE_FOUND, "v", "$Version=1; $Path=/" },
 	{ "a={\"k\": \"v,w\"}; " N "=v; b=\xe9%20\\\"", COOKIE_FOUND, "v",
 	    "a={\"k\": \"v,w\"}; b=\xe9%20\\\"" },
 	{ N "=v; " N "=v", COOKIE_DUP, "v", "" },
 	{ N "=v;" N "=w", COOKIE_DUP, "v", "" },
 	{ N "=v; " N "=w; a=1", COOKIE_DUP, "v", "a=1" },
 	{ N "=v; a=1; " N "=w", COOKIE_DUP, "v", "a=1" },
-	{ "a=1; " N "=v; b=2; " N "=w; c=3", COOKIE_DUP, "v",
-	    "a=1; b=2; c=3" },
+	{ "a=1; " N "=v; b=2; " N "=w; c=3", COOKIE_DUP, "v", "a=1; b=2; c=3" },
 	{ N "=v; " N, COOKIE_DUP, "v", "" },
 	{ N "; " N "=v", COOKIE_DUP, "", "" },
 	{ N " =v; " N "=w", COOKIE_DUP, "v", "" },
@@ -92,12 +89,9 @@ test_find(void **state)
 		enum cookie_result r;
 
 		r = cookie_find(slice_str(rows[i].in), SLICE(N), &value);
-		if (r != rows[i].result ||
-		    (value.p != NULL) != (rows[i].value != NULL) ||
-		    (value.p != NULL && !slice_eq(value,
-					    slice_str(rows[i].value))))
-			fail_msg("%s: %d, %.*s", rows[i].in, r,
-			    (int)value.len, value.p);
+		if (r != rows[i].result || (value.p != NULL) != (rows[i].value != NULL) ||
+		    (value.p != NULL && !slice_eq(value, slice_str(rows[i].value))))
+			fail_msg("%s: %d, %.*s", rows[i].in, r, (int)value.len, value.p);
 	}
 }
 
@@ -117,12 +111,11 @@ test_strip(void **state)
 		if (n != strlen(rows[i].stripped) ||
 		    memcmp(other, rows[i].stripped, n) != 0)
 			fail_msg("%s: %.*s", rows[i].in, (int)n, other);
-		assert_int_equal(cookie_strip(here, (struct slice){ here, len },
-				     SLICE(N)),
-		    n);
+		assert_int_equal(
+		    cookie_strip(here, (struct slice){ here, len }, SLICE(N)), n);
 		assert_memory_equal(here, other, n);
-		assert_int_equal(cookie_find((struct slice){ other, n },
-				     SLICE(N), &value),
+		assert_int_equal(
+		    cookie_find((struct slice){ other, n }, SLICE(N), &value),
 		    COOKIE_NONE);
 		free(other);
 		free(here);
@@ -136,18 +129,14 @@ test_headers(void **state)
 	struct slice value = { NULL, 0 };
 
 	(void)state;
-	assert_int_equal(cookie_find(SLICE("a=1"), SLICE(N), &value),
-	    COOKIE_NONE);
-	assert_int_equal(cookie_find(SLICE(N "=v"), SLICE(N), &value),
-	    COOKIE_FOUND);
-	assert_int_equal(cookie_find(SLICE("b=2"), SLICE(N), &value),
-	    COOKIE_FOUND);
+	assert_int_equal(cookie_find(SLICE("a=1"), SLICE(N), &value), COOKIE_NONE);
+	assert_int_equal(cookie_find(SLICE(N "=v"), SLICE(N), &value), COOKIE_FOUND);
+	assert_int_equal(cookie_find(SLICE("b=2"), SLICE(N), &value), COOKIE_FOUND);
 	assert_true(slice_eq(value, SLICE("v")));
-	assert_int_equal(cookie_find(SLICE("c=3; " N "=w"), SLICE(N), &value),
-	    COOKIE_DUP);
-	assert_int_equal(cookie_find((struct slice){ NULL, 0 }, SLICE(N),
-			     &value),
-	    COOKIE_FOUND);
+	assert_int_equal(
+	    cookie_find(SLICE("c=3; " N "=w"), SLICE(N), &value), COOKIE_DUP);
+	assert_int_equal(
+	    cookie_find((struct slice){ NULL, 0 }, SLICE(N), &value), COOKIE_FOUND);
 }
 
 int

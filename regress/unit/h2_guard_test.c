@@ -57,7 +57,7 @@ static const struct {
 	{ "DATA, more padding than frame", 5, 0, 8, 200, H2_DATA_EMPTY, 100 },
 	{ "ALTSVC", 3, 10, 0, 0, H2_UNKNOWN, 200 },
 	{ "PRIORITY_UPDATE", 8, 16, 0, 0, H2_UNKNOWN, 200 },
-	{ "unheard of", 1, 255, 0, 0, H2_UNKNOWN, 200 }
+	{ "unheard of", 1, 255, 0, 0, H2_UNKNOWN, 200 },
 };
 
 /* How many of a frame until the guard has enough, at most max; cut: bytes a
@@ -71,8 +71,8 @@ flood(struct h2_guard *g, size_t row, unsigned int max, size_t cut)
 	bool ok = true;
 
 	for (i = 0; i < max && ok; i++) {
-		n = frame(buf, rows[row].len, rows[row].type, rows[row].flags,
-		    rows[row].first);
+		n = frame(
+		    buf, rows[row].len, rows[row].type, rows[row].flags, rows[row].first);
 		for (at = 0; at < n && ok; at += piece) {
 			piece = cut == 0 || cut > n - at ? n - at : cut;
 			ok = h2_guard_scan(g, buf + at, piece, T0);
@@ -91,10 +91,8 @@ test_frames(void **state)
 	for (size_t c = 0; c < NROWS(cuts); c++)
 		for (size_t i = 0; i < NROWS(rows); i++) {
 			h2_guard_init(&g, T0);
-			assert_true(h2_guard_scan(&g, (const uint8_t *)PREFACE,
-			    24, T0));
-			assert_int_equal(flood(&g, i, 100000, cuts[c]),
-			    rows[i].burst);
+			assert_true(h2_guard_scan(&g, (const uint8_t *)PREFACE, 24, T0));
+			assert_int_equal(flood(&g, i, 100000, cuts[c]), rows[i].burst);
 			assert_int_equal(g.broken, rows[i].budget);
 		}
 }
@@ -120,8 +118,8 @@ test_harmless(void **state)
 	h2_guard_scan(&g, (const uint8_t *)PREFACE, 24, T0);
 	for (size_t i = 0; i < NROWS(ok); i++)
 		for (int k = 0; k < 100000; k++) {
-			size_t n = frame(buf, ok[i].len, ok[i].type,
-			    ok[i].flags, ok[i].first);
+			size_t n = frame(
+			    buf, ok[i].len, ok[i].type, ok[i].flags, ok[i].first);
 
 			assert_true(h2_guard_scan(&g, buf, n, T0));
 		}
@@ -206,24 +204,18 @@ test_names(void **state)
 {
 	(void)state;
 	for (int i = 0; i < H2_BUDGET_MAX; i++)
-		assert_string_not_equal(h2_budget_name((enum h2_budget)i),
-		    "none");
+		assert_string_not_equal(h2_budget_name((enum h2_budget)i), "none");
 	assert_string_equal(h2_budget_name(H2_BUDGET_MAX), "none");
 }
 
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_frames),
-		cmocka_unit_test(test_harmless),
-		cmocka_unit_test(test_refill),
-		cmocka_unit_test(test_clock_back),
-		cmocka_unit_test(test_earn),
-		cmocka_unit_test(test_huge),
-		cmocka_unit_test(test_midframe),
-		cmocka_unit_test(test_names)
-	};
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_frames),
+		cmocka_unit_test(test_harmless), cmocka_unit_test(test_refill),
+		cmocka_unit_test(test_clock_back), cmocka_unit_test(test_earn),
+		cmocka_unit_test(test_huge), cmocka_unit_test(test_midframe),
+		cmocka_unit_test(test_names) };
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));
 }

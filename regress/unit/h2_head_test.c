@@ -21,11 +21,10 @@ struct field {
 	const char *value;
 };
 
-#define GET(...)                                                      \
-	{                                                             \
-		{ ":method", "GET" }, { ":scheme", "https" },         \
-		    { ":authority", "Ex.org:443" }, { ":path", "/" }, \
-		    __VA_ARGS__                                       \
+#define GET(...)                                                                         \
+	{                                                                                \
+		{ ":method", "GET" }, { ":scheme", "https" },                            \
+		    { ":authority", "Ex.org:443" }, { ":path", "/" }, __VA_ARGS__        \
 	}
 
 static const struct {
@@ -63,26 +62,51 @@ static const struct {
 		{ ":path", "/" }, { ":authority", "h" } } },
 	{ "unknown pseudo header", HTTP_E_NAME, GET({ ":status", "200" }) },
 	{ "two paths", HTTP_E_DUP, GET({ ":path", "/b" }) },
-	{ "no authority", HTTP_E_NO_HOST, { { ":method", "GET" }, { ":scheme", "https" }, { ":path", "/" }, { "host", "h" } } },
-	{ "empty authority", HTTP_E_NO_HOST, { { ":method", "GET" }, { ":scheme", "https" }, { ":path", "/" }, { ":authority", "" } } },
-	{ "user in the authority", HTTP_E_HOST, { { ":method", "GET" }, { ":scheme", "https" }, { ":path", "/" }, { ":authority", "a@h" } } },
-	{ "CRLF in the authority", HTTP_E_VALUE, { { ":method", "GET" }, { ":scheme", "https" }, { ":path", "/" }, { ":authority", "h\r\nx: y" } } },
-	{ "http", HTTP_E_TARGET, { { ":method", "GET" }, { ":scheme", "http" }, { ":path", "/" }, { ":authority", "h" } } },
-	{ "no scheme", HTTP_E_TARGET, { { ":method", "GET" }, { ":path", "/" }, { ":authority", "h" } } },
-	{ "no path", HTTP_E_TARGET, { { ":method", "GET" }, { ":scheme", "https" }, { ":authority", "h" } } },
-	{ "path without slash", HTTP_E_TARGET, { { ":method", "GET" }, { ":scheme", "https" }, { ":path", "x" }, { ":authority", "h" } } },
-	{ "star, not OPTIONS", HTTP_E_TARGET, { { ":method", "GET" }, { ":scheme", "https" }, { ":path", "*" }, { ":authority", "h" } } },
-	{ "OPTIONS *", HTTP_E_NONE, { { ":method", "OPTIONS" }, { ":scheme", "https" }, { ":path", "*" }, { ":authority", "h" } } },
-	{ "request line in the path", HTTP_E_TARGET, { { ":method", "GET" }, { ":scheme", "https" }, { ":path", "/ HTTP/1.1\r\nHost: x" }, { ":authority", "h" } } },
-	{ "space in the method", HTTP_E_METHOD, { { ":method", "GET / HTTP/1.1" }, { ":scheme", "https" }, { ":path", "/" }, { ":authority", "h" } } },
-	{ "CONNECT", HTTP_E_CONNECT, { { ":method", "CONNECT" }, { ":authority", "h:22" } } },
-	{ "CONNECT for something else", HTTP_E_CONNECT, { { ":method", "CONNECT" }, { ":protocol", "connect-udp" }, { ":scheme", "https" }, { ":path", "/" }, { ":authority", "h" } } },
-	{ "protocol without CONNECT", HTTP_E_UPGRADE,
-	    { { ":method", "GET" }, { ":protocol", "websocket" },
+	{ "no authority", HTTP_E_NO_HOST,
+	    { { ":method", "GET" }, { ":scheme", "https" }, { ":path", "/" },
+		{ "host", "h" } } },
+	{ "empty authority", HTTP_E_NO_HOST,
+	    { { ":method", "GET" }, { ":scheme", "https" }, { ":path", "/" },
+		{ ":authority", "" } } },
+	{ "user in the authority", HTTP_E_HOST,
+	    { { ":method", "GET" }, { ":scheme", "https" }, { ":path", "/" },
+		{ ":authority", "a@h" } } },
+	{ "CRLF in the authority", HTTP_E_VALUE,
+	    { { ":method", "GET" }, { ":scheme", "https" }, { ":path", "/" },
+		{ ":authority", "h\r\nx: y" } } },
+	{ "http", HTTP_E_TARGET,
+	    { { ":method", "GET" }, { ":scheme", "http" }, { ":path", "/" },
+		{ ":authority", "h" } } },
+	{ "no scheme", HTTP_E_TARGET,
+	    { { ":method", "GET" }, { ":path", "/" }, { ":authority", "h" } } },
+	{ "no path", HTTP_E_TARGET,
+	    { { ":method", "GET" }, { ":scheme", "https" }, { ":authority", "h" } } },
+	{ "path without slash", HTTP_E_TARGET,
+	    { { ":method", "GET" }, { ":scheme", "https" }, { ":path", "x" },
+		{ ":authority", "h" } } },
+	{ "star, not OPTIONS", HTTP_E_TARGET,
+	    { { ":method", "GET" }, { ":scheme", "https" }, { ":path", "*" },
+		{ ":authority", "h" } } },
+	{ "OPTIONS *", HTTP_E_NONE,
+	    { { ":method", "OPTIONS" }, { ":scheme", "https" }, { ":path", "*" },
+		{ ":authority", "h" } } },
+	{ "request line in the path", HTTP_E_TARGET,
+	    { { ":method", "GET" }, { ":scheme", "https" },
+		{ ":path", "/ HTTP/1.1\r\nHost: x" }, { ":authority", "h" } } },
+	{ "space in the method", HTTP_E_METHOD,
+	    { { ":method", "GET / HTTP/1.1" }, { ":scheme", "https" }, { ":path", "/" },
+		{ ":authority", "h" } } },
+	{ "CONNECT", HTTP_E_CONNECT,
+	    { { ":method", "CONNECT" }, { ":authority", "h:22" } } },
+	{ "CONNECT for something else", HTTP_E_CONNECT,
+	    { { ":method", "CONNECT" }, { ":protocol", "connect-udp" },
 		{ ":scheme", "https" }, { ":path", "/" }, { ":authority", "h" } } },
+	{ "protocol without CONNECT", HTTP_E_UPGRADE,
+	    { { ":method", "GET" }, { ":protocol", "websocket" }, { ":scheme", "https" },
+		{ ":path", "/" }, { ":authority", "h" } } },
 	{ "WebSocket that ends at once", HTTP_E_LENGTH,
 	    { { ":method", "CONNECT" }, { ":protocol", "websocket" },
-		{ ":scheme", "https" }, { ":path", "/" }, { ":authority", "h" } } }
+		{ ":scheme", "https" }, { ":path", "/" }, { ":authority", "h" } } },
 };
 
 static struct h2_block b;
@@ -94,8 +118,7 @@ finish(bool end_stream, struct h2_request *rq)
 {
 	memcpy(bytes, b.buf, b.used);
 	http_head_init(&head);
-	return (h2_block_finish(&b, bytes, SLICE("https"), end_stream, &head,
-	    rq));
+	return (h2_block_finish(&b, bytes, SLICE("https"), end_stream, &head, rq));
 }
 
 static void
@@ -103,8 +126,8 @@ add_all(const struct field *f, size_t n)
 {
 	h2_block_begin(&b, false);
 	for (size_t i = 0; i < n && f[i].name != NULL; i++)
-		assert_true(h2_block_add(&b, slice_str(f[i].name),
-		    slice_str(f[i].value)));
+		assert_true(
+		    h2_block_add(&b, slice_str(f[i].name), slice_str(f[i].value)));
 }
 
 static void
@@ -172,8 +195,8 @@ static void
 test_websocket(void **state)
 {
 	static const struct field f[] = { { ":method", "CONNECT" },
-		{ ":protocol", "websocket" }, { ":scheme", "https" },
-		{ ":path", "/ws" }, { ":authority", "h" } };
+		{ ":protocol", "websocket" }, { ":scheme", "https" }, { ":path", "/ws" },
+		{ ":authority", "h" } };
 	struct h2_request rq;
 
 	(void)state;
@@ -202,19 +225,17 @@ test_bounds(void **state)
 	assert_int_equal(finish(true, &rq), HTTP_E_HEADERS);
 	/* A list that is too long is answered, ... */
 	add_all(rows[0].f, NROWS(rows[0].f));
-	assert_true(h2_block_add(&b, SLICE("a"),
-	    (struct slice){ big, H2_LIST_MAX }));
+	assert_true(h2_block_add(&b, SLICE("a"), (struct slice){ big, H2_LIST_MAX }));
 	assert_int_equal(finish(true, &rq), HTTP_E_HEAD_LONG);
 	/* ... one without end is not. */
 	for (i = 0; i < 2000 && h2_block_add(&b, SLICE(""), SLICE("")); i++)
 		;
 	assert_in_range(i, 900, 1024);
-	assert_false(h2_block_add(&b, SLICE("a"),
-	    (struct slice){ big, sizeof(big) }));
+	assert_false(h2_block_add(&b, SLICE("a"), (struct slice){ big, sizeof(big) }));
 	/* As much as may be fits. */
 	h2_block_begin(&b, false);
-	assert_true(h2_block_add(&b, SLICE("a"),
-	    (struct slice){ big, H2_LIST_MAX - 33 }));
+	assert_true(
+	    h2_block_add(&b, SLICE("a"), (struct slice){ big, H2_LIST_MAX - 33 }));
 	assert_int_equal(b.error, HTTP_E_NONE);
 	assert_int_equal(b.used, H2_LIST_MAX - 32);
 }
@@ -232,15 +253,10 @@ test_trailer(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rows),
-		cmocka_unit_test(test_nul),
-		cmocka_unit_test(test_fine),
-		cmocka_unit_test(test_body),
-		cmocka_unit_test(test_websocket),
-		cmocka_unit_test(test_bounds),
-		cmocka_unit_test(test_trailer)
-	};
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_nul), cmocka_unit_test(test_fine),
+		cmocka_unit_test(test_body), cmocka_unit_test(test_websocket),
+		cmocka_unit_test(test_bounds), cmocka_unit_test(test_trailer) };
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));
 }

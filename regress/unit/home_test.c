@@ -49,16 +49,12 @@ need_root(void)
 static void
 test_names(void **state)
 {
-	static const char *const good[] = {
-		"a", "alice", "a1", "a-b", "a_b", "a.b", "z9.-_",
-		"abcdefghijklmnopqrstuvwxyzabcdef"
-	};
-	static const char *const bad[] = {
-		"", ".", "..", "...", ".a", "-a", "_a", "1a", "A", "Alice", "aB",
-		"a/b", "/a", "../a", "a b", "a\n", "a\tb", "a:b", "a;b", "a$b",
-		"a%b", "a\\b", "a'b", "a\"b", "a*", "\303\244", "a\177", "a\001",
-		".new-1", "abcdefghijklmnopqrstuvwxyzabcdefg"
-	};
+	static const char *const good[] = { "a", "alice", "a1", "a-b", "a_b", "a.b",
+		"z9.-_", "abcdefghijklmnopqrstuvwxyzabcdef" };
+	static const char *const bad[] = { "", ".", "..", "...", ".a", "-a", "_a", "1a",
+		"A", "Alice", "aB", "a/b", "/a", "../a", "a b", "a\n", "a\tb", "a:b",
+		"a;b", "a$b", "a%b", "a\\b", "a'b", "a\"b", "a*", "\303\244", "a\177",
+		"a\001", ".new-1", "abcdefghijklmnopqrstuvwxyzabcdefg" };
 	char name[WIRE_NAME + 8];
 	size_t i;
 
@@ -106,9 +102,8 @@ teardown(void **state)
 static void
 test_new(void **state)
 {
-	static const char *const folders[] = {
-		"data", "settings", "extensions", "workspaces", "logs"
-	};
+	static const char *const folders[] = { "data", "settings", "extensions",
+		"workspaces", "logs" };
 	struct m_fail f;
 	struct stat st;
 	size_t i;
@@ -125,9 +120,7 @@ test_new(void **state)
 	assert_int_equal(st.st_gid, UID);
 	assert_int_equal(st.st_mode & 07777, 0700);
 	for (i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
-		assert_int_equal(fstatat(fd, folders[i], &st,
-				     AT_SYMLINK_NOFOLLOW),
-		    0);
+		assert_int_equal(fstatat(fd, folders[i], &st, AT_SYMLINK_NOFOLLOW), 0);
 		assert_true(S_ISDIR(st.st_mode));
 		assert_int_equal(st.st_uid, UID);
 		assert_int_equal(st.st_mode & 07777, 0700);
@@ -159,13 +152,15 @@ test_half_made(void **state)
 	assert_int_equal(faccessat(homes, fresh, F_OK, 0), -1);
 }
 
-enum what { SYMLINK,
+enum what {
+	SYMLINK,
 	SYMLINK_OUT,
 	DANGLING,
 	FIFO,
 	FILE_,
 	FOREIGN,
-	OPEN_TO_ALL };
+	OPEN_TO_ALL,
+};
 
 static void
 put(int at, const char *name, enum what what)
@@ -232,16 +227,12 @@ test_home_refused(void **state)
 	for (i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
 		snprintf(name, sizeof(name), "u%zu", i);
 		put(homes, name, refused[i].what);
-		assert_int_equal(fstatat(homes, name, &before,
-				     AT_SYMLINK_NOFOLLOW),
-		    0);
+		assert_int_equal(fstatat(homes, name, &before, AT_SYMLINK_NOFOLLOW), 0);
 		memset(&f, 0, sizeof(f));
 		assert_int_equal(home_open(homes, name, UID, &f), -1);
 		if (strstr(f.text, refused[i].says) == NULL)
 			fail_msg("%s: \"%s\"", refused[i].says, f.text);
-		assert_int_equal(fstatat(homes, name, &after,
-				     AT_SYMLINK_NOFOLLOW),
-		    0);
+		assert_int_equal(fstatat(homes, name, &after, AT_SYMLINK_NOFOLLOW), 0);
 		assert_int_equal(before.st_ino, after.st_ino);
 		assert_int_equal(before.st_uid, after.st_uid);
 		assert_int_equal(before.st_mode, after.st_mode);
@@ -279,23 +270,19 @@ test_folder_refused(void **state)
 
 /* System calls: what container runtimes block on x86_64, all of it. */
 
-static const char *const blocked[] = {
-	"_sysctl", "acct", "add_key", "afs_syscall", "bpf", "chroot",
-	"clock_settime", "clone3", "create_module", "delete_module",
-	"fanotify_init", "finit_module", "fsconfig", "fsmount", "fsopen",
-	"fspick", "get_kernel_syms", "get_mempolicy", "getpmsg", "init_module",
-	"io_uring_enter", "io_uring_register", "io_uring_setup", "ioperm",
-	"iopl", "kcmp", "kexec_file_load", "kexec_load", "keyctl",
-	"lookup_dcookie", "mbind", "migrate_pages", "mount", "mount_setattr",
-	"move_mount", "move_pages", "nfsservctl", "open_by_handle_at",
-	"open_tree", "perf_event_open", "pidfd_getfd", "pivot_root",
-	"process_madvise", "putpmsg", "query_module", "quotactl", "quotactl_fd",
-	"reboot", "request_key", "security", "set_mempolicy",
+static const char *const blocked[] = { "_sysctl", "acct", "add_key", "afs_syscall", "bpf",
+	"chroot", "clock_settime", "clone3", "create_module", "delete_module",
+	"fanotify_init", "finit_module", "fsconfig", "fsmount", "fsopen", "fspick",
+	"get_kernel_syms", "get_mempolicy", "getpmsg", "init_module", "io_uring_enter",
+	"io_uring_register", "io_uring_setup", "ioperm", "iopl", "kcmp",
+	"kexec_file_load", "kexec_load", "keyctl", "lookup_dcookie", "mbind",
+	"migrate_pages", "mount", "mount_setattr", "move_mount", "move_pages",
+	"nfsservctl", "open_by_handle_at", "open_tree", "perf_event_open", "pidfd_getfd",
+	"pivot_root", "process_madvise", "putpmsg", "query_module", "quotactl",
+	"quotactl_fd", "reboot", "request_key", "security", "set_mempolicy",
 	"set_mempolicy_home_node", "setdomainname", "sethostname", "setns",
-	"settimeofday", "swapoff", "swapon", "sysfs", "syslog", "tuxcall",
-	"umount2", "unshare", "uselib", "userfaultfd", "ustat", "vhangup",
-	"vserver"
-};
+	"settimeofday", "swapoff", "swapon", "sysfs", "syslog", "tuxcall", "umount2",
+	"unshare", "uselib", "userfaultfd", "ustat", "vhangup", "vserver" };
 
 static void
 test_not_allowed(void **state)
@@ -330,7 +317,7 @@ test_no_doubles(void **state)
 		for (j = i + 1; j < n; j++)
 			if (rows[i].nr == rows[j].nr)
 				assert_true(rows[i].args[0].mask != 0 &&
-					    rows[j].args[0].mask != 0);
+				    rows[j].args[0].mask != 0);
 	}
 }
 
@@ -369,8 +356,7 @@ call_blocked(void)
 			continue;
 		want = strcmp(blocked[i], "clone3") == 0 ? ENOSYS : EPERM;
 		errno = 0;
-		if (syscall(nr, -1L, -1L, -1L, -1L, -1L, -1L) != -1 ||
-		    errno != want)
+		if (syscall(nr, -1L, -1L, -1L, -1L, -1L, -1L) != -1 || errno != want)
 			return (int)i + 1;
 	}
 	return 0;
@@ -387,17 +373,17 @@ test_blocked(void **state)
 		fail_msg("%s is not refused", i > 68 ? "the filter" : blocked[i - 1]);
 }
 
-#define REFUSED(e, want)                           \
-	do {                                       \
-		errno = 0;                         \
-		if ((e) != -1 || errno != (want))  \
-			return __LINE__ % 200 + 1; \
+#define REFUSED(e, want)                                                                 \
+	do {                                                                             \
+		errno = 0;                                                               \
+		if ((e) != -1 || errno != (want))                                        \
+			return __LINE__ % 200 + 1;                                       \
 	} while (0)
-#define NOT_REFUSED(e)                             \
-	do {                                       \
-		errno = 0;                         \
-		if ((e) == -1 && errno == EPERM)   \
-			return __LINE__ % 200 + 1; \
+#define NOT_REFUSED(e)                                                                   \
+	do {                                                                             \
+		errno = 0;                                                               \
+		if ((e) == -1 && errno == EPERM)                                         \
+			return __LINE__ % 200 + 1;                                       \
 	} while (0)
 
 static int
@@ -419,8 +405,7 @@ call_arguments(void)
 	REFUSED(socket(AF_BLUETOOTH, SOCK_RAW, 0), EPERM);
 	REFUSED(socket(AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER), EPERM);
 	REFUSED(socket(AF_NETLINK, SOCK_RAW, NETLINK_KOBJECT_UEVENT), EPERM);
-	REFUSED((int)syscall(SYS_personality, 0x0400000 /* READ_IMPLIES_EXEC */),
-	    EPERM);
+	REFUSED((int)syscall(SYS_personality, 0x0400000 /* READ_IMPLIES_EXEC */), EPERM);
 	REFUSED(syscall(SECCOMP_NEWEST + 1, 0, 0, 0), ENOSYS);
 	REFUSED(syscall(SECCOMP_LAST, 0, 0, 0), ENOSYS);
 	NOT_REFUSED(socket(AF_UNIX, SOCK_STREAM, 0));
@@ -452,10 +437,8 @@ main(void)
 		cmocka_unit_test(test_names),
 		cmocka_unit_test_setup_teardown(test_new, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_half_made, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_home_refused, setup,
-		    teardown),
-		cmocka_unit_test_setup_teardown(test_folder_refused, setup,
-		    teardown),
+		cmocka_unit_test_setup_teardown(test_home_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_folder_refused, setup, teardown),
 		cmocka_unit_test(test_not_allowed),
 		cmocka_unit_test(test_no_doubles),
 		cmocka_unit_test(test_blocked),

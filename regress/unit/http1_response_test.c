@@ -42,53 +42,50 @@ test_response_ok(void **state)
 		{ A("1", "200 OK", ""), false, 200, BODY_CLOSE, -1, false, false },
 		{ A("1", "200 OK", CL), false, 200, BODY_LENGTH, 5, true, false },
 		{ A("1", "200 ", CL), false, 200, BODY_LENGTH, 5, true, false },
-		{ A("1", "200 Tr\xe8s bien\t!", CL), false, 200, BODY_LENGTH, 5,
-		    true, false },
+		{ A("1", "200 Tr\xe8s bien\t!", CL), false, 200, BODY_LENGTH, 5, true,
+		    false },
 		{ A("1", "200 OK", "Content-Length: 0\r\n"), false, 200, BODY_NONE, 0,
 		    true, false },
-		{ A("1", "200 OK", "Content-Length: 0005\r\n"), false, 200,
-		    BODY_LENGTH, 5, true, false },
-		{ A("1", "200 OK", "Content-Length: 000\r\n"), false, 200,
-		    BODY_NONE, 0, true, false },
+		{ A("1", "200 OK", "Content-Length: 0005\r\n"), false, 200, BODY_LENGTH,
+		    5, true, false },
+		{ A("1", "200 OK", "Content-Length: 000\r\n"), false, 200, BODY_NONE, 0,
+		    true, false },
 		{ A("1", "200 OK", TE), false, 200, BODY_CHUNKED, -1, true, false },
 		{ A("1", "200 OK", "Transfer-Encoding: Chunked\r\n"), false, 200,
 		    BODY_CHUNKED, -1, true, false },
 		{ A("1", "200 OK", CL), true, 200, BODY_NONE, 5, true, false },
 		{ A("1", "200 OK", TE), true, 200, BODY_NONE, -1, true, false },
 		{ A("1", "200 OK", ""), true, 200, BODY_NONE, -1, true, false },
-		{ A("1", "304 Not Modified", CL), false, 304, BODY_NONE, 5,
-		    true, false },
-		{ A("1", "304 Not Modified", TE), false, 304, BODY_NONE, -1,
-		    true, false },
-		{ A("1", "304 Not Modified", ""), false, 304, BODY_NONE, -1,
-		    true, false },
-		{ A("1", "204 No Content", ""), false, 204, BODY_NONE, -1,
-		    true, false },
+		{ A("1", "304 Not Modified", CL), false, 304, BODY_NONE, 5, true, false },
+		{ A("1", "304 Not Modified", TE), false, 304, BODY_NONE, -1, true,
+		    false },
+		{ A("1", "304 Not Modified", ""), false, 304, BODY_NONE, -1, true,
+		    false },
+		{ A("1", "204 No Content", ""), false, 204, BODY_NONE, -1, true, false },
 		{ A("1", "204 No Content", "Content-Length: 0\r\n"), false, 204,
 		    BODY_NONE, 0, true, false },
 		{ A("1", "100 Continue", ""), false, 100, BODY_NONE, -1, true, false },
-		{ A("1", "103 Early Hints", "Link: </a>\r\n"), false, 103,
-		    BODY_NONE, -1, true, false },
+		{ A("1", "103 Early Hints", "Link: </a>\r\n"), false, 103, BODY_NONE, -1,
+		    true, false },
 		{ A("1", "101 Switching Protocols",
 		      "Upgrade: websocket\r\nConnection: Upgrade\r\n"),
-		    false, 101,
-		    BODY_NONE, -1, true, true },
-		{ A("1", "200 OK", CL "Upgrade: h2,h2c\r\n"), false, 200,
-		    BODY_LENGTH, 5, true, false },
+		    false, 101, BODY_NONE, -1, true, true },
+		{ A("1", "200 OK", CL "Upgrade: h2,h2c\r\n"), false, 200, BODY_LENGTH, 5,
+		    true, false },
 		{ A("0", "200 OK", CL), false, 200, BODY_LENGTH, 5, false, false },
 		{ A("0", "200 OK", CL "Connection: keep-alive\r\n"), false, 200,
 		    BODY_LENGTH, 5, true, false },
-		{ A("0", "200 OK", "Connection: keep-alive\r\n"), false, 200,
-		    BODY_CLOSE, -1, false, false },
-		{ A("1", "200 OK", CL "Connection: close\r\n"), false, 200,
+		{ A("0", "200 OK", "Connection: keep-alive\r\n"), false, 200, BODY_CLOSE,
+		    -1, false, false },
+		{ A("1", "200 OK", CL "Connection: close\r\n"), false, 200, BODY_LENGTH,
+		    5, false, false },
+		{ A("1", "200 OK", CL "Connection: close, X-Internal\r\n"), false, 200,
 		    BODY_LENGTH, 5, false, false },
-		{ A("1", "200 OK", CL "Connection: close, X-Internal\r\n"), false,
-		    200, BODY_LENGTH, 5, false, false },
 		{ A("1", "599 Odd", CL), false, 599, BODY_LENGTH, 5, true, false },
-		{ A("1", "200 OK", CL "Set-Cookie: a\r\nSet-Cookie: b\r\n"), false,
-		    200, BODY_LENGTH, 5, true, false },
-		{ A("1", "200 OK", CL "user_agent: a\r\n"), false,
-		    200, BODY_LENGTH, 5, true, false },
+		{ A("1", "200 OK", CL "Set-Cookie: a\r\nSet-Cookie: b\r\n"), false, 200,
+		    BODY_LENGTH, 5, true, false },
+		{ A("1", "200 OK", CL "user_agent: a\r\n"), false, 200, BODY_LENGTH, 5,
+		    true, false },
 	};
 	struct http_head h;
 
@@ -99,21 +96,20 @@ test_response_ok(void **state)
 
 		http_head_init(&h);
 		for (size_t n = 0; n < len; n++)
-			if (http_response_parse(&h, buf, n,
-				rows[i].was_head) != HTTP_MORE)
+			if (http_response_parse(&h, buf, n, rows[i].was_head) !=
+			    HTTP_MORE)
 				fail_msg("row %zu at %zu: %s", i, n,
 				    http_error_reason(h.error));
-		if (http_response_parse(&h, buf, len, rows[i].was_head) !=
-			HTTP_DONE ||
+		if (http_response_parse(&h, buf, len, rows[i].was_head) != HTTP_DONE ||
 		    h.size != len)
 			fail_msg("row %zu: %s", i, http_error_reason(h.error));
 		if (h.status != rows[i].status || h.body != rows[i].body ||
 		    h.content_length != rows[i].length ||
 		    h.keep_alive != rows[i].keep_alive ||
 		    h.websocket != rows[i].websocket)
-			fail_msg("row %zu: %s: body %d length %lld %d%d", i,
-			    rows[i].in, h.body, (long long)h.content_length,
-			    h.keep_alive, h.websocket);
+			fail_msg("row %zu: %s: body %d length %lld %d%d", i, rows[i].in,
+			    h.body, (long long)h.content_length, h.keep_alive,
+			    h.websocket);
 		free(buf);
 	}
 }
@@ -169,8 +165,7 @@ test_response_errors(void **state)
 		{ A("1", "200 OK", CL TE), HTTP_E_TE_CL },
 		{ A("1", "304 OK", CL TE), HTTP_E_TE_CL },
 		{ A("0", "200 OK", TE), HTTP_E_TE_10 },
-		{ A("1", "200 OK", "Transfer-Encoding: gzip, chunked\r\n"),
-		    HTTP_E_TE },
+		{ A("1", "200 OK", "Transfer-Encoding: gzip, chunked\r\n"), HTTP_E_TE },
 		{ A("1", "200 OK", "Transfer-Encoding: identity\r\n"), HTTP_E_TE },
 		{ A("1", "200 OK", "Transfer-Encoding:\r\n"), HTTP_E_TE },
 		{ A("1", "204 No", CL), HTTP_E_NO_BODY },
@@ -190,17 +185,15 @@ test_response_errors(void **state)
 		http_head_init(&h);
 		if (http_response_parse(&h, buf, len, false) != HTTP_ERROR ||
 		    h.error != rows[i].error)
-			fail_msg("row %zu: %s: %s", i, rows[i].in,
-			    http_error_name(h.error));
+			fail_msg(
+			    "row %zu: %s: %s", i, rows[i].in, http_error_name(h.error));
 		http_head_init(&h);
 		for (n = 0; n < len; n++)
-			if (http_response_parse(&h, buf, n, false) ==
-			    HTTP_ERROR)
+			if (http_response_parse(&h, buf, n, false) == HTTP_ERROR)
 				break;
 		(void)http_response_parse(&h, buf, len, false);
 		if (h.error != rows[i].error)
-			fail_msg("row %zu, in pieces: %s", i,
-			    http_error_name(h.error));
+			fail_msg("row %zu, in pieces: %s", i, http_error_name(h.error));
 		free(buf);
 	}
 }
@@ -215,8 +208,7 @@ test_response_long(void **state)
 	memset(buf, 'a', sizeof(buf));
 	memcpy(buf, "HTTP/1.1 200 ", 13);
 	http_head_init(&h);
-	assert_int_equal(http_response_parse(&h, buf, sizeof(buf), false),
-	    HTTP_ERROR);
+	assert_int_equal(http_response_parse(&h, buf, sizeof(buf), false), HTTP_ERROR);
 	assert_int_equal(h.error, HTTP_E_HEAD_LONG);
 }
 int

@@ -89,18 +89,18 @@ test_request_derived(void **state)
 #define R(m, v, f) m " / HTTP/1." v "\r\n" H f "\r\n"
 		{ R("GET", "1", ""), METHOD_GET, BODY_NONE, -1, true, false, false },
 		{ R("GET", "0", ""), METHOD_GET, BODY_NONE, -1, false, false, false },
-		{ R("GET", "0", "Connection: keep-alive\r\n"), METHOD_GET,
-		    BODY_NONE, -1, true, false, false },
+		{ R("GET", "0", "Connection: keep-alive\r\n"), METHOD_GET, BODY_NONE, -1,
+		    true, false, false },
 		{ R("GET", "0", "Connection: Keep-Alive, close\r\n"), METHOD_GET,
 		    BODY_NONE, -1, false, false, false },
-		{ R("GET", "1", "Connection: CLOSE\r\n"), METHOD_GET,
-		    BODY_NONE, -1, false, false, false },
+		{ R("GET", "1", "Connection: CLOSE\r\n"), METHOD_GET, BODY_NONE, -1,
+		    false, false, false },
 		{ R("GET", "1", "Connection: a\r\nConnection: ,b ,\tclose,\r\n"),
 		    METHOD_GET, BODY_NONE, -1, false, false, false },
-		{ R("GET", "1", "Connection:\r\n"), METHOD_GET,
-		    BODY_NONE, -1, true, false, false },
-		{ R("GET", "1", "Connection: closed\r\n"), METHOD_GET,
-		    BODY_NONE, -1, true, false, false },
+		{ R("GET", "1", "Connection:\r\n"), METHOD_GET, BODY_NONE, -1, true,
+		    false, false },
+		{ R("GET", "1", "Connection: closed\r\n"), METHOD_GET, BODY_NONE, -1,
+		    true, false, false },
 		{ R("GET", "1", "Connection: a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p\r\n"),
 		    METHOD_GET, BODY_NONE, -1, true, false, false },
 		{ R("GET", "1", "Connection: an-option-longer-than-any-known-header\r\n"),
@@ -108,35 +108,33 @@ test_request_derived(void **state)
 		{ R("GET", "1", "X_name_longer_than_any_header_that_is_known: a\r\n"),
 		    METHOD_GET, BODY_NONE, -1, true, false, false },
 		{ R("HEAD", "1", ""), METHOD_HEAD, BODY_NONE, -1, true, false, false },
-		{ R("PUT", "1", "Content-Length: 0\r\n"), METHOD_PUT,
-		    BODY_NONE, 0, true, false, false },
-		{ R("PUT", "0", "Content-Length: 1\r\n"), METHOD_PUT,
-		    BODY_LENGTH, 1, false, false, false },
+		{ R("PUT", "1", "Content-Length: 0\r\n"), METHOD_PUT, BODY_NONE, 0, true,
+		    false, false },
+		{ R("PUT", "0", "Content-Length: 1\r\n"), METHOD_PUT, BODY_LENGTH, 1,
+		    false, false, false },
 		{ R("PATCH", "1", "Transfer-Encoding: chunked\r\n"), METHOD_PATCH,
 		    BODY_CHUNKED, -1, true, false, false },
 		{ R("DELETE", "1", "Content-Length: 9223372036854775807\r\n"),
 		    METHOD_DELETE, BODY_LENGTH, INT64_MAX, true, false, false },
-		{ R("OPTIONS", "1", ""), METHOD_OPTIONS, BODY_NONE, -1,
-		    true, false, false },
-		{ R("TRACE", "1", ""), METHOD_TRACE, BODY_NONE, -1,
-		    true, false, false },
+		{ R("OPTIONS", "1", ""), METHOD_OPTIONS, BODY_NONE, -1, true, false,
+		    false },
+		{ R("TRACE", "1", ""), METHOD_TRACE, BODY_NONE, -1, true, false, false },
 		{ R("get", "1", ""), METHOD_OTHER, BODY_NONE, -1, true, false, false },
-		{ R("GETS", "1", ""), METHOD_OTHER, BODY_NONE, -1,
-		    true, false, false },
-		{ R("M-SEARCH", "1", ""), METHOD_OTHER, BODY_NONE, -1,
-		    true, false, false },
-		{ R("POST", "1", "Expect: 100-continue\r\n"), METHOD_POST,
-		    BODY_NONE, -1, true, false, true },
-		{ R("POST", "0", "Expect: 100-continue\r\n"), METHOD_POST,
-		    BODY_NONE, -1, false, false, false },
+		{ R("GETS", "1", ""), METHOD_OTHER, BODY_NONE, -1, true, false, false },
+		{ R("M-SEARCH", "1", ""), METHOD_OTHER, BODY_NONE, -1, true, false,
+		    false },
+		{ R("POST", "1", "Expect: 100-continue\r\n"), METHOD_POST, BODY_NONE, -1,
+		    true, false, true },
+		{ R("POST", "0", "Expect: 100-continue\r\n"), METHOD_POST, BODY_NONE, -1,
+		    false, false, false },
 		{ R("GET", "1", "Upgrade: websocket\r\nConnection: Upgrade\r\n"),
 		    METHOD_GET, BODY_NONE, -1, true, true, false },
 		{ R("GET", "1", "Upgrade: WebSocket\r\nConnection: a, UPGRADE\r\n"),
 		    METHOD_GET, BODY_NONE, -1, true, true, false },
-		{ R("GET", "1", "Upgrade: websocket\r\n"), METHOD_GET,
-		    BODY_NONE, -1, true, false, false },
-		{ R("GET", "1", "Connection: upgrade\r\n"), METHOD_GET,
-		    BODY_NONE, -1, true, false, false },
+		{ R("GET", "1", "Upgrade: websocket\r\n"), METHOD_GET, BODY_NONE, -1,
+		    true, false, false },
+		{ R("GET", "1", "Connection: upgrade\r\n"), METHOD_GET, BODY_NONE, -1,
+		    true, false, false },
 		{ R("GET", "0", "Upgrade: websocket\r\nConnection: Upgrade\r\n"),
 		    METHOD_GET, BODY_NONE, -1, false, false, false },
 		{ R("POST", "1", "Upgrade: websocket\r\nConnection: Upgrade\r\n"),
@@ -154,16 +152,14 @@ test_request_derived(void **state)
 	(void)state;
 	for (size_t i = 0; i < NROWS(rows); i++) {
 		if (request(&h, rows[i].in, &buf) != HTTP_DONE)
-			fail_msg("%s: %s", rows[i].in,
-			    http_error_reason(h.error));
+			fail_msg("%s: %s", rows[i].in, http_error_reason(h.error));
 		if (h.method != rows[i].method || h.body != rows[i].body ||
 		    h.content_length != rows[i].length ||
 		    h.keep_alive != rows[i].keep_alive ||
 		    h.websocket != rows[i].websocket ||
 		    h.expect_continue != rows[i].expect)
-			fail_msg("%s: method %d body %d length %lld %d%d%d",
-			    rows[i].in, h.method, h.body,
-			    (long long)h.content_length, h.keep_alive,
+			fail_msg("%s: method %d body %d length %lld %d%d%d", rows[i].in,
+			    h.method, h.body, (long long)h.content_length, h.keep_alive,
 			    h.websocket, h.expect_continue);
 		free(buf);
 	}
@@ -235,10 +231,8 @@ test_request_errors(void **state)
 		{ G H "Content-Length:\r\n\r\n", HTTP_E_LENGTH },
 		{ G H "Content-Length: -1\r\n\r\n", HTTP_E_LENGTH },
 		{ G H "Content-Length: 01\r\n\r\n", HTTP_E_LENGTH },
-		{ G H "Content-Length: 9223372036854775808\r\n\r\n",
-		    HTTP_E_LENGTH_BIG },
-		{ G H "Content-Length: 10000000000000000000\r\n\r\n",
-		    HTTP_E_LENGTH_BIG },
+		{ G H "Content-Length: 9223372036854775808\r\n\r\n", HTTP_E_LENGTH_BIG },
+		{ G H "Content-Length: 10000000000000000000\r\n\r\n", HTTP_E_LENGTH_BIG },
 		{ G H "Transfer-Encoding: gzip\r\n\r\n", HTTP_E_TE },
 		{ G H "Transfer-Encoding: Chunked\r\n\r\n", HTTP_E_TE },
 		{ "GET / HTTP/1.0\r\n" H "Transfer-Encoding: chunked\r\n\r\n",
@@ -266,11 +260,10 @@ test_request_errors(void **state)
 	for (size_t i = 0; i < NROWS(rows); i++) {
 		if (request(&h, rows[i].in, &buf) != HTTP_ERROR ||
 		    h.error != rows[i].error)
-			fail_msg("row %zu: %s: %s", i, rows[i].in,
-			    http_error_name(h.error));
-		assert_int_equal(http_request_parse(&h, buf,
-				     strlen(rows[i].in)),
-		    HTTP_ERROR);
+			fail_msg(
+			    "row %zu: %s: %s", i, rows[i].in, http_error_name(h.error));
+		assert_int_equal(
+		    http_request_parse(&h, buf, strlen(rows[i].in)), HTTP_ERROR);
 		assert_true(http_error_status(h.error) >= 400);
 		free(buf);
 	}
@@ -328,27 +321,21 @@ test_bounds(void **state)
 	assert_int_equal(filled(x, 'a', rest + 1, end), HTTP_E_HEAD_LONG);
 	assert_int_equal(filled(x, 'a', 70000, ""), HTTP_E_HEAD_LONG);
 	assert_int_equal(filled(x, ' ', 70000, ""), HTTP_E_HEAD_LONG);
-	assert_int_equal(filled(G H, 'a', 40000, ":\r\n\r\n"),
-	    HTTP_E_HEAD_LONG);
-	assert_int_equal(filled("GET /", 'a', HTTP_TARGET_MAX - 1, v),
-	    HTTP_E_NONE);
-	assert_int_equal(filled("GET /", 'a', HTTP_TARGET_MAX, v),
-	    HTTP_E_TARGET_LONG);
-	assert_int_equal(filled("\r\nGET /", 'a', HTTP_TARGET_MAX, v),
-	    HTTP_E_TARGET_LONG);
+	assert_int_equal(filled(G H, 'a', 40000, ":\r\n\r\n"), HTTP_E_HEAD_LONG);
+	assert_int_equal(filled("GET /", 'a', HTTP_TARGET_MAX - 1, v), HTTP_E_NONE);
+	assert_int_equal(filled("GET /", 'a', HTTP_TARGET_MAX, v), HTTP_E_TARGET_LONG);
+	assert_int_equal(
+	    filled("\r\nGET /", 'a', HTTP_TARGET_MAX, v), HTTP_E_TARGET_LONG);
 	assert_int_equal(filled("GET /", 'a', 40000, v), HTTP_E_TARGET_LONG);
-	assert_int_equal(filled("AAAAAAAABBBBBBBBCCCCCCCCDDDDDDDD /", 'a',
-			     40000, v),
+	assert_int_equal(filled("AAAAAAAABBBBBBBBCCCCCCCCDDDDDDDD /", 'a', 40000, v),
 	    HTTP_E_TARGET_LONG);
 	assert_int_equal(filled("GET ", ' ', 40000, v), HTTP_E_TARGET_LONG);
-	assert_int_equal(filled("", 'A', HTTP_METHOD_MAX, " / HTTP/1.1\r\n" H "\r\n"), HTTP_E_NONE);
-	assert_int_equal(filled("", 'A', HTTP_METHOD_MAX + 1,
-			     " / HTTP/1.1\r\n"),
-	    HTTP_E_METHOD_LONG);
-	assert_int_equal(filled("", 'A', 40000, " / HTTP/1.1\r\n"),
-	    HTTP_E_METHOD_LONG);
-	assert_int_equal(filled("GE", '\r', 40000, "T / HTTP/1.1\r\n"),
-	    HTTP_E_METHOD);
+	assert_int_equal(
+	    filled("", 'A', HTTP_METHOD_MAX, " / HTTP/1.1\r\n" H "\r\n"), HTTP_E_NONE);
+	assert_int_equal(
+	    filled("", 'A', HTTP_METHOD_MAX + 1, " / HTTP/1.1\r\n"), HTTP_E_METHOD_LONG);
+	assert_int_equal(filled("", 'A', 40000, " / HTTP/1.1\r\n"), HTTP_E_METHOD_LONG);
+	assert_int_equal(filled("GE", '\r', 40000, "T / HTTP/1.1\r\n"), HTTP_E_METHOD);
 	assert_int_equal(filled("GE(T /", 'a', 40000, ""), HTTP_E_METHOD);
 }
 
@@ -363,17 +350,14 @@ test_header_count(void **state)
 		size_t len = (size_t)snprintf(buf, sizeof(buf), G H);
 
 		for (size_t i = 0; i < n; i++)
-			len += (size_t)snprintf(buf + len,
-			    sizeof(buf) - len, "X: y\r\n");
+			len += (size_t)snprintf(buf + len, sizeof(buf) - len, "X: y\r\n");
 		len += (size_t)snprintf(buf + len, sizeof(buf) - len, "\r\n");
 		http_head_init(&h);
 		if (n < HTTP_HEADER_MAX) {
-			assert_int_equal(http_request_parse(&h, buf, len),
-			    HTTP_DONE);
+			assert_int_equal(http_request_parse(&h, buf, len), HTTP_DONE);
 			assert_int_equal(h.nheader, HTTP_HEADER_MAX);
 		} else {
-			assert_int_equal(http_request_parse(&h, buf, len),
-			    HTTP_ERROR);
+			assert_int_equal(http_request_parse(&h, buf, len), HTTP_ERROR);
 			assert_int_equal(h.error, HTTP_E_HEADERS);
 		}
 	}

@@ -18,30 +18,29 @@ test_lookup(void **state)
 {
 	(void)state;
 	for (int id = HDR_OTHER + 1; id < HDR_MAX; id++) {
-		struct slice name =
-		    slice_str(http_hdr_name((enum http_hdr)id));
+		struct slice name = slice_str(http_hdr_name((enum http_hdr)id));
 		char other[64];
 
 		assert_int_equal(http_hdr_lookup(name), id);
 		for (size_t i = 0; i < name.len; i++) {
 			memcpy(other, name.p, name.len);
 			other[i] ^= 1;
-			assert_int_equal(http_hdr_lookup((struct slice){
-					     other, name.len }),
+			assert_int_equal(
+			    http_hdr_lookup((struct slice){ other, name.len }),
 			    HDR_OTHER);
 		}
 		name.len--;
 		assert_true(http_hdr_lookup(name) == HDR_OTHER ||
-			    strlen(http_hdr_name(http_hdr_lookup(name))) == name.len);
+		    strlen(http_hdr_name(http_hdr_lookup(name))) == name.len);
 	}
 	assert_int_equal(http_hdr_lookup(SLICE("")), HDR_OTHER);
-	assert_int_equal(http_hdr_lookup((struct slice){
-			     http_hdr_name(HDR_HOST), 4 + 256 }),
+	assert_int_equal(
+	    http_hdr_lookup((struct slice){ http_hdr_name(HDR_HOST), 4 + 256 }),
 	    HDR_OTHER);
 	assert_string_equal(http_hdr_name(HDR_MAX), "");
 	assert_int_equal(http_hdr_flags(HDR_MAX), 0);
-	assert_int_equal(http_hdr_flags(HDR_TRANSFER_ENCODING),
-	    HTTP_HDR_ONCE | HTTP_HDR_HOP);
+	assert_int_equal(
+	    http_hdr_flags(HDR_TRANSFER_ENCODING), HTTP_HDR_ONCE | HTTP_HDR_HOP);
 }
 
 /* Eight at a time must say what one at a time says. */
@@ -57,8 +56,8 @@ test_value(void **state)
 				for (int fill = 0; fill < 3; fill++) {
 					memset(buf, "a\t\xff"[fill], sizeof(buf));
 					buf[at] = (char)c;
-					assert_int_equal(http_is_value((struct slice){ buf,
-							     len }),
+					assert_int_equal(
+					    http_is_value((struct slice){ buf, len }),
 					    c == '\t' || (c >= 0x20 && c != 0x7f));
 				}
 	assert_true(http_is_value(SLICE("")));
@@ -71,7 +70,7 @@ test_token(void **state)
 	for (int c = 0; c < 256; c++) {
 		char b = (char)c;
 		bool ok = c > 0x20 && c < 0x7f &&
-			  strchr("\"(),/:;<=>?@[\\]{}", c) == NULL;
+		    strchr("\"(),/:;<=>?@[\\]{}", c) == NULL;
 
 		assert_int_equal(http_is_token((struct slice){ &b, 1 }), ok);
 	}
@@ -132,29 +131,24 @@ test_authority(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < NROWS(rows); i++) {
-		bool ok = http_authority(slice_str(rows[i].in), &host,
-		    &port);
+		bool ok = http_authority(slice_str(rows[i].in), &host, &port);
 
 		if (ok != (rows[i].host != NULL))
 			fail_msg("%s", rows[i].in);
-		if (ok && (!slice_eq(host, slice_str(rows[i].host)) ||
-			      port != rows[i].port))
+		if (ok &&
+		    (!slice_eq(host, slice_str(rows[i].host)) || port != rows[i].port))
 			fail_msg("%s: %u", rows[i].in, port);
 	}
 	assert_true(http_authority(SLICE("a:1"), NULL, NULL));
 	for (size_t i = 0; i < sizeof(longest); i++)
 		longest[i] = i % 50 == 49 ? '.' : 'a';
-	assert_true(http_authority((struct slice){ longest, 253 }, NULL,
-	    NULL));
-	assert_false(http_authority((struct slice){ longest, 254 }, NULL,
-	    NULL));
+	assert_true(http_authority((struct slice){ longest, 253 }, NULL, NULL));
+	assert_false(http_authority((struct slice){ longest, 254 }, NULL, NULL));
 	memset(longest, 'a', 64);
 	assert_true(http_authority((struct slice){ longest, 63 }, NULL, NULL));
-	assert_false(http_authority((struct slice){ longest, 64 }, NULL,
-	    NULL));
+	assert_false(http_authority((struct slice){ longest, 64 }, NULL, NULL));
 	assert_false(http_authority((struct slice){ "[\0]", 3 }, NULL, NULL));
-	assert_false(http_authority((struct slice){ "[::1\0]", 6 }, NULL,
-	    NULL));
+	assert_false(http_authority((struct slice){ "[::1\0]", 6 }, NULL, NULL));
 }
 
 static void
@@ -183,15 +177,12 @@ test_hop(void **state)
 
 	(void)state;
 	http_head_init(&h);
-	assert_int_equal(http_request_parse(&h, buf, sizeof(buf) - 1),
-	    HTTP_DONE);
+	assert_int_equal(http_request_parse(&h, buf, sizeof(buf) - 1), HTTP_DONE);
 	for (size_t i = 0; i < h.nheader; i++) {
-		bool end_to_end = slice_eq(h.header[i].name,
-				      SLICE("host")) ||
-				  slice_eq(h.header[i].name, SLICE("x-c"));
+		bool end_to_end = slice_eq(h.header[i].name, SLICE("host")) ||
+		    slice_eq(h.header[i].name, SLICE("x-c"));
 
-		assert_int_equal(http_header_is_hop(&h, &h.header[i]),
-		    !end_to_end);
+		assert_int_equal(http_header_is_hop(&h, &h.header[i]), !end_to_end);
 	}
 }
 
@@ -205,30 +196,18 @@ test_by_hand(void **state)
 	http_head_init(&h);
 	h.minor = 1;
 	h.method = METHOD_GET;
-	assert_int_equal(http_head_add(&h, SLICE("host"), SLICE("a.b:1")),
-	    HTTP_E_NONE);
-	assert_int_equal(http_head_add(&h, SLICE("cookie"), SLICE("a=b")),
-	    HTTP_E_NONE);
-	assert_int_equal(http_head_add(&h, SLICE("cookie"), SLICE("c=d")),
-	    HTTP_E_NONE);
-	assert_int_equal(http_head_add(&h, SLICE("host"), SLICE("a.b:1")),
-	    HTTP_E_DUP);
-	assert_int_equal(http_head_add(&h, SLICE("Upper"), SLICE("a")),
-	    HTTP_E_NAME);
-	assert_int_equal(http_head_add(&h, SLICE("aZ"), SLICE("a")),
-	    HTTP_E_NAME);
-	assert_int_equal(http_head_add(&h, SLICE("aA"), SLICE("a")),
-	    HTTP_E_NAME);
-	assert_int_equal(http_head_add(&h, SLICE(""), SLICE("a")),
-	    HTTP_E_NAME);
-	assert_int_equal(http_head_add(&h, SLICE("a:b"), SLICE("a")),
-	    HTTP_E_NAME);
-	assert_int_equal(http_head_add(&h, SLICE("a b"), SLICE("a")),
-	    HTTP_E_NAME);
-	assert_int_equal(http_head_add(&h, SLICE("a"), SLICE("a\r\nb: c")),
-	    HTTP_E_VALUE);
-	assert_int_equal(http_head_add(&h, SLICE("a"), SLICE("a\0")),
-	    HTTP_E_VALUE);
+	assert_int_equal(http_head_add(&h, SLICE("host"), SLICE("a.b:1")), HTTP_E_NONE);
+	assert_int_equal(http_head_add(&h, SLICE("cookie"), SLICE("a=b")), HTTP_E_NONE);
+	assert_int_equal(http_head_add(&h, SLICE("cookie"), SLICE("c=d")), HTTP_E_NONE);
+	assert_int_equal(http_head_add(&h, SLICE("host"), SLICE("a.b:1")), HTTP_E_DUP);
+	assert_int_equal(http_head_add(&h, SLICE("Upper"), SLICE("a")), HTTP_E_NAME);
+	assert_int_equal(http_head_add(&h, SLICE("aZ"), SLICE("a")), HTTP_E_NAME);
+	assert_int_equal(http_head_add(&h, SLICE("aA"), SLICE("a")), HTTP_E_NAME);
+	assert_int_equal(http_head_add(&h, SLICE(""), SLICE("a")), HTTP_E_NAME);
+	assert_int_equal(http_head_add(&h, SLICE("a:b"), SLICE("a")), HTTP_E_NAME);
+	assert_int_equal(http_head_add(&h, SLICE("a b"), SLICE("a")), HTTP_E_NAME);
+	assert_int_equal(http_head_add(&h, SLICE("a"), SLICE("a\r\nb: c")), HTTP_E_VALUE);
+	assert_int_equal(http_head_add(&h, SLICE("a"), SLICE("a\0")), HTTP_E_VALUE);
 	assert_int_equal(http_head_finish(&h, false), HTTP_E_NONE);
 	assert_int_equal(h.nheader, 3);
 	assert_int_equal(h.port, 1);

@@ -10,8 +10,8 @@ test_load_kinds(void **state)
 {
 	EVP_PKEY *k[] = { ec("P-256"), ec("P-384"), ec("P-521"), rsa(2048),
 		EVP_PKEY_Q_keygen(NULL, NULL, "ED25519") };
-	static const enum key_type type[] = { KEY_P256, KEY_P384, KEY_P521,
-		KEY_RSA, KEY_ED25519 };
+	static const enum key_type type[] = { KEY_P256, KEY_P384, KEY_P521, KEY_RSA,
+		KEY_ED25519 };
 	uint8_t id[WIRE_KEYID];
 	size_t i;
 
@@ -40,9 +40,10 @@ test_load_among_others(void **state)
 	int fd;
 
 	(void)state;
-	len = (size_t)snprintf(text, sizeof(text), "comment\n"
-						   "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n"
-						   "-----END EC PARAMETERS-----\n");
+	len = (size_t)snprintf(text, sizeof(text),
+	    "comment\n"
+	    "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n"
+	    "-----END EC PARAMETERS-----\n");
 	fd = pem_of(k, true, NULL);
 	n = pread(fd, text + len, sizeof(text) - len, 0);
 	close(fd);
@@ -193,7 +194,8 @@ search(const uint8_t masked[32], unsigned int *inside, unsigned int *outside)
 		for (p = (uint8_t *)from; p + 32 <= (uint8_t *)to; p++)
 			if ((p[0] ^ MASK) == masked[0] || (p[0] ^ MASK) == masked[31])
 				if (is_at(p, masked, false) || is_at(p, masked, true))
-					*(CRYPTO_secure_allocated(p) ? inside : outside) += 1;
+					*(CRYPTO_secure_allocated(p) ? inside :
+								       outside) += 1;
 	}
 	fclose(f);
 }
@@ -276,12 +278,18 @@ test_sign_form(void **state)
 	t[64] = 1; /* explicit_prime */
 	assert_int_equal(sign_form(t, n), FORM_NONE);
 	for (i = 0; i < 300; i++)
-		assert_int_equal(sign_form((const uint8_t *)"................................................................"
-							    "................................................................"
-							    "................................................................"
-							    "................................................................"
-							    "................................................................",
-				     i),
+		assert_int_equal(
+		    sign_form((const uint8_t *)"........................................."
+					       "......................."
+					       "........................................."
+					       "......................."
+					       "........................................."
+					       "......................."
+					       "........................................."
+					       "......................."
+					       "........................................."
+					       ".......................",
+			i),
 		    FORM_NONE);
 }
 
@@ -289,9 +297,9 @@ test_sign_form(void **state)
 static void
 test_sign_matrix(void **state)
 {
-	static const uint32_t scheme[] = { 0x0403, 0x0503, 0x0603, 0x0804, 0x0805,
-		0x0806, 0x0401, 0x0807, 0x0501, 0x0601, 0x0201, 0x0203, 0x0809,
-		0x0808, 0, 0xffffffff };
+	static const uint32_t scheme[] = { 0x0403, 0x0503, 0x0603, 0x0804, 0x0805, 0x0806,
+		0x0401, 0x0807, 0x0501, 0x0601, 0x0201, 0x0203, 0x0809, 0x0808, 0,
+		0xffffffff };
 	static const struct {
 		int key;
 		uint32_t scheme;

@@ -64,12 +64,14 @@ pem_of(EVP_PKEY *k, bool traditional, const EVP_CIPHER *cipher)
 	int fd;
 
 	if (traditional)
-		assert_int_equal(PEM_write_bio_PrivateKey_traditional(bio, k,
-				     cipher, NULL, 0, NULL, cipher != NULL ? (void *)(uintptr_t) "secret" : NULL),
+		assert_int_equal(
+		    PEM_write_bio_PrivateKey_traditional(bio, k, cipher, NULL, 0, NULL,
+			cipher != NULL ? (void *)(uintptr_t) "secret" : NULL),
 		    1);
 	else
-		assert_int_equal(PEM_write_bio_PKCS8PrivateKey(bio, k, cipher,
-				     NULL, 0, NULL, cipher != NULL ? (void *)(uintptr_t) "secret" : NULL),
+		assert_int_equal(
+		    PEM_write_bio_PKCS8PrivateKey(bio, k, cipher, NULL, 0, NULL,
+			cipher != NULL ? (void *)(uintptr_t) "secret" : NULL),
 		    1);
 	len = BIO_get_mem_data(bio, &p);
 	fd = file_of(p, (size_t)len);
@@ -179,15 +181,13 @@ verifies(EVP_PKEY *k, const struct m_sign *r, const struct m_signed *a)
 
 	for (i = 0; how[i].scheme != r->scheme; i++)
 		;
-	assert_int_equal(EVP_DigestVerifyInit_ex(ctx, &pctx, how[i].md, NULL,
-			     NULL, k, NULL),
-	    1);
+	assert_int_equal(
+	    EVP_DigestVerifyInit_ex(ctx, &pctx, how[i].md, NULL, NULL, k, NULL), 1);
 	if (how[i].pad != 0)
 		assert_int_equal(EVP_PKEY_CTX_set_rsa_padding(pctx, how[i].pad), 1);
 	if (how[i].pad == RSA_PKCS1_PSS_PADDING)
-		assert_int_equal(EVP_PKEY_CTX_set_rsa_pss_saltlen(pctx,
-				     RSA_PSS_SALTLEN_DIGEST),
-		    1);
+		assert_int_equal(
+		    EVP_PKEY_CTX_set_rsa_pss_saltlen(pctx, RSA_PSS_SALTLEN_DIGEST), 1);
 	ok = EVP_DigestVerify(ctx, a->sig, a->len, r->tbs, r->len) == 1;
 	EVP_MD_CTX_free(ctx);
 	return ok;

@@ -300,8 +300,8 @@ test_session_model(void **state)
 			have += there[n] == 0;
 			there[n] = 1;
 		} else {
-			assert_int_equal(take(n, 0),
-			    there[n] != 0 ? 1 + n % SESS_DER_MAX : 0);
+			assert_int_equal(
+			    take(n, 0), there[n] != 0 ? 1 + n % SESS_DER_MAX : 0);
 			have -= there[n];
 			there[n] = 0;
 		}

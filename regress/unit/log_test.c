@@ -59,8 +59,10 @@ test_one_line(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		assert_non_null(strstr(logged(LOG_FORMAT_TEXT, rows[i].in), rows[i].text));
-		assert_non_null(strstr(logged(LOG_FORMAT_JSON, rows[i].in), rows[i].json));
+		assert_non_null(
+		    strstr(logged(LOG_FORMAT_TEXT, rows[i].in), rows[i].text));
+		assert_non_null(
+		    strstr(logged(LOG_FORMAT_JSON, rows[i].in), rows[i].json));
 	}
 	assert_non_null(strstr(logged(LOG_FORMAT_TEXT, "x"), " n=-5\n"));
 }

@@ -83,8 +83,8 @@ test_same(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < NROWS(rows); i++)
-		if (origin_same(slice_str(rows[i].origin),
-			slice_str(rows[i].host), rows[i].tls) != rows[i].same)
+		if (origin_same(slice_str(rows[i].origin), slice_str(rows[i].host),
+			rows[i].tls) != rows[i].same)
 			fail_msg("%s %s", rows[i].origin, rows[i].host);
 }
 
@@ -100,22 +100,20 @@ test_check(void **state)
 		{ SAME, NULL, ORIGIN_ALLOW, ORIGIN_ALLOW, ORIGIN_ALLOW, ORIGIN_ALLOW },
 		{ SAME, "same-origin", ORIGIN_ALLOW, ORIGIN_ALLOW, ORIGIN_ALLOW,
 		    ORIGIN_ALLOW },
-		{ SAME, "none", ORIGIN_ALLOW, ORIGIN_ALLOW, ORIGIN_ALLOW,
-		    ORIGIN_ALLOW },
+		{ SAME, "none", ORIGIN_ALLOW, ORIGIN_ALLOW, ORIGIN_ALLOW, ORIGIN_ALLOW },
 		{ SAME, "same-site", ORIGIN_D_SITE, ORIGIN_D_SITE, ORIGIN_D_SITE,
 		    ORIGIN_D_SITE },
 		{ SAME, "cross-site", ORIGIN_D_SITE, ORIGIN_D_SITE, ORIGIN_D_SITE,
 		    ORIGIN_D_SITE },
-		{ SAME, "", ORIGIN_D_SITE, ORIGIN_D_SITE, ORIGIN_D_SITE,
-		    ORIGIN_D_SITE },
+		{ SAME, "", ORIGIN_D_SITE, ORIGIN_D_SITE, ORIGIN_D_SITE, ORIGIN_D_SITE },
 		{ SAME, "Same-Origin", ORIGIN_D_SITE, ORIGIN_D_SITE, ORIGIN_D_SITE,
 		    ORIGIN_D_SITE },
 		{ SAME, "same-origin, cross-site", ORIGIN_D_SITE, ORIGIN_D_SITE,
 		    ORIGIN_D_SITE, ORIGIN_D_SITE },
 		{ OTHER, NULL, ORIGIN_D_OTHER, ORIGIN_D_OTHER, ORIGIN_D_OTHER,
 		    ORIGIN_D_OTHER },
-		{ OTHER, "same-origin", ORIGIN_D_OTHER, ORIGIN_D_OTHER,
-		    ORIGIN_D_OTHER, ORIGIN_D_OTHER },
+		{ OTHER, "same-origin", ORIGIN_D_OTHER, ORIGIN_D_OTHER, ORIGIN_D_OTHER,
+		    ORIGIN_D_OTHER },
 		{ OTHER, "none", ORIGIN_D_OTHER, ORIGIN_D_OTHER, ORIGIN_D_OTHER,
 		    ORIGIN_D_OTHER },
 		{ OTHER, "same-site", ORIGIN_D_OTHER, ORIGIN_D_OTHER, ORIGIN_D_OTHER,
@@ -124,12 +122,12 @@ test_check(void **state)
 		    ORIGIN_D_NULL },
 		{ "null", "same-origin", ORIGIN_D_NULL, ORIGIN_D_NULL, ORIGIN_D_NULL,
 		    ORIGIN_D_NULL },
-		{ "", NULL, ORIGIN_D_MALFORMED, ORIGIN_D_MALFORMED,
-		    ORIGIN_D_MALFORMED, ORIGIN_D_MALFORMED },
+		{ "", NULL, ORIGIN_D_MALFORMED, ORIGIN_D_MALFORMED, ORIGIN_D_MALFORMED,
+		    ORIGIN_D_MALFORMED },
 		{ "Null", NULL, ORIGIN_D_MALFORMED, ORIGIN_D_MALFORMED,
 		    ORIGIN_D_MALFORMED, ORIGIN_D_MALFORMED },
-		{ SAME " " SAME, "same-origin", ORIGIN_D_MALFORMED,
-		    ORIGIN_D_MALFORMED, ORIGIN_D_MALFORMED, ORIGIN_D_MALFORMED },
+		{ SAME " " SAME, "same-origin", ORIGIN_D_MALFORMED, ORIGIN_D_MALFORMED,
+		    ORIGIN_D_MALFORMED, ORIGIN_D_MALFORMED },
 		{ NULL, NULL, ORIGIN_ALLOW, ORIGIN_D_MISSING, ORIGIN_D_MISSING,
 		    ORIGIN_ALLOW },
 		{ NULL, "none", ORIGIN_ALLOW, ORIGIN_D_MISSING, ORIGIN_D_MISSING,
@@ -146,10 +144,8 @@ test_check(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < NROWS(rows); i++) {
-		struct origin_facts f = {
-			SLICE("a.test"), slice_str(rows[i].origin),
-			slice_str(rows[i].site), true, true
-		};
+		struct origin_facts f = { SLICE("a.test"), slice_str(rows[i].origin),
+			slice_str(rows[i].site), true, true };
 		enum origin_verdict n, w, s, a, as;
 
 		n = origin_check(ORIGIN_NAVIGATE, &f);
@@ -158,8 +154,8 @@ test_check(void **state)
 		f.cookie = false;
 		a = origin_check(ORIGIN_WRITE, &f);
 		as = origin_check(ORIGIN_WEBSOCKET, &f);
-		if (n != rows[i].navigate || w != rows[i].write ||
-		    s != rows[i].socket || a != rows[i].anonymous || as != a)
+		if (n != rows[i].navigate || w != rows[i].write || s != rows[i].socket ||
+		    a != rows[i].anonymous || as != a)
 			fail_msg("row %zu: %d %d %d %d %d", i, n, w, s, a, as);
 	}
 }
@@ -167,20 +163,16 @@ test_check(void **state)
 static void
 test_host(void **state)
 {
-	static const char *bad[] = {
-		"", "a b", "a,b", "a:0", "a/", "http://a.test", "@"
-	};
-	struct origin_facts f = {
-		SLICE(""), { NULL, 0 }, SLICE("same-origin"), true, true
-	};
+	static const char *bad[] = { "", "a b", "a,b", "a:0", "a/", "http://a.test",
+		"@" };
+	struct origin_facts f = { SLICE(""), { NULL, 0 }, SLICE("same-origin"), true,
+		true };
 
 	(void)state;
 	for (size_t i = 0; i < NROWS(bad); i++) {
 		f.host = slice_str(bad[i]);
-		assert_int_equal(origin_check(ORIGIN_WRITE, &f),
-		    ORIGIN_D_HOST);
-		assert_int_equal(origin_check(ORIGIN_NAVIGATE, &f),
-		    ORIGIN_D_HOST);
+		assert_int_equal(origin_check(ORIGIN_WRITE, &f), ORIGIN_D_HOST);
+		assert_int_equal(origin_check(ORIGIN_NAVIGATE, &f), ORIGIN_D_HOST);
 	}
 	f.host = (struct slice){ NULL, 0 };
 	assert_int_equal(origin_check(ORIGIN_WEBSOCKET, &f), ORIGIN_D_HOST);

@@ -14,16 +14,14 @@
 
 #include "../../privsep/auth/auth_policy.h"
 
-static const struct conf_auth conf = {
-	.password_min = 12,
+static const struct conf_auth conf = { .password_min = 12,
 	.password_classes = 3,
 	.argon2_memory = 64 << 20,
 	.argon2_passes = 3,
 	.argon2_lanes = 1,
 	.session_lifetime = 86400,
 	.session_idle = 7200,
-	.session_max = 5
-};
+	.session_max = 5 };
 
 static void
 passwords(void **state)
@@ -55,8 +53,7 @@ passwords(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
-		why = policy_password(&conf, "alice", t[i].password, buf,
-		    sizeof(buf));
+		why = policy_password(&conf, "alice", t[i].password, buf, sizeof(buf));
 		if (t[i].why == NULL) {
 			assert_null(why);
 			continue;
@@ -66,8 +63,7 @@ passwords(void **state)
 			fail_msg("%s: %s", t[i].password, why);
 	}
 	/* a name of two letters is in too many words */
-	assert_null(policy_password(&conf, "al", "Palace-123-xyz", buf,
-	    sizeof(buf)));
+	assert_null(policy_password(&conf, "al", "Palace-123-xyz", buf, sizeof(buf)));
 }
 
 static void
@@ -136,8 +132,8 @@ hashes(void **state)
 	policy_hash_dummy(&h, a);
 	policy_hash_dummy(&h, b);
 	assert_string_not_equal(a, b);
-	assert_int_equal(strlen(a), strlen("$argon2id$v=19$m=65536,t=3,p=1$") +
-					22 + 1 + 43);
+	assert_int_equal(
+	    strlen(a), strlen("$argon2id$v=19$m=65536,t=3,p=1$") + 22 + 1 + 43);
 	assert_false(policy_rehash(&conf, a));
 	assert_true(policy_hash_params(a, &h));
 	assert_int_equal(h.memory_kib, 65536);

@@ -15,20 +15,19 @@
 #include "../../worker/proxy_head.h"
 
 #define NROWS(a) (sizeof(a) / sizeof((a)[0]))
-#define VIA      "X-Forwarded-For: 192.0.2.7\r\n" \
-	    "X-Forwarded-Proto: https\r\n"        \
-	    "X-Forwarded-Host: h\r\n"
+#define VIA                                                                              \
+	"X-Forwarded-For: 192.0.2.7\r\n"                                                 \
+	"X-Forwarded-Proto: https\r\n"                                                   \
+	"X-Forwarded-Host: h\r\n"
 #define KEY "dGhlIHNhbXBsZSBub25jZQ=="
 
 /* A request as it came, and as it goes on; Host is always h. */
 static const struct {
 	const char *what, *in, *out;
 } requests[] = {
-	{ "as simple as can be",
-	    "GET /a?b=c HTTP/1.1\r\nHost: h\r\n\r\n",
+	{ "as simple as can be", "GET /a?b=c HTTP/1.1\r\nHost: h\r\n\r\n",
 	    "GET /a?b=c HTTP/1.1\r\nHost: h\r\n" VIA "\r\n" },
-	{ "Host in capitals is one name only",
-	    "GET / HTTP/1.1\r\nHOST: H\r\n\r\n",
+	{ "Host in capitals is one name only", "GET / HTTP/1.1\r\nHOST: H\r\n\r\n",
 	    "GET / HTTP/1.1\r\nHost: h\r\n" VIA "\r\n" },
 	{ "end-to-end headers pass in order",
 	    "GET / HTTP/1.1\r\nHost: h\r\nAccept: */*\r\nX-A: 1\r\nx-a:  2 \r\n\r\n",
@@ -72,16 +71,15 @@ static const struct {
 	{ "a name that only looks like ours stays",
 	    "GET / HTTP/1.1\r\nHost: h\r\nCookie: __Host-ided2=1; x__Host-ided=2\r\n"
 	    "\r\n",
-	    "GET / HTTP/1.1\r\nHost: h\r\nCookie: __Host-ided2=1; x__Host-ided=2\r\n" VIA "\r\n" },
+	    "GET / HTTP/1.1\r\nHost: h\r\nCookie: __Host-ided2=1; x__Host-ided=2\r\n" VIA
+	    "\r\n" },
 	{ "a length is written anew",
 	    "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 12\r\n\r\n",
 	    "POST / HTTP/1.1\r\nHost: h\r\n" VIA "Content-Length: 12\r\n\r\n" },
 	{ "chunks are chunks",
 	    "PUT / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n",
-	    "PUT / HTTP/1.1\r\nHost: h\r\n" VIA
-	    "Transfer-Encoding: chunked\r\n\r\n" },
-	{ "no body where one is expected: says so",
-	    "POST / HTTP/1.1\r\nHost: h\r\n\r\n",
+	    "PUT / HTTP/1.1\r\nHost: h\r\n" VIA "Transfer-Encoding: chunked\r\n\r\n" },
+	{ "no body where one is expected: says so", "POST / HTTP/1.1\r\nHost: h\r\n\r\n",
 	    "POST / HTTP/1.1\r\nHost: h\r\n" VIA "Content-Length: 0\r\n\r\n" },
 	{ "Expect was answered here",
 	    "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n"
@@ -89,14 +87,11 @@ static const struct {
 	    "POST / HTTP/1.1\r\nHost: h\r\n" VIA "Content-Length: 1\r\n\r\n" },
 	{ "somebody else's Authorization passes",
 	    "GET / HTTP/1.1\r\nHost: h\r\nAuthorization: Basic eA==\r\n\r\n",
-	    "GET / HTTP/1.1\r\nHost: h\r\nauthorization: Basic eA==\r\n" VIA
-	    "\r\n" },
-	{ "OPTIONS *",
-	    "OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n",
+	    "GET / HTTP/1.1\r\nHost: h\r\nauthorization: Basic eA==\r\n" VIA "\r\n" },
+	{ "OPTIONS *", "OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n",
 	    "OPTIONS * HTTP/1.1\r\nHost: h\r\n" VIA "\r\n" },
-	{ "HTTP/1.0 becomes 1.1",
-	    "GET / HTTP/1.0\r\nHost: h\r\n\r\n",
-	    "GET / HTTP/1.1\r\nHost: h\r\n" VIA "\r\n" }
+	{ "HTTP/1.0 becomes 1.1", "GET / HTTP/1.0\r\nHost: h\r\n\r\n",
+	    "GET / HTTP/1.1\r\nHost: h\r\n" VIA "\r\n" },
 };
 
 static char in[HTTP_HEAD_MAX];
@@ -113,8 +108,8 @@ parse(struct stream *s, const char *text)
 }
 
 static void
-expect_out(const struct stream *s, const struct proxy_via *via,
-    const char *what, const char *want)
+expect_out(const struct stream *s, const struct proxy_via *via, const char *what,
+    const char *want)
 {
 	struct evbuffer *out = evbuffer_new();
 	size_t n;
@@ -153,8 +148,9 @@ test_bearer(void **state)
 	(void)state;
 	parse(&s, "GET / HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer x\r\n\r\n");
 	s.by_bearer = true;
-	expect_out(&s, &via, "ours", "GET / HTTP/1.1\r\nHost: h\r\n"
-				     "X-Forwarded-Proto: http\r\nX-Forwarded-Host: h\r\n\r\n");
+	expect_out(&s, &via, "ours",
+	    "GET / HTTP/1.1\r\nHost: h\r\n"
+	    "X-Forwarded-Proto: http\r\nX-Forwarded-Host: h\r\n\r\n");
 }
 
 static void
@@ -164,17 +160,20 @@ test_websocket(void **state)
 	static struct stream s;
 
 	(void)state;
-	parse(&s, "GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\n"
-		  "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-		  "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
-		  "Sec-WebSocket-Protocol: a, b\r\n"
-		  "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n");
+	parse(&s,
+	    "GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\n"
+	    "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+	    "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+	    "Sec-WebSocket-Protocol: a, b\r\n"
+	    "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n");
 	assert_true(s.head.websocket);
 	s.websocket = true;
-	expect_out(&s, &via, "handshake", "GET /ws HTTP/1.1\r\nHost: h\r\n"
-					  "sec-websocket-version: 13\r\nsec-websocket-protocol: a, b\r\n"
-					  "sec-websocket-extensions: permessage-deflate\r\n" VIA "Connection: Upgrade\r\nUpgrade: websocket\r\n"
-					  "Sec-WebSocket-Key: " KEY "\r\n\r\n");
+	expect_out(&s, &via, "handshake",
+	    "GET /ws HTTP/1.1\r\nHost: h\r\n"
+	    "sec-websocket-version: 13\r\nsec-websocket-protocol: a, b\r\n"
+	    "sec-websocket-extensions: permessage-deflate\r\n" VIA
+	    "Connection: Upgrade\r\nUpgrade: websocket\r\n"
+	    "Sec-WebSocket-Key: " KEY "\r\n\r\n");
 }
 
 /* An upstream's header, and whether it reaches the client. */
@@ -206,7 +205,7 @@ static const struct {
 	{ "Date: Sun, 06 Nov 1994 08:49:37 GMT", false },
 	{ "Strict-Transport-Security: max-age=0", false },
 	{ "Alt-Svc: h3=\":443\"", false },
-	{ "X-Request-Id: 1", false }
+	{ "X-Request-Id: 1", false },
 };
 
 static void
@@ -218,12 +217,11 @@ test_answers(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < NROWS(answers); i++) {
-		snprintf(buf, sizeof(buf), "HTTP/1.1 200 OK\r\n%s\r\n\r\n",
-		    answers[i].line);
+		snprintf(
+		    buf, sizeof(buf), "HTTP/1.1 200 OK\r\n%s\r\n\r\n", answers[i].line);
 		http_head_init(&head);
-		assert_int_equal(http_response_parse(&head, buf, strlen(buf),
-				     false),
-		    HTTP_DONE);
+		assert_int_equal(
+		    http_response_parse(&head, buf, strlen(buf), false), HTTP_DONE);
 		if (proxy_head_answer(&head, false, h, 4) != answers[i].passes)
 			fail_msg("%s", answers[i].line);
 	}
@@ -239,8 +237,7 @@ test_answer_named_by_connection(void **state)
 
 	(void)state;
 	http_head_init(&head);
-	assert_int_equal(http_response_parse(&head, buf, strlen(buf), false),
-	    HTTP_DONE);
+	assert_int_equal(http_response_parse(&head, buf, strlen(buf), false), HTTP_DONE);
 	assert_int_equal(proxy_head_answer(&head, false, h, 4), 1);
 	assert_true(slice_eq(h[0].name, SLICE("x-yours")));
 }
@@ -274,8 +271,7 @@ test_accept(void **state)
 	assert_true(proxy_ws_accept(KEY, accept));
 	assert_string_equal(accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
 	http_head_init(&head);
-	assert_int_equal(http_response_parse(&head, buf, strlen(buf), false),
-	    HTTP_DONE);
+	assert_int_equal(http_response_parse(&head, buf, strlen(buf), false), HTTP_DONE);
 	assert_int_equal(proxy_head_answer(&head, true, h, 4), 1);
 	assert_int_equal(proxy_head_answer(&head, false, h, 4), 0);
 }
@@ -296,16 +292,12 @@ test_key(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_requests),
-		cmocka_unit_test(test_bearer),
-		cmocka_unit_test(test_websocket),
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_requests),
+		cmocka_unit_test(test_bearer), cmocka_unit_test(test_websocket),
 		cmocka_unit_test(test_answers),
 		cmocka_unit_test(test_answer_named_by_connection),
-		cmocka_unit_test(test_answer_too_many),
-		cmocka_unit_test(test_accept),
-		cmocka_unit_test(test_key)
-	};
+		cmocka_unit_test(test_answer_too_many), cmocka_unit_test(test_accept),
+		cmocka_unit_test(test_key) };
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));
 }

@@ -86,18 +86,17 @@ test_range(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < NROWS(rows); i++) {
-		enum range_result r = range_parse(slice_str(rows[i].in),
-		    rows[i].size, &first, &last);
+		enum range_result r = range_parse(
+		    slice_str(rows[i].in), rows[i].size, &first, &last);
 
-		if (r != rows[i].result || (r == RANGE_PART &&
-					       (first != rows[i].first || last != rows[i].last)))
+		if (r != rows[i].result ||
+		    (r == RANGE_PART && (first != rows[i].first || last != rows[i].last)))
 			fail_msg("%s of %ju: %d %ju-%ju", rows[i].in,
 			    (uintmax_t)rows[i].size, r, (uintmax_t)first,
 			    (uintmax_t)last);
 	}
-	assert_int_equal(range_parse((struct slice){ NULL, 0 }, 1, &first,
-			     &last),
-	    RANGE_NONE);
+	assert_int_equal(
+	    range_parse((struct slice){ NULL, 0 }, 1, &first, &last), RANGE_NONE);
 }
 
 static void
@@ -283,15 +282,13 @@ test_coding(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < NROWS(rows); i++) {
-		unsigned int c = coding_negotiate(slice_str(rows[i].in),
-		    rows[i].available);
+		unsigned int c = coding_negotiate(
+		    slice_str(rows[i].in), rows[i].available);
 
 		if (c != rows[i].chosen)
 			fail_msg("%s: %u", rows[i].in, c);
 	}
-	assert_int_equal(coding_negotiate((struct slice){ NULL, 0 },
-			     ID | GZ | BR),
-	    ID);
+	assert_int_equal(coding_negotiate((struct slice){ NULL, 0 }, ID | GZ | BR), ID);
 	assert_string_equal(coding_name(BR), "br");
 	assert_string_equal(coding_name(GZ), "gzip");
 	assert_string_equal(coding_name(ID), "identity");
@@ -312,8 +309,7 @@ test_date(void **state)
 	for (int64_t i = 0; i < 253402300800; i += 86400 * 13 + 12347) {
 		t = (time_t)i;
 		assert_non_null(gmtime_r(&t, &tm));
-		strftime(theirs, sizeof(theirs), "%a, %d %b %Y %H:%M:%S GMT",
-		    &tm);
+		strftime(theirs, sizeof(theirs), "%a, %d %b %Y %H:%M:%S GMT", &tm);
 		http_date_format(ours, i);
 		assert_string_equal(ours, theirs);
 		assert_true(http_date_parse(slice_str(ours), &back));
@@ -365,10 +361,8 @@ test_date_bad(void **state)
 		if (http_date_parse(slice_str(rows[i]), &t))
 			fail_msg("%s", rows[i]);
 	assert_false(http_date_parse((struct slice){ NULL, 0 }, &t));
-	assert_true(http_date_parse(SLICE("Thu, 29 Feb 2024 23:59:59 GMT"),
-	    &t));
-	assert_true(http_date_parse(SLICE("Tue, 29 Feb 2000 00:00:00 GMT"),
-	    &t));
+	assert_true(http_date_parse(SLICE("Thu, 29 Feb 2024 23:59:59 GMT"), &t));
+	assert_true(http_date_parse(SLICE("Tue, 29 Feb 2000 00:00:00 GMT"), &t));
 }
 
 int

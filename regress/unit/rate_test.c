@@ -53,15 +53,13 @@ window(void **state)
 	/* five failures, a minute apart */
 	for (i = 0; i < 5; i++)
 		fail_at(r, 1, 1000 + i * MINUTE);
-	assert_int_equal(rate_look(r, key(1), 1000 + 5 * MINUTE, &retry),
-	    RATE_DENY);
+	assert_int_equal(rate_look(r, key(1), 1000 + 5 * MINUTE, &retry), RATE_DENY);
 	assert_int_equal(retry, 10 * 60);
 	assert_int_equal(look(r, 1, 1000 + 15 * MINUTE - 1), RATE_DENY);
 	/* the first has left: exactly one more */
 	assert_int_equal(look(r, 1, 1000 + 15 * MINUTE), RATE_GO);
 	fail_at(r, 1, 1000 + 15 * MINUTE);
-	assert_int_equal(rate_look(r, key(1), 1000 + 15 * MINUTE, &retry),
-	    RATE_DENY);
+	assert_int_equal(rate_look(r, key(1), 1000 + 15 * MINUTE, &retry), RATE_DENY);
 	assert_int_equal(retry, 60);
 	/* another key is another matter */
 	assert_int_equal(look(r, 2, 1000 + 15 * MINUTE), RATE_GO);
@@ -74,9 +72,11 @@ window(void **state)
 static void
 exact(void **state)
 {
-	enum { COUNT = 7,
+	enum {
+		COUNT = 7,
 		PERIOD = 100000,
-		N = 20000 };
+		N = 20000,
+	};
 	static int64_t went[N];
 	struct rate *r = rate_new(COUNT, PERIOD / 1000, RATE_ENTRIES);
 	unsigned int i, n = 0;

@@ -33,18 +33,18 @@ static struct {
 } got;
 
 static void
-f_respond(struct stream *s, unsigned int status, const struct header *h,
-    size_t n, int64_t length)
+f_respond(struct stream *s, unsigned int status, const struct header *h, size_t n,
+    int64_t length)
 {
 	(void)s;
 	(void)length;
 	got.status = status;
 	got.n = n;
 	for (size_t i = 0; i < n; i++) {
-		snprintf(got.name[i], sizeof(got.name[i]), "%.*s",
-		    (int)h[i].name.len, h[i].name.p);
-		snprintf(got.value[i], sizeof(got.value[i]), "%.*s",
-		    (int)h[i].value.len, h[i].value.p);
+		snprintf(got.name[i], sizeof(got.name[i]), "%.*s", (int)h[i].name.len,
+		    h[i].name.p);
+		snprintf(got.value[i], sizeof(got.value[i]), "%.*s", (int)h[i].value.len,
+		    h[i].value.p);
 	}
 }
 
@@ -86,9 +86,13 @@ f_room(struct stream *s)
 	return (STREAM_BUFFER);
 }
 
-static const struct stream_front front = {
-	.respond = f_respond, .write = f_write, .write_buffer = f_write_buffer, .end = f_end, .reset = f_end, .pause = f_pause, .room = f_room
-};
+static const struct stream_front front = { .respond = f_respond,
+	.write = f_write,
+	.write_buffer = f_write_buffer,
+	.end = f_end,
+	.reset = f_end,
+	.pause = f_pause,
+	.room = f_room };
 
 static struct conf_for_worker conf;
 static struct stream stream;
@@ -109,10 +113,9 @@ request(const char *line, const char *lines)
 {
 	memset(&got, 0, sizeof(got));
 	stream_init(&stream, &worker, &front, NULL);
-	snprintf(head, sizeof(head), "%s HTTP/1.1\r\nHost: ide.test\r\n%s\r\n",
-	    line, lines);
-	assert_int_equal(http_request_parse(&stream.head, head, strlen(head)),
-	    HTTP_DONE);
+	snprintf(
+	    head, sizeof(head), "%s HTTP/1.1\r\nHost: ide.test\r\n%s\r\n", line, lines);
+	assert_int_equal(http_request_parse(&stream.head, head, strlen(head)), HTTP_DONE);
 	stream.websocket = stream.head.websocket;
 	stream_request(&stream);
 	stream_close(&stream);
@@ -150,14 +153,11 @@ setup(void **state)
 static void
 test_open_routes(void **state)
 {
-	static const char *const open[] = {
-		"/healthz", "/robots.txt", "/security.txt",
+	static const char *const open[] = { "/healthz", "/robots.txt", "/security.txt",
 		"/.well-known/security.txt", "/favicon.ico", "/favicon.svg",
 		"/manifest.json", "/_static/", "/login", "/login", "/logout",
-		"/api/login", "/api/logout", "/ide", "/ide/login",
-		"/ide/logout", "/ide/healthz", "/ide/manifest.json",
-		"/ide/_static/"
-	};
+		"/api/login", "/api/logout", "/ide", "/ide/login", "/ide/logout",
+		"/ide/healthz", "/ide/manifest.json", "/ide/_static/" };
 	const struct route *r;
 	size_t n = 0;
 
@@ -185,8 +185,8 @@ test_table(void **state)
 		/* GET and HEAD come together; nobody answers the others. */
 		assert_int_equal(!(r->methods & M_BIT(METHOD_GET)),
 		    !(r->methods & M_BIT(METHOD_HEAD)));
-		assert_false(r->methods & (M_BIT(METHOD_OTHER) |
-					      M_BIT(METHOD_CONNECT) | M_BIT(METHOD_TRACE)));
+		assert_false(r->methods &
+		    (M_BIT(METHOD_OTHER) | M_BIT(METHOD_CONNECT) | M_BIT(METHOD_TRACE)));
 		if (r->flags & R_PREFIX)
 			assert_int_equal(r->path[strlen(r->path) - 1], '/');
 		/* A page that sends nobody to the login has no use for it. */
@@ -200,9 +200,8 @@ test_table(void **state)
 			    !(q->flags & R_PREFIX))
 				continue;
 			if (q->flags & R_PREFIX)
-				assert_int_not_equal(strncmp(r->path, q->path,
-							 strlen(q->path)),
-				    0);
+				assert_int_not_equal(
+				    strncmp(r->path, q->path, strlen(q->path)), 0);
 			else if (strcmp(q->path, r->path) == 0)
 				assert_int_equal(q->methods & r->methods, 0);
 		}
@@ -234,7 +233,7 @@ test_find(void **state)
 		{ "", "/ide//b", ide_any },
 		{ "", "/%69de/a%2fb", NULL },
 		{ "", "/_static//x", NULL },
-		{ "", "//", NULL }
+		{ "", "//", NULL },
 	};
 	const struct route *r;
 
@@ -259,8 +258,7 @@ test_methods(void **state)
 	route_allow(list, sizeof(list), R_GET | R_POST);
 	assert_string_equal(list, "GET, HEAD, POST");
 	route_allow(list, sizeof(list), R_ANY);
-	assert_string_equal(list,
-	    "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS");
+	assert_string_equal(list, "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS");
 
 	assert_int_equal(request("PUT /login", ""), 405);
 	assert_string_equal(header("allow"), "GET, HEAD, POST");
@@ -282,8 +280,7 @@ test_login_needed(void **state)
 	assert_int_equal(request("GET /ide/?folder=/a&b=c",
 			     "Accept: application/xml, Text/HTML;q=0.9\r\n"),
 	    302);
-	assert_string_equal(header("location"),
-	    "/login?to=/ide/%3Ffolder%3D/a%26b%3Dc");
+	assert_string_equal(header("location"), "/login?to=/ide/%3Ffolder%3D/a%26b%3Dc");
 	assert_int_equal(request("GET /", "Accept: */*\r\n"), 401);
 	assert_non_null(strstr(got.body, "\"code\":\"UNAUTHORIZED\""));
 	assert_int_equal(request("GET /ide/x", "Accept: text/html\r\n"), 401);
@@ -291,25 +288,26 @@ test_login_needed(void **state)
 	assert_int_equal(request("POST /ide/mint-key", ""), 401);
 	assert_int_equal(request("GET /api/me", ""), 401);
 	/* Not in the only spelling of a token. */
-	assert_int_equal(request("GET /api/me", "Cookie: __Host-ided=AA\r\n"),
-	    401);
+	assert_int_equal(request("GET /api/me", "Cookie: __Host-ided=AA\r\n"), 401);
+	assert_int_equal(
+	    request("GET /api/me", "Cookie: __Host-ided=1; __Host-ided=2\r\n"), 400);
 	assert_int_equal(request("GET /api/me",
-			     "Cookie: __Host-ided=1; __Host-ided=2\r\n"),
-	    400);
-	assert_int_equal(request("GET /api/me", "Cookie: __Host-ided=1\r\n"
-						"Cookie: __Host-ided=1\r\n"),
+			     "Cookie: __Host-ided=1\r\n"
+			     "Cookie: __Host-ided=1\r\n"),
 	    400);
 }
 
 static void
 test_bound(void **state)
 {
-	static const char good[] = "Cookie: a=b; __Host-ided="
-				   "0707070707070707070707070707070707070707070707070707070707070707"
-				   "\r\n";
-	static const char bearer[] = "Authorization: Bearer "
-				     "0707070707070707070707070707070707070707070707070707070707070707"
-				     "\r\n";
+	static const char good[] =
+	    "Cookie: a=b; __Host-ided="
+	    "0707070707070707070707070707070707070707070707070707070707070707"
+	    "\r\n";
+	static const char bearer[] =
+	    "Authorization: Bearer "
+	    "0707070707070707070707070707070707070707070707070707070707070707"
+	    "\r\n";
 
 	(void)state;
 	worker.bound = true;
@@ -334,43 +332,49 @@ test_origin(void **state)
 		unsigned int status;
 	} rows[] = {
 		{ "POST /ide/mint-key", "Cookie: a=b\r\n", 403 },
-		{ "POST /ide/mint-key", "Cookie: a=b\r\n"
-					"Origin: https://ide.test\r\n",
+		{ "POST /ide/mint-key",
+		    "Cookie: a=b\r\n"
+		    "Origin: https://ide.test\r\n",
 		    401 },
-		{ "POST /ide/mint-key", "Cookie: a=b\r\n"
-					"Origin: https://evil.test\r\n",
+		{ "POST /ide/mint-key",
+		    "Cookie: a=b\r\n"
+		    "Origin: https://evil.test\r\n",
 		    403 },
-		{ "POST /ide/mint-key", "Cookie: a=b\r\n"
-					"Origin: http://ide.test\r\n",
+		{ "POST /ide/mint-key",
+		    "Cookie: a=b\r\n"
+		    "Origin: http://ide.test\r\n",
 		    403 },
-		{ "POST /ide/mint-key", "Cookie: a=b\r\nOrigin: null\r\n",
-		    403 },
-		{ "DELETE /ide/x", "Cookie: a=b\r\n"
-				   "Sec-Fetch-Site: same-site\r\n",
+		{ "POST /ide/mint-key", "Cookie: a=b\r\nOrigin: null\r\n", 403 },
+		{ "DELETE /ide/x",
+		    "Cookie: a=b\r\n"
+		    "Sec-Fetch-Site: same-site\r\n",
 		    403 },
 		{ "GET /logout", "Sec-Fetch-Site: cross-site\r\n", 403 },
 		{ "GET /logout", "Sec-Fetch-Site: same-origin\r\n", 302 },
 		{ "GET /ide/", "Sec-Fetch-Site: cross-site\r\n", 401 },
 		{ "POST /login", "Origin: https://evil.test\r\n", 403 },
-		{ "GET /ide/x", "Upgrade: websocket\r\n"
-				"Connection: Upgrade\r\nOrigin: https://evil.test\r\n",
+		{ "GET /ide/x",
+		    "Upgrade: websocket\r\n"
+		    "Connection: Upgrade\r\nOrigin: https://evil.test\r\n",
 		    403 },
-		{ "GET /ide/x", "Upgrade: websocket\r\n"
-				"Connection: Upgrade\r\nCookie: a=b\r\n",
+		{ "GET /ide/x",
+		    "Upgrade: websocket\r\n"
+		    "Connection: Upgrade\r\nCookie: a=b\r\n",
 		    403 },
-		{ "GET /ide/x", "Upgrade: websocket\r\n"
-				"Connection: Upgrade\r\nOrigin: https://ide.test\r\n",
+		{ "GET /ide/x",
+		    "Upgrade: websocket\r\n"
+		    "Connection: Upgrade\r\nOrigin: https://ide.test\r\n",
 		    401 },
 		/* not granted here, so it is a plain request */
-		{ "GET /healthz", "Upgrade: websocket\r\n"
-				  "Connection: Upgrade\r\nOrigin: https://evil.test\r\n",
-		    200 }
+		{ "GET /healthz",
+		    "Upgrade: websocket\r\n"
+		    "Connection: Upgrade\r\nOrigin: https://evil.test\r\n",
+		    200 },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < NROWS(rows); i++)
-		assert_int_equal(request(rows[i].line, rows[i].lines),
-		    rows[i].status);
+		assert_int_equal(request(rows[i].line, rows[i].lines), rows[i].status);
 }
 
 static void
@@ -397,10 +401,8 @@ test_listeners(void **state)
 static void
 test_paths(void **state)
 {
-	static const char *const bad[] = {
-		"/a/../b", "/./a", "/%2e%2e/a", "/a%00b", "/%zz",
-		"/ide/%2e%2e/%2e%2e/x", "/ide/..%2fx", "/ide/a/.%2e/b"
-	};
+	static const char *const bad[] = { "/a/../b", "/./a", "/%2e%2e/a", "/a%00b",
+		"/%zz", "/ide/%2e%2e/%2e%2e/x", "/ide/..%2fx", "/ide/a/.%2e/b" };
 	char line[128];
 
 	(void)state;
@@ -425,8 +427,9 @@ test_errors(void **state)
 	assert_null(strstr(got.body, "a<b"));
 	assert_true(got.ended);
 	assert_int_equal(request("GET /nothing", ""), 404);
-	assert_string_equal(got.body, "{\"success\":false,\"error\":{\"message\":"
-				      "\"There is nothing here.\",\"code\":\"NOT_FOUND\",\"details\":{}}}");
+	assert_string_equal(got.body,
+	    "{\"success\":false,\"error\":{\"message\":"
+	    "\"There is nothing here.\",\"code\":\"NOT_FOUND\",\"details\":{}}}");
 	assert_non_null(header("x-request-id"));
 	assert_string_equal(header("cache-control"), "no-store");
 }
@@ -442,14 +445,12 @@ test_pages(void **state)
 	assert_non_null(strstr(got.body, "value=\"/ide/?a=&amp;quot;\""));
 	assert_int_equal(request("GET /login?to=//evil.test/", ""), 200);
 	assert_non_null(strstr(got.body, "name=\"to\" value=\"/\""));
-	assert_non_null(strstr(header("content-security-policy"),
-	    "form-action 'self'"));
+	assert_non_null(strstr(header("content-security-policy"), "form-action 'self'"));
 	/* All that the page loads is there, under the address it has. */
 	for (const char *p = got.body; (p = strstr(p, "/_static/")) != NULL;) {
 		char line[256];
 
-		snprintf(line, sizeof(line), "GET %.*s",
-		    (int)strcspn(p, "\""), p);
+		snprintf(line, sizeof(line), "GET %.*s", (int)strcspn(p, "\""), p);
 		p += 9;
 		{
 			char keep[sizeof(got.body)];
@@ -457,8 +458,7 @@ test_pages(void **state)
 
 			memcpy(keep, got.body, sizeof(keep));
 			assert_int_equal(request(line, ""), 200);
-			assert_non_null(strstr(header("cache-control"),
-			    "immutable"));
+			assert_non_null(strstr(header("cache-control"), "immutable"));
 			memcpy(got.body, keep, sizeof(keep));
 			p = got.body + at;
 		}
@@ -479,13 +479,10 @@ test_www(void **state)
 	assert_int_equal(request("GET /_static/style.css", lines), 304);
 	assert_string_equal(header("etag"), tag);
 	assert_int_equal(got.len, 0);
-	assert_int_equal(request("GET /_static/style.css",
-			     "Range: bytes=0-4\r\n"),
-	    206);
+	assert_int_equal(request("GET /_static/style.css", "Range: bytes=0-4\r\n"), 206);
 	assert_string_equal(got.body, ":root");
-	assert_int_equal(request("GET /_static/style.css",
-			     "Accept-Encoding: gzip\r\n"),
-	    200);
+	assert_int_equal(
+	    request("GET /_static/style.css", "Accept-Encoding: gzip\r\n"), 200);
 	assert_string_equal(header("content-encoding"), "gzip");
 	assert_string_not_equal(header("etag"), tag);
 	/* Templates are nobody's business. */
@@ -505,9 +502,10 @@ test_cookie(void **state)
 	answer_init(&a, &stream, ANSWER_DATA);
 	answer_cookie(&a, token);
 	answer_send(&a, 200, NULL, 0);
-	assert_string_equal(header("set-cookie"), "__Host-ided="
-						  "a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5"
-						  "; Secure; HttpOnly; SameSite=Lax; Path=/; Max-Age=3600");
+	assert_string_equal(header("set-cookie"),
+	    "__Host-ided="
+	    "a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5"
+	    "; Secure; HttpOnly; SameSite=Lax; Path=/; Max-Age=3600");
 	/* Nothing of it stays behind. */
 	assert_null(memmem(&a.text, sizeof(a.text), "a5a5", 4));
 	stream_close(&stream);
@@ -517,10 +515,8 @@ test_cookie(void **state)
 static void
 test_splitting(void **state)
 {
-	const struct header h[] = {
-		HEADER("a", "1"), HEADER("b", "2\r\nset-cookie: x=y"),
-		HEADER("c d", "3"), HEADER("", "4"), HEADER("e", "5")
-	};
+	const struct header h[] = { HEADER("a", "1"), HEADER("b", "2\r\nset-cookie: x=y"),
+		HEADER("c d", "3"), HEADER("", "4"), HEADER("e", "5") };
 
 	(void)state;
 	memset(&got, 0, sizeof(got));
@@ -537,22 +533,14 @@ test_splitting(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_open_routes),
-		cmocka_unit_test(test_table),
-		cmocka_unit_test(test_find),
-		cmocka_unit_test(test_methods),
-		cmocka_unit_test(test_login_needed),
-		cmocka_unit_test(test_bound),
-		cmocka_unit_test(test_origin),
-		cmocka_unit_test(test_listeners),
-		cmocka_unit_test(test_paths),
-		cmocka_unit_test(test_errors),
-		cmocka_unit_test(test_pages),
-		cmocka_unit_test(test_www),
-		cmocka_unit_test(test_cookie),
-		cmocka_unit_test(test_splitting)
-	};
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_open_routes),
+		cmocka_unit_test(test_table), cmocka_unit_test(test_find),
+		cmocka_unit_test(test_methods), cmocka_unit_test(test_login_needed),
+		cmocka_unit_test(test_bound), cmocka_unit_test(test_origin),
+		cmocka_unit_test(test_listeners), cmocka_unit_test(test_paths),
+		cmocka_unit_test(test_errors), cmocka_unit_test(test_pages),
+		cmocka_unit_test(test_www), cmocka_unit_test(test_cookie),
+		cmocka_unit_test(test_splitting) };
 
 	return (cmocka_run_group_tests(tests, setup, NULL));
 }

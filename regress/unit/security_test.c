@@ -12,12 +12,10 @@
 #include "../../worker/respond.h"
 #include "../../worker/worker.h"
 
-static const unsigned int kinds[] = {
-	ANSWER_PAGE, ANSWER_DATA, ANSWER_ASSET, ANSWER_IDE, ANSWER_PORT
-};
-static const unsigned int presets[] = {
-	HEADERS_STRICT, HEADERS_BALANCED, HEADERS_DEVELOPMENT
-};
+static const unsigned int kinds[] = { ANSWER_PAGE, ANSWER_DATA, ANSWER_ASSET, ANSWER_IDE,
+	ANSWER_PORT };
+static const unsigned int presets[] = { HEADERS_STRICT, HEADERS_BALANCED,
+	HEADERS_DEVELOPMENT };
 
 #define NROWS(a) (sizeof(a) / sizeof((a)[0]))
 #define MAX      32
@@ -49,8 +47,7 @@ has(const char *name, const char *text)
 {
 	struct slice v = value(name);
 
-	return (v.p != NULL &&
-		memmem(v.p, v.len, text, strlen(text)) != NULL);
+	return (v.p != NULL && memmem(v.p, v.len, text, strlen(text)) != NULL);
 }
 
 /* No header comes twice, in no combination. */
@@ -64,11 +61,9 @@ test_once(void **state)
 			for (size_t i = 0; i < n; i++) {
 				assert_true(http_is_token(h[i].name));
 				assert_true(http_is_value(h[i].value));
-				assert_true(security_owns(&w, kinds[k],
-				    h[i].name));
+				assert_true(security_owns(&w, kinds[k], h[i].name));
 				for (size_t j = 0; j < i; j++)
-					assert_false(slice_eq(h[i].name,
-					    h[j].name));
+					assert_false(slice_eq(h[i].name, h[j].name));
 			}
 		}
 }
@@ -83,12 +78,10 @@ test_own(void **state)
 			assert_true(has("x-content-type-options", "nosniff"));
 			assert_true(has("x-frame-options", "DENY"));
 			assert_true(has("cache-control", "no-store"));
-			assert_true(has("content-security-policy",
-			    "default-src 'none'"));
-			assert_true(has("content-security-policy",
-			    "frame-ancestors 'none'"));
-			assert_true(has("content-security-policy",
-			    "base-uri 'none'"));
+			assert_true(has("content-security-policy", "default-src 'none'"));
+			assert_true(
+			    has("content-security-policy", "frame-ancestors 'none'"));
+			assert_true(has("content-security-policy", "base-uri 'none'"));
 			assert_false(has("content-security-policy", "unsafe"));
 			assert_false(has("content-security-policy", "*"));
 			/* It would take the Origin off our own forms. */
@@ -103,11 +96,9 @@ test_hsts(void **state)
 	(void)state;
 	for (size_t k = 0; k < NROWS(kinds); k++) {
 		make(HEADERS_STRICT, kinds[k]);
-		assert_true(has("strict-transport-security",
-		    "max-age=31536000"));
+		assert_true(has("strict-transport-security", "max-age=31536000"));
 		make(HEADERS_BALANCED, kinds[k]);
-		assert_true(has("strict-transport-security",
-		    "max-age=31536000"));
+		assert_true(has("strict-transport-security", "max-age=31536000"));
 		make(HEADERS_DEVELOPMENT, kinds[k]);
 		assert_null(value("strict-transport-security").p);
 	}
@@ -121,8 +112,8 @@ test_ide(void **state)
 	for (size_t p = 0; p < NROWS(presets); p++) {
 		make(presets[p], ANSWER_IDE);
 		assert_null(value("content-security-policy").p);
-		assert_false(security_owns(&w, ANSWER_IDE,
-		    SLICE("content-security-policy")));
+		assert_false(
+		    security_owns(&w, ANSWER_IDE, SLICE("content-security-policy")));
 		assert_null(value("cache-control").p);
 		assert_true(has("x-frame-options", "SAMEORIGIN"));
 		make(presets[p], ANSWER_PORT);
@@ -154,14 +145,10 @@ test_full(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_once),
-		cmocka_unit_test(test_own),
-		cmocka_unit_test(test_hsts),
-		cmocka_unit_test(test_ide),
-		cmocka_unit_test(test_report_only),
-		cmocka_unit_test(test_full)
-	};
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_once),
+		cmocka_unit_test(test_own), cmocka_unit_test(test_hsts),
+		cmocka_unit_test(test_ide), cmocka_unit_test(test_report_only),
+		cmocka_unit_test(test_full) };
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));
 }

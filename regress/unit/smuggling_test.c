@@ -48,10 +48,12 @@ struct server {
 	size_t len;    /* bytes there are */
 	size_t at;     /* bytes dealt with */
 	uint64_t body; /* bytes of body to come */
-	enum { IN_HEAD,
+	enum {
+		IN_HEAD,
 		IN_BODY,
 		IN_CHUNKS,
-		REFUSED } state;
+		REFUSED,
+	} state;
 	int messages;
 	int status;
 	bool begun;
@@ -76,8 +78,9 @@ server_step(struct server *s)
 		}
 		s->at += s->head.size;
 		s->body = (uint64_t)s->head.content_length;
-		s->state = s->head.body == BODY_LENGTH ? IN_BODY : s->head.body == BODY_CHUNKED ? IN_CHUNKS
-												: IN_HEAD;
+		s->state = s->head.body == BODY_LENGTH ? IN_BODY :
+		    s->head.body == BODY_CHUNKED       ? IN_CHUNKS :
+							 IN_HEAD;
 		chunk_init(&s->chunk, INT64_MAX);
 		break;
 	case IN_BODY:
@@ -140,16 +143,16 @@ verdict(const struct server *s)
 		return (s->messages <= 1 ? "reject" : "reject-late");
 	if (s->begun || s->messages == 0)
 		return ("incomplete");
-	return (s->messages == 1 ? "accept-one" : s->messages == 2 ? "accept-two"
-								   : "accept-many");
+	return (s->messages == 1 ? "accept-one" :
+		s->messages == 2 ? "accept-two" :
+				   "accept-many");
 }
 
 /* UTF-8 of U+0000..U+00FF to the bytes of that value */
 static size_t
 latin1(const json_t *j, char **out)
 {
-	const unsigned char *p =
-	    (const unsigned char *)json_string_value(j);
+	const unsigned char *p = (const unsigned char *)json_string_value(j);
 	size_t len = json_string_length(j), n = 0;
 	char *c = malloc(len + 1);
 
@@ -171,19 +174,16 @@ static bool
 same(const struct server *a, const struct server *b)
 {
 	return (a->state == b->state && a->messages == b->messages &&
-		a->status == b->status && a->head.error == b->head.error &&
-		a->chunk.error == b->chunk.error &&
-		(a->state == REFUSED || a->at == b->at));
+	    a->status == b->status && a->head.error == b->head.error &&
+	    a->chunk.error == b->chunk.error && (a->state == REFUSED || a->at == b->at));
 }
 
 static void
 payload(const json_t *row)
 {
 	const char *name = json_string_value(json_object_get(row, "name"));
-	const char *expect =
-	    json_string_value(json_object_get(row, "expect"));
-	json_int_t status =
-	    json_integer_value(json_object_get(row, "status"));
+	const char *expect = json_string_value(json_object_get(row, "expect"));
+	json_int_t status = json_integer_value(json_object_get(row, "status"));
 	struct server whole, cut;
 	size_t len, step;
 	char *bytes;
@@ -192,10 +192,10 @@ payload(const json_t *row)
 	whole = serve(bytes, len, len, 1);
 	if (strcmp(verdict(&whole), expect) != 0)
 		fail_msg("%s: %s (%s), expected %s", name, verdict(&whole),
-		    whole.state == REFUSED ? http_error_name(whole.head.error) : "", expect);
+		    whole.state == REFUSED ? http_error_name(whole.head.error) : "",
+		    expect);
 	if (status != 0 && whole.status != status)
-		fail_msg("%s: status %d, expected %d", name, whole.status,
-		    (int)status);
+		fail_msg("%s: status %d, expected %d", name, whole.status, (int)status);
 	cut = serve(bytes, len, 0, 1);
 	if (!same(&whole, &cut))
 		fail_msg("%s: byte by byte: %s", name, verdict(&cut));
@@ -220,8 +220,7 @@ test_payloads(void **state)
 	if (all == NULL)
 		fail_msg("%s:%d: %s", SMUGGLING_JSON, e.line, e.text);
 	assert_true(json_array_size(all) >= 250);
-	json_array_foreach(all, i, row)
-	    payload(row);
+	json_array_foreach(all, i, row) payload(row);
 	json_decref(all);
 }
 

@@ -55,7 +55,7 @@ test_type(void **state)
 		{ ".js", "text/javascript; charset=utf-8" },
 		{ "a.", "application/octet-stream" },
 		{ "", "application/octet-stream" },
-		{ "codicon.ttf", "font/ttf" }
+		{ "codicon.ttf", "font/ttf" },
 	};
 
 	(void)state;
@@ -112,8 +112,7 @@ test_cache(void **state)
 	assert_non_null(v = cache_variant(root, d, CODING_IDENTITY));
 	assert_null(v->mem);
 	assert_int_not_equal(v->fd, -1);
-	assert_non_null(cache_variant(root, cache_get("empty.js"),
-	    CODING_IDENTITY));
+	assert_non_null(cache_variant(root, cache_get("empty.js"), CODING_IDENTITY));
 
 	/* Nothing but regular files, found without following a link. */
 	assert_null(cache_variant(root, cache_get("folder.js"), CODING_IDENTITY));
@@ -156,7 +155,7 @@ test_dates(void **state)
 		{ 1795535090, "2026-11-24T15:44:50Z" },
 		{ 253402300799, "9999-12-31T23:59:59Z" },
 		{ INT64_MAX, "9999-12-31T23:59:59Z" },
-		{ INT64_MIN, "1970-01-01T00:00:00Z" }
+		{ INT64_MIN, "1970-01-01T00:00:00Z" },
 	};
 	char text[DATE_LEN + 1], libc[DATE_LEN + 1];
 	struct tm tm;
@@ -182,11 +181,13 @@ test_people(void **state)
 		int64_t t;
 		const char *text;
 	} rows[] = {
-		{ 1000000, "just now" }, { 1000029, "just now" },
-		{ 999950, "1 minute ago" }, { 1000060, "in 1 minute" },
+		{ 1000000, "just now" },
+		{ 1000029, "just now" },
+		{ 999950, "1 minute ago" },
+		{ 1000060, "in 1 minute" },
 		{ 1000000 - 7200, "2 hours ago" },
 		{ 1000000 + 86400, "in 1 day" },
-		{ 1000000 - 86400 * 10, "10 days ago" }
+		{ 1000000 - 86400 * 10, "10 days ago" },
 	};
 	char text[48];
 
@@ -208,13 +209,9 @@ test_people(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_path),
-		cmocka_unit_test(test_type),
-		cmocka_unit_test(test_cache),
-		cmocka_unit_test(test_dates),
-		cmocka_unit_test(test_people)
-	};
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_path),
+		cmocka_unit_test(test_type), cmocka_unit_test(test_cache),
+		cmocka_unit_test(test_dates), cmocka_unit_test(test_people) };
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));
 }

@@ -127,8 +127,7 @@ account(const char *name, const char *email)
 	strlcpy(a.name, name, sizeof(a.name));
 	strlcpy(a.email, email, sizeof(a.email));
 	strlcpy(a.role, "user", sizeof(a.role));
-	strlcpy(a.hash, "$argon2id$v=19$m=65536,t=3,p=1$c2FsdA$dGFn",
-	    sizeof(a.hash));
+	strlcpy(a.hash, "$argon2id$v=19$m=65536,t=3,p=1$c2FsdA$dGFn", sizeof(a.hash));
 	a.active = true;
 	a.created = a.updated = 1700000000;
 	return a;

@@ -67,24 +67,21 @@ verify(const struct ack *acks, size_t n)
 		s = session(1, acks[i].n);
 		switch (acks[i].what) {
 		case 'a':
-			assert_int_equal(store_account_by_name(st, name, &a),
-			    STORE_OK);
-			assert_int_equal(store_account_by_email(st, email, &a),
-			    STORE_OK);
+			assert_int_equal(store_account_by_name(st, name, &a), STORE_OK);
+			assert_int_equal(store_account_by_email(st, email, &a), STORE_OK);
 			break;
 		case 's':
 			r = store_session_by_key(st, s.key, &t);
 			/* a later one may have deleted it, said or unsaid */
 			if (acks[i].n % 3 != 0 || r == STORE_OK) {
 				assert_int_equal(r, STORE_OK);
-				assert_int_equal(store_session_by_id(st, s.id,
-						     &t),
-				    STORE_OK);
+				assert_int_equal(
+				    store_session_by_id(st, s.id, &t), STORE_OK);
 			}
 			break;
 		default:
-			assert_int_equal(store_session_by_key(st, s.key, &t),
-			    STORE_NOT_FOUND);
+			assert_int_equal(
+			    store_session_by_key(st, s.key, &t), STORE_NOT_FOUND);
 			break;
 		}
 	}
@@ -121,7 +118,7 @@ killed(void **state)
 		assert_int_equal(waitpid(pid, &status, 0), pid);
 		assert_true(WIFSIGNALED(status));
 		while (n < sizeof(acks) / sizeof(acks[0]) &&
-		       (got = read(p[0], &acks[n], sizeof(acks[0]))) > 0) {
+		    (got = read(p[0], &acks[n], sizeof(acks[0]))) > 0) {
 			assert_int_equal(got, sizeof(acks[0]));
 			next = acks[n].n + 1;
 			n++;

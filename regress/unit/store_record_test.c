@@ -79,8 +79,8 @@ names(void **state)
 {
 	static const char *const good[] = { "a", "alice", "a.b-c_d9",
 		"abcdefghijklmnopqrstuvwxyz012345" };
-	static const char *const bad[] = { "", "Alice", "1a", "a b", ".a", "-a",
-		"a/b", "a\n", "\xc3\xa4", "abcdefghijklmnopqrstuvwxyz0123456" };
+	static const char *const bad[] = { "", "Alice", "1a", "a b", ".a", "-a", "a/b",
+		"a\n", "\xc3\xa4", "abcdefghijklmnopqrstuvwxyz0123456" };
 	static const char *const mail[] = { "a@b.c", "x+y@example.com" };
 	static const char *const nomail[] = { "", "a", "a@", "@b", "a@b@c", "A@b.c",
 		"a b@c", "a@.b", "a@b.", "a\r@b", "<a>@b" };

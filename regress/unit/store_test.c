@@ -31,8 +31,7 @@ accounts_in(struct store *st)
 	same_account(&a, &b);
 	assert_int_equal(store_account_by_uid(st, a.uid, &b), STORE_OK);
 	same_account(&a, &b);
-	assert_int_equal(store_account_by_email(st, "alice@example.com", &b),
-	    STORE_OK);
+	assert_int_equal(store_account_by_email(st, "alice@example.com", &b), STORE_OK);
 	same_account(&a, &b);
 	assert_int_equal(store_account_by_email(st, "", &b), STORE_NOT_FOUND);
 	assert_int_equal(store_account_by_uid(st, 1, &b), STORE_NOT_FOUND);
@@ -43,10 +42,9 @@ accounts_in(struct store *st)
 	memset(a.mint, 3, sizeof(a.mint));
 	a.active = false;
 	assert_int_equal(store_account_put(st, &a), STORE_OK);
-	assert_int_equal(store_account_by_email(st, "alice@example.com", &b),
-	    STORE_NOT_FOUND);
-	assert_int_equal(store_account_by_email(st, "a2@example.com", &b),
-	    STORE_OK);
+	assert_int_equal(
+	    store_account_by_email(st, "alice@example.com", &b), STORE_NOT_FOUND);
+	assert_int_equal(store_account_by_email(st, "a2@example.com", &b), STORE_OK);
 	same_account(&a, &b);
 	strlcpy(c.email, "a2@example.com", sizeof(c.email));
 	assert_int_equal(store_account_put(st, &c), STORE_EMAIL_TAKEN);
@@ -70,8 +68,8 @@ accounts_in(struct store *st)
 	/* a uid is gone with its user */
 	assert_int_equal(store_account_delete(st, a.uid), STORE_OK);
 	assert_int_equal(store_account_delete(st, a.uid), STORE_NOT_FOUND);
-	assert_int_equal(store_account_by_email(st, "a2@example.com", &b),
-	    STORE_NOT_FOUND);
+	assert_int_equal(
+	    store_account_by_email(st, "a2@example.com", &b), STORE_NOT_FOUND);
 	b = account("alice", "alice@example.com");
 	assert_int_equal(store_account_add(st, &b), STORE_OK);
 	assert_int_equal(b.uid, FIRST + 2);
@@ -234,8 +232,8 @@ fill(unsigned int users)
 }
 
 static void
-put_raw(struct store *st, enum table t, const void *key, size_t klen,
-    const void *data, size_t dlen)
+put_raw(struct store *st, enum table t, const void *key, size_t klen, const void *data,
+    size_t dlen)
 {
 	DBT k, d;
 
@@ -387,8 +385,7 @@ full_disk(void **state)
 
 	(void)state;
 	empty_dir();
-	if (geteuid() != 0 || mount("none", dir, "tmpfs", 0,
-				  "size=24m,mode=0700") == -1)
+	if (geteuid() != 0 || mount("none", dir, "tmpfs", 0, "size=24m,mode=0700") == -1)
 		skip();
 	st = open_store(false);
 	assert_int_equal(store_account_add(st, &a), STORE_OK);

@@ -38,13 +38,15 @@
 #include "../../privsep/log.h"
 #include "../../worker/tls.h"
 
-enum kind { P256,
+enum kind {
+	P256,
 	P384,
 	P521,
 	RSA2048,
 	ED25519,
 	KINDS,
-	STRANGER = KINDS };
+	STRANGER = KINDS,
+};
 
 static struct {
 	EVP_PKEY *key;
@@ -83,8 +85,10 @@ on_gone(struct chan *c, const char *why)
 	_exit(0);
 }
 
-static const struct chan_handler from_isolation[] = { { M_KEY, on_key }, { M_NONE, NULL } };
-static const struct chan_handler from_master[] = { { M_WORKER_KEYS, on_worker }, { M_NONE, NULL } };
+static const struct chan_handler from_isolation[] = { { M_KEY, on_key },
+	{ M_NONE, NULL } };
+static const struct chan_handler from_master[] = { { M_WORKER_KEYS, on_worker },
+	{ M_NONE, NULL } };
 
 static inline void
 keys_start(void)
@@ -92,8 +96,7 @@ keys_start(void)
 	static struct chan i, m;
 	int ifds[2], mfds[2];
 
-	if (chan_pair(ifds) == -1 || chan_pair(mfds) == -1 ||
-	    (keys_pid = fork()) == -1)
+	if (chan_pair(ifds) == -1 || chan_pair(mfds) == -1 || (keys_pid = fork()) == -1)
 		exit(2);
 	if (keys_pid == 0) {
 		close(ifds[1]);
@@ -102,10 +105,10 @@ keys_start(void)
 		sess_init();
 		base = event_base_new();
 		serve_init(base);
-		chan_init(&i, ifds[0], P_KEYS, P_ISOLATION, base,
-		    from_isolation, on_gone, NULL);
-		chan_init(&m, mfds[0], P_KEYS, P_MASTER, base, from_master,
-		    on_gone, NULL);
+		chan_init(&i, ifds[0], P_KEYS, P_ISOLATION, base, from_isolation, on_gone,
+		    NULL);
+		chan_init(
+		    &m, mfds[0], P_KEYS, P_MASTER, base, from_master, on_gone, NULL);
 		event_base_dispatch(base);
 		_exit(1);
 	}
@@ -141,8 +144,8 @@ worker_channel(struct chan *c)
 	int fds[2];
 
 	memset(&who, 0, sizeof(who));
-	if (chan_pair(fds) == -1 || chan_send(&master, M_WORKER_KEYS, 0, fds[0],
-					&who, sizeof(who)) == -1)
+	if (chan_pair(fds) == -1 ||
+	    chan_send(&master, M_WORKER_KEYS, 0, fds[0], &who, sizeof(who)) == -1)
 		exit(2);
 	chan_init(c, fds[1], P_WORKER, P_KEYS, NULL, NULL, NULL, NULL);
 }
@@ -159,8 +162,8 @@ certify(EVP_PKEY *key, const char *cn)
 	ASN1_INTEGER_set(X509_get_serialNumber(x), 1);
 	X509_gmtime_adj(X509_getm_notBefore(x), -60);
 	X509_gmtime_adj(X509_getm_notAfter(x), 86400);
-	X509_NAME_add_entry_by_txt(n, "CN", MBSTRING_ASC,
-	    (const unsigned char *)cn, -1, -1, 0);
+	X509_NAME_add_entry_by_txt(
+	    n, "CN", MBSTRING_ASC, (const unsigned char *)cn, -1, -1, 0);
 	X509_set_issuer_name(x, n);
 	X509_set_pubkey(x, key);
 	if (X509_sign(x, key, EVP_PKEY_is_a(key, "ED25519") ? NULL : EVP_sha256()) <= 0)
@@ -172,9 +175,13 @@ static inline void
 make_kind(enum kind k)
 {
 	struct conf_for_worker *conf = &kinds[k].conf;
-	EVP_PKEY *key = k == RSA2048 ? EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2048) : k == ED25519 ? EVP_PKEY_Q_keygen(NULL, NULL, "ED25519")
-													 : EVP_PKEY_Q_keygen(NULL, NULL, "EC", k == P384 ? "P-384" : k == P521 ? "P-521"
-																					       : "P-256");
+	EVP_PKEY *key = k == RSA2048 ?
+	    EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2048) :
+	    k == ED25519 ? EVP_PKEY_Q_keygen(NULL, NULL, "ED25519") :
+			   EVP_PKEY_Q_keygen(NULL, NULL, "EC",
+			       k == P384     ? "P-384" :
+				   k == P521 ? "P-521" :
+					       "P-256");
 	uint8_t *spki = NULL;
 	BIO *bio = BIO_new(BIO_s_mem());
 	char *p;
@@ -225,8 +232,8 @@ client_ctx(enum kind k, int min, int max)
 	SSL_CTX_set_max_proto_version(ctx, max);
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
 	X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), kinds[k].cert);
-	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT |
-						SSL_SESS_CACHE_NO_INTERNAL);
+	SSL_CTX_set_session_cache_mode(
+	    ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
 	SSL_CTX_sess_set_new_cb(ctx, got_ticket);
 	return ctx;
 }
@@ -235,8 +242,8 @@ static inline void
 pair_open(struct pair *p, SSL_CTX *ctx)
 {
 	memset(p, 0, sizeof(*p));
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
-		p->fds) == -1)
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, p->fds) ==
+	    -1)
 		exit(2);
 	worker_channel(&p->keys);
 	p->server = tls_new(p->fds[0], &p->keys);
@@ -275,10 +282,9 @@ pair_talk(struct pair *p)
 	char buf[16];
 
 	return SSL_write(p->client, "hello", 5) == 5 &&
-	       SSL_read(p->server, buf, sizeof(buf)) == 5 &&
-	       memcmp(buf, "hello", 5) == 0 && SSL_write(p->server, "world", 5) == 5 &&
-	       SSL_read(p->client, buf, sizeof(buf)) == 5 &&
-	       memcmp(buf, "world", 5) == 0;
+	    SSL_read(p->server, buf, sizeof(buf)) == 5 && memcmp(buf, "hello", 5) == 0 &&
+	    SSL_write(p->server, "world", 5) == 5 &&
+	    SSL_read(p->client, buf, sizeof(buf)) == 5 && memcmp(buf, "world", 5) == 0;
 }
 
 static inline void
@@ -306,7 +312,7 @@ connect_with(SSL_CTX *ctx, SSL_SESSION *resume, bool *reused)
 	ok = pair_shake(&p) && pair_talk(&p);
 	if (reused != NULL)
 		*reused = ok && SSL_session_reused(p.client) == 1 &&
-			  SSL_session_reused(p.server) == 1;
+		    SSL_session_reused(p.server) == 1;
 	pair_close(&p);
 	return ok;
 }

@@ -163,8 +163,8 @@ alpn(const char *offer, size_t len, bool *h2, int *alert)
 	bool ok;
 
 	if (len > 0)
-		SSL_CTX_set_alpn_protos(ctx, (const unsigned char *)offer,
-		    (unsigned int)len);
+		SSL_CTX_set_alpn_protos(
+		    ctx, (const unsigned char *)offer, (unsigned int)len);
 	pair_open(&p, ctx);
 	ERR_clear_error();
 	ok = pair_shake(&p);
@@ -460,7 +460,8 @@ bench(void)
 						continue;
 					}
 					if (fork() == 0)
-						_exit(connect_with(ctx, NULL, NULL) ? 0 : 1);
+						_exit(connect_with(ctx, NULL, NULL) ? 0 :
+										      1);
 					wait(&st);
 				}
 				t = now() - t;

@@ -82,10 +82,12 @@ test_decode(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < NROWS(rows); i++) {
-		ssize_t n = url_decode(buf, sizeof(buf),
-		    slice_str(rows[i].in), rows[i].flags);
+		ssize_t n = url_decode(
+		    buf, sizeof(buf), slice_str(rows[i].in), rows[i].flags);
 
-		if (rows[i].out == NULL ? n != -1 : n != (ssize_t)strlen(rows[i].out) || strcmp(buf, rows[i].out) != 0)
+		if (rows[i].out == NULL ? n != -1 :
+					  n != (ssize_t)strlen(rows[i].out) ||
+			    strcmp(buf, rows[i].out) != 0)
 			fail_msg("%s: %zd", rows[i].in, n);
 	}
 	assert_int_equal(url_decode(buf, 3, SLICE("ab"), 0), 2);
@@ -93,8 +95,7 @@ test_decode(void **state)
 	assert_int_equal(url_decode(buf, 2, SLICE("%41"), 0), 1);
 	assert_int_equal(url_decode(buf, 1, SLICE(""), 0), 0);
 	assert_int_equal(url_decode(buf, 0, SLICE(""), 0), -1);
-	assert_int_equal(url_decode(buf, 4, (struct slice){ "a\0b", 3 }, 0),
-	    -1);
+	assert_int_equal(url_decode(buf, 4, (struct slice){ "a\0b", 3 }, 0), -1);
 	strcpy(buf, "%41b%43");
 	assert_int_equal(url_decode(buf, 8, (struct slice){ buf, 7 }, 0), 3);
 	assert_string_equal(buf, "AbC");
@@ -115,8 +116,7 @@ test_path(void **state)
 		{ "/a%20b", "/a b", true },
 		{ "/a+b", "/a+b", true },
 		{ "/caf%c3%a9", "/caf\xc3\xa9", true },
-		{ "/%F0%9F%98%80",
-		    "/\xf0\x9f\x98\x80", true },
+		{ "/%F0%9F%98%80", "/\xf0\x9f\x98\x80", true },
 		{ "/%e2%82%ac", "/\xe2\x82\xac", true },
 		{ "/%E0%A0%80", "/\xe0\xa0\x80", true },
 		{ "/%ef%bf%bf/a", "/\xef\xbf\xbf/a", true },
@@ -214,10 +214,11 @@ test_path(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < NROWS(rows); i++) {
-		ssize_t n = url_path(buf, sizeof(buf),
-		    slice_str(rows[i].in));
+		ssize_t n = url_path(buf, sizeof(buf), slice_str(rows[i].in));
 
-		if (rows[i].out == NULL ? n != -1 : n != (ssize_t)strlen(rows[i].out) || strcmp(buf, rows[i].out) != 0)
+		if (rows[i].out == NULL ? n != -1 :
+					  n != (ssize_t)strlen(rows[i].out) ||
+			    strcmp(buf, rows[i].out) != 0)
 			fail_msg("%s: %zd", rows[i].in, n);
 		if (url_path_safe(slice_str(rows[i].in)) != rows[i].safe)
 			fail_msg("%s: safe %d", rows[i].in, !rows[i].safe);
@@ -275,15 +276,14 @@ test_query(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < NROWS(rows); i++) {
-		ssize_t n = url_query(buf, sizeof(buf),
-		    slice_str(rows[i].query), slice_str(rows[i].name));
+		ssize_t n = url_query(
+		    buf, sizeof(buf), slice_str(rows[i].query), slice_str(rows[i].name));
 
-		if (n != rows[i].n || (n >= 0 &&
-					  strcmp(buf, rows[i].value) != 0))
+		if (n != rows[i].n || (n >= 0 && strcmp(buf, rows[i].value) != 0))
 			fail_msg("%s: %zd", rows[i].query, n);
 	}
-	assert_int_equal(url_query(buf, sizeof(buf), (struct slice){ NULL, 0 },
-			     SLICE("a")),
+	assert_int_equal(
+	    url_query(buf, sizeof(buf), (struct slice){ NULL, 0 }, SLICE("a")),
 	    URL_ABSENT);
 }
 
@@ -334,10 +334,8 @@ test_form(void **state)
 		memcpy(body, rows[i].in, len);
 		n = url_form(body, len, fields, 4);
 		for (int f = 0; f < n; f++) {
-			assert_int_equal(strlen(fields[f].name.p),
-			    fields[f].name.len);
-			assert_int_equal(strlen(fields[f].value.p),
-			    fields[f].value.len);
+			assert_int_equal(strlen(fields[f].name.p), fields[f].name.len);
+			assert_int_equal(strlen(fields[f].value.p), fields[f].value.len);
 			strcat(flat, fields[f].name.p);
 			strcat(flat, "|");
 			strcat(flat, fields[f].value.p);
@@ -353,8 +351,9 @@ static void
 test_form_get(void **state)
 {
 	struct url_field f[3] = {
-		{ SLICE("a"), SLICE("1") }, { SLICE("b"), SLICE("2") },
-		{ SLICE("a"), SLICE("3") }
+		{ SLICE("a"), SLICE("1") },
+		{ SLICE("b"), SLICE("2") },
+		{ SLICE("a"), SLICE("3") },
 	};
 
 	(void)state;
@@ -446,8 +445,7 @@ test_redirect(void **state)
 	memset(longest, 'a', sizeof(longest));
 	longest[0] = '/';
 	assert_true(url_redirect_ok((struct slice){ longest, URL_TO_MAX }));
-	assert_false(url_redirect_ok((struct slice){ longest,
-	    URL_TO_MAX + 1 }));
+	assert_false(url_redirect_ok((struct slice){ longest, URL_TO_MAX + 1 }));
 	assert_false(url_redirect_ok(SLICE("/\0")));
 	assert_false(url_redirect_ok((struct slice){ NULL, 0 }));
 }
@@ -458,9 +456,7 @@ test_encode(void **state)
 	char buf[16], all[256 * 3], back[256];
 
 	(void)state;
-	assert_int_equal(url_encode(buf, sizeof(buf), SLICE("aZ09-._~"),
-			     false),
-	    8);
+	assert_int_equal(url_encode(buf, sizeof(buf), SLICE("aZ09-._~"), false), 8);
 	assert_string_equal(buf, "aZ09-._~");
 	assert_int_equal(url_encode(buf, sizeof(buf), SLICE("/a b"), false), 8);
 	assert_string_equal(buf, "%2Fa%20b");
@@ -475,8 +471,8 @@ test_encode(void **state)
 	assert_int_equal(url_encode(buf, 9, SLICE("\0"), false), -1);
 	for (int c = 1; c < 256; c++)
 		back[c - 1] = (char)c;
-	assert_true(url_encode(all, sizeof(all), (struct slice){ back, 255 },
-			false) > 255);
+	assert_true(
+	    url_encode(all, sizeof(all), (struct slice){ back, 255 }, false) > 255);
 	for (char *p = all; *p != '\0'; p++)
 		assert_true(*p > 0x20 && *p < 0x7f);
 	assert_int_equal(url_decode(all, sizeof(all), slice_str(all), 0), 255);
