@@ -30,14 +30,10 @@ struct log_value {
 	int64_t num;
 };
 
-#define LOG_S(k, v)                                                                      \
-	{                                                                                \
-		LOG_VALUE_STR, (k), (v), 0                                               \
-	}
-#define LOG_N(k, v)                                                                      \
-	{                                                                                \
-		LOG_VALUE_INT, (k), NULL, (int64_t)(v)                                   \
-	}
+/* clang-format off */
+#define LOG_S(k, v) { LOG_VALUE_STR, (k), (v), 0 }
+#define LOG_N(k, v) { LOG_VALUE_INT, (k), NULL, (int64_t)(v) }
+/* clang-format on */
 
 /*
  * log_event(LOG_INFO, "login.failed", LOG_S("user", name), LOG_N("uid", u));

@@ -19,14 +19,10 @@ struct page_value {
 	struct evbuffer *html; /* rendered before; stays the caller's */
 };
 
-#define PAGE_TEXT(n, t)                                                                  \
-	{                                                                                \
-		(n), (t), NULL                                                           \
-	}
-#define PAGE_HTML(n, b)                                                                  \
-	{                                                                                \
-		(n), NULL, (b)                                                           \
-	}
+/* clang-format off */
+#define PAGE_TEXT(n, t)	{ (n), (t), NULL }
+#define PAGE_HTML(n, b)	{ (n), NULL, (b) }
+/* clang-format on */
 
 /* Appends the template to out. */
 void page_render(struct evbuffer *out, const char *template,

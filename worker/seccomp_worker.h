@@ -18,15 +18,9 @@
 #include "../privsep/sandbox.h"
 #include "zygote.h"
 
-#define ALLOW_(call)                                                                     \
-	{                                                                                \
-		SCMP_SYS(call), ACT_ALLOW,                                               \
-		{                                                                        \
-			{                                                                \
-				0                                                        \
-			}                                                                \
-		}                                                                        \
-	}
+/* clang-format off */
+#define ALLOW_(call) { SCMP_SYS(call), ACT_ALLOW, { { 0 } } }
+/* clang-format on */
 #define STATIC_FLAGS (O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
 
 /* clang-format off */

@@ -24,10 +24,9 @@ static const struct security_row {
 	unsigned int presets;
 	unsigned int kinds;
 } rows[] = {
-#define ROW(n, v, p, k)                                                                  \
-	{                                                                                \
-		{ n, sizeof(n) - 1 }, { v, sizeof(v) - 1 }, p, k                         \
-	}
+/* clang-format off */
+#define ROW(n, v, p, k) { { n, sizeof(n) - 1 }, { v, sizeof(v) - 1 }, p, k }
+	/* clang-format on */
 	ROW("strict-transport-security", "max-age=31536000", SAFE, ANSWER_ANY),
 	ROW("x-content-type-options", "nosniff", ALWAYS, OWN | IDE),
 	ROW("x-frame-options", "DENY", ALWAYS, OWN),

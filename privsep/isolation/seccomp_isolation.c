@@ -23,15 +23,9 @@
 #include "isolation.h"
 #include "sandbox_steps.h"
 
-#define A(name)                                                                          \
-	{                                                                                \
-		SCMP_SYS(name), ACT_ALLOW,                                               \
-		{                                                                        \
-			{                                                                \
-				0, 0, 0                                                  \
-			}                                                                \
-		}                                                                        \
-	}
+/* clang-format off */
+#define A(name) { SCMP_SYS(name), ACT_ALLOW, { { 0, 0, 0 } } }
+/* clang-format on */
 
 static const struct sandbox_row more[] = {
 	/* Making namespaces, and the sandbox's first process. */

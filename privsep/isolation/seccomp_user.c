@@ -29,46 +29,19 @@
 #include "../sandbox.h"
 #include "sandbox_steps.h"
 
-#define A(name)                                                                          \
-	{                                                                                \
-		SCMP_SYS(name), ACT_ALLOW,                                               \
-		{                                                                        \
-			{                                                                \
-				0, 0, 0                                                  \
-			}                                                                \
-		}                                                                        \
-	}
-#define N(nr)                                                                            \
-	{                                                                                \
-		(nr), ACT_ALLOW,                                                         \
-		{                                                                        \
-			{                                                                \
-				0, 0, 0                                                  \
-			}                                                                \
-		}                                                                        \
-	}
+/* clang-format off */
+#define A(name)		{ SCMP_SYS(name), ACT_ALLOW, { { 0, 0, 0 } } }
+#define N(nr)		{ (nr), ACT_ALLOW, { { 0, 0, 0 } } }
+/* clang-format on */
 /* The kernel looks at 32 bits of these arguments, hence so do we: a value with
  * bits above them is the same value to it. */
 #define LOW32 0xffffffffULL
-#define A1(name, arg, mask, value)                                                       \
-	{                                                                                \
-		SCMP_SYS(name), ACT_ALLOW,                                               \
-		{                                                                        \
-			{                                                                \
-				(arg), (mask), (value)                                   \
-			}                                                                \
-		}                                                                        \
-	}
-#define A2(name, a0, m0, v0, a1, m1, v1)                                                 \
-	{                                                                                \
-		SCMP_SYS(name), ACT_ALLOW,                                               \
-		{                                                                        \
-			{ (a0), (m0), (v0) },                                            \
-			{                                                                \
-				(a1), (m1), (v1)                                         \
-			}                                                                \
-		}                                                                        \
-	}
+/* clang-format off */
+#define A1(name, arg, mask, value)					\
+	{ SCMP_SYS(name), ACT_ALLOW, { { (arg), (mask), (value) } } }
+#define A2(name, a0, m0, v0, a1, m1, v1)				\
+	{ SCMP_SYS(name), ACT_ALLOW, { { (a0), (m0), (v0) }, { (a1), (m1), (v1) } } }
+/* clang-format on */
 
 #define NEW_NAMESPACE                                                                    \
 	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |                   \

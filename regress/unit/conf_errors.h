@@ -2,400 +2,311 @@
  * Rows of conf_test.c: a text, a -D, variables, and the lines of error that
  * they give, all of them.
  */
-/* clang-format off: the texts stay as they are read */
+/* clang-format off */
 
 /* keywords */
-{ OK "spear 3", NULL, NULL, { "t:2: expected a keyword, got \"spear\"" } },
-    { OK "hedaers strict", NULL, NULL,
-	    { "t:2: expected a keyword, got \"hedaers\"; did you mean \"headers\"?" } },
-    { "lisen on * port 1 redirect", NULL, NULL,
-	    { "t:1: expected a keyword, got \"lisen\"; did you mean \"listen\"?" } },
-    { OK "spare 3", NULL, NULL,
-	    { "t:2: expected a keyword, got \"spare\"; it is a keyword of the block "
-	      "\"prefork\"" } },
-    { OK "helpers 3", NULL, NULL,
-	    { "t:2: expected a keyword, got \"helpers\"; it is an option of "
-	      "\"argon2\"" } },
-    { OK "prefork {\n\tdata \"/x\"\n\tspair 1\n}", NULL, NULL,
-	    { "t:3: expected a keyword of the block \"prefork\", got \"data\"; it stands "
-	      "outside of blocks",
-		"t:4: expected a keyword of the block \"prefork\", got \"spair\"; did "
-		"you mean \"spare\"?" } },
-    { OK "\"data\" \"/x\"", NULL, NULL, { "t:2: expected a keyword, got \"data\"" } },
-    { OK "=\n,\n{ data }\n", NULL, NULL,
-	    { "t:2: expected a keyword, got \"=\"",
-		"t:3: expected a keyword, got \",\"" } },
-    { OK "data \"/x\"\ndata \"/y\"", NULL, NULL,
-	    { "t:3: expected \"data\" once, got it again; the first is in t:2" } },
-    { OK "tls { }\ntls {\n\tkey \"/k\"\n}\n", NULL, NULL,
-	    { "t:3: expected \"tls\" once, got it again; the first is in t:2" } },
-    { OK "prefork { spare 1; spare 2 }", NULL, NULL,
-	    { "t:2: expected \"spare\" once, got it again; the first is in t:2" } },
-    { OK "data \"/x\" \"/y\"", NULL, NULL,
-	    { "t:2: expected the end of the line after \"data\", got \"/y\"" } },
-    { OK "data", NULL, NULL,
-	    { "t:2: expected an absolute path after \"data\", got the end of the "
-	      "file" } },
+{ OK "spear 3", NULL, NULL, {
+  "t:2: expected a keyword, got \"spear\"" } },
+{ OK "hedaers strict", NULL, NULL, {
+  "t:2: expected a keyword, got \"hedaers\"; did you mean \"headers\"?" } },
+{ "lisen on * port 1 redirect", NULL, NULL, {
+  "t:1: expected a keyword, got \"lisen\"; did you mean \"listen\"?" } },
+{ OK "spare 3", NULL, NULL, {
+  "t:2: expected a keyword, got \"spare\"; it is a keyword of the block \"prefork\"" } },
+{ OK "helpers 3", NULL, NULL, {
+  "t:2: expected a keyword, got \"helpers\"; it is an option of \"argon2\"" } },
+{ OK "prefork {\n\tdata \"/x\"\n\tspair 1\n}", NULL, NULL, {
+  "t:3: expected a keyword of the block \"prefork\", got \"data\"; it stands outside of blocks",
+  "t:4: expected a keyword of the block \"prefork\", got \"spair\"; did you mean \"spare\"?" } },
+{ OK "\"data\" \"/x\"", NULL, NULL, {
+  "t:2: expected a keyword, got \"data\"" } },
+{ OK "=\n,\n{ data }\n", NULL, NULL, {
+  "t:2: expected a keyword, got \"=\"",
+  "t:3: expected a keyword, got \",\"" } },
+{ OK "data \"/x\"\ndata \"/y\"", NULL, NULL, {
+  "t:3: expected \"data\" once, got it again; the first is in t:2" } },
+{ OK "tls { }\ntls {\n\tkey \"/k\"\n}\n", NULL, NULL, {
+  "t:3: expected \"tls\" once, got it again; the first is in t:2" } },
+{ OK "prefork { spare 1; spare 2 }", NULL, NULL, {
+  "t:2: expected \"spare\" once, got it again; the first is in t:2" } },
+{ OK "data \"/x\" \"/y\"", NULL, NULL, {
+  "t:2: expected the end of the line after \"data\", got \"/y\"" } },
+{ OK "data", NULL, NULL, {
+  "t:2: expected an absolute path after \"data\", got the end of the file" } },
 
-    /* blocks and recovery */
-    { OK "tls\n{\n\tkey \"/k\"\n}\ndata x", NULL, NULL,
-	    { "t:2: expected \"{\" after \"tls\", got the end of the line",
-		"t:6: expected an absolute path after \"data\", got \"x\"" } },
-    { OK "tls certificate \"/c\"\ndata x", NULL, NULL,
-	    { "t:2: expected \"{\" after \"tls\", got \"certificate\"",
-		"t:3: expected an absolute path after \"data\", got \"x\"" } },
-    { OK "foo {\n\tbar {\n\t}\n\tbaz 1\n}\ndata x", NULL, NULL,
-	    { "t:2: expected a keyword, got \"foo\"",
-		"t:7: expected an absolute path after \"data\", got \"x\"" } },
-    { OK "foo\n{\n\tbar\n}\ndata x", NULL, NULL,
-	    { "t:2: expected a keyword, got \"foo\"",
-		"t:6: expected an absolute path after \"data\", got \"x\"" } },
-    { OK "prefork {\n\tspare 2\n\nheaders strict\n}\n", NULL, NULL,
-	    { "t:5: expected \"}\" to end the block \"prefork\" of t:2, got "
-	      "\"headers\"" } },
-    { OK "prefork {\n\tspare 2\n", NULL, NULL,
-	    { "t:3: expected \"}\" to end the block \"prefork\" of t:2, got the end of "
-	      "the file" } },
-    { OK "}\ndata x", NULL, NULL,
-	    { "t:2: expected a keyword, got \"}\"",
-		"t:3: expected an absolute path after \"data\", got \"x\"" } },
-    { OK "prefork {\n\tspare 0\n\tmax x\n\tbody\n}\nheaders lax\n", NULL, NULL,
-	    { "t:3: expected a number from 1 to 1024 after \"spare\", got \"0\"",
-		"t:4: expected a number from 1 to 32768 after \"max\", got \"x\"",
-		"t:5: expected a size from 1K to 1G after \"body\", got the end of the "
-		"line; units are K, M, G and T",
-		"t:7: expected strict, balanced or development after \"headers\", got "
-		"\"lax\"" } },
-    { OK "log to stderr {", NULL, NULL,
-	    { "t:2: expected to, level, format or the end of the line, got \"{\"" } },
-    { OK "location {\n\troot /r\n}", NULL, NULL,
-	    { "t:2: expected a path such as \"/name/\" after \"location\", got \"{\"" } },
-    { OK "isolation box {\n\tcpu 1\n}", NULL, NULL,
-	    { "t:2: expected namespace, directory or container after \"isolation\", got "
-	      "\"box\"",
-		"t:3: expected a percentage from 1% to 409600% after \"cpu\", got "
-		"\"1\"" } },
+/* blocks and recovery */
+{ OK "tls\n{\n\tkey \"/k\"\n}\ndata x", NULL, NULL, {
+  "t:2: expected \"{\" after \"tls\", got the end of the line",
+  "t:6: expected an absolute path after \"data\", got \"x\"" } },
+{ OK "tls certificate \"/c\"\ndata x", NULL, NULL, {
+  "t:2: expected \"{\" after \"tls\", got \"certificate\"",
+  "t:3: expected an absolute path after \"data\", got \"x\"" } },
+{ OK "foo {\n\tbar {\n\t}\n\tbaz 1\n}\ndata x", NULL, NULL, {
+  "t:2: expected a keyword, got \"foo\"",
+  "t:7: expected an absolute path after \"data\", got \"x\"" } },
+{ OK "foo\n{\n\tbar\n}\ndata x", NULL, NULL, {
+  "t:2: expected a keyword, got \"foo\"",
+  "t:6: expected an absolute path after \"data\", got \"x\"" } },
+{ OK "prefork {\n\tspare 2\n\nheaders strict\n}\n", NULL, NULL, {
+  "t:5: expected \"}\" to end the block \"prefork\" of t:2, got \"headers\"" } },
+{ OK "prefork {\n\tspare 2\n", NULL, NULL, {
+  "t:3: expected \"}\" to end the block \"prefork\" of t:2, got the end of the file" } },
+{ OK "}\ndata x", NULL, NULL, {
+  "t:2: expected a keyword, got \"}\"",
+  "t:3: expected an absolute path after \"data\", got \"x\"" } },
+{ OK "prefork {\n\tspare 0\n\tmax x\n\tbody\n}\nheaders lax\n", NULL, NULL, {
+  "t:3: expected a number from 1 to 1024 after \"spare\", got \"0\"",
+  "t:4: expected a number from 1 to 32768 after \"max\", got \"x\"",
+  "t:5: expected a size from 1K to 1G after \"body\", got the end of the line; units are K, M, G and T",
+  "t:7: expected strict, balanced or development after \"headers\", got \"lax\"" } },
+{ OK "log to stderr {", NULL, NULL, {
+  "t:2: expected to, level, format or the end of the line, got \"{\"" } },
+{ OK "location {\n\troot /r\n}", NULL, NULL, {
+  "t:2: expected a path such as \"/name/\" after \"location\", got \"{\"" } },
+{ OK "isolation box {\n\tcpu 1\n}", NULL, NULL, {
+  "t:2: expected namespace, directory or container after \"isolation\", got \"box\"",
+  "t:3: expected a percentage from 1% to 409600% after \"cpu\", got \"1\"" } },
 
-    /* bytes, words, strings, macros */
-    { OK "data \"/x", NULL, NULL,
-	    { "t:2: expected a '\"' to end the string, got the end of the line" } },
-    { OK "ide \"code {\n\tpath x\n}", NULL, NULL,
-	    { "t:2: expected a '\"' to end the string, got the end of the line",
-		"t:3: expected an absolute path after \"path\", got \"x\"" } },
-    { OK "data \"/x\\y\"", NULL, NULL,
-	    { "t:2: expected '\"', '\\' or '$' after the '\\' in a string, got another "
-	      "character; write '\\\\' for a backslash" } },
-    { OK "data \"/x\"#c\nprefork { spare 1#c\n}", NULL, NULL,
-	    { "t:3: expected a blank before a comment, got \"#\" in a word; quote the "
-	      "word if it is part of it" } },
-    { OK "data \"/\xff\"", NULL, NULL,
-	    { "t:2: expected text in UTF-8, got the byte 0xff in column 8" } },
-    { OK "# caf\xe9\ntls { # \xc0\x80\n\tkey k\n}", NULL, NULL,
-	    { "t:2: expected text in UTF-8, got the byte 0xe9 in column 6",
-		"t:3: expected text in UTF-8, got the byte 0xc0 in column 9",
-		"t:4: expected an absolute path after \"key\", got \"k\"" } },
-    { OK "data \"/\xed\xa0\x80\"", NULL, NULL,
-	    { "t:2: expected text in UTF-8, got the byte 0xed in column 8" } },
-    { OK "data \x1b[1m", NULL, NULL,
-	    { "t:2: expected text, got the control character 0x1b in column 6" } },
-    { OK "d\xc3\xa4ta \"/x\"", NULL, NULL,
-	    { "t:2: expected a keyword, got \"d\\xc3\\xa4ta\"; did you mean "
-	      "\"data\"?" } },
-    { OK "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-	 "a",
-	    NULL, NULL,
-	    { "t:2: expected a keyword, got "
-	      "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa...\"" } },
-    { OK "domain = \"a\"\ndata \"/$domian\"", NULL, NULL,
-	    { "t:3: expected a macro that is defined, got \"domian\"; did you mean "
-	      "\"domain\"?" } },
-    { OK "data \"/$x\"", NULL, NULL,
-	    { "t:2: expected a macro that is defined, got \"x\"; define it above, or "
-	      "write \"\\$\" for a dollar sign" } },
-    { OK "data \"/$\"", NULL, NULL,
-	    { "t:2: expected the name of a macro after \"$\"; write \"\\$\" in a string "
-	      "for a dollar sign" } },
-    { OK "data \"/${x\"", NULL, NULL,
-	    { "t:2: expected the name of a macro after \"$\" in braces; write \"\\$\" in "
-	      "a string for a dollar sign" } },
-    { OK "a = \"x\"\na = \"y\"", NULL, NULL,
-	    { "t:3: expected the macro \"a\" once, got it again; the first is in t:2" } },
-    { OK "a =\ndata $a", NULL, NULL,
-	    { "t:2: expected a value for the macro \"a\", got the end of the line" } },
-    { OK "a = b c\n", NULL, NULL,
-	    { "t:2: expected the end of the line after the macro \"a\", got \"c\"; put "
-	      "several words into quotes" } },
-    { OK "a-b = c\n", NULL, NULL,
-	    { "t:2: expected the name of a macro before \"=\", got \"a-b\"; macros have "
-	      "names of letters, digits and \"_\" and stand outside of blocks" } },
-    { OK "tls { a = c\n}", NULL, NULL,
-	    { "t:2: expected the name of a macro before \"=\", got \"a\"; macros have "
-	      "names of letters, digits and \"_\" and stand outside of blocks" } },
-    { OK "data = \"/x\"", NULL, NULL,
-	    { "t:2: expected a value after \"data\", got \"=\"; keywords take no \"=\" "
-	      "and macros no name of a keyword" } },
-    { OK "data $a\n", "a=x", NULL,
-	    { "t:2: expected an absolute path after \"data\", got \"x\"" } },
-    { OK, "a=x", NULL,
-	    { "-D a: expected a macro of the configuration, got one that it does not "
-	      "have" } },
-    { OK "domain = x", "domian=x", NULL,
-	    { "-D domian: expected a macro of the configuration, got one that it does "
-	      "not have; did you mean \"domain\"?" } },
-    { OK, "a-b=x", NULL,
-	    { "-D a-b: expected the name of a macro, of letters, digits and \"_\", got "
-	      "another" } },
-    { OK, "data=x", NULL, { "-D data: expected the name of a macro, got a keyword" } },
-    { OK "data $a", "a=/\n", NULL,
-	    { "-D a: expected a value of at most 1023 bytes of text, got another",
-		"t:2: expected a macro that is defined, got \"a\"; define it above, or "
-		"write \"\\$\" for a dollar sign" } },
-    { OK "include \"x\"", NULL, NULL,
-	    { "t:2: expected no include in a text that is no file, got one" } },
-    { OK "include\n", NULL, NULL,
-	    { "t:2: expected a file name after \"include\", got the end of the line" } },
+/* bytes, words, strings, macros */
+{ OK "data \"/x", NULL, NULL, {
+  "t:2: expected a '\"' to end the string, got the end of the line" } },
+{ OK "ide \"code {\n\tpath x\n}", NULL, NULL, {
+  "t:2: expected a '\"' to end the string, got the end of the line",
+  "t:3: expected an absolute path after \"path\", got \"x\"" } },
+{ OK "data \"/x\\y\"", NULL, NULL, {
+  "t:2: expected '\"', '\\' or '$' after the '\\' in a string, got another character; write '\\\\' for a backslash" } },
+{ OK "data \"/x\"#c\nprefork { spare 1#c\n}", NULL, NULL, {
+  "t:3: expected a blank before a comment, got \"#\" in a word; quote the word if it is part of it" } },
+{ OK "data \"/\xff\"", NULL, NULL, {
+  "t:2: expected text in UTF-8, got the byte 0xff in column 8" } },
+{ OK "# caf\xe9\ntls { # \xc0\x80\n\tkey k\n}", NULL, NULL, {
+  "t:2: expected text in UTF-8, got the byte 0xe9 in column 6",
+  "t:3: expected text in UTF-8, got the byte 0xc0 in column 9",
+  "t:4: expected an absolute path after \"key\", got \"k\"" } },
+{ OK "data \"/\xed\xa0\x80\"", NULL, NULL, {
+  "t:2: expected text in UTF-8, got the byte 0xed in column 8" } },
+{ OK "data \x1b[1m", NULL, NULL, {
+  "t:2: expected text, got the control character 0x1b in column 6" } },
+{ OK "d\xc3\xa4ta \"/x\"", NULL, NULL, {
+  "t:2: expected a keyword, got \"d\\xc3\\xa4ta\"; did you mean \"data\"?" } },
+{ OK "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", NULL, NULL, {
+  "t:2: expected a keyword, got \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa...\"" } },
+{ OK "domain = \"a\"\ndata \"/$domian\"", NULL, NULL, {
+  "t:3: expected a macro that is defined, got \"domian\"; did you mean \"domain\"?" } },
+{ OK "data \"/$x\"", NULL, NULL, {
+  "t:2: expected a macro that is defined, got \"x\"; define it above, or write \"\\$\" for a dollar sign" } },
+{ OK "data \"/$\"", NULL, NULL, {
+  "t:2: expected the name of a macro after \"$\"; write \"\\$\" in a string for a dollar sign" } },
+{ OK "data \"/${x\"", NULL, NULL, {
+  "t:2: expected the name of a macro after \"$\" in braces; write \"\\$\" in a string for a dollar sign" } },
+{ OK "a = \"x\"\na = \"y\"", NULL, NULL, {
+  "t:3: expected the macro \"a\" once, got it again; the first is in t:2" } },
+{ OK "a =\ndata $a", NULL, NULL, {
+  "t:2: expected a value for the macro \"a\", got the end of the line" } },
+{ OK "a = b c\n", NULL, NULL, {
+  "t:2: expected the end of the line after the macro \"a\", got \"c\"; put several words into quotes" } },
+{ OK "a-b = c\n", NULL, NULL, {
+  "t:2: expected the name of a macro before \"=\", got \"a-b\"; macros have names of letters, digits and \"_\" and stand outside of blocks" } },
+{ OK "tls { a = c\n}", NULL, NULL, {
+  "t:2: expected the name of a macro before \"=\", got \"a\"; macros have names of letters, digits and \"_\" and stand outside of blocks" } },
+{ OK "data = \"/x\"", NULL, NULL, {
+  "t:2: expected a value after \"data\", got \"=\"; keywords take no \"=\" and macros no name of a keyword" } },
+{ OK "data $a\n", "a=x", NULL, {
+  "t:2: expected an absolute path after \"data\", got \"x\"" } },
+{ OK, "a=x", NULL, {
+  "-D a: expected a macro of the configuration, got one that it does not have" } },
+{ OK "domain = x", "domian=x", NULL, {
+  "-D domian: expected a macro of the configuration, got one that it does not have; did you mean \"domain\"?" } },
+{ OK, "a-b=x", NULL, {
+  "-D a-b: expected the name of a macro, of letters, digits and \"_\", got another" } },
+{ OK, "data=x", NULL, {
+  "-D data: expected the name of a macro, got a keyword" } },
+{ OK "data $a", "a=/\n", NULL, {
+  "-D a: expected a value of at most 1023 bytes of text, got another",
+  "t:2: expected a macro that is defined, got \"a\"; define it above, or write \"\\$\" for a dollar sign" } },
+{ OK "include \"x\"", NULL, NULL, {
+  "t:2: expected no include in a text that is no file, got one" } },
+{ OK "include\n", NULL, NULL, {
+  "t:2: expected a file name after \"include\", got the end of the line" } },
 
-    /* numbers */
-    { OK "prefork { spare -1 }", NULL, NULL,
-	    { "t:2: expected a number from 1 to 1024 after \"spare\", got \"-1\"" } },
-    { OK "prefork { spare 18446744073709551617 }", NULL, NULL,
-	    { "t:2: expected a number from 1 to 1024 after \"spare\", got "
-	      "\"18446744073709551617\"" } },
-    { OK "prefork { spare 1K }", NULL, NULL,
-	    { "t:2: expected a number from 1 to 1024 after \"spare\", got \"1K\"" } },
-    { OK "prefork { body 99999999999999T }", NULL, NULL,
-	    { "t:2: expected a size from 1K to 1G after \"body\", got "
-	      "\"99999999999999T\"; units are K, M, G and T" } },
-    { OK "prefork { idle-timeout 75 }", NULL, NULL,
-	    { "t:2: expected a duration from 1s to 1d after \"idle-timeout\", got "
-	      "\"75\"; units are s, m, h, d and w" } },
-    { OK "prefork { startups 1:101:5 }", NULL, NULL,
-	    { "t:2: expected begin:percent:full, numbers from 1 to 32768 and a percent "
-	      "from 1 to 100, after \"startups\", got \"1:101:5\"" } },
-    { OK "prefork { startups 6:10:5 }", NULL, NULL,
-	    { "t:2: expected begin:percent:full with begin not above full after "
-	      "\"startups\", got \"6:10:5\"" } },
-    { OK "ratelimit { login 5 15m }", NULL, NULL,
-	    { "t:2: expected \"per\" after \"login\", got \"15m\"" } },
-    { OK "ratelimit { api 0 per 15m; web 5 per 2d }", NULL, NULL,
-	    { "t:2: expected a number from 1 to 1000000 after \"api\", got \"0\"",
-		"t:2: expected a duration from 1s to 1d after \"per\", got \"2d\"; units "
-		"are s, m, h, d and w" } },
-    { OK "auth { password min 1025 }", NULL, NULL,
-	    { "t:2: expected a number from 8 to 1024 after \"min\", got \"1025\"" } },
-    { OK "auth { argon2 memory 18M\n argon2 helpers 5 }", NULL, NULL,
-	    { "t:2: expected a size from 19M to 4G after \"memory\", got \"18M\"; units "
-	      "are K, M, G and T",
-		"t:3: expected \"argon2\" once, got it again; the first is in t:2" } },
-    { OK "auth { argon2 helpers 0 }", NULL, NULL,
-	    { "t:2: expected a number from 1 to 4 after \"helpers\", got \"0\"" } },
-    { OK "auth { password }", NULL, NULL,
-	    { "t:2: expected min or classes after \"password\", got \"}\"" } },
-    { OK "auth { password min 12 clases 3 }", NULL, NULL,
-	    { "t:2: expected min, classes or the end of the line, got \"clases\"; did "
-	      "you mean \"classes\"?" } },
-    { OK "auth { password min 12 min 13 }", NULL, NULL,
-	    { "t:2: expected \"min\" once in a statement, got \"min\"" } },
-    { OK "auth { password min 12,\n}", NULL, NULL,
-	    { "t:2: expected min, classes or the end of the line, got the end of the "
-	      "line" } },
-    { OK "auth { mode mutli }", NULL, NULL,
-	    { "t:2: expected multi, single or none after \"mode\", got \"mutli\"" } },
-    { OK "compression brotli 12", NULL, NULL,
-	    { "t:2: expected a number from 0 to 11 after \"brotli\", got \"12\"" } },
-    { OK "compression", NULL, NULL,
-	    { "t:2: expected brotli, gzip, minimum or off after \"compression\", got the "
-	      "end of the file" } },
-    { OK "tls { protocols \"tlsv1.1 tlsv1.2\" }", NULL, NULL,
-	    { "t:2: expected tlsv1.2, tlsv1.3 or both after \"protocols\", got \"tlsv1.1 "
-	      "tlsv1.2\"" } },
-    { OK "isolation { require seccomp, cgruop }", NULL, NULL,
-	    { "t:2: expected seccomp, cgroup or landlock after \"require\", got "
-	      "\"cgruop\"" } },
+/* numbers */
+{ OK "prefork { spare -1 }", NULL, NULL, {
+  "t:2: expected a number from 1 to 1024 after \"spare\", got \"-1\"" } },
+{ OK "prefork { spare 18446744073709551617 }", NULL, NULL, {
+  "t:2: expected a number from 1 to 1024 after \"spare\", got \"18446744073709551617\"" } },
+{ OK "prefork { spare 1K }", NULL, NULL, {
+  "t:2: expected a number from 1 to 1024 after \"spare\", got \"1K\"" } },
+{ OK "prefork { body 99999999999999T }", NULL, NULL, {
+  "t:2: expected a size from 1K to 1G after \"body\", got \"99999999999999T\"; units are K, M, G and T" } },
+{ OK "prefork { idle-timeout 75 }", NULL, NULL, {
+  "t:2: expected a duration from 1s to 1d after \"idle-timeout\", got \"75\"; units are s, m, h, d and w" } },
+{ OK "prefork { startups 1:101:5 }", NULL, NULL, {
+  "t:2: expected begin:percent:full, numbers from 1 to 32768 and a percent from 1 to 100, after \"startups\", got \"1:101:5\"" } },
+{ OK "prefork { startups 6:10:5 }", NULL, NULL, {
+  "t:2: expected begin:percent:full with begin not above full after \"startups\", got \"6:10:5\"" } },
+{ OK "ratelimit { login 5 15m }", NULL, NULL, {
+  "t:2: expected \"per\" after \"login\", got \"15m\"" } },
+{ OK "ratelimit { api 0 per 15m; web 5 per 2d }", NULL, NULL, {
+  "t:2: expected a number from 1 to 1000000 after \"api\", got \"0\"",
+  "t:2: expected a duration from 1s to 1d after \"per\", got \"2d\"; units are s, m, h, d and w" } },
+{ OK "auth { password min 1025 }", NULL, NULL, {
+  "t:2: expected a number from 8 to 1024 after \"min\", got \"1025\"" } },
+{ OK "auth { argon2 memory 18M\n argon2 helpers 5 }", NULL, NULL, {
+  "t:2: expected a size from 19M to 4G after \"memory\", got \"18M\"; units are K, M, G and T",
+  "t:3: expected \"argon2\" once, got it again; the first is in t:2" } },
+{ OK "auth { argon2 helpers 0 }", NULL, NULL, {
+  "t:2: expected a number from 1 to 4 after \"helpers\", got \"0\"" } },
+{ OK "auth { password }", NULL, NULL, {
+  "t:2: expected min or classes after \"password\", got \"}\"" } },
+{ OK "auth { password min 12 clases 3 }", NULL, NULL, {
+  "t:2: expected min, classes or the end of the line, got \"clases\"; did you mean \"classes\"?" } },
+{ OK "auth { password min 12 min 13 }", NULL, NULL, {
+  "t:2: expected \"min\" once in a statement, got \"min\"" } },
+{ OK "auth { password min 12,\n}", NULL, NULL, {
+  "t:2: expected min, classes or the end of the line, got the end of the line" } },
+{ OK "auth { mode mutli }", NULL, NULL, {
+  "t:2: expected multi, single or none after \"mode\", got \"mutli\"" } },
+{ OK "compression brotli 12", NULL, NULL, {
+  "t:2: expected a number from 0 to 11 after \"brotli\", got \"12\"" } },
+{ OK "compression", NULL, NULL, {
+  "t:2: expected brotli, gzip, minimum or off after \"compression\", got the end of the file" } },
+{ OK "tls { protocols \"tlsv1.1 tlsv1.2\" }", NULL, NULL, {
+  "t:2: expected tlsv1.2, tlsv1.3 or both after \"protocols\", got \"tlsv1.1 tlsv1.2\"" } },
+{ OK "isolation { require seccomp, cgruop }", NULL, NULL, {
+  "t:2: expected seccomp, cgroup or landlock after \"require\", got \"cgruop\"" } },
 
-    /* users */
-    { OK "isolation { uids 999:1 }", NULL, NULL,
-	    { "t:2: expected first:count, users from 1000 to 4294967293, after \"uids\", "
-	      "got \"999:1\"; below 1000 are accounts of the system" } },
-    { OK "isolation { uids 200000:4294967295 }", NULL, NULL,
-	    { "t:2: expected first:count, users from 1000 to 4294967293, after \"uids\", "
-	      "got \"200000:4294967295\"; the last one is above 4294967293" } },
-    { OK "isolation { uids 60000:10000 }", NULL, NULL,
-	    { "t:2: expected first:count, users from 1000 to 4294967293, after \"uids\", "
-	      "got \"60000:10000\"; 65534 and 65535 are nobody's: begin above them" } },
-    { OK "isolation { uids 200000 }", NULL, NULL,
-	    { "t:2: expected first:count, users from 1000 to 4294967293, after \"uids\", "
-	      "got \"200000\"; such as 200000:65536" } },
-    { OK "isolation { uids 200000:0 }", NULL, NULL,
-	    { "t:2: expected first:count, users from 1000 to 4294967293, after \"uids\", "
-	      "got \"200000:0\"; such as 200000:65536" } },
+/* users */
+{ OK "isolation { uids 999:1 }", NULL, NULL, {
+  "t:2: expected first:count, users from 1000 to 4294967293, after \"uids\", got \"999:1\"; below 1000 are accounts of the system" } },
+{ OK "isolation { uids 200000:4294967295 }", NULL, NULL, {
+  "t:2: expected first:count, users from 1000 to 4294967293, after \"uids\", got \"200000:4294967295\"; the last one is above 4294967293" } },
+{ OK "isolation { uids 60000:10000 }", NULL, NULL, {
+  "t:2: expected first:count, users from 1000 to 4294967293, after \"uids\", got \"60000:10000\"; 65534 and 65535 are nobody's: begin above them" } },
+{ OK "isolation { uids 200000 }", NULL, NULL, {
+  "t:2: expected first:count, users from 1000 to 4294967293, after \"uids\", got \"200000\"; such as 200000:65536" } },
+{ OK "isolation { uids 200000:0 }", NULL, NULL, {
+  "t:2: expected first:count, users from 1000 to 4294967293, after \"uids\", got \"200000:0\"; such as 200000:65536" } },
 
-    /* paths and names */
-    { OK "data \"\"", NULL, NULL,
-	    { "t:2: expected an absolute path after \"data\", got \"\"" } },
-    { OK "data \"/a/../b\"", NULL, NULL,
-	    { "t:2: expected a path without \"..\" after \"data\", got \"/a/../b\"" } },
-    { OK "runtime "
-	 "/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-	 "aa",
-	    NULL, NULL,
-	    { "t:2: expected a path of at most 80 bytes after \"runtime\", got "
-	      "\"/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa...\"" } },
-    { OK "data /x\nruntime /x/", NULL, NULL,
-	    { "t:3: expected two folders for \"data\" and \"runtime\", got one" } },
-    { OK "proxy { domain \"ide.example.com\" }", NULL, NULL,
-	    { "t:2: expected a domain such as \"*.ide.example.com\" after \"domain\", "
-	      "got \"ide.example.com\"" } },
-    { OK "ide \"a/b\" { }", NULL, NULL,
-	    { "t:2: expected a name of letters, digits, '-', '_' and '.' after \"ide\", "
-	      "got \"a/b\"" } },
-    { OK "log to file format json", NULL, NULL,
-	    { "t:2: expected an absolute path after \"to file\", got \"format\"" } },
+/* paths and names */
+{ OK "data \"\"", NULL, NULL, {
+  "t:2: expected an absolute path after \"data\", got \"\"" } },
+{ OK "data \"/a/../b\"", NULL, NULL, {
+  "t:2: expected a path without \"..\" after \"data\", got \"/a/../b\"" } },
+{ OK "runtime /aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", NULL, NULL, {
+  "t:2: expected a path of at most 80 bytes after \"runtime\", got \"/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa...\"" } },
+{ OK "data /x\nruntime /x/", NULL, NULL, {
+  "t:3: expected two folders for \"data\" and \"runtime\", got one" } },
+{ OK "proxy { domain \"ide.example.com\" }", NULL, NULL, {
+  "t:2: expected a domain such as \"*.ide.example.com\" after \"domain\", got \"ide.example.com\"" } },
+{ OK "ide \"a/b\" { }", NULL, NULL, {
+  "t:2: expected a name of letters, digits, '-', '_' and '.' after \"ide\", got \"a/b\"" } },
+{ OK "log to file format json", NULL, NULL, {
+  "t:2: expected an absolute path after \"to file\", got \"format\"" } },
 
-    /* listeners */
-    { "", NULL, NULL,
-	    { "t:1: expected a listener, got none; add: listen on * port 443 tls" } },
-    { "metrics on ::1 port 9464\n", NULL, NULL,
-	    { "t:1: expected a listener, got none; add: listen on * port 443 tls" } },
-    { "listen * port 443 tls", NULL, NULL,
-	    { "t:1: expected \"on\" after \"listen\", got \"*\"" } },
-    { "listen on localhost port 80", NULL, NULL,
-	    { "t:1: expected an IPv4 or IPv6 address, * or unix after \"on\", got "
-	      "\"localhost\"" } },
-    { "listen on ::ffff:1.2.3.4 port 80 redirect", NULL, NULL,
-	    { "t:1: expected an IPv4 or IPv6 address after \"on\", got "
-	      "\"::ffff:1.2.3.4\"; write it as the IPv4 address that it is" } },
-    { "listen on * tls", NULL, NULL,
-	    { "t:1: expected \"port\" after \"on\", got \"tls\"" } },
-    { "listen on * port 0 redirect\nlisten on * port 65536 redirect", NULL, NULL,
-	    { "t:1: expected a port from 1 to 65535 after \"port\", got \"0\"",
-		"t:2: expected a port from 1 to 65535 after \"port\", got \"65536\"" } },
-    { "listen on * port 80 tsl", NULL, NULL,
-	    { "t:1: expected tls, redirect, proxy-protocol or the end of the line, got "
-	      "\"tsl\"; did you mean \"tls\"?" } },
-    { "listen on * port 80", NULL, NULL,
-	    { "t:1: expected tls or redirect, for plain HTTP is served on loopback and "
-	      "unix only, got * port 80" } },
-    { "listen on fe80::1 port 80", NULL, NULL,
-	    { "t:1: expected tls or redirect, for plain HTTP is served on loopback and "
-	      "unix only, got fe80::1 port 80" } },
-    { "listen on * port 80 tls redirect", NULL, NULL,
-	    { "t:1: expected tls or redirect for one listener, got both" } },
-    { "listen on unix \"s\"", NULL, NULL,
-	    { "t:1: expected an absolute path after \"unix\", got \"s\"" } },
-    { OK OK, NULL, NULL,
-	    { "t:2: expected an address that t:1 does not take already, got 127.0.0.1 "
-	      "port 8080; \"*\" takes all of IPv4 and IPv6" } },
-    { "listen on * port 80 redirect\nlisten on 0.0.0.0 port 80 redirect", NULL, NULL,
-	    { "t:2: expected an address that t:1 does not take already, got 0.0.0.0 port "
-	      "80; \"*\" takes all of IPv4 and IPv6" } },
-    { "listen on 0.0.0.0 port 80 redirect\nlisten on 1.2.3.4 port 80 redirect", NULL,
-	    NULL,
-	    { "t:2: expected an address that t:1 does not take already, got 1.2.3.4 port "
-	      "80; \"*\" takes all of IPv4 and IPv6" } },
-    { "listen on unix /s\nlisten on unix /s/", NULL, NULL,
-	    { "t:2: expected an address that t:1 does not take already, got unix \"/s\"; "
-	      "\"*\" takes all of IPv4 and IPv6" } },
-    { OK "metrics on 127.0.0.1 port 8080", NULL, NULL,
-	    { "t:2: expected an address that t:1 does not take already, got 127.0.0.1 "
-	      "port 8080; \"*\" takes all of IPv4 and IPv6" } },
-    { OK "metrics on * port 9464", NULL, NULL,
-	    { "t:2: expected an address of loopback or unix for metrics, which are plain "
-	      "HTTP, got * port 9464" } },
-    { "\nlisten on * port 443 tls\nlisten on ::1 port 444 tls", NULL, NULL,
-	    { "t:2: expected \"certificate\" in the block \"tls\" for this listener, got "
-	      "none; add certificate \"/path\" there",
-		"t:2: expected \"key\" in the block \"tls\" for this listener, got none; "
-		"add key \"/path\" there" } },
-    { "listen on * port 443 tls\ntls {\n\tcertificate c\n\tkye /k\n}", NULL, NULL,
-	    { "t:3: expected an absolute path after \"certificate\", got \"c\"",
-		"t:4: expected a keyword of the block \"tls\", got \"kye\"; did you mean "
-		"\"key\"?" } },
-    { "auth { mode none }\nlisten on * port 80 redirect", NULL, NULL,
-	    { "t:2: expected an address of loopback or unix, as auth mode none lets "
-	      "everyone in, got * port 80" } },
+/* listeners */
+{ "", NULL, NULL, {
+  "t:1: expected a listener, got none; add: listen on * port 443 tls" } },
+{ "metrics on ::1 port 9464\n", NULL, NULL, {
+  "t:1: expected a listener, got none; add: listen on * port 443 tls" } },
+{ "listen * port 443 tls", NULL, NULL, {
+  "t:1: expected \"on\" after \"listen\", got \"*\"" } },
+{ "listen on localhost port 80", NULL, NULL, {
+  "t:1: expected an IPv4 or IPv6 address, * or unix after \"on\", got \"localhost\"" } },
+{ "listen on ::ffff:1.2.3.4 port 80 redirect", NULL, NULL, {
+  "t:1: expected an IPv4 or IPv6 address after \"on\", got \"::ffff:1.2.3.4\"; write it as the IPv4 address that it is" } },
+{ "listen on * tls", NULL, NULL, {
+  "t:1: expected \"port\" after \"on\", got \"tls\"" } },
+{ "listen on * port 0 redirect\nlisten on * port 65536 redirect", NULL, NULL, {
+  "t:1: expected a port from 1 to 65535 after \"port\", got \"0\"",
+  "t:2: expected a port from 1 to 65535 after \"port\", got \"65536\"" } },
+{ "listen on * port 80 tsl", NULL, NULL, {
+  "t:1: expected tls, redirect, proxy-protocol or the end of the line, got \"tsl\"; did you mean \"tls\"?" } },
+{ "listen on * port 80", NULL, NULL, {
+  "t:1: expected tls or redirect, for plain HTTP is served on loopback and unix only, got * port 80" } },
+{ "listen on fe80::1 port 80", NULL, NULL, {
+  "t:1: expected tls or redirect, for plain HTTP is served on loopback and unix only, got fe80::1 port 80" } },
+{ "listen on * port 80 tls redirect", NULL, NULL, {
+  "t:1: expected tls or redirect for one listener, got both" } },
+{ "listen on unix \"s\"", NULL, NULL, {
+  "t:1: expected an absolute path after \"unix\", got \"s\"" } },
+{ OK OK, NULL, NULL, {
+  "t:2: expected an address that t:1 does not take already, got 127.0.0.1 port 8080; \"*\" takes all of IPv4 and IPv6" } },
+{ "listen on * port 80 redirect\nlisten on 0.0.0.0 port 80 redirect", NULL, NULL, {
+  "t:2: expected an address that t:1 does not take already, got 0.0.0.0 port 80; \"*\" takes all of IPv4 and IPv6" } },
+{ "listen on 0.0.0.0 port 80 redirect\nlisten on 1.2.3.4 port 80 redirect", NULL, NULL, {
+  "t:2: expected an address that t:1 does not take already, got 1.2.3.4 port 80; \"*\" takes all of IPv4 and IPv6" } },
+{ "listen on unix /s\nlisten on unix /s/", NULL, NULL, {
+  "t:2: expected an address that t:1 does not take already, got unix \"/s\"; \"*\" takes all of IPv4 and IPv6" } },
+{ OK "metrics on 127.0.0.1 port 8080", NULL, NULL, {
+  "t:2: expected an address that t:1 does not take already, got 127.0.0.1 port 8080; \"*\" takes all of IPv4 and IPv6" } },
+{ OK "metrics on * port 9464", NULL, NULL, {
+  "t:2: expected an address of loopback or unix for metrics, which are plain HTTP, got * port 9464" } },
+{ "\nlisten on * port 443 tls\nlisten on ::1 port 444 tls", NULL, NULL, {
+  "t:2: expected \"certificate\" in the block \"tls\" for this listener, got none; add certificate \"/path\" there",
+  "t:2: expected \"key\" in the block \"tls\" for this listener, got none; add key \"/path\" there" } },
+{ "listen on * port 443 tls\ntls {\n\tcertificate c\n\tkye /k\n}", NULL, NULL, {
+  "t:3: expected an absolute path after \"certificate\", got \"c\"",
+  "t:4: expected a keyword of the block \"tls\", got \"kye\"; did you mean \"key\"?" } },
+{ "auth { mode none }\nlisten on * port 80 redirect", NULL, NULL, {
+  "t:2: expected an address of loopback or unix, as auth mode none lets everyone in, got * port 80" } },
 
-    /* values that do not agree */
-    { OK "prefork {\n\tspare 5\n\tmax 4\n}", NULL, NULL,
-	    { "t:4: expected \"spare\" not above \"max\", which is 4, got 5; lower the "
-	      "one or raise the other" } },
-    { OK "prefork {\n\tmax 4\n}", NULL, NULL,
-	    { "t:3: expected \"spare\" not above \"max\", which is 4, got 16; lower the "
-	      "one or raise the other" } },
-    { OK "auth {\n\tsession idle 2h lifetime 90m\n}", NULL, NULL,
-	    { "t:3: expected \"idle\" not above \"lifetime\", which is 90m, got 2h; "
-	      "lower the one or raise the other" } },
-    { OK "auth {\n\ttoken access 8d\n}", NULL, NULL,
-	    { "t:3: expected \"access\" not above \"refresh\", which is 1w, got 8d; "
-	      "lower the one or raise the other" } },
-    { OK "isolation {\n\tmemory-warn 95% critical 95%\n}", NULL, NULL,
-	    { "t:3: expected \"memory-warn\" below \"critical\", which is 95%, got 95%; "
-	      "lower the one or raise the other" } },
-    { OK "proxy { pool 9 }", NULL, NULL,
-	    { "t:2: expected \"idle\" not above \"pool\", which is 9, got 10; lower the "
-	      "one or raise the other" } },
-    { OK "prefork {\n\tmax 4\n}", NULL, "IDED_PREFORK_SPARE=5",
-	    { "environment IDED_PREFORK_SPARE: expected \"spare\" not above \"max\", "
-	      "which is 4, got 5; lower the one or raise the other" } },
+/* values that do not agree */
+{ OK "prefork {\n\tspare 5\n\tmax 4\n}", NULL, NULL, {
+  "t:4: expected \"spare\" not above \"max\", which is 4, got 5; lower the one or raise the other" } },
+{ OK "prefork {\n\tmax 4\n}", NULL, NULL, {
+  "t:3: expected \"spare\" not above \"max\", which is 4, got 16; lower the one or raise the other" } },
+{ OK "auth {\n\tsession idle 2h lifetime 90m\n}", NULL, NULL, {
+  "t:3: expected \"idle\" not above \"lifetime\", which is 90m, got 2h; lower the one or raise the other" } },
+{ OK "auth {\n\ttoken access 8d\n}", NULL, NULL, {
+  "t:3: expected \"access\" not above \"refresh\", which is 1w, got 8d; lower the one or raise the other" } },
+{ OK "isolation {\n\tmemory-warn 95% critical 95%\n}", NULL, NULL, {
+  "t:3: expected \"memory-warn\" below \"critical\", which is 95%, got 95%; lower the one or raise the other" } },
+{ OK "proxy { pool 9 }", NULL, NULL, {
+  "t:2: expected \"idle\" not above \"pool\", which is 9, got 10; lower the one or raise the other" } },
+{ OK "prefork {\n\tmax 4\n}", NULL, "IDED_PREFORK_SPARE=5", {
+  "environment IDED_PREFORK_SPARE: expected \"spare\" not above \"max\", which is 4, got 5; lower the one or raise the other" } },
 
-    /* locations */
-    { OK "location /a/ { }", NULL, NULL,
-	    { "t:2: expected \"proxy\" or \"root\" in the block \"location\", got "
-	      "none" } },
-    { OK "location /a/ { root /r; proxy to unix /s }", NULL, NULL,
-	    { "t:2: expected \"proxy\" or \"root\" in the block \"location\", got "
-	      "both" } },
-    { OK "location /a/ { root /r }\nlocation /a/ { root /s }", NULL, NULL,
-	    { "t:3: expected the location \"/a/\" once, got it again; the first is in "
-	      "t:2" } },
-    { OK "location /ide/x/ { root /r }", NULL, NULL,
-	    { "t:2: expected a path that ided does not serve itself after \"location\", "
-	      "got \"/ide/x/\"" } },
-    { OK "location /a/../b/ { root /r }", NULL, NULL,
-	    { "t:2: expected a path such as \"/name/\" after \"location\", got "
-	      "\"/a/../b/\"" } },
-    { OK "location /a/ { proxy to \"a b\" port 5 }", NULL, NULL,
-	    { "t:2: expected a host, an address or unix after \"to\", got \"a b\"" } },
-    { OK "location /a/ { root /r; header \"X\" }", NULL, NULL,
-	    { "t:2: expected \"Name: value\" after \"header\", got \"X\"" } },
+/* locations */
+{ OK "location /a/ { }", NULL, NULL, {
+  "t:2: expected \"proxy\" or \"root\" in the block \"location\", got none" } },
+{ OK "location /a/ { root /r; proxy to unix /s }", NULL, NULL, {
+  "t:2: expected \"proxy\" or \"root\" in the block \"location\", got both" } },
+{ OK "location /a/ { root /r }\nlocation /a/ { root /s }", NULL, NULL, {
+  "t:3: expected the location \"/a/\" once, got it again; the first is in t:2" } },
+{ OK "location /ide/x/ { root /r }", NULL, NULL, {
+  "t:2: expected a path that ided does not serve itself after \"location\", got \"/ide/x/\"" } },
+{ OK "location /a/../b/ { root /r }", NULL, NULL, {
+  "t:2: expected a path such as \"/name/\" after \"location\", got \"/a/../b/\"" } },
+{ OK "location /a/ { proxy to \"a b\" port 5 }", NULL, NULL, {
+  "t:2: expected a host, an address or unix after \"to\", got \"a b\"" } },
+{ OK "location /a/ { root /r; header \"X\" }", NULL, NULL, {
+  "t:2: expected \"Name: value\" after \"header\", got \"X\"" } },
 
-    /* the environment */
-    { OK, NULL, "IDED_PREFORK_SPAIR=3",
-	    { "environment IDED_PREFORK_SPAIR: expected the variable of a keyword, got "
-	      "one that ided does not know; did you mean IDED_PREFORK_SPARE?" } },
-    { OK, NULL, "IDED_X=3",
-	    { "environment IDED_X: expected the variable of a keyword, got one that ided "
-	      "does not know" } },
-    { OK, NULL, "IDED_PREFORK_SPARE=",
-	    { "environment IDED_PREFORK_SPARE: expected a number from 1 to 1024 after "
-	      "\"spare\", got the end of the value" } },
-    { OK, NULL, "IDED_PREFORK_SPARE=3 4",
-	    { "environment IDED_PREFORK_SPARE: expected the end of the value after "
-	      "\"spare\", got \"4\"" } },
-    { OK, NULL, "IDED_PREFORK_SPARE=3; max 4",
-	    { "environment IDED_PREFORK_SPARE: expected the end of the value after "
-	      "\"spare\", got \";\"" } },
-    { OK, NULL, "IDED_PREFORK_SPARE=3|IDED_PREFORK_SPARE=3",
-	    { "environment IDED_PREFORK_SPARE: expected the variable once, got it "
-	      "again" } },
-    { OK, NULL, "IDED_LOG=to stdout",
-	    { "environment IDED_LOG: expected stderr, syslog or file after \"to\", got "
-	      "\"stdout\"" } },
-    { OK, NULL, "IDED_LOG=level debug }",
-	    { "environment IDED_LOG: expected to, level, format or the end of the value, "
-	      "got \"}\"" } },
-    { OK, NULL, "IDED_DATA=x",
-	    { "environment IDED_DATA: expected an absolute path after \"data\", got "
-	      "\"x\"" } },
-    { OK, NULL, "IDED_DATA=/\n",
-	    { "environment IDED_DATA: expected text, got the control character 0x0a in "
-	      "column 2" } },
-    { OK, NULL, "IDED_DATA=\"/x",
-	    { "environment IDED_DATA: expected a '\"' to end the string, got the end of "
-	      "the value" } },
-    { OK, NULL, "IDED_LISTEN=on * port 80",
-	    { "environment IDED_LISTEN: expected tls or redirect, for plain HTTP is "
-	      "served on loopback and unix only, got * port 80" } },
-    { OK "data x", NULL, "IDED_DATA=/y",
-	    { "t:2: expected an absolute path after \"data\", got \"x\"" } },
+/* the environment */
+{ OK, NULL, "IDED_PREFORK_SPAIR=3", {
+  "environment IDED_PREFORK_SPAIR: expected the variable of a keyword, got one that ided does not know; did you mean IDED_PREFORK_SPARE?" } },
+{ OK, NULL, "IDED_X=3", {
+  "environment IDED_X: expected the variable of a keyword, got one that ided does not know" } },
+{ OK, NULL, "IDED_PREFORK_SPARE=", {
+  "environment IDED_PREFORK_SPARE: expected a number from 1 to 1024 after \"spare\", got the end of the value" } },
+{ OK, NULL, "IDED_PREFORK_SPARE=3 4", {
+  "environment IDED_PREFORK_SPARE: expected the end of the value after \"spare\", got \"4\"" } },
+{ OK, NULL, "IDED_PREFORK_SPARE=3; max 4", {
+  "environment IDED_PREFORK_SPARE: expected the end of the value after \"spare\", got \";\"" } },
+{ OK, NULL, "IDED_PREFORK_SPARE=3|IDED_PREFORK_SPARE=3", {
+  "environment IDED_PREFORK_SPARE: expected the variable once, got it again" } },
+{ OK, NULL, "IDED_LOG=to stdout", {
+  "environment IDED_LOG: expected stderr, syslog or file after \"to\", got \"stdout\"" } },
+{ OK, NULL, "IDED_LOG=level debug }", {
+  "environment IDED_LOG: expected to, level, format or the end of the value, got \"}\"" } },
+{ OK, NULL, "IDED_DATA=x", {
+  "environment IDED_DATA: expected an absolute path after \"data\", got \"x\"" } },
+{ OK, NULL, "IDED_DATA=/\n", {
+  "environment IDED_DATA: expected text, got the control character 0x0a in column 2" } },
+{ OK, NULL, "IDED_DATA=\"/x", {
+  "environment IDED_DATA: expected a '\"' to end the string, got the end of the value" } },
+{ OK, NULL, "IDED_LISTEN=on * port 80", {
+  "environment IDED_LISTEN: expected tls or redirect, for plain HTTP is served on loopback and unix only, got * port 80" } },
+{ OK "data x", NULL, "IDED_DATA=/y", {
+  "t:2: expected an absolute path after \"data\", got \"x\"" } },
     /* clang-format on */

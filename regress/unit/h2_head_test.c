@@ -21,11 +21,11 @@ struct field {
 	const char *value;
 };
 
-#define GET(...)                                                                         \
-	{                                                                                \
-		{ ":method", "GET" }, { ":scheme", "https" },                            \
-		    { ":authority", "Ex.org:443" }, { ":path", "/" }, __VA_ARGS__        \
-	}
+/* clang-format off */
+#define GET(...)	{ { ":method", "GET" }, { ":scheme", "https" },	\
+			{ ":authority", "Ex.org:443" }, { ":path", "/" }, \
+			__VA_ARGS__ }
+/* clang-format on */
 
 static const struct {
 	const char *what;
