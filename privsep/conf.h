@@ -27,6 +27,7 @@
 #define CONF_ARG_MAX      16 /* extra arguments of the IDE */
 #define CONF_ARGLEN_MAX   256
 #define CONF_INEFFECT_MAX 64
+#define CONF_SPARE_MAX    64 /* spare sandboxes */
 
 enum conf_log_to {
 	LOG_TO_STDERR,
@@ -149,6 +150,7 @@ struct conf_isolation {
 	uint32_t cpu; /* percent of one cpu: 200 is two */
 	uint32_t processes;
 	uint64_t storage;
+	uint32_t spare; /* sandboxes kept ready for a user */
 	uint32_t idle_stop;
 	uint32_t memory_warn; /* percent */
 	uint32_t memory_critical;

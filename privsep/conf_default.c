@@ -71,6 +71,7 @@ default_isolation(struct conf_isolation *isolation)
 	isolation->cpu = 200;
 	isolation->processes = 512;
 	isolation->storage = 5 * GB;
+	isolation->spare = 2;
 	isolation->idle_stop = 2 * HOUR;
 	isolation->memory_warn = 85;
 	isolation->memory_critical = 95;

@@ -176,6 +176,7 @@ const struct conf_row conf_rows[] = {
 { B_ISOLATION, "require", K_SET, 0, 0, C(isolation.require), 0, 0, require, "IDED_ISOLATION_REQUIRE", NULL },
 { B_ISOLATION, "uids", K_UIDS, 0, 0, NOWHERE, 0, 0, NULL, "IDED_ISOLATION_UIDS", NULL },
 { B_ISOLATION, "network", K_WORD, 0, 0, C(isolation.network), 0, 0, network, "IDED_ISOLATION_NETWORK", NULL },
+{ B_ISOLATION, "spare", K_NUMBER, 0, 0, C(isolation.spare), 0, CONF_SPARE_MAX, NULL, "IDED_ISOLATION_SPARE", NULL },
 { B_ISOLATION, "memory", K_SIZE, 0, 0, C(isolation.memory), 64 * MB, 64 * TB, NULL, "IDED_ISOLATION_MEMORY", NULL },
 { B_ISOLATION, "cpu", K_PERCENT, 0, 0, C(isolation.cpu), 1, 409600, NULL, "IDED_ISOLATION_CPU", NULL },
 { B_ISOLATION, "processes", K_NUMBER, 0, 0, C(isolation.processes), 16, 1000000, NULL, "IDED_ISOLATION_PROCESSES", NULL },

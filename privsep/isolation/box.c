@@ -212,35 +212,6 @@ on_late(evutil_socket_t fd, short what, void *arg)
 		"the session did not end when it was asked to");
 }
 
-static int
-report_recv(int from, struct setup_report *r, int *pass)
-{
-	union {
-		struct cmsghdr align;
-		char buf[CMSG_SPACE(sizeof(int))];
-	} ctl;
-	struct iovec iov = { r, sizeof(*r) };
-	struct msghdr m;
-	struct cmsghdr *cm;
-	ssize_t n;
-
-	*pass = -1;
-	memset(&m, 0, sizeof(m));
-	m.msg_iov = &iov;
-	m.msg_iovlen = 1;
-	m.msg_control = ctl.buf;
-	m.msg_controllen = sizeof(ctl.buf);
-	do {
-		n = recvmsg(from, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	} while (n == -1 && errno == EINTR);
-	if (n == -1)
-		return errno == EAGAIN ? -1 : 0;
-	cm = CMSG_FIRSTHDR(&m);
-	if (cm != NULL && cm->cmsg_level == SOL_SOCKET && cm->cmsg_type == SCM_RIGHTS)
-		memcpy(pass, CMSG_DATA(cm), sizeof(int));
-	return n == (ssize_t)sizeof(*r) ? 1 : 0;
-}
-
 /*
  * From the set-up: the pidfd, or which step failed; then the end, when
  * ide-session listens or nobody is left.
@@ -253,7 +224,7 @@ on_report(evutil_socket_t fd, short what, void *arg)
 	int pass;
 
 	(void)what;
-	switch (report_recv((int)fd, &r, &pass)) {
+	switch (setup_recv((int)fd, &r, sizeof(r), &pass)) {
 	case -1:
 		return;
 	case 1:
@@ -361,48 +332,24 @@ box_reap(pid_t pid)
 	return false;
 }
 
-/* Everything that can fail before the helper runs; 0 or -1 with errno. */
+/* Everything that can fail before the set-up runs; 0 or -1 with the fault. */
 static int
 box_launch(struct box *b, struct m_fail *fault)
 {
-	struct setup s;
-	int pair[2], error;
+	int control, r;
 
-	memset(&s, 0, sizeof(s));
-	s.conf = &isolation.conf;
-	memcpy(s.user, b->user, sizeof(s.user));
-	s.uid = b->uid;
-	s.homes = isolation.homes;
-	s.empty = isolation.empty;
-	s.home = -1;
-	s.control = box_folder_bind(b->uid, b->user);
-	if (s.control == -1) {
+	control = box_folder_bind(b->uid, b->user);
+	if (control == -1) {
 		fault_set(fault, FAIL_UNAVAILABLE, "control socket: %s", strerror(errno));
 		return -1;
 	}
-	if (cgroup_make(b->uid, &isolation.conf.isolation) == -1) {
+	r = cgroup_make(b->uid, &isolation.conf.isolation);
+	if (r == -1)
 		fault_set(fault, FAIL_UNAVAILABLE, "control group: %s", strerror(errno));
-		close(s.control);
-		return -1;
-	}
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1) {
-		fault_set(fault, FAIL_BUSY, "%s", strerror(errno));
-		close(s.control);
-		return -1;
-	}
-	s.report = pair[1];
-	b->helper = sandbox_start(&s);
-	error = errno;
-	close(pair[1]);
-	close(s.control);
-	if (b->helper == -1) {
-		b->helper = 0;
-		close(pair[0]);
-		fault_set(fault, FAIL_BUSY, "no new process: %s", strerror(error));
-		return -1;
-	}
-	b->report = pair[0];
-	return 0;
+	else if ((r = spare_take(b->user, b->uid, control, &b->helper, &b->report)) == -1)
+		fault_set(fault, FAIL_BUSY, "no new process: %s", strerror(errno));
+	close(control);
+	return r;
 }
 
 struct box *

@@ -116,6 +116,16 @@ void answer_row(uint32_t epoch, uint32_t id, const struct m_sandbox *row);
 uint32_t answer_epoch(void);
 void answer_new_epoch(void);
 
+/*
+ * sandbox_spare.c: sandboxes that are made but for their user.  spare_take gives
+ * one to a user, or a new one where there is none; *report (non-blocking) tells
+ * how it went.  0, or -1 with errno.
+ */
+int spare_take(const char *user, uint32_t uid, int control, pid_t *pid, int *report);
+void spare_fill(void);  /* as many as the configuration says */
+void spare_renew(void); /* the configuration has changed */
+bool spare_reap(pid_t pid);
+
 /* box_adopt.c */
 void box_adopt_all(void);
 

@@ -71,8 +71,8 @@ on_child(evutil_socket_t sig, short what, void *arg)
 	(void)what;
 	(void)arg;
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		if (!children_reap(pid, status))
-			(void)box_reap(pid);
+		if (!children_reap(pid, status) && !box_reap(pid))
+			(void)spare_reap(pid);
 }
 
 static void
@@ -205,6 +205,7 @@ serve(void)
 	seccomp_isolation();
 	box_adopt_all();
 	children_start();
+	spare_fill();
 	event_base_dispatch(isolation.base);
 	cgroup_leave();
 	event_free(child);

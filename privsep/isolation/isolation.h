@@ -19,6 +19,7 @@
  * box_folder.c	their folders and control sockets
  * box_ask.c		what a running sandbox is asked, with time limits
  * box_adopt.c		those that a predecessor left
+ * sandbox_spare.c	sandboxes that wait for their user
  * sandbox_start.c	the steps from nothing to a running ide-session
  * sandbox_*.c		one file per kernel facility
  * seccomp_user.c	the system calls of users' programs

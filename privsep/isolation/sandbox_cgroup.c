@@ -25,14 +25,13 @@
 #include "sandbox_steps.h"
 
 #define CPU_PERIOD 100000 /* microseconds */
-#define NTREES     4
 
 /* The trees: in version 2 only the first is used, for everything. */
 static struct tree {
 	const char *controller;
 	unsigned int bit;
 	int top; /* our group at its top, or -1 */
-} trees[NTREES] = {
+} trees[CGROUP_TREES] = {
 	{ "memory", CGROUP_MEMORY, -1 }, { "cpu", CGROUP_CPU, -1 },
 	{ "pids", CGROUP_PIDS, -1 }, { "cpuacct", 0, -1 }, /* only counts */
 };
@@ -152,7 +151,7 @@ find_line(char *line, bool second)
 		find_v2(path);
 	if (second || strcmp(type, "cgroup") != 0)
 		return;
-	for (i = 0; i < NTREES; i++)
+	for (i = 0; i < CGROUP_TREES; i++)
 		if (trees[i].top == -1 && has_word(opt, trees[i].controller) &&
 		    (trees[i].top = top_open(path)) != -1)
 			have |= trees[i].bit;
@@ -292,11 +291,22 @@ cgroup_make(uint32_t uid, const struct conf_isolation *conf)
 	unsigned int i;
 
 	snprintf(name, sizeof(name), "%u", uid);
-	for (i = 0; i < NTREES; i++)
+	for (i = 0; i < CGROUP_TREES; i++)
 		if (trees[i].top != -1 && mkdirat(trees[i].top, name, 0755) == -1 &&
 		    errno != EEXIST)
 			return -1;
 	return cgroup_limits(uid, conf);
+}
+
+unsigned int
+cgroup_fds(int fds[CGROUP_TREES])
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < CGROUP_TREES; i++)
+		if (trees[i].top != -1)
+			fds[n++] = trees[i].top;
+	return n;
 }
 
 int
@@ -306,7 +316,7 @@ cgroup_fd(uint32_t uid)
 }
 
 /*
- * Version 1: the helper enters itself, before it has any child.  `tasks' with
+ * Version 1: the set-up enters itself, before it has any child.  `tasks' with
  * 0 moves the single thread that asks, without the global lock of
  * cgroup.procs, which costs tens of milliseconds.
  */
@@ -318,7 +328,7 @@ setup_cgroup(struct setup *s)
 
 	if (v2)
 		return 0; /* born in it */
-	for (i = 0; i < NTREES; i++) {
+	for (i = 0; i < CGROUP_TREES; i++) {
 		if (trees[i].top == -1)
 			continue;
 		dir = group_open(&trees[i], s->uid);
@@ -366,7 +376,7 @@ cgroup_kill(uint32_t uid)
 	int dir;
 	long pid;
 
-	for (i = 0; i < NTREES; i++) {
+	for (i = 0; i < CGROUP_TREES; i++) {
 		if (trees[i].top == -1 || (dir = group_open(&trees[i], uid)) == -1)
 			continue;
 		if (v2 && file_write(dir, "cgroup.kill", "1") == 0) {
@@ -390,7 +400,7 @@ cgroup_remove(uint32_t uid)
 	int r = 0;
 
 	snprintf(name, sizeof(name), "%u", uid);
-	for (i = 0; i < NTREES; i++)
+	for (i = 0; i < CGROUP_TREES; i++)
 		if (trees[i].top != -1 &&
 		    unlinkat(trees[i].top, name, AT_REMOVEDIR) == -1 && errno != ENOENT)
 			r = -1;
@@ -443,7 +453,7 @@ cgroup_each(void (*fn)(uint32_t uid))
 	DIR *d;
 	int fd;
 
-	for (i = 0; i < NTREES; i++) {
+	for (i = 0; i < CGROUP_TREES; i++) {
 		if (trees[i].top == -1)
 			continue;
 		fd = openat(trees[i].top, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -464,7 +474,7 @@ cgroup_leave(void)
 	unsigned int i;
 	ssize_t n;
 
-	for (i = 0; i < NTREES; i++) {
+	for (i = 0; i < CGROUP_TREES; i++) {
 		if (trees[i].top == -1)
 			continue;
 		snprintf(link, sizeof(link), "/proc/self/fd/%d", trees[i].top);

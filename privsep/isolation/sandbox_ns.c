@@ -37,11 +37,11 @@ ns_clone(uint64_t flags, int cgroup, int *pidfd)
 	return (pid_t)syscall(SYS_clone3, &a, sizeof(a));
 }
 
+/* What is there before there is a user; NS_LAST is for the first process. */
 uint64_t
-ns_flags(const struct conf_isolation *conf)
+ns_blank(const struct conf_isolation *conf)
 {
-	uint64_t flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS |
-	    CLONE_NEWCGROUP;
+	uint64_t flags = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS;
 
 	if (conf->network != NETWORK_HOST)
 		flags |= CLONE_NEWNET;

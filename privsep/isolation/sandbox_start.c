@@ -1,11 +1,13 @@
 /*
- * From nothing to a running ide-session.
+ * From nothing to a running ide-session, in two halves.
  *
- * isolation forks a helper, which does what needs the host (control group,
- * home) and clones the sandbox's first process into its namespaces; that one
- * builds the root, gives up everything and becomes ide-session.  The helper
- * then leaves, so that ide-session is nobody's child here and outlives ided.
- * isolation waits for none of it: it reads the report when there is one.
+ * isolation forks a process that makes what needs no user: namespaces, root,
+ * system, devices.  It then waits for one, maybe for long: that is a spare.  With
+ * the user's name it goes back to the host for the home, and clones the sandbox's
+ * first process, which finishes the root, gives up everything and becomes
+ * ide-session.  It leaves after that, so that ide-session is nobody's child here
+ * and outlives ided.  isolation waits for none of it: it reads the report when
+ * there is one.
  */
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -13,9 +15,11 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include <bsd/string.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +29,7 @@
 #include "../log.h"
 #include "../spawn.h"
 #include "box.h"
+#include "isolation.h"
 #include "sandbox_steps.h"
 
 #define PROGRAM "ide-session"
@@ -42,29 +47,44 @@
 
 static int program = -1;
 
+static int setup_keep(struct setup *);
 static int setup_enter_empty(struct setup *);
+static int setup_namespaces(struct setup *);
+static int setup_remember(struct setup *);
+static int setup_to_host(struct setup *);
+static int setup_to_own(struct setup *);
 static int setup_stdio(struct setup *);
 static int setup_fds(struct setup *);
 
-/* In the host's namespaces, as root. */
-static const struct setup_step outside[] = {
-	{ "entering the control group", setup_cgroup },
-	{ "opening the home", setup_home },
-	{ "taking the home", setup_home_tree },
+/* Without a user, as root. */
+static const struct setup_step blank[] = {
+	{ "closing descriptors", setup_keep },
 	{ "entering the empty folder", setup_enter_empty },
+	{ "making namespaces", setup_namespaces },
+	{ "making mounts private", setup_private },
+	{ "starting the loopback interface", setup_loopback },
+	{ "mounting the root", setup_root },
+	{ "binding the system", setup_binds },
+	{ "making /dev", setup_dev },
+	{ "finding the way back", setup_remember },
 	{ NULL, NULL },
 };
 
-/* In the sandbox's own namespaces; the order is part of the design. */
+/* For a user, as root: what needs the host. */
+static const struct setup_step owned[] = {
+	{ "entering the control group", setup_cgroup },
+	{ "returning to the host", setup_to_host },
+	{ "opening the home", setup_home },
+	{ "taking the home", setup_home_tree },
+	{ "entering the sandbox", setup_to_own },
+	{ NULL, NULL },
+};
+
+/* As the sandbox's first process; the order is part of the design. */
 static const struct setup_step inside[] = {
 	{ "closing descriptors", setup_fds },
-	{ "making mounts private", setup_private },
 	{ "naming the host", setup_hostname },
-	{ "starting the loopback interface", setup_loopback },
-	{ "mounting the root", setup_root },
 	{ "writing /etc", setup_etc },
-	{ "binding the system", setup_binds },
-	{ "making /dev", setup_dev },
 	{ "mounting /proc", setup_proc },
 	{ "mounting /tmp", setup_tmp },
 	{ "mounting the home", setup_home_mount },
@@ -124,9 +144,63 @@ sandbox_prepare(void)
 }
 
 static int
+by_number(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+/*
+ * A spare lives as long as isolation, and must not keep any of its channels
+ * open: who waits for a channel's end would wait for the spare.
+ */
+static int
+setup_keep(struct setup *s)
+{
+	int keep[6 + CGROUP_TREES] = { STDERR_FILENO, s->report, program, s->homes,
+		s->empty, isolation.hostns };
+	unsigned int n, i;
+
+	n = 6 + cgroup_fds(&keep[6]);
+	qsort(keep, n, sizeof(keep[0]), by_number);
+	for (i = 0; i + 1 < n; i++)
+		if (keep[i] + 1 < keep[i + 1] &&
+		    syscall(SYS_close_range, keep[i] + 1, keep[i + 1] - 1, 0) == -1)
+			return -1;
+	return (int)syscall(SYS_close_range, keep[n - 1] + 1, ~0U, 0);
+}
+
+static int
 setup_enter_empty(struct setup *s)
 {
 	return fchdir(s->empty);
+}
+
+static int
+setup_namespaces(struct setup *s)
+{
+	return unshare((int)ns_blank(&s->conf->isolation));
+}
+
+/* The new root is the working directory, and the host is left and seen again. */
+static int
+setup_remember(struct setup *s)
+{
+	s->root = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	s->ownns = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	return s->root == -1 || s->ownns == -1 ? -1 : 0;
+}
+
+static int
+setup_to_host(struct setup *s)
+{
+	(void)s;
+	return setns(isolation.hostns, CLONE_NEWNS);
+}
+
+static int
+setup_to_own(struct setup *s)
+{
+	return setns(s->ownns, CLONE_NEWNS) == -1 ? -1 : fchdir(s->root);
 }
 
 /* What is needed from here on gets its place, everything else is closed. */
@@ -178,14 +252,15 @@ reset_signals(void)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static void
-report_send(int to, const struct setup_report *r, int fd)
+/* One message, with a descriptor or without (-1); 0, or -1 with errno. */
+static int
+setup_send(int to, const void *data, size_t len, int fd)
 {
 	union {
 		struct cmsghdr align;
 		char buf[CMSG_SPACE(sizeof(int))];
 	} ctl;
-	struct iovec iov = { (void *)(uintptr_t)r, sizeof(*r) };
+	struct iovec iov = { (void *)(uintptr_t)data, len };
 	struct msghdr m;
 	struct cmsghdr *cm;
 
@@ -202,7 +277,43 @@ report_send(int to, const struct setup_report *r, int fd)
 		cm->cmsg_len = CMSG_LEN(sizeof(int));
 		memcpy(CMSG_DATA(cm), &fd, sizeof(int));
 	}
-	(void)sendmsg(to, &m, MSG_NOSIGNAL);
+	return sendmsg(to, &m, MSG_NOSIGNAL) == (ssize_t)len ? 0 : -1;
+}
+
+/* 1 with a whole message, 0 at the end, -1 with errno EAGAIN. */
+int
+setup_recv(int from, void *data, size_t len, int *fd)
+{
+	union {
+		struct cmsghdr align;
+		char buf[CMSG_SPACE(sizeof(int))];
+	} ctl;
+	struct iovec iov = { data, len };
+	struct msghdr m;
+	struct cmsghdr *cm;
+	ssize_t n;
+
+	*fd = -1;
+	memset(&m, 0, sizeof(m));
+	m.msg_iov = &iov;
+	m.msg_iovlen = 1;
+	m.msg_control = ctl.buf;
+	m.msg_controllen = sizeof(ctl.buf);
+	do {
+		n = recvmsg(from, &m, MSG_CMSG_CLOEXEC);
+	} while (n == -1 && errno == EINTR);
+	if (n == -1)
+		return errno == EAGAIN ? -1 : 0;
+	cm = CMSG_FIRSTHDR(&m);
+	if (cm != NULL && cm->cmsg_level == SOL_SOCKET && cm->cmsg_type == SCM_RIGHTS)
+		memcpy(fd, CMSG_DATA(cm), sizeof(int));
+	return n == (ssize_t)len ? 1 : 0;
+}
+
+static void
+report_send(int to, const struct setup_report *r, int fd)
+{
+	(void)setup_send(to, r, sizeof(*r), fd);
 }
 
 /* A step failed: say which and why, and end. */
@@ -262,17 +373,33 @@ become_session(struct setup *s)
 	failed(s, "starting " PROGRAM);
 }
 
+/* The user comes with the control socket; no user comes when isolation ends. */
 static void
-helper(struct setup *s)
+await_user(struct setup *s)
+{
+	struct setup_who who;
+
+	if (setup_recv(s->report, &who, sizeof(who), &s->control) != 1 ||
+	    s->control == -1)
+		_exit(0);
+	memcpy(s->user, who.user, sizeof(s->user));
+	s->uid = who.uid;
+}
+
+static void
+make(struct setup *s)
 {
 	struct setup_report r;
-	int pidfd = -1;
+	int pidfd = -1, cgroup;
 	pid_t pid;
 
 	reset_signals();
 	(void)prctl(PR_SET_NAME, "ided-setup", 0, 0, 0);
-	steps_run(s, outside);
-	pid = ns_clone(ns_flags(&s->conf->isolation), -1, &pidfd);
+	steps_run(s, blank);
+	await_user(s);
+	steps_run(s, owned);
+	cgroup = cgroup_fd(s->uid);
+	pid = ns_clone(NS_LAST, cgroup, &pidfd);
 	if (pid == -1)
 		failed(s, "making namespaces");
 	if (pid == 0) {
@@ -286,19 +413,31 @@ helper(struct setup *s)
 }
 
 pid_t
-sandbox_start(const struct setup *s)
+sandbox_start(int report)
 {
-	struct setup copy = *s;
+	struct setup s;
 	pid_t pid;
-	int cgroup, error;
 
-	cgroup = cgroup_fd(s->uid);
-	pid = ns_clone(0, cgroup, NULL);
-	if (pid == 0)
-		helper(&copy);
-	error = errno;
-	if (cgroup != -1)
-		close(cgroup);
-	errno = error;
-	return pid;
+	pid = ns_clone(0, -1, NULL);
+	if (pid != 0)
+		return pid;
+	memset(&s, 0, sizeof(s));
+	s.conf = &isolation.conf;
+	s.report = report;
+	s.homes = isolation.homes;
+	s.empty = isolation.empty;
+	s.home = s.control = s.root = s.ownns = -1;
+	make(&s);
+	_exit(1);
+}
+
+int
+sandbox_give(int to, const char *user, uint32_t uid, int control)
+{
+	struct setup_who who;
+
+	memset(&who, 0, sizeof(who));
+	strlcpy(who.user, user, sizeof(who.user));
+	who.uid = uid;
+	return setup_send(to, &who, sizeof(who), control);
 }

@@ -23,8 +23,18 @@ struct setup {
 	int control;  /* bound socket, for ide-session */
 	int homes;
 	int home;            /* of setup_home, setup_home_tree */
+	int root;            /* the new one, of setup_remember */
+	int ownns;           /* mount namespace */
 	int empty;           /* runtime/empty, to mount on */
 	struct m_fail fault; /* why a step failed, if it knows better */
+};
+
+/* For whom a sandbox becomes: to the process that made its blank half, with the
+ * control socket. */
+struct setup_who {
+	char user[WIRE_NAME];
+	char pad[3];
+	uint32_t uid;
 };
 
 struct setup_step {
@@ -39,8 +49,13 @@ struct setup_report {
 	struct m_fail fault;
 };
 
-/* sandbox_start.c: starts the making; returns the helper's pid or -1. */
-pid_t sandbox_start(const struct setup *s);
+/*
+ * sandbox_start.c: a process that makes the blank half and waits on report, a
+ * SOCK_SEQPACKET end; -1 with errno.  sandbox_give tells it the user.
+ */
+pid_t sandbox_start(int report);
+int sandbox_give(int to, const char *user, uint32_t uid, int control);
+int setup_recv(int from, void *data, size_t len, int *fd);
 void sandbox_prepare(void); /* once: executable, filters */
 
 /* home.c */
@@ -54,12 +69,14 @@ int setup_home(struct setup *s);
 #define CGROUP_CPU    0x2
 #define CGROUP_PIDS   0x4
 #define CGROUP_ALL    0x7
+#define CGROUP_TREES  4
 void cgroup_find(const char *runtime);
 unsigned int cgroup_have(void);
 const char *cgroup_version(void);
 int cgroup_make(uint32_t uid, const struct conf_isolation *conf);
 int cgroup_limits(uint32_t uid, const struct conf_isolation *conf);
-int cgroup_fd(uint32_t uid); /* for CLONE_INTO_CGROUP; -1: not v2 */
+unsigned int cgroup_fds(int fds[CGROUP_TREES]); /* that are open */
+int cgroup_fd(uint32_t uid);                    /* for CLONE_INTO_CGROUP; -1: not v2 */
 void cgroup_kill(uint32_t uid);
 int cgroup_remove(uint32_t uid);
 void cgroup_usage(uint32_t uid, struct m_sandbox *row);
@@ -69,7 +86,8 @@ int setup_cgroup(struct setup *s);
 
 /* sandbox_ns.c */
 pid_t ns_clone(uint64_t flags, int cgroup, int *pidfd);
-uint64_t ns_flags(const struct conf_isolation *conf);
+uint64_t ns_blank(const struct conf_isolation *conf);
+#define NS_LAST (CLONE_NEWPID | CLONE_NEWCGROUP)
 int setup_loopback(struct setup *s);
 int setup_hostname(struct setup *s);
 
