@@ -45,7 +45,7 @@ static const struct {
 } rules[] = {
 	{ "/", READ }, /* everything here is meant to be seen */
 	{ "~", ANY }, { "/tmp", ANY }, { INSIDE_RUN, ANY },
-	{ "/dev", WRITE | FS_IOCTL_DEV }, { "/dev/shm", ANY },
+	{ "/dev", WRITE | FS_IOCTL_DEV }, { "/dev/shm", ANY }, { "/dev/mqueue", ANY },
 	{ "/proc", WRITE }, /* own comm, oom_score_adj */
 };
 

@@ -77,8 +77,9 @@ static const struct {
 	{ "../usr/lib/os-release", "etc/os-release" },
 };
 
-static const char *const dirs[] = { "dev", "dev/pts", "dev/shm", "etc", "etc/ssl", "home",
-	"opt", "opt/ide", "proc", "root", "run", "run/ide", "tmp", "usr", "var" };
+static const char *const dirs[] = { "dev", "dev/mqueue", "dev/pts", "dev/shm", "etc",
+	"etc/ssl", "home", "opt", "opt/ide", "proc", "root", "run", "run/ide", "tmp",
+	"usr", "var" };
 
 /* What merged-usr systems have as links into /usr, and others as folders. */
 static const char *const tops[] = { "bin", "lib", "lib32", "lib64", "libx32", "sbin" };
@@ -219,20 +220,27 @@ setup_dev(struct setup *s)
 	for (i = 0; i < COUNT(links); i++)
 		if (symlink(links[i].target, links[i].name) == -1)
 			return -1;
+	/* Message queues are files of the own ipc namespace: Landlock refuses all
+	 * of them unless their file system has a place. */
+	if (mount("mqueue", "dev/mqueue", "mqueue", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+		NULL) == -1)
+		return -1;
+	/* The kernel has 3072 terminals for all users together: a share, not more. */
 	return mount("devpts", "dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
-	    "newinstance,ptmxmode=0666,mode=0620,gid=5,max=1024");
+	    "newinstance,ptmxmode=0666,mode=0620,gid=5,max=256");
 }
 
-/* Memory that counts against the user's own limit, and a bound of its own. */
+/*
+ * Memory that counts against the user's own limit, and bounds of its own: as many
+ * files as pages, because an empty one takes memory too.
+ */
 static int
-mount_tmpfs(const struct setup *s, const char *where, uint64_t size, unsigned long flags,
-    const char *more)
+mount_tmpfs(const char *where, uint64_t size, unsigned long flags, const char *more)
 {
 	char opt[128];
 
-	snprintf(opt, sizeof(opt), "size=%llu,nr_inodes=%u,%s", (unsigned long long)size,
-	    262144U, more);
-	(void)s;
+	snprintf(opt, sizeof(opt), "size=%llu,nr_inodes=%llu,%s",
+	    (unsigned long long)size, (unsigned long long)(size / 4096), more);
 	return mount("tmpfs", where, "tmpfs", MS_NOSUID | MS_NODEV | flags, opt);
 }
 
@@ -243,10 +251,10 @@ setup_tmp(struct setup *s)
 	char own[64];
 
 	snprintf(own, sizeof(own), "mode=0700,uid=%u,gid=%u", s->uid, s->uid);
-	if (mount_tmpfs(s, "tmp", half, 0, "mode=1777") == -1 ||
-	    mount_tmpfs(s, "dev/shm", half, MS_NOEXEC, "mode=1777") == -1)
+	if (mount_tmpfs("tmp", half, 0, "mode=1777") == -1 ||
+	    mount_tmpfs("dev/shm", half, MS_NOEXEC, "mode=1777") == -1)
 		return -1;
-	return mount_tmpfs(s, "run/ide", 16 << 20, MS_NOEXEC, own);
+	return mount_tmpfs("run/ide", 16 << 20, MS_NOEXEC, own);
 }
 
 /* Before the namespaces: a mount can be taken of what is ours only. */

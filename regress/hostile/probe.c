@@ -254,34 +254,44 @@ q_mknod(char **arg)
 
 /* A local socket, by path or by an abstract name. */
 static int
-local(const char *name, bool abstract, bool serve)
+local(int type, const char *name, bool abstract, bool serve)
 {
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
 	int fd, r;
 	socklen_t len;
 
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
 	snprintf(un.sun_path + abstract, sizeof(un.sun_path) - 1, "%s", name);
 	len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + abstract +
 	    strlen(name));
 	r = serve ? bind(fd, (void *)&un, len) : connect(fd, (void *)&un, len);
 	if (serve && r == 0)
 		return listen(fd, 64);
-	if (r == 0)
-		close(fd);
+	close(fd);
+	return r;
+}
+
+/* Of whatever type it is that listens. */
+static int
+local_any(const char *name, bool abstract)
+{
+	int r = local(SOCK_STREAM, name, abstract, false);
+
+	if (r == -1 && errno == EPROTOTYPE)
+		r = local(SOCK_SEQPACKET, name, abstract, false);
 	return r;
 }
 
 static void
 q_path(char **arg)
 {
-	result(local(arg[1], false, false));
+	result(local_any(arg[1], false));
 }
 
 static void
 q_abstract(char **arg)
 {
-	result(local(arg[1], true, false));
+	result(local_any(arg[1], true));
 }
 
 static int
@@ -579,7 +589,8 @@ serve(char **arg)
 	int fd;
 
 	snprintf(queue, sizeof(queue), "/%s", arg[1]);
-	if (local(arg[0], false, true) == -1 || local(arg[1], true, true) == -1 ||
+	if (local(SOCK_STREAM, arg[0], false, true) == -1 ||
+	    local(SOCK_STREAM, arg[1], true, true) == -1 ||
 	    inet("127.0.0.1", arg[2], true) == -1 ||
 	    shmget((key_t)strtol(arg[3], NULL, 0), 4096, IPC_CREAT | 0666) == -1 ||
 	    mq_open(queue, O_CREAT | O_RDWR, 0666, &attr) == (mqd_t)-1 ||
