@@ -1,0 +1,203 @@
+// A VM of Debian's own kernel with the ided that was built, and its daemon as
+// the tests of the system know it.
+import { spawn } from 'node:child_process';
+import fs from 'node:fs';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { Daemon, freePort, obj, top, waitFor } from '../system/daemon.mjs';
+
+export const rounds = Number(process.env.IDED_ROUNDS || 0); // of check-long
+const image = `${obj}/regress/vm`;
+const BOOT_MS = 120000;
+
+export class Vm {
+	constructor(opts = {}) {
+		this.opts = opts;
+		this.console = '';
+		this.dir = fs.mkdtempSync(path.join(os.tmpdir(), 'ided-vm-'));
+	}
+
+	// cgroup: v2 (default), v1, hybrid, none.
+	static async boot(opts) {
+		const vm = new Vm(opts);
+		await vm.start();
+		return vm;
+	}
+
+	async start() {
+		const o = this.opts;
+		this.agent = await freePort();
+		this.https = await freePort();
+		this.console = '';
+		const args = ['-accel', 'tcg,thread=multi', '-machine', 'pc', '-cpu', 'max', '-smp', String(o.cpus ?? 2),
+			'-m', String(o.memory ?? 512), '-nodefaults', '-display', 'none', '-serial', 'stdio', '-no-reboot',
+			'-kernel', `${image}/vmlinuz`, '-initrd', `${image}/initrd`,
+			'-append', `console=ttyS0 loglevel=4 panic=-1 cgroup=${o.cgroup ?? 'v2'}`,
+			'-netdev', `user,id=n,restrict=on,hostfwd=tcp:127.0.0.1:${this.agent}-:7,hostfwd=tcp:127.0.0.1:${this.https}-:8443`,
+			'-device', 'virtio-net-pci,netdev=n,romfile='];
+		for (const d of o.disks ?? [])
+			args.push('-drive', `file=${d.drive},format=raw,if=virtio`);
+		this.child = spawn('qemu-system-x86_64', args, { stdio: ['ignore', 'pipe', 'pipe'] });
+		for (const s of [this.child.stdout, this.child.stderr]) {
+			s.setEncoding('utf8');
+			s.on('data', (d) => {
+				this.console += d;
+				if (process.env.IDED_TEST_LOG) process.stderr.write(d);
+			});
+		}
+		this.ended = new Promise((r) => this.child.on('exit', r));
+		this.gone = false;
+		this.ended.then(() => { this.gone = true; });
+		await waitFor('the VM to boot', () => {
+			if (this.gone) throw new Error(`the VM ended:\n${this.console}`);
+			return /vm: ready/.test(this.console);
+		}, BOOT_MS).catch((e) => { throw new Error(`${e.message}\n${this.console}`); });
+		return this;
+	}
+
+	// The power is cut: nothing in the VM gets to hear of it.
+	async kill() {
+		this.child.kill('SIGKILL');
+		await this.ended;
+	}
+
+	async stop() {
+		if (this.child && !this.gone) await this.kill();
+		fs.rmSync(this.dir, { recursive: true, force: true });
+	}
+
+	// A shell script inside.  `onOut' sees its output as it comes.
+	run(script, { input = '', timeout = 60000, onOut } = {}) {
+		return new Promise((resolve, reject) => {
+			const s = net.connect(this.agent, '127.0.0.1');
+			const r = { status: null, out: '', err: '' };
+			let buf = Buffer.alloc(0);
+			const t = setTimeout(() => {
+				s.destroy();
+				reject(new Error(`not within ${timeout} ms in the VM: ${script}\n${r.out}${r.err}\n${this.console.slice(-2000)}`));
+			}, timeout);
+			const head = Buffer.alloc(4);
+			head.writeUInt32BE(Buffer.byteLength(script));
+			s.write(Buffer.concat([head, Buffer.from(script), Buffer.from(input)]));
+			s.end();
+			s.on('data', (d) => {
+				buf = Buffer.concat([buf, d]);
+				while (buf.length >= 5 && buf.length >= 5 + buf.readUInt32BE(1)) {
+					const kind = String.fromCharCode(buf[0]), body = buf.subarray(5, 5 + buf.readUInt32BE(1));
+					if (kind === '1') { r.out += body.toString('utf8'); onOut?.(r.out); }
+					if (kind === '2') r.err += body.toString('utf8');
+					if (kind === 'x') r.status = body.readUInt32BE(0);
+					buf = buf.subarray(5 + body.length);
+				}
+			});
+			s.on('error', () => {});
+			s.on('close', () => { clearTimeout(t); resolve(r); });
+		});
+	}
+
+	async ok(script, opts) {
+		const r = await this.run(script, opts);
+		if (r.status !== 0) throw new Error(`in the VM: ${script}: ${r.status}\n${r.out}${r.err}${this.console.slice(-2000)}`);
+		return r.out;
+	}
+
+	async read(file) { return (await this.ok(`cat '${file}'`)).trim(); }
+}
+
+const quote = (s) => `'${s.replaceAll("'", "'\\''")}'`;
+
+// ided in the VM: what talks to it is the Daemon of the system's tests.
+export class VmDaemon extends Daemon {
+	constructor(vm, opts = {}) {
+		super(opts);
+		fs.rmSync(this.dir, { recursive: true });
+		this.vm = vm;
+		this.port = vm.https;
+		this.uids = 200000;
+	}
+
+	async write() {
+		const o = this.opts;
+		await this.vm.ok('cat >/etc/ided.conf', { input: `
+data "/var/ided"
+runtime "/run/ided"
+log to stderr level info
+listen on 10.0.2.15 port 8443 tls
+tls { certificate "/etc/server.crt"
+	key "/etc/server.key" }
+prefork { spare 2 }
+auth { session lifetime 24h idle 2h max 50
+	argon2 memory 19M passes 1 lanes 1 helpers 1 }
+ratelimit { login 1000 per 15m }
+isolation namespace { network ${o.network ?? 'none'}
+	uids ${this.uids}:1000
+	require ${o.require ?? 'seccomp, cgroup, landlock'}
+	${o.isolation ?? ''} }
+ide "code" { path "/opt/ide" }
+` });
+	}
+
+	// Its own log, and how it ended, are files there.
+	async start() {
+		await this.write();
+		await this.vm.ok(`rm -f /tmp/ided.end; cp /dev/null /tmp/ided.log
+(setsid ided -d -f /etc/ided.conf 2>/tmp/ided.log </dev/null; echo $? >/tmp/ided.end) >/dev/null 2>&1 &`);
+		for (;;) {
+			const log = await this.readLog();
+			const r = await this.vm.run('cat /tmp/ided.end');
+			if (r.status === 0) throw new Error(`ided ended (${r.out.trim()}):\n${log}`);
+			if (/ided\.ready/.test(log)) return this;
+		}
+	}
+
+	async readLog() {
+		this.log = await this.vm.ok('cat /tmp/ided.log');
+		return this.log;
+	}
+
+	async ctl(args, input, { timeout } = {}) {
+		return this.vm.run(`idectl -s /run/ided/ided.sock ${args.map(quote).join(' ')}`, { input, timeout });
+	}
+
+	async ok(args, input, opts) {
+		const r = await this.ctl(args, input, opts);
+		if (r.status !== 0)
+			throw new Error(`idectl ${args.join(' ')}: ${r.status} ${r.err}${r.out}\n${(await this.readLog()).slice(-3000)}`);
+		return r.out;
+	}
+
+	async addUser(name, role = 'user', pw) {
+		return this.ok(['user', 'add', '-r', role, name], `${pw ?? (await import('../system/daemon.mjs')).password}\n`);
+	}
+
+	exec(user, argv, input, opts) {
+		return this.ctl(['sandbox', 'exec', user, '--', ...argv], input, opts);
+	}
+
+	async sandboxes() {
+		const r = await this.ctl(['-j', 'sandbox', 'list']);
+		return r.status === 0 ? JSON.parse(r.out) : [];
+	}
+
+	async row(user) { return (await this.sandboxes()).find((s) => s.user === user); }
+
+	// The pid of one of its processes, by title.
+	async pidOf(title) {
+		const out = await this.vm.ok('for p in /proc/[0-9]*; do echo "${p#/proc/} $(tr "\\0" " " <$p/cmdline)"; done 2>/dev/null');
+		const m = new RegExp(`^(\\d+) ided: ${title}`, 'm').exec(out);
+		return m ? Number(m[1]) : null;
+	}
+
+	async stop() {
+		await this.vm.run('idectl -s /run/ided/ided.sock stop');
+		await waitFor('ided to end', async () => (await this.vm.run('test -e /tmp/ided.end')).status === 0);
+	}
+}
+
+export async function startDaemon(vm, { users = ['ann', 'bob'], ...opts } = {}) {
+	const d = new VmDaemon(vm, opts);
+	await d.start();
+	for (const u of users) await d.addUser(u);
+	return d;
+}
