@@ -23,8 +23,9 @@
 #define CONF_DOMAIN_MAX   256  /* a host name or pattern */
 #define CONF_LISTEN_MAX   32
 #define CONF_LOCATION_MAX 64
-#define CONF_HEADER_MAX   8  /* header lines of one location */
-#define CONF_ARG_MAX      16 /* extra arguments of the IDE */
+#define CONF_LIMITS_MAX   256 /* roles and users with limits of their own */
+#define CONF_HEADER_MAX   8   /* header lines of one location */
+#define CONF_ARG_MAX      16  /* extra arguments of the IDE */
 #define CONF_ARGLEN_MAX   256
 #define CONF_INEFFECT_MAX 64
 #define CONF_SPARE_MAX    64 /* spare sandboxes */
@@ -139,6 +140,15 @@ enum conf_network {
 #define REQUIRE_SECCOMP  0x01
 #define REQUIRE_CGROUP   0x02
 #define REQUIRE_LANDLOCK 0x04
+#define REQUIRE_STORAGE  0x08
+
+/* What makes a user's storage end where it must. */
+enum conf_storage {
+	STORAGE_BEST, /* the first of these that there is */
+	STORAGE_QUOTA,
+	STORAGE_VOLUME,
+	STORAGE_ACCOUNTING,
+};
 
 struct conf_isolation {
 	uint8_t kind;    /* enum conf_isolation_kind */
@@ -151,9 +161,28 @@ struct conf_isolation {
 	uint32_t processes;
 	uint64_t storage;
 	uint32_t spare; /* sandboxes kept ready for a user */
+	uint64_t files;
+	uint8_t storage_by;       /* enum conf_storage */
+	char skel[CONF_PATH_MAX]; /* "" when not set */
 	uint32_t idle_stop;
 	uint32_t memory_warn; /* percent */
 	uint32_t memory_critical;
+};
+
+enum conf_limits_for {
+	LIMITS_ROLE,
+	LIMITS_USER,
+};
+
+/* What a role or a user has instead of what isolation says; 0: the same. */
+struct conf_limits {
+	uint8_t whose; /* enum conf_limits_for */
+	char name[CONF_NAME_MAX];
+	uint64_t memory;
+	uint32_t cpu;
+	uint32_t processes;
+	uint64_t storage;
+	uint64_t files;
 };
 
 struct conf_ide {
@@ -224,6 +253,8 @@ struct conf {
 	struct conf_auth auth;
 	struct conf_ratelimit ratelimit;
 	struct conf_isolation isolation;
+	uint32_t nlimits;
+	struct conf_limits limits[CONF_LIMITS_MAX];
 	struct conf_ide ide;
 	struct conf_proxy proxy;
 	uint32_t nlocation;
@@ -274,5 +305,12 @@ int conf_parse_buf(struct conf *conf, const char *name, const char *buf, uint64_
 int conf_check(const struct conf *conf, conf_error_fn error, void *arg);
 
 void conf_defaults(struct conf *conf);
+
+/*
+ * The one place where limits come together: *out is conf->isolation with what
+ * "limits" says for that role, and over it, for that user.
+ */
+void conf_limits(const struct conf *conf, const char *user, const char *role,
+    struct conf_isolation *out);
 
 #endif

@@ -72,6 +72,7 @@ default_isolation(struct conf_isolation *isolation)
 	isolation->processes = 512;
 	isolation->storage = 5 * GB;
 	isolation->spare = 2;
+	isolation->files = 500000;
 	isolation->idle_stop = 2 * HOUR;
 	isolation->memory_warn = 85;
 	isolation->memory_critical = 95;

@@ -140,6 +140,10 @@ conf_end(struct conf_parser *p, const struct conf_row *row)
 {
 	if (at_end(p))
 		return true;
+	/* Limits are short: several may stand in a line. */
+	if (row->block == B_LIMITS && p->tok.type == TOK_WORD &&
+	    conf_row_find(B_LIMITS, p->tok.text) != NULL)
+		return true;
 	conf_expected(p, NULL, "the end of the %s after \"%s\"",
 	    p->lx->env ? "value" : "line", row->name);
 	return false;
@@ -313,29 +317,42 @@ block_label(struct conf_parser *p, const struct conf_row *row, void *base)
 		conf_next(p);
 }
 
+/* The next element of a block that repeats; it counts once it is found good. */
+static void *
+element(struct conf_parser *p, const struct head *head)
+{
+	struct conf *c = p->conf;
+	bool location = head->row->sub == B_LOCATION;
+
+	if (location && c->nlocation < CONF_LOCATION_MAX) {
+		memset(&c->location[c->nlocation], 0, sizeof(c->location[0]));
+		if (head->at.line <= UINT16_MAX)
+			c->location[c->nlocation].line = (uint16_t)head->at.line;
+		conf_forget(p, B_LOCATION);
+		return &c->location[c->nlocation];
+	}
+	if (!location && c->nlimits < CONF_LIMITS_MAX) {
+		memset(&c->limits[c->nlimits], 0, sizeof(c->limits[0]));
+		conf_forget(p, B_LIMITS);
+		return &c->limits[c->nlimits];
+	}
+	conf_error(p, head->at, "expected at most %d %s, got one more",
+	    location ? CONF_LOCATION_MAX : CONF_LIMITS_MAX,
+	    location ? "locations" : "blocks of limits");
+	return NULL;
+}
+
 static void
 block_statement(struct conf_parser *p, const struct head *head)
 {
 	const struct conf_row *row = head->row;
 	struct conf *c = p->conf;
-	struct conf_location *location = NULL;
 	void *base = c;
 
 	conf_mark(p, row, head->at);
-	if (row->sub == B_LOCATION) {
-		if (c->nlocation == CONF_LOCATION_MAX) {
-			conf_error(p, head->at,
-			    "expected at most %d "
-			    "locations, got one more",
-			    CONF_LOCATION_MAX);
-			skip(p);
-			return;
-		}
-		base = location = &c->location[c->nlocation];
-		memset(location, 0, sizeof(*location));
-		if (head->at.line <= UINT16_MAX)
-			location->line = (uint16_t)head->at.line;
-		conf_forget(p, B_LOCATION);
+	if ((row->flags & KW_MULTI) && (base = element(p, head)) == NULL) {
+		skip(p);
+		return;
 	}
 	block_label(p, row, base);
 	if (p->tok.type != TOK_OPEN) {
@@ -347,10 +364,10 @@ block_statement(struct conf_parser *p, const struct head *head)
 	}
 	conf_next(p);
 	conf_body(p, row->sub, base, head->at);
-	if (location != NULL && conf_location_check(p, location, head->at)) {
-		p->location_at[c->nlocation] = head->at;
-		c->nlocation++;
-	}
+	if (row->sub == B_LOCATION && conf_location_check(p, base, head->at))
+		p->location_at[c->nlocation++] = head->at;
+	if (row->sub == B_LIMITS && conf_limits_check(p, base, head->at))
+		p->limits_at[c->nlimits++] = head->at;
 }
 
 /* name = value; the token is the "=". */

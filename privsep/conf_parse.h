@@ -9,6 +9,7 @@
  * conf_special.c	the values that one keyword has alone
  * conf_listen.c	addresses: listeners and the targets of locations
  * conf_env.c		the IDED_ variables
+ * conf_limits.c	what roles and users have of their own
  * conf_verify.c	what no single statement can tell; what has no effect yet
  * conf_default.c	the defaults
  *
@@ -40,7 +41,7 @@
 #define CONF_TOKEN_MAX 2048          /* bytes of a word or string, and a NUL */
 #define CONF_MACRO_MAX 128
 #define CONF_ERROR_MAX 200 /* lines of error before giving up */
-#define CONF_ROW_MAX   112 /* rows of the table */
+#define CONF_ROW_MAX   128 /* rows of the table */
 
 #define CONF_PRINTF(f, a) __attribute__((__format__(__printf__, f, a)))
 
@@ -108,6 +109,7 @@ enum conf_block {
 	B_IDE,
 	B_PROXY,
 	B_LOCATION,
+	B_LIMITS,
 	B_AUDIT,
 	B_OPTIONS, /* those above have braces, those below have not */
 	B_LOG,
@@ -124,6 +126,7 @@ enum conf_block {
 	B_COMPRESSION,
 	B_FILE,
 	B_STORE,
+	B_STORAGE,
 };
 
 enum conf_kind {
@@ -152,6 +155,7 @@ enum conf_kind {
 	K_COMPRESSION,
 	K_ARGUMENT,
 	K_HEADER,
+	K_WHOSE,
 };
 
 #define KW_MULTI  0x01 /* may be repeated */
@@ -171,7 +175,7 @@ struct conf_word {
 /*
  * A keyword.  The row named "" of a block is its label (isolation namespace).
  * Offsets are into struct conf, but for the blocks that repeat (B_LISTEN,
- * B_LOCATION and their options), whose offsets are into one element.
+ * B_LOCATION, B_LIMITS and their options), whose offsets are into one element.
  */
 struct conf_row {
 	uint8_t block; /* where it stands */
@@ -209,6 +213,7 @@ struct conf_parser {
 	bool bad[CONF_ROW_MAX];             /* its value was an error */
 	struct conf_where listen_at[CONF_LISTEN_MAX];
 	struct conf_where location_at[CONF_LOCATION_MAX];
+	struct conf_where limits_at[CONF_LIMITS_MAX];
 	struct conf_where end; /* of the first file */
 
 	bool files; /* include is allowed */
@@ -294,6 +299,12 @@ bool conf_value_argument(
     struct conf_parser *, const struct conf_row *, struct conf_ide *);
 bool conf_value_header(
     struct conf_parser *, const struct conf_row *, struct conf_location *);
+
+/* conf_limits.c */
+bool conf_value_whose(
+    struct conf_parser *, const struct conf_row *, struct conf_limits *);
+bool conf_limits_check(
+    struct conf_parser *, const struct conf_limits *, struct conf_where);
 
 /* conf_listen.c */
 bool conf_listen(struct conf_parser *, const struct conf_row *);

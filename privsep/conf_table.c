@@ -24,7 +24,15 @@
 #define C(f)    offsetof(struct conf, f), sizeof(((struct conf *)0)->f)
 #define L(f)    offsetof(struct conf_listen, f), sizeof(((struct conf_listen *)0)->f)
 #define P(f)    offsetof(struct conf_location, f), sizeof(((struct conf_location *)0)->f)
+#define W(f)    offsetof(struct conf_limits, f), sizeof(((struct conf_limits *)0)->f)
 #define NOWHERE 0, 0
+
+/* Of all users, and of some. */
+#define MEMORY    64 * MB, 64 * TB
+#define CPU       1, 409600
+#define PROCESSES 16, 1000000
+#define STORAGE   1 * MB, 1024 * TB
+#define FILES     1000, 1000000000
 
 static const struct conf_word log_to[] = {
 	{ "stderr", LOG_TO_STDERR, NULL },
@@ -82,6 +90,20 @@ static const struct conf_word require[] = {
 	{ "seccomp", REQUIRE_SECCOMP, NULL },
 	{ "cgroup", REQUIRE_CGROUP, NULL },
 	{ "landlock", REQUIRE_LANDLOCK, NULL },
+	{ "storage", REQUIRE_STORAGE, NULL },
+	{ NULL, 0, NULL },
+};
+
+static const struct conf_word storage_by[] = {
+	{ "quota", STORAGE_QUOTA, NULL },
+	{ "volume", STORAGE_VOLUME, NULL },
+	{ "accounting", STORAGE_ACCOUNTING, NULL },
+	{ NULL, 0, NULL },
+};
+
+static const struct conf_word whose[] = {
+	{ "role", LIMITS_ROLE, NULL },
+	{ "user", LIMITS_USER, NULL },
 	{ NULL, 0, NULL },
 };
 
@@ -177,15 +199,29 @@ const struct conf_row conf_rows[] = {
 { B_ISOLATION, "uids", K_UIDS, 0, 0, NOWHERE, 0, 0, NULL, "IDED_ISOLATION_UIDS", NULL },
 { B_ISOLATION, "network", K_WORD, 0, 0, C(isolation.network), 0, 0, network, "IDED_ISOLATION_NETWORK", NULL },
 { B_ISOLATION, "spare", K_NUMBER, 0, 0, C(isolation.spare), 0, CONF_SPARE_MAX, NULL, "IDED_ISOLATION_SPARE", NULL },
-{ B_ISOLATION, "memory", K_SIZE, 0, 0, C(isolation.memory), 64 * MB, 64 * TB, NULL, "IDED_ISOLATION_MEMORY", NULL },
-{ B_ISOLATION, "cpu", K_PERCENT, 0, 0, C(isolation.cpu), 1, 409600, NULL, "IDED_ISOLATION_CPU", NULL },
-{ B_ISOLATION, "processes", K_NUMBER, 0, 0, C(isolation.processes), 16, 1000000, NULL, "IDED_ISOLATION_PROCESSES", NULL },
-{ B_ISOLATION, "storage", K_SIZE, 0, 0, C(isolation.storage), 1 * MB, 1024 * TB, NULL, "IDED_ISOLATION_STORAGE",
+{ B_ISOLATION, "memory", K_SIZE, 0, 0, C(isolation.memory), MEMORY, NULL, "IDED_ISOLATION_MEMORY", NULL },
+{ B_ISOLATION, "cpu", K_PERCENT, 0, 0, C(isolation.cpu), CPU, NULL, "IDED_ISOLATION_CPU", NULL },
+{ B_ISOLATION, "processes", K_NUMBER, 0, 0, C(isolation.processes), PROCESSES, NULL, "IDED_ISOLATION_PROCESSES", NULL },
+{ B_ISOLATION, "storage", K_SIZE, B_STORAGE, 0, C(isolation.storage), STORAGE, NULL, "IDED_ISOLATION_STORAGE",
     "isolation storage is not in effect yet: homes may grow without limit" },
+{ B_STORAGE, "by", K_WORD, 0, 0, C(isolation.storage_by), 0, 0, storage_by, NULL, NULL },
+{ B_ISOLATION, "files", K_NUMBER, 0, 0, C(isolation.files), FILES, NULL, "IDED_ISOLATION_FILES",
+    "isolation files is not in effect yet: homes may have any number" },
+{ B_ISOLATION, "skel", K_PATH, 0, 0, C(isolation.skel), 0, 0, NULL, "IDED_ISOLATION_SKEL",
+    "isolation skel is not in effect yet: new homes are empty" },
 { B_ISOLATION, "idle-stop", K_DURATION, 0, 0, C(isolation.idle_stop), 1, YEAR, NULL, "IDED_ISOLATION_IDLE_STOP", NULL },
 { B_ISOLATION, "memory-warn", K_PERCENT, B_MEMWARN, 0, C(isolation.memory_warn), 1, 99, NULL, "IDED_ISOLATION_MEMORY_WARN",
     "isolation memory-warn is not in effect yet: nobody is warned, the limit itself holds" },
 { B_MEMWARN, "critical", K_PERCENT, 0, 0, C(isolation.memory_critical), 2, 100, NULL, NULL, NULL },
+
+{ B_TOP, "limits", K_BLOCK, B_LIMITS, KW_MULTI, NOWHERE, 0, 0, NULL, NULL,
+    "limits is not in effect yet: all users have what isolation says" },
+{ B_LIMITS, "", K_WHOSE, 0, KW_NEEDED, W(whose), 0, 0, whose, NULL, NULL },
+{ B_LIMITS, "memory", K_SIZE, 0, 0, W(memory), MEMORY, NULL, NULL, NULL },
+{ B_LIMITS, "cpu", K_PERCENT, 0, 0, W(cpu), CPU, NULL, NULL, NULL },
+{ B_LIMITS, "processes", K_NUMBER, 0, 0, W(processes), PROCESSES, NULL, NULL, NULL },
+{ B_LIMITS, "storage", K_SIZE, 0, 0, W(storage), STORAGE, NULL, NULL, NULL },
+{ B_LIMITS, "files", K_NUMBER, 0, 0, W(files), FILES, NULL, NULL, NULL },
 
 { B_TOP, "ide", K_BLOCK, B_IDE, 0, NOWHERE, 0, 0, NULL, NULL, NULL },
 { B_IDE, "", K_NAME, 0, 0, C(ide.name), 0, 0, NULL, "IDED_IDE", NULL },

@@ -410,6 +410,8 @@ conf_value(struct conf_parser *p, const struct conf_row *row, void *base)
 		return conf_value_argument(p, row, &p->conf->ide);
 	case K_HEADER:
 		return conf_value_header(p, row, base);
+	case K_WHOSE:
+		return conf_value_whose(p, row, base);
 	}
 	return false;
 }

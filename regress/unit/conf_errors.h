@@ -173,7 +173,7 @@
 { OK "tls { protocols \"tlsv1.1 tlsv1.2\" }", NULL, NULL, {
   "t:2: expected tlsv1.2, tlsv1.3 or both after \"protocols\", got \"tlsv1.1 tlsv1.2\"" } },
 { OK "isolation { require seccomp, cgruop }", NULL, NULL, {
-  "t:2: expected seccomp, cgroup or landlock after \"require\", got \"cgruop\"" } },
+  "t:2: expected seccomp, cgroup, landlock or storage after \"require\", got \"cgruop\"" } },
 
 /* users */
 { OK "isolation { uids 999:1 }", NULL, NULL, {
@@ -289,6 +289,37 @@
   "environment IDED_X: expected the variable of a keyword, got one that ided does not know" } },
 { OK, NULL, "IDED_PREFORK_SPARE=", {
   "environment IDED_PREFORK_SPARE: expected a number from 1 to 1024 after \"spare\", got the end of the value" } },
+{ OK "isolation {\n\tstorage 2G by disk\n}", NULL, NULL, {
+  "t:3: expected quota, volume or accounting after \"by\", got \"disk\"" } },
+{ OK "isolation {\n\tstorage 2G quota\n}", NULL, NULL, {
+  "t:3: expected by or the end of the line, got \"quota\"" } },
+{ OK "isolation {\n\tstorage 1K\n\tfiles 5\n\tskel \"x\"\n}", NULL, NULL, {
+  "t:3: expected a size from 1M to 1024T after \"storage\", got \"1K\"; units are K, M, G and T",
+  "t:4: expected a number from 1000 to 1000000000 after \"files\", got \"5\"",
+  "t:5: expected an absolute path after \"skel\", got \"x\"" } },
+{ OK "limits { memory 1G }", NULL, NULL, {
+  "t:2: expected role or user after \"limits\", got \"{\"" } },
+{ OK "limits group x { memory 1G }", NULL, NULL, {
+  "t:2: expected role or user after \"limits\", got \"group\"" } },
+{ OK "limits role { memory 1G }", NULL, NULL, {
+  "t:2: expected the name of a role after \"role\", got \"{\"" } },
+{ OK "limits user \"Ann\" { memory 1G }", NULL, NULL, {
+  "t:2: expected the name of a user after \"user\", got \"Ann\"" } },
+{ OK "limits user abcdefghijklmnopqrstuvwxyzabcdefg { memory 1G }", NULL, NULL, {
+  "t:2: expected the name of a user after \"user\", got \"abcdefghijklmnopqrstuvwxyzabcdefg\"" } },
+{ OK "limits user ann { }", NULL, NULL, {
+  "t:2: expected a limit in the block \"limits\", got none" } },
+{ OK "limits user ann { memory 1K }", NULL, NULL, {
+  "t:2: expected a size from 64M to 64T after \"memory\", got \"1K\"; units are K, M, G and T" } },
+{ OK "limits user ann { memory 1G memory 2G }", NULL, NULL, {
+  "t:2: expected \"memory\" once, got it again; the first is in t:2" } },
+{ OK "limits user ann { memory 1G network none }", NULL, NULL, {
+  "t:2: expected the end of the line after \"memory\", got \"network\"" } },
+{ OK "limits user ann {\n\tidle-stop 1h\n}", NULL, NULL, {
+  "t:3: expected a keyword of the block \"limits\", got \"idle-stop\"; it is a keyword of the block \"isolation\"",
+  "t:2: expected a limit in the block \"limits\", got none" } },
+{ OK "limits user ann { cpu 5% }\nlimits user bob { cpu 5% }\nlimits user ann { cpu 6% }", NULL, NULL, {
+  "t:4: expected the limits of user \"ann\" once, got them again; the first are in t:2" } },
 { OK, NULL, "IDED_PREFORK_SPARE=3 4", {
   "environment IDED_PREFORK_SPARE: expected the end of the value after \"spare\", got \"4\"" } },
 { OK, NULL, "IDED_PREFORK_SPARE=3; max 4", {

@@ -150,6 +150,10 @@ static const struct {
 	    S(location[0].role), "x" },
 	{ OK "location /a/ { proxy to a.b port 5; header \"X-A: b c\" }", NULL, NULL,
 	    S(location[0].header[0]), "X-A: b c" },
+	{ OK "isolation { skel /etc/skel/ }", NULL, NULL, S(isolation.skel),
+	    "/etc/skel" },
+	{ OK, NULL, "IDED_ISOLATION_SKEL=/a b", S(isolation.skel), "/a b" },
+	{ OK "limits role \"a-b\" { cpu 9% }", NULL, NULL, S(limits[0].name), "a-b" },
 	{ OK "ide \"x\" { argument \"-q\" }", NULL, NULL, S(ide.arg[0]), "-q" },
 	{ OK "auth { mode single }", NULL, NULL, S(ineffect[0]),
 	    "auth mode single is not in effect yet: it works as multi" },
@@ -315,10 +319,13 @@ test_limits(void **state)
 	static const char *const listen[NLINE] = {
 		"t:33: expected at most 32 listeners, got one more"
 	};
+	static const char *const limits[NLINE] = {
+		"t:258: expected at most 256 blocks of limits, got one more"
+	};
 	static const char *const location[NLINE] = {
 		"t:66: expected at most 64 locations, got one more"
 	};
-	static char text[8192];
+	static char text[16384];
 	size_t n;
 	unsigned int i;
 
@@ -336,6 +343,53 @@ test_limits(void **state)
 		n += (size_t)snprintf(
 		    text + n, sizeof(text) - n, "location /l%u/ { root /r }\n", i);
 	expect("location", parse(text, strlen(text), NULL, NULL), location);
+	n = (size_t)snprintf(text, sizeof(text), OK);
+	for (i = 1; i <= 257; i++)
+		n += (size_t)snprintf(
+		    text + n, sizeof(text) - n, "limits user u%u { cpu 9%% }\n", i);
+	expect("limits", parse(text, strlen(text), NULL, NULL), limits);
+}
+
+/* Who gets what, resolved: a user's own before the role's, each by itself. */
+static void
+test_whose(void **state)
+{
+	static const char text[] = OK
+	    "isolation { memory 2G\ncpu 200%\nprocesses 512\nstorage 5G\nfiles 9000 }\n"
+	    "limits user ann { storage 9G }\n"
+	    "limits role user { memory 1G cpu 50% storage 3G }\n"
+	    "limits role admin { files 1000 processes 32 }\n"
+	    "limits user user { cpu 77% }\n";
+	static const struct {
+		const char *user, *role;
+		uint64_t memory, cpu, processes, storage, files;
+	} want[] = {
+		{ "ann", "user", 1, 50, 512, 9, 9000 },
+		{ "ann", "admin", 2, 200, 32, 9, 1000 },
+		{ "bob", "user", 1, 50, 512, 3, 9000 },
+		{ "bob", "operator", 2, 200, 512, 5, 9000 },
+		{ "bob", "", 2, 200, 512, 5, 9000 },
+		/* A name is no role, and a role is no name. */
+		{ "admin", "ann", 2, 200, 512, 5, 9000 },
+		{ "user", "user", 1, 77, 512, 3, 9000 },
+	};
+	static const char *const none[NLINE] = { NULL };
+	struct conf_isolation got;
+	size_t i;
+
+	(void)state;
+	expect("limits", parse(text, strlen(text), NULL, NULL), none);
+	for (i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
+		conf_limits(&conf, want[i].user, want[i].role, &got);
+		assert_int_equal(got.memory, want[i].memory << 30);
+		assert_int_equal(got.cpu, want[i].cpu);
+		assert_int_equal(got.processes, want[i].processes);
+		assert_int_equal(got.storage, want[i].storage << 30);
+		assert_int_equal(got.files, want[i].files);
+		/* All else is as it was. */
+		assert_int_equal(got.uid_first, conf.isolation.uid_first);
+		assert_int_equal(got.idle_stop, conf.isolation.idle_stop);
+	}
 }
 
 static char dir[] = "/tmp/conf_test.XXXXXX";
@@ -507,6 +561,7 @@ main(void)
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_bytes),
 		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_whose),
 		cmocka_unit_test(test_include),
 		cmocka_unit_test(test_sample),
 	};
