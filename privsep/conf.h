@@ -167,6 +167,7 @@ struct conf_isolation {
 	uint32_t idle_stop;
 	uint32_t memory_warn; /* percent */
 	uint32_t memory_critical;
+	uint32_t memory_every; /* between looks */
 };
 
 enum conf_limits_for {

@@ -76,6 +76,7 @@ default_isolation(struct conf_isolation *isolation)
 	isolation->idle_stop = 2 * HOUR;
 	isolation->memory_warn = 85;
 	isolation->memory_critical = 95;
+	isolation->memory_every = 10;
 }
 
 static void

@@ -256,6 +256,54 @@ struct m_sandbox {
 	uint32_t pad2;
 };
 
+/* A process of a session, as ide-session sees it: the user's word about the
+ * user's own. */
+#define WIRE_PROCESSES 16
+struct m_process {
+	uint32_t pid;    /* inside; 0: none */
+	uint32_t kind;   /* enum wire_kind */
+	uint64_t memory; /* its own, in bytes */
+	int64_t grown;   /* over the last ten looks */
+	char name[48];
+};
+enum wire_kind {
+	PROCESS_OTHER,
+	PROCESS_SERVER,
+	PROCESS_EXTENSION_HOST,
+	PROCESS_LANGUAGE_SERVER,
+	PROCESS_TERMINAL_HOST,
+	PROCESS_TERMINAL,
+	PROCESS_WATCHER,
+	PROCESS_COMMAND,
+	PROCESS_KINDS,
+};
+/* M_SESSION_PROCESSES: the largest, largest first. */
+struct m_processes {
+	uint32_t count;
+	uint32_t total; /* that there are */
+	struct m_process process[WIRE_PROCESSES];
+};
+
+/* M_SB_MEMORY: what was seen of a sandbox's memory, and what was done. */
+struct m_memory {
+	char user[WIRE_NAME];
+	char pad[3];
+	uint32_t uid;
+	uint32_t event; /* enum wire_memory */
+	uint32_t pad2;
+	int64_t at; /* seconds since the epoch */
+	uint64_t used;
+	uint64_t max;
+	int64_t per_minute;       /* of MEMORY_LEAK: growth */
+	struct m_process process; /* that it is about */
+};
+enum wire_memory {
+	MEMORY_WARN = 1,
+	MEMORY_CRITICAL,
+	MEMORY_LEAK,
+	MEMORY_ENDED,
+};
+
 /* One account, in lists. */
 struct m_user {
 	char name[WIRE_NAME];
@@ -330,6 +378,8 @@ struct m_status {
 	uint32_t sessions;
 	uint32_t sandboxes;
 	int32_t pid;
+	uint32_t memory_warned;
+	uint32_t memory_ended;
 	char version[16];
 };
 

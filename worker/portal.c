@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "../privsep/log.h"
+#include "../privsep/memory_text.h"
 #include "dates.h"
 #include "pages.h"
 #include "respond.h"
@@ -18,6 +19,7 @@
 #include "worker.h"
 
 #define SESSIONS_MAX 64 /* shown */
+#define NOTES_MAX    8
 
 /* The rows of auth's answer, as they come. */
 struct rows {
@@ -28,6 +30,9 @@ struct rows {
 	struct m_session session[SESSIONS_MAX];
 	bool has_sandbox;
 	struct m_sandbox sandbox;
+	size_t nnotes;
+	struct m_memory note[NOTES_MAX];
+	struct m_processes processes;
 };
 
 static void
@@ -37,6 +42,17 @@ rows_close(struct stream *s)
 
 	auth_forget(s->w, r->question);
 	free(r);
+}
+
+static void
+processes_take(struct m_processes *to, const struct m_processes *from)
+{
+	if (from->count > WIRE_PROCESSES)
+		return;
+	for (uint32_t i = 0; i < from->count; i++)
+		if (!wire_str(from->process[i].name))
+			return;
+	*to = *from;
 }
 
 static void
@@ -57,6 +73,16 @@ rows_answer(void *arg, struct msg *m)
 		sb = MSG_DATA(m, m_sandbox);
 		r->has_sandbox = wire_str(sb->user);
 		r->sandbox = *sb;
+		return;
+	}
+	if (m != NULL && m->head.type == M_ROW_MEMORY) {
+		if (r->nnotes < NOTES_MAX &&
+		    wire_str(MSG_DATA(m, m_memory)->process.name))
+			r->note[r->nnotes++] = *MSG_DATA(m, m_memory);
+		return;
+	}
+	if (m != NULL && m->head.type == M_ROW_PROCESSES) {
+		processes_take(&r->processes, MSG_DATA(m, m_processes));
 		return;
 	}
 	r->question = 0;
@@ -211,6 +237,21 @@ render_usage(struct evbuffer *out, const struct m_sandbox *sb, int64_t now)
 	    3);
 }
 
+/* What was noticed of the memory, the latest first. */
+static void
+render_notes(struct evbuffer *out, const struct rows *r, int64_t now)
+{
+	char text[MEMORY_TEXT], line[MEMORY_TEXT + 64], when[48];
+
+	for (size_t i = r->nnotes; i > 0; i--) {
+		memory_text(text, sizeof(text), &r->note[i - 1]);
+		date_relative(when, sizeof(when), r->note[i - 1].at, now);
+		snprintf(line, sizeof(line), "Memory, %s: %s.", when, text);
+		page_render(out, "portal_notice.html",
+		    (const struct page_value[]){ PAGE_TEXT("text", line) }, 1);
+	}
+}
+
 static void
 portal_page(struct rows *r)
 {
@@ -228,6 +269,7 @@ portal_page(struct rows *r)
 			"Your password was set by an administrator: please have "
 			"it changed.") },
 		    1);
+	render_notes(notice, r, now);
 	if (r->has_sandbox && r->sandbox.state == SANDBOX_RUNNING)
 		render_usage(usage, &r->sandbox, now);
 	for (size_t i = 0; i < r->n; i++)
@@ -274,6 +316,36 @@ api_me(struct stream *s, const char *rest)
 		"mustChangePassword", who->must_change != 0));
 }
 
+static json_t *
+processes_json(const struct m_processes *ps)
+{
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < ps->count; i++)
+		json_array_append_new(list,
+		    json_pack("{s:s, s:s, s:i, s:I, s:I}", "name", ps->process[i].name,
+			"kind", process_kind_name(ps->process[i].kind), "pid",
+			(int)ps->process[i].pid, "memory",
+			(json_int_t)ps->process[i].memory, "grown",
+			(json_int_t)ps->process[i].grown));
+	return (list);
+}
+
+static json_t *
+notes_json(const struct rows *r)
+{
+	json_t *list = json_array();
+	char text[MEMORY_TEXT];
+
+	for (size_t i = 0; i < r->nnotes; i++) {
+		memory_text(text, sizeof(text), &r->note[i]);
+		json_array_append_new(list,
+		    json_pack("{s:o, s:s, s:s}", "at", json_time(r->note[i].at), "event",
+			memory_event_name(r->note[i].event), "text", text));
+	}
+	return (list);
+}
+
 static void
 sessions_json(struct rows *r)
 {
@@ -291,10 +363,11 @@ sessions_json(struct rows *r)
 			json_time(m->expires), "connections", (int)m->connections,
 			"current", m->current != 0));
 	}
-	env = json_pack("{s:s, s:I, s:I, s:i}", "state",
+	env = json_pack("{s:s, s:I, s:I, s:i, s:o, s:o}", "state",
 	    state_name(r->has_sandbox ? r->sandbox.state : SANDBOX_ABSENT), "memory",
 	    (json_int_t)r->sandbox.memory, "memoryMax", (json_int_t)r->sandbox.memory_max,
-	    "processes", (int)r->sandbox.processes);
+	    "processes", (int)r->sandbox.processes, "largest",
+	    processes_json(&r->processes), "notes", notes_json(r));
 	respond_data(r->s, json_pack("{s:o, s:o}", "sessions", list, "environment", env));
 }
 

@@ -96,7 +96,8 @@ auth_ask_for(
 static void
 on_answer(struct chan *c, struct msg *m)
 {
-	bool row = m->head.type == M_ROW_SESSION || m->head.type == M_ROW_SANDBOX;
+	bool row = m->head.type == M_ROW_SESSION || m->head.type == M_ROW_SANDBOX ||
+	    m->head.type == M_ROW_PROCESSES || m->head.type == M_ROW_MEMORY;
 	auth_fn fn;
 
 	(void)c;
@@ -399,6 +400,8 @@ static const struct chan_handler from_auth[] = {
 	{ M_MINTED, on_answer },
 	{ M_ROW_SESSION, on_answer },
 	{ M_ROW_SANDBOX, on_answer },
+	{ M_ROW_PROCESSES, on_answer },
+	{ M_ROW_MEMORY, on_answer },
 	{ M_OK, on_answer },
 	{ M_REVOKED, on_revoked },
 	{ M_NONE, NULL },

@@ -117,6 +117,8 @@ static const struct chan_handler handlers[] = {
 	{ M_SESSION_EXEC, run_exec },
 	{ M_SESSION_EXEC_FD, run_exec_fd },
 	{ M_SESSION_ASK, on_ask },
+	{ M_SESSION_LOOK, watch_look },
+	{ M_SESSION_RELIEVE, watch_relieve },
 	{ M_SESSION_STOP, on_stop },
 	{ M_NONE, NULL },
 };

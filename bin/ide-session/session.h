@@ -6,6 +6,7 @@
  * ide.c	the IDE
  * ide_wait.c	those who wait for a connection to it
  * run.c	commands, and how any program is started
+ * watch.c	which processes take memory
  * output.c	the log file
  */
 #ifndef BIN_IDE_SESSION_SESSION_H
@@ -59,6 +60,10 @@ void run_exec(struct chan *c, struct msg *m);
 void run_exec_fd(struct chan *c, struct msg *m);
 void run_forget(const struct chan *c);
 bool run_reap(pid_t pid, int status);
+
+/* watch.c */
+void watch_look(struct chan *c, struct msg *m);
+void watch_relieve(struct chan *c, struct msg *m);
 
 /* output.c */
 void output_init(void);

@@ -13,9 +13,11 @@
 #include <jansson.h>
 
 #include "../../privsep/log.h"
+#include "../../privsep/memory_text.h"
 #include "idectl.h"
 
-#define CELL 256
+#define CELL    320
+#define COLUMNS 32
 
 static json_t *rows;
 
@@ -124,6 +126,8 @@ row_status(const struct m_status *s)
 	set(o, "users", json_integer(s->users));
 	set(o, "sessions", json_integer(s->sessions));
 	set(o, "sandboxes", json_integer(s->sandboxes));
+	set(o, "memory_warned", json_integer(s->memory_warned));
+	set(o, "memory_ended", json_integer(s->memory_ended));
 	set(o, "workers", json_integer(s->workers));
 	set(o, "spare", json_integer(s->spare));
 	set(o, "unauthenticated", json_integer(s->unauthenticated));
@@ -135,12 +139,60 @@ row_status(const struct m_status *s)
 	return o;
 }
 
+/* They come before the row of the sandbox that they are of. */
+static json_t *largest, *notes;
+
+static void
+row_processes(const struct m_processes *ps)
+{
+	const struct m_process *p;
+	json_t *o;
+	uint32_t i;
+
+	json_decref(largest);
+	largest = json_array();
+	for (i = 0; i < ps->count && i < WIRE_PROCESSES; i++) {
+		p = &ps->process[i];
+		o = json_object();
+		set(o, "name", STR(p->name));
+		set(o, "kind", json_string(process_kind_name(p->kind)));
+		set(o, "pid", json_integer(p->pid));
+		set(o, "memory", json_integer((json_int_t)p->memory));
+		set(o, "grown", json_integer(p->grown));
+		json_array_append_new(largest, o);
+	}
+}
+
+static void
+row_memory(const struct m_memory *m)
+{
+	char text[MEMORY_TEXT];
+	json_t *o;
+
+	if (!wire_str(m->process.name))
+		die("a note without an end");
+	memory_text(text, sizeof(text), m);
+	o = json_object();
+	set(o, "at", json_integer(m->at));
+	set(o, "event", json_string(memory_event_name(m->event)));
+	set(o, "text", STR(text));
+	if (notes == NULL)
+		notes = json_array();
+	json_array_append_new(notes, o);
+}
+
 void
 print_row(const struct msg *m)
 {
 	json_t *o;
 
 	switch (m->head.type) {
+	case M_ROW_PROCESSES:
+		row_processes(MSG_DATA(m, m_processes));
+		return;
+	case M_ROW_MEMORY:
+		row_memory(MSG_DATA(m, m_memory));
+		return;
 	case M_ROW_USER:
 		o = row_user(MSG_DATA(m, m_user));
 		break;
@@ -149,6 +201,11 @@ print_row(const struct msg *m)
 		break;
 	case M_ROW_SANDBOX:
 		o = row_sandbox(MSG_DATA(m, m_sandbox));
+		if (largest != NULL)
+			set(o, "largest", largest);
+		if (notes != NULL)
+			set(o, "notes", notes);
+		largest = notes = NULL;
 		break;
 	case M_STATUS:
 		o = row_status(MSG_DATA(m, m_status));
@@ -177,7 +234,19 @@ static bool
 is_time(const char *key)
 {
 	static const char *const keys[] = { "created", "updated", "last_login", "seen",
-		"expires", "started" };
+		"expires", "started", "at" };
+	size_t i;
+
+	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (strcmp(key, keys[i]) == 0)
+			return true;
+	return false;
+}
+
+static bool
+is_bytes(const char *key)
+{
+	static const char *const keys[] = { "memory", "memory_max", "grown" };
 	size_t i;
 
 	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
@@ -201,7 +270,7 @@ cell(char buf[CELL], const char *key, const json_t *v)
 		t = (time_t)json_integer_value(v);
 		if (localtime_r(&t, &tm) != NULL)
 			strftime(buf, CELL, "%Y-%m-%d %H:%M:%S", &tm);
-	} else if (!is_time(key) && strncmp(key, "memory", 6) == 0)
+	} else if (!is_time(key) && is_bytes(key))
 		snprintf(buf, CELL, "%" PRId64 "M", (int64_t)json_integer_value(v) >> 20);
 	else if (!is_time(key))
 		snprintf(buf, CELL, "%" PRId64, (int64_t)json_integer_value(v));
@@ -211,15 +280,17 @@ cell(char buf[CELL], const char *key, const json_t *v)
 
 /* A line per row, the columns as wide as they need; the last one is not padded. */
 static void
-print_list(void)
+print_list(const json_t *list)
 {
-	size_t i, col, last, width[16] = { 0 };
+	size_t i, col, last, width[COLUMNS] = { 0 };
 	char buf[CELL];
 	const char *key;
 	json_t *o, *v;
 
-	last = json_object_size(json_array_get(rows, 0)) - 1;
-	json_array_foreach(rows, i, o)
+	last = json_object_size(json_array_get(list, 0)) - 1;
+	if (last >= COLUMNS)
+		die("too many columns");
+	json_array_foreach(list, i, o)
 	{
 		col = 0;
 		json_object_foreach(o, key, v)
@@ -233,13 +304,13 @@ print_list(void)
 		}
 	}
 	col = 0;
-	json_object_foreach(json_array_get(rows, 0), key, v)
+	json_object_foreach(json_array_get(list, 0), key, v)
 	{
 		printf("%-*s%s", col == last ? 0 : (int)width[col], key,
 		    col == last ? "\n" : "  ");
 		col++;
 	}
-	json_array_foreach(rows, i, o)
+	json_array_foreach(list, i, o)
 	{
 		col = 0;
 		json_object_foreach(o, key, v)
@@ -261,8 +332,16 @@ print_one(void)
 
 	json_object_foreach(json_array_get(rows, 0), key, v)
 	{
+		if (json_is_array(v))
+			continue;
 		cell(buf, key, v);
 		printf("%-16s %s\n", key, buf);
+	}
+	json_object_foreach(json_array_get(rows, 0), key,
+	    v) if (json_is_array(v) && json_array_size(v) > 0)
+	{
+		printf("\n%s\n", key);
+		print_list(v);
 	}
 }
 
@@ -292,7 +371,7 @@ print_end(enum shape shape, const char *text)
 		print_json(o, stdout);
 		json_decref(o);
 	} else if (shape == SHAPE_LIST && json_array_size(rows) > 0) {
-		print_list();
+		print_list(rows);
 	} else if (shape == SHAPE_ONE && json_array_size(rows) > 0) {
 		print_one();
 	}

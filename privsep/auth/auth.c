@@ -15,6 +15,7 @@
 #include <bsd/string.h>
 #include <bsd/unistd.h>
 
+#include "../memory_text.h"
 #include "auth.h"
 
 #define TICK_SECONDS  1
@@ -27,6 +28,7 @@ static void on_join_hash(struct chan *, struct msg *);
 static void on_conf(struct chan *, struct msg *);
 static void on_log_file(struct chan *, struct msg *);
 static void on_sb_gone(struct chan *, struct msg *);
+static void on_sb_memory(struct chan *, struct msg *);
 static void on_worker(struct chan *, struct msg *);
 static void on_renew(struct chan *, struct msg *);
 static void on_reload(struct chan *, struct msg *);
@@ -40,6 +42,8 @@ static const struct chan_handler from_isolation[] = {
 	{ M_SB_FAIL, ask_answer },
 	{ M_SB_ROW, ask_answer },
 	{ M_SB_TEXT, ask_answer },
+	{ M_SB_PROCESSES, ask_answer },
+	{ M_SB_MEMORY, on_sb_memory },
 	{ M_SB_OK, ask_answer },
 	{ M_SB_EXIT, ask_answer },
 	{ M_SB_GONE, on_sb_gone },
@@ -100,6 +104,30 @@ on_sb_gone(struct chan *c, struct msg *m)
 	log_event(LOG_INFO, "sandbox.gone", LOG_N("uid", sb->uid),
 	    LOG_S("user", wire_str(sb->user) ? sb->user : ""));
 	present_gone(sb->uid);
+}
+
+/* Part of an answer, or news. */
+static void
+on_sb_memory(struct chan *c, struct msg *m)
+{
+	const struct m_memory *n = MSG_DATA(m, m_memory);
+	char text[MEMORY_TEXT];
+
+	if (m->head.id != 0) {
+		ask_answer(c, m);
+		return;
+	}
+	if (!wire_str(n->user) || !wire_str(n->process.name))
+		return;
+	if (n->event == MEMORY_ENDED)
+		auth.memory_ended++;
+	else
+		auth.memory_warned++;
+	memory_text(text, sizeof(text), n);
+	log_event(LOG_WARNING, "sandbox.memory", LOG_S("user", n->user),
+	    LOG_N("uid", n->uid), LOG_S("event", memory_event_name(n->event)),
+	    LOG_N("used", (int64_t)n->used), LOG_N("max", (int64_t)n->max),
+	    LOG_S("process", n->process.name), LOG_S("text", text));
 }
 
 static void

@@ -35,6 +35,8 @@ struct auth {
 	struct chan master;
 	struct chan isolation;
 	int64_t started;
+	uint32_t memory_warned; /* notes on sandboxes' memory */
+	uint32_t memory_ended;  /* processes ended for it */
 };
 
 extern struct auth auth;
@@ -152,6 +154,7 @@ void sandbox_ide(struct worker *, uint32_t id);
 void sandbox_portal(struct worker *, uint32_t id);
 void sandbox_stop_user(uint32_t uid, const char *name);
 void sandbox_idle(void);
+void memory_rows(struct chan *, uint32_t id, struct msg *);
 void sandbox_payload(struct m_sb *, uint32_t uid, const char *name);
 
 /* auth_admin.c: the first administrator; done is called in any case. */

@@ -31,6 +31,10 @@ on_rows(void *owner, uint32_t tag, struct msg *m)
 		return true;
 	}
 	switch (m->head.type) {
+	case M_SB_PROCESSES:
+	case M_SB_MEMORY:
+		memory_rows(&c->chan, c->id, m);
+		return false;
 	case M_SB_ROW:
 		row = MSG_DATA(m, m_sandbox);
 		if (wire_str(row->user))
@@ -260,6 +264,8 @@ on_master(void *owner, uint32_t tag, struct msg *m)
 	s.users = n.accounts;
 	s.sessions = n.sessions;
 	s.sandboxes = c->sandboxes;
+	s.memory_warned = auth.memory_warned;
+	s.memory_ended = auth.memory_ended;
 	chan_send(&c->chan, M_STATUS, c->id, -1, &s, sizeof(s));
 	ctl_ok(c, "%s", "");
 	return true;

@@ -87,6 +87,27 @@ portal_sessions(struct worker *w, uint32_t id)
 	chan_send(&w->chan, M_OK, id, -1, &done, sizeof(done));
 }
 
+/* Of one's own sandbox, or of any for idectl: processes, and notes on memory. */
+void
+memory_rows(struct chan *c, uint32_t id, struct msg *m)
+{
+	struct m_processes *ps = (void *)m->u.bytes;
+	const struct m_memory *note = MSG_DATA(m, m_memory);
+	uint32_t i;
+
+	if (m->head.type == M_SB_MEMORY) {
+		if (wire_str(note->user) && wire_str(note->process.name))
+			chan_send(c, M_ROW_MEMORY, id, -1, note, sizeof(*note));
+		return;
+	}
+	if (ps->count > WIRE_PROCESSES)
+		return;
+	for (i = 0; i < ps->count; i++)
+		if (!wire_str(ps->process[i].name))
+			return;
+	chan_send(c, M_ROW_PROCESSES, id, -1, ps, sizeof(*ps));
+}
+
 /* A sandbox first (one that is not there, if need be), sessions, and M_OK. */
 static bool
 on_show(void *owner, uint32_t tag, struct msg *m)
@@ -94,6 +115,11 @@ on_show(void *owner, uint32_t tag, struct msg *m)
 	struct worker *w = owner;
 	struct m_sandbox row;
 
+	if (m != NULL &&
+	    (m->head.type == M_SB_PROCESSES || m->head.type == M_SB_MEMORY)) {
+		memory_rows(&w->chan, tag, m);
+		return false;
+	}
 	memset(&row, 0, sizeof(row));
 	if (m != NULL && m->head.type == M_SB_ROW) {
 		row = *MSG_DATA(m, m_sandbox);

@@ -64,7 +64,7 @@ box_new(const char *user, uint32_t uid)
 	b->state = SANDBOX_STARTING;
 	b->started = time(NULL);
 	b->since_ms = now_ms();
-	b->pidfd = b->report = -1;
+	b->pidfd = b->report = b->watch.alarm = -1;
 	b->chan.closed = true;
 	TAILQ_INIT(&b->asks);
 	TAILQ_INSERT_TAIL(&boxes, b, entry);
@@ -149,6 +149,7 @@ box_end(struct box *b)
 	b->state = SANDBOX_STOPPING;
 	chan_close(&b->chan);
 	b->joined = false;
+	watch_end(b);
 	close_report(b);
 	free_event(&b->ev_end);
 	if (b->pidfd != -1)
@@ -249,6 +250,7 @@ box_runs(struct box *b)
 {
 	b->state = SANDBOX_RUNNING;
 	b->ran = true;
+	watch_begin(b);
 }
 
 static void

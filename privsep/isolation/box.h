@@ -18,9 +18,11 @@
 
 #include "../chan.h"
 #include "../wire.h"
+#include "memory_watch.h"
 
 #define BOX_ASKS_MAX  64 /* of one user, unanswered */
 #define BOX_EXECS_MAX 16 /* commands of one user that run */
+#define BOX_NOTES     8  /* about its memory, kept */
 
 #define BOX_START_MS   5000  /* until ide-session listens */
 #define BOX_CONNECT_MS 25000 /* IDE's own start-up included */
@@ -32,6 +34,8 @@ enum ask_kind {
 	ASK_EXEC,    /* M_SB_EXEC: an exit status */
 	ASK_SHOW,    /* M_SB_SHOW: a row */
 	ASK_STOP,    /* M_SB_STOP: its end */
+	ASK_LOOK,    /* nobody\'s: its processes */
+	ASK_RELIEVE, /* nobody\'s: one process less */
 	ASK_OURS     /* nobody's: what an adopted sandbox does */
 };
 
@@ -49,6 +53,18 @@ struct ask {
 	struct event *timer;
 };
 TAILQ_HEAD(asks, ask);
+
+/* What is known of a sandbox's memory: box_watch.c. */
+struct watch {
+	struct memory_watch memory;
+	uint64_t used, max;
+	unsigned int pending; /* WATCH_*, until the processes are known */
+	struct m_processes processes;
+	struct m_memory note[BOX_NOTES]; /* oldest first */
+	unsigned int nnotes;
+	int alarm;
+	struct event *ev_alarm;
+};
 
 struct box {
 	TAILQ_ENTRY(box) entry;
@@ -76,6 +92,7 @@ struct box {
 	struct asks asks;
 	unsigned int nasks;
 	unsigned int nexecs;
+	struct watch watch;
 };
 
 /* box.c: state STARTING -> RUNNING -> STOPPING -> gone. */
@@ -112,6 +129,7 @@ void box_ask_over(struct box *b); /* it is gone: answer what waits */
 void box_ask_stopping(struct box *b);
 void answer_fail(uint32_t epoch, uint32_t id, uint32_t code, const char *text);
 void answer_ok(uint32_t epoch, uint32_t id, const char *text);
+void answer_memory(uint32_t epoch, uint32_t id, const struct watch *w);
 void answer_row(uint32_t epoch, uint32_t id, const struct m_sandbox *row);
 uint32_t answer_epoch(void);
 void answer_new_epoch(void);
@@ -125,6 +143,14 @@ int spare_take(const char *user, uint32_t uid, int control, pid_t *pid, int *rep
 void spare_fill(void);  /* as many as the configuration says */
 void spare_renew(void); /* the configuration has changed */
 bool spare_reap(pid_t pid);
+
+/* box_watch.c */
+void watch_configure(void);
+void watch_begin(struct box *b);
+void watch_end(struct box *b);
+void watch_seen(struct box *b, const struct m_processes *ps);
+void watch_relieved(struct box *b, const struct m_process *p);
+void watch_clean(struct m_process *p);
 
 /* box_adopt.c */
 void box_adopt_all(void);

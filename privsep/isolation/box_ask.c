@@ -25,6 +25,8 @@ static const long ask_ms[] = {
 	[ASK_EXEC] = 0, /* a command takes what it takes */
 	[ASK_SHOW] = BOX_ASK_MS,
 	[ASK_STOP] = 0, /* the box's own timer */
+	[ASK_LOOK] = BOX_ASK_MS,
+	[ASK_RELIEVE] = BOX_ASK_MS,
 	[ASK_OURS] = BOX_ASK_MS,
 };
 
@@ -77,6 +79,21 @@ answer_row(uint32_t e, uint32_t id, const struct m_sandbox *row)
 	chan_send(isolation.auth, M_SB_ROW, id, -1, row, sizeof(*row));
 }
 
+/* What is known of its memory, before the row that ends the answer. */
+void
+answer_memory(uint32_t e, uint32_t id, const struct watch *w)
+{
+	unsigned int i;
+
+	if (e != epoch || isolation.auth == NULL)
+		return;
+	chan_send(
+	    isolation.auth, M_SB_PROCESSES, id, -1, &w->processes, sizeof(w->processes));
+	for (i = 0; i < w->nnotes; i++)
+		chan_send(
+		    isolation.auth, M_SB_MEMORY, id, -1, &w->note[i], sizeof(w->note[i]));
+}
+
 static void
 ask_free(struct ask *a)
 {
@@ -107,6 +124,8 @@ on_time(evutil_socket_t fd, short what, void *arg)
 	if (a->kind == ASK_SHOW) {
 		box_row(a->box, &row);
 		answer_row(a->epoch, a->id, &row);
+	} else if (a->kind == ASK_LOOK) {
+		watch_seen(a->box, NULL);
 	} else if (a->kind == ASK_CONNECT) {
 		answer_fail(
 		    a->epoch, a->id, FAIL_TIMEOUT, "the session did not answer in time");
@@ -159,6 +178,12 @@ ask_send(struct ask *a)
 	case ASK_SHOW:
 	case ASK_OURS:
 		chan_send(c, M_SESSION_ASK, a->number, -1, NULL, 0);
+		break;
+	case ASK_LOOK:
+		chan_send(c, M_SESSION_LOOK, a->number, -1, NULL, 0);
+		break;
+	case ASK_RELIEVE:
+		chan_send(c, M_SESSION_RELIEVE, a->number, -1, NULL, 0);
 		break;
 	case ASK_STOP:
 		break;
@@ -258,6 +283,8 @@ box_ask_over(struct box *b)
 			row.state = SANDBOX_ABSENT;
 			answer_row(a->epoch, a->id, &row);
 			break;
+		case ASK_LOOK:
+		case ASK_RELIEVE:
 		case ASK_OURS:
 			break;
 		}
@@ -303,6 +330,18 @@ static bool
 fits_state(enum ask_kind k)
 {
 	return k == ASK_SHOW || k == ASK_OURS;
+}
+
+static bool
+fits_look(enum ask_kind k)
+{
+	return k == ASK_LOOK;
+}
+
+static bool
+fits_relieve(enum ask_kind k)
+{
+	return k == ASK_RELIEVE;
 }
 
 static int
@@ -420,9 +459,35 @@ on_state(struct chan *c, struct msg *m)
 	b->ide_running = MSG_DATA(m, m_session_state)->ide_running == 1;
 	if (a->kind == ASK_SHOW && !a->late) {
 		box_row(b, &row);
+		answer_memory(a->epoch, a->id, &b->watch);
 		answer_row(a->epoch, a->id, &row);
 	}
 	ask_free(a);
+}
+
+static void
+on_processes(struct chan *c, struct msg *m)
+{
+	struct ask *a = ask_find(c->arg, m, fits_look);
+	bool late;
+
+	if (a == NULL)
+		return;
+	late = a->late;
+	ask_free(a);
+	if (!late)
+		watch_seen(c->arg, MSG_DATA(m, m_processes));
+}
+
+static void
+on_relieved(struct chan *c, struct msg *m)
+{
+	struct ask *a = ask_find(c->arg, m, fits_relieve);
+
+	if (a == NULL)
+		return;
+	ask_free(a);
+	watch_relieved(c->arg, MSG_DATA(m, m_process));
 }
 
 const struct chan_handler box_handlers[] = {
@@ -430,5 +495,7 @@ const struct chan_handler box_handlers[] = {
 	{ M_SESSION_FAIL, on_fail },
 	{ M_SESSION_EXIT, on_exit_status },
 	{ M_SESSION_STATE, on_state },
+	{ M_SESSION_PROCESSES, on_processes },
+	{ M_SESSION_RELIEVED, on_relieved },
 	{ M_NONE, NULL },
 };

@@ -204,6 +204,7 @@ serve(void)
 	caps_keep();
 	seccomp_isolation();
 	box_adopt_all();
+	watch_configure();
 	children_start();
 	spare_fill();
 	event_base_dispatch(isolation.base);

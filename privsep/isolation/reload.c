@@ -190,6 +190,7 @@ reload_conf(struct chan *c, uint32_t id)
 	tell_master(&r);
 	children_reload();
 	box_limits();
+	watch_configure();
 	spare_renew();
 	log_event(LOG_NOTICE, "reload.done", LOG_S("file", isolation.conf_file));
 	answer_ok(answer_epoch(), id, "reloaded");

@@ -6,6 +6,7 @@
  * runtime folder: two ideds on one machine do not meet, and a stop of ided's
  * own service does not take users' sandboxes along.
  */
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -442,6 +443,34 @@ cgroup_usage(uint32_t uid, struct m_sandbox *row)
 	cpu = number(3, uid, "cpuacct.usage", "cpu.stat", v2 ? "usage_usec " : NULL);
 	row->cpu_usec = v2 ? cpu : cpu / 1000;
 	row->processes = (uint32_t)number(2, uid, "pids.current", "pids.current", NULL);
+}
+
+/*
+ * Version 1 tells through an eventfd when the group's use passes a number of
+ * bytes; in version 2 memory.high slows the group down at that number instead,
+ * until it has been looked at.
+ */
+int
+cgroup_alarm(uint32_t uid, uint64_t bytes)
+{
+	char text[64];
+	int dir, usage = -1, ev = -1;
+
+	if (v2 || trees[0].top == -1 || (dir = group_open(&trees[0], uid)) == -1)
+		return -1;
+	usage = openat(dir, "memory.usage_in_bytes", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	ev = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	snprintf(text, sizeof(text), "%d %d %" PRIu64, ev, usage, bytes);
+	if (usage == -1 || ev == -1 ||
+	    file_write(dir, "cgroup.event_control", text) == -1) {
+		if (ev != -1)
+			close(ev);
+		ev = -1;
+	}
+	if (usage != -1)
+		close(usage);
+	close(dir);
+	return ev;
 }
 
 /* Every group that is there, by its uid. */

@@ -82,6 +82,7 @@ int cgroup_remove(uint32_t uid);
 void cgroup_usage(uint32_t uid, struct m_sandbox *row);
 void cgroup_each(void (*fn)(uint32_t uid));
 void cgroup_leave(void);
+int cgroup_alarm(uint32_t uid, uint64_t bytes); /* an eventfd, or -1 */
 int setup_cgroup(struct setup *s);
 
 /* sandbox_ns.c */

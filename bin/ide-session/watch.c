@@ -1,0 +1,331 @@
+/*
+ * The session's processes by kind: which take memory, which grow, and which one
+ * goes when there is none left.  All of it is the user's own, and so is what
+ * comes of a wrong answer.
+ */
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../../privsep/log.h"
+#include "session.h"
+
+#define PROCESSES_MAX 512
+#define LOOKS         10
+#define DEPTH_MAX     64
+#define KILL_MS       3000 /* from TERM to KILL */
+
+struct process {
+	pid_t pid;
+	pid_t parent;
+	uint64_t born; /* with the pid, its name for good */
+	bool known;    /* kind and name are */
+	bool seen;
+	unsigned int looks;
+	uint64_t past[LOOKS]; /* memory, oldest first */
+	struct m_process say;
+};
+
+static struct process table[PROCESSES_MAX];
+static unsigned int count;
+
+/* What the command line says. */
+static const struct {
+	const char *mark;
+	enum wire_kind kind;
+	const char *name;
+} marks[] = {
+	{ "/server-main.js", PROCESS_SERVER, "VS Code server" },
+	{ "--type=extensionHost", PROCESS_EXTENSION_HOST, "extension host" },
+	{ "--type=ptyHost", PROCESS_TERMINAL_HOST, "terminal host" },
+	{ "--type=fileWatcher", PROCESS_WATCHER, "file watcher" },
+	{ "--type=watcherService", PROCESS_WATCHER, "file watcher" },
+};
+
+/* What a child is of a parent of that kind, unless it says itself. */
+static const enum wire_kind child_kind[PROCESS_KINDS] = {
+	[PROCESS_OTHER] = PROCESS_COMMAND,
+	[PROCESS_SERVER] = PROCESS_OTHER,
+	[PROCESS_EXTENSION_HOST] = PROCESS_LANGUAGE_SERVER,
+	[PROCESS_LANGUAGE_SERVER] = PROCESS_LANGUAGE_SERVER,
+	[PROCESS_TERMINAL_HOST] = PROCESS_TERMINAL,
+	[PROCESS_TERMINAL] = PROCESS_TERMINAL,
+	[PROCESS_WATCHER] = PROCESS_WATCHER,
+	[PROCESS_COMMAND] = PROCESS_COMMAND,
+};
+
+static ssize_t
+proc_read(pid_t pid, const char *name, char *buf, size_t len)
+{
+	char path[64];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd == -1)
+		return -1;
+	n = read(fd, buf, len - 1);
+	close(fd);
+	if (n >= 0)
+		buf[n] = '\0';
+	return n;
+}
+
+/* proc(5): the name stands in brackets and may hold anything. */
+static bool
+read_stat(pid_t pid, pid_t *parent, uint64_t *born)
+{
+	char text[1024], *p;
+	unsigned int field;
+
+	if (proc_read(pid, "stat", text, sizeof(text)) <= 0 ||
+	    (p = strrchr(text, ')')) == NULL || p[1] != ' ')
+		return false;
+	p += 2; /* field 3 */
+	for (field = 3; field < 22 && p != NULL; field++) {
+		if (field == 4)
+			*parent = (pid_t)strtol(p, NULL, 10);
+		p = strchr(p, ' ');
+		if (p != NULL)
+			p++;
+	}
+	if (p == NULL)
+		return false;
+	*born = strtoull(p, NULL, 10);
+	return true;
+}
+
+/* What is the process's own: resident and not shared. */
+static uint64_t
+read_memory(pid_t pid)
+{
+	unsigned long long resident, shared;
+	char text[128];
+
+	if (proc_read(pid, "statm", text, sizeof(text)) <= 0 ||
+	    sscanf(text, "%*u %llu %llu", &resident, &shared) != 2 || shared > resident)
+		return 0;
+	return (resident - shared) * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static void
+name_set(struct m_process *m, const char *s, size_t len)
+{
+	size_t i;
+
+	memset(m->name, 0, sizeof(m->name));
+	for (i = 0; i < len && i < sizeof(m->name) - 1; i++)
+		m->name[i] = s[i] >= ' ' && s[i] <= '~' ? s[i] : '?';
+}
+
+/* "…/extensions/NAME/…": the extension that a program belongs to. */
+static bool
+name_extension(struct m_process *m, const char *line)
+{
+	static const char dir[] = "/extensions/";
+	const char *p = strstr(line, dir);
+	size_t len;
+
+	if (p == NULL)
+		return false;
+	p += sizeof(dir) - 1;
+	len = strcspn(p, "/ ");
+	if (p[len] != '/' || len == 0)
+		return false;
+	name_set(m, p, len);
+	return true;
+}
+
+static void
+name_program(struct m_process *m, const char *line)
+{
+	size_t len = strcspn(line, " ");
+	const char *slash = memrchr(line, '/', len);
+
+	if (slash != NULL && (size_t)(slash - line) + 1 < len) {
+		len -= (size_t)(slash - line) + 1;
+		line = slash + 1;
+	}
+	name_set(m, len > 0 ? line : "?", len > 0 ? len : 1);
+}
+
+static struct process *
+find(pid_t pid)
+{
+	unsigned int i;
+
+	for (i = 0; i < count; i++)
+		if (table[i].pid == pid)
+			return &table[i];
+	return NULL;
+}
+
+static void
+classify(struct process *p, unsigned int depth)
+{
+	struct process *parent;
+	char line[2048];
+	unsigned int i;
+	ssize_t n, k;
+
+	if (p->known)
+		return;
+	n = proc_read(p->pid, "cmdline", line, sizeof(line));
+	if (n <= 0)
+		return; /* it has only just begun, or ended */
+	for (k = 0; k < n; k++)
+		if (line[k] == '\0')
+			line[k] = k + 1 < n ? ' ' : '\0';
+	p->known = true;
+	for (i = 0; i < sizeof(marks) / sizeof(marks[0]); i++)
+		if (strstr(line, marks[i].mark) != NULL) {
+			p->say.kind = marks[i].kind;
+			name_set(&p->say, marks[i].name, strlen(marks[i].name));
+			return;
+		}
+	parent = depth < DEPTH_MAX ? find(p->parent) : NULL;
+	if (parent != NULL)
+		classify(parent, depth + 1);
+	p->say.kind = parent == NULL ? PROCESS_COMMAND : child_kind[parent->say.kind];
+	if (p->say.kind != PROCESS_LANGUAGE_SERVER || !name_extension(&p->say, line))
+		name_program(&p->say, line);
+}
+
+static void
+remember(struct process *p, uint64_t memory)
+{
+	if (p->looks == LOOKS)
+		memmove(p->past, p->past + 1, (LOOKS - 1) * sizeof(p->past[0]));
+	else
+		p->looks++;
+	p->past[p->looks - 1] = memory;
+	p->say.memory = memory;
+	p->say.grown = (int64_t)memory - (int64_t)p->past[0];
+}
+
+static void
+look_at(pid_t pid)
+{
+	struct process *p;
+	uint64_t born = 0;
+	pid_t parent = 0;
+
+	if (pid == getpid() || !read_stat(pid, &parent, &born))
+		return;
+	p = find(pid);
+	if (p == NULL && count < PROCESSES_MAX)
+		p = &table[count++];
+	if (p == NULL)
+		return;
+	if (p->pid != pid || p->born != born) {
+		memset(p, 0, sizeof(*p));
+		p->pid = pid;
+		p->born = born;
+		p->say.pid = (uint32_t)pid;
+	}
+	p->parent = parent;
+	p->seen = true;
+	remember(p, read_memory(pid));
+}
+
+static int
+larger(const void *a, const void *b)
+{
+	const struct process *x = a, *y = b;
+
+	return x->say.memory < y->say.memory ? 1 : -(x->say.memory > y->say.memory);
+}
+
+static void
+look(void)
+{
+	struct dirent *de;
+	unsigned int i, n = 0;
+	DIR *d;
+
+	for (i = 0; i < count; i++)
+		table[i].seen = false;
+	d = opendir("/proc");
+	if (d == NULL)
+		return;
+	while ((de = readdir(d)) != NULL)
+		if (isdigit((unsigned char)de->d_name[0]))
+			look_at((pid_t)strtol(de->d_name, NULL, 10));
+	closedir(d);
+	for (i = 0; i < count; i++)
+		if (table[i].seen)
+			table[n++] = table[i];
+	count = n;
+	for (i = 0; i < count; i++)
+		classify(&table[i], 0);
+	qsort(table, count, sizeof(table[0]), larger);
+}
+
+void
+watch_look(struct chan *c, struct msg *m)
+{
+	struct m_processes ps;
+	unsigned int i;
+
+	look();
+	memset(&ps, 0, sizeof(ps));
+	ps.total = count;
+	for (i = 0; i < count && i < WIRE_PROCESSES; i++)
+		ps.process[ps.count++] = table[i].say;
+	chan_send(c, M_SESSION_PROCESSES, m->head.id, -1, &ps, sizeof(ps));
+}
+
+static void
+on_kill(evutil_socket_t fd, short what, void *arg)
+{
+	struct process *p = arg;
+	uint64_t born = 0;
+	pid_t parent;
+
+	(void)fd;
+	(void)what;
+	/* The same one still: a number may be another's by now. */
+	if (read_stat(p->pid, &parent, &born) && born == p->born)
+		(void)kill(p->pid, SIGKILL);
+	free(p);
+}
+
+/*
+ * The largest goes, but not the server or the terminals' host: with them all
+ * windows and terminals would go.  TERM first, so that it may save what it has.
+ */
+void
+watch_relieve(struct chan *c, struct msg *m)
+{
+	struct timeval tv = session_ms(KILL_MS);
+	struct m_process say;
+	struct process *copy;
+	unsigned int i;
+
+	look();
+	memset(&say, 0, sizeof(say));
+	for (i = 0; i < count; i++)
+		if (table[i].say.kind != PROCESS_SERVER &&
+		    table[i].say.kind != PROCESS_TERMINAL_HOST)
+			break;
+	if (i < count && (copy = malloc(sizeof(*copy))) != NULL) {
+		*copy = table[i];
+		say = copy->say;
+		log_warnx("memory runs out: ending %s, pid %d, of %llu bytes", say.name,
+		    (int)copy->pid, (unsigned long long)say.memory);
+		(void)kill(copy->pid, SIGTERM);
+		if (event_base_once(session.base, -1, EV_TIMEOUT, on_kill, copy, &tv) ==
+		    -1) {
+			(void)kill(copy->pid, SIGKILL);
+			free(copy);
+		}
+	}
+	chan_send(c, M_SESSION_RELIEVED, m->head.id, -1, &say, sizeof(say));
+}

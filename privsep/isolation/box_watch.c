@@ -1,0 +1,199 @@
+/*
+ * Memory of the sandboxes that run, looked at every few seconds.  The kernel's
+ * limit holds in any case; this is so that users hear of it before, and that one
+ * process goes instead of whichever the kernel picks.
+ *
+ * The numbers are the control group's.  Which process it is, and which one is
+ * ended, says ide-session: about its own user's processes only.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../log.h"
+#include "box.h"
+#include "isolation.h"
+#include "sandbox_steps.h"
+
+static struct event *tick;
+
+/* The last notes are kept for who asks; auth hears each as it comes. */
+static void
+note(struct box *b, enum wire_memory event, const struct m_process *p)
+{
+	struct watch *w = &b->watch;
+	struct m_memory *m;
+
+	if (w->nnotes == BOX_NOTES) {
+		memmove(w->note, w->note + 1, (BOX_NOTES - 1) * sizeof(w->note[0]));
+		w->nnotes--;
+	}
+	m = &w->note[w->nnotes++];
+	memset(m, 0, sizeof(*m));
+	memcpy(m->user, b->user, sizeof(m->user));
+	m->uid = b->uid;
+	m->event = event;
+	m->at = time(NULL);
+	m->used = w->used;
+	m->max = w->max;
+	if (event == MEMORY_LEAK)
+		m->per_minute = memory_watch_slope(&w->memory) * 60 /
+		    (int64_t)isolation.conf.isolation.memory_every;
+	if (p != NULL)
+		m->process = *p;
+	if (isolation.auth != NULL)
+		chan_send(isolation.auth, M_SB_MEMORY, 0, -1, m, sizeof(*m));
+}
+
+static const struct m_process *
+largest(const struct m_processes *ps, bool grown)
+{
+	const struct m_process *p = NULL;
+	unsigned int i;
+
+	for (i = 0; i < ps->count; i++)
+		if (p == NULL ||
+		    (grown ? ps->process[i].grown > p->grown :
+			     ps->process[i].memory > p->memory))
+			p = &ps->process[i];
+	return p;
+}
+
+/* What ide-session said of its processes, or nothing at all (NULL). */
+void
+watch_seen(struct box *b, const struct m_processes *ps)
+{
+	struct watch *w = &b->watch;
+	unsigned int pending = w->pending, i;
+
+	memset(&w->processes, 0, sizeof(w->processes));
+	if (ps != NULL && ps->count <= WIRE_PROCESSES) {
+		w->processes = *ps;
+		for (i = 0; i < ps->count; i++)
+			watch_clean(&w->processes.process[i]);
+	}
+	w->pending = 0;
+	if ((pending & WATCH_WARN) != 0)
+		note(b, MEMORY_WARN, largest(&w->processes, false));
+	if ((pending & WATCH_LEAK) != 0)
+		note(b, MEMORY_LEAK, largest(&w->processes, true));
+	if ((pending & WATCH_CRITICAL) != 0)
+		note(b, MEMORY_CRITICAL, largest(&w->processes, false));
+	if ((pending & WATCH_RELIEVE) != 0 && b->state == SANDBOX_RUNNING)
+		box_ask(b, ASK_RELIEVE, 0, NULL, NULL);
+}
+
+void
+watch_relieved(struct box *b, const struct m_process *p)
+{
+	struct m_process ended = *p;
+
+	watch_clean(&ended);
+	if (ended.pid != 0)
+		note(b, MEMORY_ENDED, &ended);
+}
+
+/* A stranger's name for a process: printable, and with an end. */
+void
+watch_clean(struct m_process *p)
+{
+	size_t i;
+
+	p->name[sizeof(p->name) - 1] = '\0';
+	for (i = 0; i < sizeof(p->name); i++)
+		if (p->name[i] != '\0' && (p->name[i] < ' ' || p->name[i] > '~'))
+			p->name[i] = '?';
+	if (p->kind >= PROCESS_KINDS)
+		p->kind = PROCESS_OTHER;
+}
+
+static void
+watch_box(struct box *b, void *arg)
+{
+	const struct conf_isolation *conf = &isolation.conf.isolation;
+	struct watch *w = &b->watch;
+	struct m_sandbox row;
+
+	(void)arg;
+	if (b->state != SANDBOX_RUNNING)
+		return;
+	box_row(b, &row);
+	w->used = row.memory;
+	w->max = row.memory_max;
+	w->pending |= memory_watch_step(&w->memory, w->used, w->max, conf->memory_warn,
+	    conf->memory_critical);
+	box_ask(b, ASK_LOOK, 0, NULL, NULL);
+}
+
+static void
+on_alarm(evutil_socket_t fd, short what, void *arg)
+{
+	struct box *b = arg;
+	uint64_t n;
+
+	(void)what;
+	(void)!read((int)fd, &n, sizeof(n));
+	watch_box(b, NULL);
+}
+
+/* Growth can be faster than the looks: the kernel tells of the second mark. */
+void
+watch_begin(struct box *b)
+{
+	struct m_sandbox row;
+
+	box_row(b, &row);
+	if (row.memory_max == 0)
+		return;
+	b->watch.alarm = cgroup_alarm(
+	    b->uid, row.memory_max / 100 * isolation.conf.isolation.memory_critical);
+	if (b->watch.alarm == -1)
+		return;
+	b->watch.ev_alarm = event_new(
+	    isolation.base, b->watch.alarm, EV_READ | EV_PERSIST, on_alarm, b);
+	if (b->watch.ev_alarm == NULL || event_add(b->watch.ev_alarm, NULL) == -1)
+		fatalx("sandbox: out of memory");
+}
+
+void
+watch_end(struct box *b)
+{
+	if (b->watch.ev_alarm != NULL)
+		event_free(b->watch.ev_alarm);
+	b->watch.ev_alarm = NULL;
+	if (b->watch.alarm != -1)
+		close(b->watch.alarm);
+	b->watch.alarm = -1;
+}
+
+static void
+new_limit(struct box *b, void *arg)
+{
+	(void)arg;
+	watch_end(b);
+	if (b->state == SANDBOX_RUNNING)
+		watch_begin(b);
+}
+
+static void
+on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	box_list(watch_box, NULL);
+}
+
+/* At start, and with each new configuration. */
+void
+watch_configure(void)
+{
+	struct timeval tv = { isolation.conf.isolation.memory_every, 0 };
+
+	if (tick == NULL)
+		tick = event_new(isolation.base, -1, EV_PERSIST, on_tick, NULL);
+	if (tick == NULL || event_add(tick, &tv) == -1)
+		fatalx("sandbox: out of memory");
+	box_list(new_limit, NULL);
+}

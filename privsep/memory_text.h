@@ -1,0 +1,19 @@
+/*
+ * What is told of a sandbox's memory, in words: to its user, to administrators
+ * and to the log.
+ */
+#ifndef PRIVSEP_MEMORY_TEXT_H
+#define PRIVSEP_MEMORY_TEXT_H
+
+#include <stddef.h>
+
+#include "wire.h"
+
+#define MEMORY_TEXT 256
+
+const char *process_kind_name(uint32_t kind);
+const char *memory_event_name(uint32_t event);
+/* A sentence.  m is checked already: its strings end. */
+void memory_text(char *buf, size_t len, const struct m_memory *m);
+
+#endif
