@@ -53,8 +53,8 @@ memory_text(char *buf, size_t len, const struct m_memory *m)
 		    process_kind_name(p->kind), p->pid, MIB(p->memory));
 	switch (m->event) {
 	case MEMORY_WARN:
-		snprintf(buf, len, "%u%% of the memory is used; most of it by %s", share,
-		    who);
+		snprintf(
+		    buf, len, "%u%% of the memory is used; most of it by %s", share, who);
 		break;
 	case MEMORY_CRITICAL:
 		snprintf(buf, len,

@@ -121,8 +121,8 @@ watch_box(struct box *b, void *arg)
 	box_row(b, &row);
 	w->used = row.memory;
 	w->max = row.memory_max;
-	w->pending |= memory_watch_step(&w->memory, w->used, w->max, conf->memory_warn,
-	    conf->memory_critical);
+	w->pending |= memory_watch_step(
+	    &w->memory, w->used, w->max, conf->memory_warn, conf->memory_critical);
 	box_ask(b, ASK_LOOK, 0, NULL, NULL);
 }
 

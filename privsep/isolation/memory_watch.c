@@ -67,8 +67,8 @@ mark(bool was, uint64_t used, uint64_t max, uint32_t percent)
 }
 
 unsigned int
-memory_watch_step(struct memory_watch *w, uint64_t used, uint64_t max, uint32_t warn,
-    uint32_t critical)
+memory_watch_step(
+    struct memory_watch *w, uint64_t used, uint64_t max, uint32_t warn, uint32_t critical)
 {
 	struct memory_watch was = *w;
 	unsigned int events = 0;

@@ -136,8 +136,9 @@ test_text(void **state)
 	m.max = MAX;
 	m.per_minute = 120 * (int64_t)MB;
 	memory_text(text, sizeof(text), &m);
-	assert_string_equal(text, "memory grows by 120M a minute, 50% is used: a leak, "
-				  "likely in no single process");
+	assert_string_equal(text,
+	    "memory grows by 120M a minute, 50% is used: a leak, "
+	    "likely in no single process");
 	m.event = MEMORY_ENDED;
 	m.process.pid = 42;
 	m.process.kind = PROCESS_LANGUAGE_SERVER;
