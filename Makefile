@@ -137,7 +137,7 @@ install: all
 	install -m 0755 $(filter-out $(O)/ided $(O)/idectl,$(BINS)) \
 	    $(DESTDIR)$(LIBEXECDIR)
 	install -m 0644 man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5
-	install -m 0644 $(O)/ided-msg.7 $(DESTDIR)$(PREFIX)/share/man/man7
+	install -m 0644 man/*.7 $(O)/ided-msg.7 $(DESTDIR)$(PREFIX)/share/man/man7
 	install -m 0644 man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
 	sed 's|@PREFIX@|$(PREFIX)|g' etc/ided.service \
 	    >$(DESTDIR)$(PREFIX)/lib/systemd/system/ided.service

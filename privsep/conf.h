@@ -28,6 +28,7 @@
 #define CONF_ARG_MAX      16  /* extra arguments of the IDE */
 #define CONF_ARGLEN_MAX   256
 #define CONF_INEFFECT_MAX 64
+#define CONF_BIND_MAX     16 /* folders of the site's own in sandboxes */
 #define CONF_SPARE_MAX    64 /* spare sandboxes */
 
 enum conf_log_to {
@@ -150,6 +151,12 @@ enum conf_storage {
 	STORAGE_ACCOUNTING,
 };
 
+/* Seen inside under the path that it has outside. */
+struct conf_bind {
+	char path[CONF_PATH_MAX];
+	uint8_t write;
+};
+
 struct conf_isolation {
 	uint8_t kind;    /* enum conf_isolation_kind */
 	uint8_t network; /* enum conf_network */
@@ -167,7 +174,10 @@ struct conf_isolation {
 	uint32_t idle_stop;
 	uint32_t memory_warn; /* percent */
 	uint32_t memory_critical;
-	uint32_t memory_every; /* between looks */
+	uint32_t memory_every;   /* between looks */
+	uint8_t user_namespaces; /* users' programs may make them */
+	uint32_t nbind;
+	struct conf_bind bind[CONF_BIND_MAX];
 };
 
 enum conf_limits_for {

@@ -147,6 +147,7 @@ enum conf_kind {
 	K_RATE,
 	K_STARTUPS,
 	K_UIDS,
+	K_BIND,
 	K_PROTOCOLS,
 	K_LOGTO,
 	K_LISTEN,
@@ -214,6 +215,7 @@ struct conf_parser {
 	struct conf_where listen_at[CONF_LISTEN_MAX];
 	struct conf_where location_at[CONF_LOCATION_MAX];
 	struct conf_where limits_at[CONF_LIMITS_MAX];
+	struct conf_where bind_at[CONF_BIND_MAX];
 	struct conf_where end; /* of the first file */
 
 	bool files; /* include is allowed */
@@ -289,6 +291,9 @@ bool conf_value_startups(
     struct conf_parser *, const struct conf_row *, struct conf_prefork *);
 bool conf_value_uids(
     struct conf_parser *, const struct conf_row *, struct conf_isolation *);
+bool conf_value_bind(
+    struct conf_parser *, const struct conf_row *, struct conf_isolation *);
+bool conf_below(const char *, const char *);
 bool conf_value_protocols(
     struct conf_parser *, const struct conf_row *, struct conf_tls *);
 bool conf_value_log_to(

@@ -116,6 +116,103 @@ conf_value_uids(
 	return true;
 }
 
+/* Is a path the other one, or below it? */
+bool
+conf_below(const char *path, const char *above)
+{
+	size_t len = strlen(above);
+
+	return strncmp(path, above, len) == 0 &&
+	    (path[len] == '\0' || path[len] == '/' || len == 1);
+}
+
+/* What a sandbox has of its own and cannot have from the host; the second half not
+ * even below. */
+static const char *const bind_whole[] = { "/", "/bin", "/etc", "/lib", "/lib32", "/lib64",
+	"/libx32", "/opt", "/run", "/sbin", "/usr", "/var" };
+static const char *const bind_none[] = { "/dev", "/home", "/opt/ide", "/proc", "/root",
+	"/run/ide", "/sys", "/tmp", "/var/run", "/var/tmp" };
+
+static const char *
+bind_taken(const char *path)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(bind_whole) / sizeof(bind_whole[0]); i++)
+		if (strcmp(path, bind_whole[i]) == 0)
+			return bind_whole[i];
+	for (i = 0; i < sizeof(bind_none) / sizeof(bind_none[0]); i++)
+		if (conf_below(path, bind_none[i]))
+			return bind_none[i];
+	return NULL;
+}
+
+/* Neither what the sandbox has itself, nor one in another. */
+static bool
+bind_fits(struct conf_parser *p, const struct conf_isolation *isolation, const char *path,
+    struct conf_where at)
+{
+	const char *other = bind_taken(path);
+	uint32_t i;
+
+	if (other != NULL) {
+		conf_error(p, at,
+		    "expected a path that a sandbox does not have of its own after "
+		    "\"bind\", got \"%s\"; %s there is the sandbox's",
+		    path, other);
+		return false;
+	}
+	for (i = 0; i < isolation->nbind; i++) {
+		other = isolation->bind[i].path;
+		if (conf_below(path, other) || conf_below(other, path)) {
+			conf_error(p, at,
+			    "expected paths apart from one another after \"bind\", "
+			    "got \"%s\" and \"%s\"",
+			    other, path);
+			return false;
+		}
+	}
+	return true;
+}
+
+/* "/path" [read-only | read-write], one or more. */
+bool
+conf_value_bind(
+    struct conf_parser *p, const struct conf_row *row, struct conf_isolation *isolation)
+{
+	struct conf_bind *b;
+	struct conf_where at;
+
+	if (p->lx->env)
+		isolation->nbind = 0;
+	do {
+		if (p->tok.type == TOK_COMMA)
+			conf_next(p);
+		at = conf_here(p);
+		if (isolation->nbind == CONF_BIND_MAX) {
+			conf_expected(p, NULL, "at most %d binds", CONF_BIND_MAX);
+			return false;
+		}
+		b = &isolation->bind[isolation->nbind];
+		if (!conf_path(p, row->name, b->path, sizeof(b->path), 0) ||
+		    !bind_fits(p, isolation, b->path, at))
+			return false;
+		b->write = p->tok.type == TOK_WORD &&
+		    strcmp(p->tok.text, "read-write") == 0;
+		if (b->write ||
+		    (p->tok.type == TOK_WORD && strcmp(p->tok.text, "read-only") == 0))
+			conf_next(p);
+		p->bind_at[isolation->nbind++] = at;
+	} while (p->tok.type == TOK_COMMA);
+	if (conf_is_value(p)) {
+		conf_expected(p, NULL,
+		    "read-only, read-write or the end of the %s after \"%s\"",
+		    p->lx->env ? "value" : "line", row->name);
+		return false;
+	}
+	return true;
+}
+
 /* Words, in one string or bare. */
 bool
 conf_value_protocols(

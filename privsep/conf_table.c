@@ -116,6 +116,12 @@ static const struct conf_word network[] = {
 	{ NULL, 0, NULL },
 };
 
+static const struct conf_word user_namespaces[] = {
+	{ "deny", 0, NULL },
+	{ "allow", 1, NULL },
+	{ NULL, 0, NULL },
+};
+
 static const struct conf_word headers[] = {
 	{ "strict", HEADERS_STRICT, NULL },
 	{ "balanced", HEADERS_BALANCED, NULL },
@@ -198,6 +204,8 @@ const struct conf_row conf_rows[] = {
 { B_ISOLATION, "require", K_SET, 0, 0, C(isolation.require), 0, 0, require, "IDED_ISOLATION_REQUIRE", NULL },
 { B_ISOLATION, "uids", K_UIDS, 0, 0, NOWHERE, 0, 0, NULL, "IDED_ISOLATION_UIDS", NULL },
 { B_ISOLATION, "network", K_WORD, 0, 0, C(isolation.network), 0, 0, network, "IDED_ISOLATION_NETWORK", NULL },
+{ B_ISOLATION, "user-namespaces", K_WORD, 0, 0, C(isolation.user_namespaces), 0, 0, user_namespaces, "IDED_ISOLATION_USER_NAMESPACES", NULL },
+{ B_ISOLATION, "bind", K_BIND, 0, KW_MULTI, NOWHERE, 0, 0, NULL, "IDED_ISOLATION_BIND", NULL },
 { B_ISOLATION, "spare", K_NUMBER, 0, 0, C(isolation.spare), 0, CONF_SPARE_MAX, NULL, "IDED_ISOLATION_SPARE", NULL },
 { B_ISOLATION, "memory", K_SIZE, 0, 0, C(isolation.memory), MEMORY, NULL, "IDED_ISOLATION_MEMORY", NULL },
 { B_ISOLATION, "cpu", K_PERCENT, 0, 0, C(isolation.cpu), CPU, NULL, "IDED_ISOLATION_CPU", NULL },

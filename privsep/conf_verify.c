@@ -257,6 +257,44 @@ conf_location_check(
 	return true;
 }
 
+/* Whose data and sockets are reached through it: all users'. */
+static void
+verify_binds(struct conf_parser *p)
+{
+	const struct conf *c = p->conf;
+	const char *const own[] = { c->common.data, c->common.runtime };
+	static const char *const names[] = { "data", "runtime" };
+	const char *path;
+	uint32_t i, k;
+
+	for (i = 0; i < c->isolation.nbind; i++) {
+		path = c->isolation.bind[i].path;
+		for (k = 0; k < 2; k++)
+			if (!bad(p, B_TOP, names[k]) &&
+			    (conf_below(path, own[k]) || conf_below(own[k], path)))
+				conf_error(p, p->bind_at[i],
+				    "expected a path apart from \"%s\", which is %s, "
+				    "after \"bind\", got \"%s\"",
+				    names[k], own[k], path);
+	}
+}
+
+/* Landlock forbids what user namespaces are made for: mounts. */
+static void
+verify_namespaces(struct conf_parser *p)
+{
+	const struct conf_row *allow = conf_row_find(B_ISOLATION, "user-namespaces");
+	const struct conf_row *require = conf_row_find(B_ISOLATION, "require");
+
+	if (p->conf->isolation.user_namespaces &&
+	    (p->conf->isolation.require & REQUIRE_LANDLOCK) != 0 &&
+	    !p->bad[conf_row_index(allow)] && !p->bad[conf_row_index(require)])
+		conf_error(p, later(p, require, allow),
+		    "expected \"user-namespaces deny\" with \"require landlock\", got "
+		    "allow; Landlock for files and mounts of one's own exclude each "
+		    "other");
+}
+
 void
 conf_verify(struct conf_parser *p)
 {
@@ -267,6 +305,8 @@ conf_verify(struct conf_parser *p)
 	verify_addresses(p);
 	verify_tls(p);
 	verify_listen(p);
+	verify_binds(p);
+	verify_namespaces(p);
 	if (!bad(p, B_TOP, "data") && !bad(p, B_TOP, "runtime") &&
 	    strcmp(p->conf->common.data, p->conf->common.runtime) == 0)
 		conf_error(p, later(p, data, runtime),

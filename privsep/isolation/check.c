@@ -22,6 +22,7 @@
 #include "../conf.h"
 #include "../sandbox.h"
 #include "../spawn.h"
+#include "sandbox_steps.h"
 
 struct check {
 	conf_error_fn fn;
@@ -226,6 +227,31 @@ ide(struct check *c, const struct conf *conf)
 	}
 }
 
+/* Each sandbox opens it again; here it is said before there is one. */
+static void
+binds(struct check *c, const struct conf_isolation *conf)
+{
+	struct stat st;
+	uint32_t i;
+	int fd;
+
+	for (i = 0; i < conf->nbind; i++) {
+		fd = bind_open(conf->bind[i].path);
+		if (fd == -1)
+			complain(c, "bind \"%s\": %s", conf->bind[i].path,
+			    errno == ELOOP ?
+				"a symbolic link is on the way; name the folder "
+				"that it leads to" :
+				strerror(errno));
+		else if (fstat(fd, &st) == 0 && !S_ISDIR(st.st_mode) &&
+		    !S_ISREG(st.st_mode))
+			complain(c, "bind \"%s\": is neither a folder nor a file",
+			    conf->bind[i].path);
+		if (fd != -1)
+			close(fd);
+	}
+}
+
 static bool
 uses_tls(const struct conf *conf)
 {
@@ -253,5 +279,6 @@ conf_check(const struct conf *conf, conf_error_fn error, void *arg)
 	if (uses_tls(conf) || conf->tls.key[0] != '\0')
 		tls_files(&c, conf);
 	ide(&c, conf);
+	binds(&c, &conf->isolation);
 	return c.count;
 }

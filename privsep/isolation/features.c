@@ -95,6 +95,9 @@ features_check(const struct conf_isolation *conf)
 	if (abi == 0)
 		lacking(list, sizeof(list), "Landlock",
 		    (conf->require & REQUIRE_LANDLOCK) != 0);
+	if (abi > 0 && conf->user_namespaces)
+		lacking(list, sizeof(list), "Landlock for files (user-namespaces allow)",
+		    false);
 	if (abi > 0 && abi < 6)
 		lacking(list, sizeof(list), "Landlock for signals and abstract sockets",
 		    false);

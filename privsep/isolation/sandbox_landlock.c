@@ -39,6 +39,11 @@ struct ruleset_attr {
 	(LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR |                    \
 	    LANDLOCK_ACCESS_FS_WRITE_FILE | FS_TRUNCATE)
 
+/* All that makes sense for what is no folder. */
+#define FILE_RIGHTS                                                                      \
+	(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE |                     \
+	    LANDLOCK_ACCESS_FS_WRITE_FILE | FS_TRUNCATE | FS_IOCTL_DEV)
+
 static const struct {
 	const char *path; /* "~": the home */
 	uint64_t rights;
@@ -53,26 +58,48 @@ static int
 rule_add(int ruleset, const char *path, uint64_t rights)
 {
 	struct landlock_path_beneath_attr beneath;
-	int r;
+	struct stat st;
+	int r = -1;
 
 	memset(&beneath, 0, sizeof(beneath));
 	beneath.allowed_access = rights;
 	beneath.parent_fd = open(path, O_PATH | O_CLOEXEC);
 	if (beneath.parent_fd == -1)
 		return -1;
-	r = (int)syscall(
-	    SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0);
+	if (fstat(beneath.parent_fd, &st) == 0) {
+		if (!S_ISDIR(st.st_mode))
+			beneath.allowed_access &= FILE_RIGHTS;
+		r = (int)syscall(SYS_landlock_add_rule, ruleset,
+		    LANDLOCK_RULE_PATH_BENEATH, &beneath, 0);
+	}
 	close(beneath.parent_fd);
 	return r;
+}
+
+static int
+rules_add(int ruleset, const struct setup *s, uint64_t handled)
+{
+	const struct conf_isolation *conf = &s->conf->isolation;
+	char home[64];
+	uint32_t i;
+
+	snprintf(home, sizeof(home), "/home/%s", s->user);
+	for (i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
+		if (rule_add(ruleset, rules[i].path[0] == '~' ? home : rules[i].path,
+			rules[i].rights & handled) == -1)
+			return -1;
+	for (i = 0; i < conf->nbind; i++)
+		if (conf->bind[i].write &&
+		    rule_add(ruleset, conf->bind[i].path, ANY & handled) == -1)
+			return -1;
+	return 0;
 }
 
 int
 setup_landlock(struct setup *s)
 {
 	struct ruleset_attr attr;
-	char home[64];
 	size_t size = sizeof(attr.fs);
-	unsigned int i;
 	int abi = sandbox_landlock_abi(), fd, r = 0;
 
 	if (abi == 0)
@@ -89,13 +116,16 @@ setup_landlock(struct setup *s)
 		attr.scoped = SCOPE_ABSTRACT_UNIX | SCOPE_SIGNAL;
 		size = sizeof(attr);
 	}
+	if (s->conf->isolation.user_namespaces) {
+		attr.fs = 0; /* with files it would forbid all mounts; named at start */
+		if (attr.scoped == 0)
+			return 0;
+	}
 	fd = (int)syscall(SYS_landlock_create_ruleset, &attr, size, 0);
 	if (fd == -1)
 		return -1;
-	snprintf(home, sizeof(home), "/home/%s", s->user);
-	for (i = 0; r == 0 && i < sizeof(rules) / sizeof(rules[0]); i++)
-		r = rule_add(fd, rules[i].path[0] == '~' ? home : rules[i].path,
-		    rules[i].rights & attr.fs);
+	if (attr.fs != 0)
+		r = rules_add(fd, s, attr.fs);
 	if (r == 0)
 		r = (int)syscall(SYS_landlock_restrict_self, fd, 0);
 	close(fd);

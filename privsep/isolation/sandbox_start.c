@@ -31,6 +31,7 @@
 #include "box.h"
 #include "isolation.h"
 #include "sandbox_steps.h"
+#include "seccomp_user.h"
 
 #define PROGRAM "ide-session"
 
@@ -65,6 +66,7 @@ static const struct setup_step blank[] = {
 	{ "starting the loopback interface", setup_loopback },
 	{ "mounting the root", setup_root },
 	{ "binding the system", setup_binds },
+	{ "binding what the site gives", setup_site_binds },
 	{ "making /dev", setup_dev },
 	{ "finding the way back", setup_remember },
 	{ NULL, NULL },

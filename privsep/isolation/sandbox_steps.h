@@ -105,20 +105,15 @@ int setup_proc(struct setup *s);
 int setup_etc(struct setup *s);
 int mnt_bind(int dir, const char *from, const char *to, uint64_t attr, bool recursive);
 
+/* sandbox_bind.c */
+int bind_open(const char *path); /* O_PATH, over no link; -1 with errno */
+int setup_site_binds(struct setup *s);
+
 /* sandbox_user.c, sandbox_landlock.c, seccomp_user.c */
 int setup_limits(struct setup *s);
 int setup_user(struct setup *s);
 int setup_landlock(struct setup *s);
 int setup_seccomp(struct setup *s);
-struct sandbox_row;
-struct sandbox_row const *seccomp_user_rows(unsigned int *n);
-void seccomp_user_compile(void);
-struct sock_fprog seccomp_build(const char *name,
-    const struct sandbox_row *const tables[], const unsigned int sizes[],
-    uint32_t otherwise, uint32_t action);
-#define SECCOMP_NEWEST 462 /* newest call known here (mseal) */
-#define SECCOMP_LAST   511 /* later ones: not there (ENOSYS) */
-
 /* Where things are, seen from inside. */
 #define INSIDE_IDE "/opt/ide"
 #define INSIDE_RUN "/run/ide"

@@ -21,7 +21,7 @@
 #include "../log.h"
 #include "../sandbox.h"
 #include "isolation.h"
-#include "sandbox_steps.h"
+#include "seccomp_user.h"
 
 /* clang-format off */
 #define A(name) { SCMP_SYS(name), ACT_ALLOW, { { 0, 0, 0 } } }
@@ -48,13 +48,11 @@ static const struct sandbox_row more[] = {
 void
 seccomp_isolation(void)
 {
-	const struct sandbox_row *tables[3] = { NULL, more, NULL };
-	unsigned int sizes[2] = { 0, sizeof(more) / sizeof(more[0]) };
+	const struct seccomp_list own = { NULL, 0, more, sizeof(more) / sizeof(more[0]) };
+	const struct seccomp_list *const lists[] = { &seccomp_user_allowed, &own, NULL };
 	struct sock_fprog prog;
 
-	tables[0] = seccomp_user_rows(&sizes[0]);
-	prog = seccomp_build(
-	    "isolation", tables, sizes, SCMP_ACT_ERRNO(EPERM), SCMP_ACT_ALLOW);
+	prog = seccomp_build("isolation", lists, SCMP_ACT_ERRNO(EPERM), SCMP_ACT_ALLOW);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
 		fatal("PR_SET_NO_NEW_PRIVS");
 	sandbox_install(&prog);

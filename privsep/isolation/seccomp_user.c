@@ -1,12 +1,14 @@
 /*
  * What users' programs may ask of the kernel.
  *
- * An allow-list: what is not here is refused with EPERM, and what is newer than
- * this list does not exist (ENOSYS), so that libraries fall back.  It is
- * stricter than what container runtimes allow without capabilities, and leaves
- * everything that compilers, debuggers (of one's own processes), node, python
- * and git need.  A second filter holds what is refused by argument, because an
- * allow-list cannot say "all but".
+ * An allow-list: what is not allowed here is refused with EPERM, and what is newer
+ * than this list does not exist (ENOSYS), so that libraries fall back.  Every call
+ * up to SECCOMP_NEWEST stands in one of these tables, also those that are refused,
+ * so that none is forgotten and each has its reason.  It is stricter than what
+ * container runtimes allow without capabilities, and leaves all that compilers,
+ * debuggers of one's own processes, node, python and git need.
+ *
+ * ided-isolation(7) tells users and administrators the same.
  */
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -18,88 +20,147 @@
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <linux/tiocl.h>
+#include <netinet/in.h>
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include "../log.h"
 #include "../sandbox.h"
 #include "sandbox_steps.h"
+#include "seccomp_user.h"
+
+#define COUNT(a) ((unsigned int)(sizeof(a) / sizeof((a)[0])))
 
 /* clang-format off */
-#define A(name)		{ SCMP_SYS(name), ACT_ALLOW, { { 0, 0, 0 } } }
-#define N(nr)		{ (nr), ACT_ALLOW, { { 0, 0, 0 } } }
-/* clang-format on */
-/* The kernel looks at 32 bits of these arguments, hence so do we: a value with
- * bits above them is the same value to it. */
+static const struct seccomp_group allowed_groups[] = {
+	{ "files by name: what can be reached that way is for mounts and Landlock to say",
+	  "access chdir chmod chown creat faccessat faccessat2 fchdir fchmodat fchmodat2 "
+	  "fchownat futimesat getcwd lchown link linkat lstat mkdir mkdirat newfstatat "
+	  "open openat openat2 readlink readlinkat rename renameat renameat2 rmdir stat "
+	  "statfs statx symlink symlinkat truncate umask unlink unlinkat utime utimensat "
+	  "utimes" },
+	{ "files that are open",
+	  "cachestat close close_range copy_file_range dup dup2 dup3 fadvise64 fallocate "
+	  "fchmod fchown fcntl fdatasync flock fstat fstatfs fsync ftruncate getdents "
+	  "getdents64 ioctl lseek pipe pipe2 pread64 preadv preadv2 pwrite64 pwritev "
+	  "pwritev2 read readahead readv sendfile splice sync sync_file_range syncfs tee "
+	  "vmsplice write writev" },
+	{ "extended attributes: trusted and security ones take capabilities",
+	  "fgetxattr flistxattr fremovexattr fsetxattr getxattr lgetxattr listxattr "
+	  "llistxattr lremovexattr lsetxattr removexattr setxattr" },
+	{ "waiting for files and time",
+	  "epoll_create epoll_create1 epoll_ctl epoll_pwait epoll_pwait2 epoll_wait "
+	  "eventfd eventfd2 inotify_add_watch inotify_init inotify_init1 inotify_rm_watch "
+	  "poll ppoll pselect6 select signalfd signalfd4 timerfd_create timerfd_gettime "
+	  "timerfd_settime" },
+	{ "asynchronous files, of the old kind: databases use them",
+	  "io_cancel io_destroy io_getevents io_pgetevents io_setup io_submit" },
+	{ "memory of one's own",
+	  "brk madvise map_shadow_stack membarrier memfd_create memfd_secret mincore "
+	  "mlock mlock2 mlockall mmap mprotect mremap mseal msync munlock munlockall "
+	  "munmap pkey_alloc pkey_free pkey_mprotect" },
+	{ "messages, semaphores and memory to share: the ipc namespace is the sandbox's own",
+	  "mq_getsetattr mq_notify mq_open mq_timedreceive mq_timedsend mq_unlink msgctl "
+	  "msgget msgrcv msgsnd semctl semget semop semtimedop shmat shmctl shmdt shmget" },
+	{ "time, to be read and waited for",
+	  "alarm clock_getres clock_gettime clock_nanosleep getitimer gettimeofday "
+	  "nanosleep pause setitimer time timer_create timer_delete timer_getoverrun "
+	  "timer_gettime timer_settime times" },
+	{ "processes and threads: the pid namespace is the sandbox's own",
+	  "arch_prctl execve execveat exit exit_group fork futex futex_requeue futex_wait "
+	  "futex_waitv futex_wake get_robust_list getcpu getpgid getpgrp getpid getppid "
+	  "getrusage getsid gettid kill pidfd_open pidfd_send_signal prctl "
+	  "process_mrelease restart_syscall rseq set_robust_list set_tid_address setpgid "
+	  "setsid sysinfo tgkill tkill uname vfork wait4 waitid" },
+	{ "priorities and limits: they can only be lowered",
+	  "getpriority getrlimit ioprio_get ioprio_set prlimit64 sched_get_priority_max "
+	  "sched_get_priority_min sched_getaffinity sched_getattr sched_getparam "
+	  "sched_getscheduler sched_rr_get_interval sched_setaffinity sched_setattr "
+	  "sched_setparam sched_setscheduler sched_yield setpriority setrlimit" },
+	{ "signals",
+	  "rt_sigaction rt_sigpending rt_sigprocmask rt_sigqueueinfo rt_sigreturn "
+	  "rt_sigsuspend rt_sigtimedwait rt_tgsigqueueinfo sigaltstack" },
+	{ "debuggers: one uid in one pid namespace, and nothing in there has privileges",
+	  "process_vm_readv process_vm_writev ptrace" },
+	{ "identities: there is one, these name it or fail",
+	  "capget capset getegid geteuid getgid getgroups getresgid getresuid getuid "
+	  "setfsgid setfsuid setgid setgroups setregid setresgid setresuid setreuid "
+	  "setuid" },
+	{ "sockets that are there: which kinds can be made is said by argument below",
+	  "accept accept4 bind connect getpeername getsockname getsockopt listen recvfrom "
+	  "recvmmsg recvmsg sendmmsg sendmsg sendto setsockopt shutdown" },
+	{ "random numbers, and sandboxes of the users' own",
+	  "getrandom landlock_add_rule landlock_create_ruleset landlock_restrict_self "
+	  "seccomp" },
+};
+
+/* Allowed only with `user-namespaces' in the configuration. */
+static const struct seccomp_group namespace_groups[] = {
+	{ "namespaces inside a user namespace of one's own, and what containers do there",
+	  "chroot clone mount mount_setattr move_mount open_tree pivot_root setdomainname "
+	  "sethostname setns umount2 unshare" },
+};
+
+static const struct seccomp_group refused_groups[] = {
+	{ "the tree of mounts",
+	  "chroot fsconfig fsmount fsopen fspick listmount mount mount_setattr move_mount "
+	  "open_tree pivot_root statmount umount2" },
+	{ "namespaces: their code is where most ways out begin",
+	  "setns unshare" },
+	{ "modules and kernels",
+	  "create_module delete_module finit_module get_kernel_syms init_module "
+	  "kexec_file_load kexec_load query_module reboot" },
+	{ "the machine as a whole: its name, ports, swap, accounting, terminals, log",
+	  "acct ioperm iopl setdomainname sethostname swapoff swapon syslog vhangup" },
+	{ "the clock, which all users share",
+	  "adjtimex clock_adjtime clock_settime settimeofday" },
+	{ "keyrings: they know no namespace, hence no borders between users",
+	  "add_key keyctl request_key" },
+	{ "large interfaces with a history of holes, which no development tool needs",
+	  "bpf fanotify_init fanotify_mark io_uring_enter io_uring_register "
+	  "io_uring_setup lookup_dcookie perf_event_open userfaultfd" },
+	{ "descriptors and memory of other processes, past ptrace's checks",
+	  "kcmp pidfd_getfd process_madvise" },
+	{ "files past their names, and quotas",
+	  "name_to_handle_at open_by_handle_at quotactl quotactl_fd" },
+	{ "where memory lies in the machine",
+	  "get_mempolicy mbind migrate_pages move_pages set_mempolicy "
+	  "set_mempolicy_home_node" },
+	{ "security modules' own",
+	  "lsm_get_self_attr lsm_list_modules lsm_set_self_attr" },
+	{ "segments and calls that only old programs, or none, have made",
+	  "_sysctl afs_syscall epoll_ctl_old epoll_wait_old get_thread_area getpmsg "
+	  "modify_ldt nfsservctl putpmsg remap_file_pages security set_thread_area sysfs "
+	  "tuxcall uretprobe uselib ustat vserver" },
+};
+
+/*
+ * The kernel looks at 32 bits of these arguments, hence so do we: a value with bits
+ * above them is the same value to it.
+ */
 #define LOW32 0xffffffffULL
-/* clang-format off */
-#define A1(name, arg, mask, value)					\
+#define A1(name, arg, mask, value)						\
 	{ SCMP_SYS(name), ACT_ALLOW, { { (arg), (mask), (value) } } }
-#define A2(name, a0, m0, v0, a1, m1, v1)				\
+#define A2(name, a0, m0, v0, a1, m1, v1)					\
 	{ SCMP_SYS(name), ACT_ALLOW, { { (a0), (m0), (v0) }, { (a1), (m1), (v1) } } }
-/* clang-format on */
+#define A3(name, a0, m0, v0, a1, m1, v1, a2, m2, v2)				\
+	{ SCMP_SYS(name), ACT_ALLOW,						\
+	  { { (a0), (m0), (v0) }, { (a1), (m1), (v1) }, { (a2), (m2), (v2) } } }
 
-#define NEW_NAMESPACE                                                                    \
-	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |                   \
-	    (uint64_t)CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET)
+#define TYPE 0xfULL /* of a socket, without SOCK_CLOEXEC and SOCK_NONBLOCK */
+#define INTERNET(family)							\
+	A3(socket, 0, LOW32, (family), 1, TYPE, SOCK_STREAM, 2, LOW32, 0),	\
+	A3(socket, 0, LOW32, (family), 1, TYPE, SOCK_STREAM, 2, LOW32, IPPROTO_TCP), \
+	A3(socket, 0, LOW32, (family), 1, TYPE, SOCK_DGRAM, 2, LOW32, 0),	\
+	A3(socket, 0, LOW32, (family), 1, TYPE, SOCK_DGRAM, 2, LOW32, IPPROTO_UDP)
 
-static const struct sandbox_row allowed[] = {
-	/* Files. */
-	A(access),
-	A(chdir),
-	A(chmod),
-	A(chown),
-	A(close),
-	A(close_range),
-	A(copy_file_range),
-	A(creat),
-	A(dup),
-	A(dup2),
-	A(dup3),
-	A(faccessat),
-	A(faccessat2),
-	A(fadvise64),
-	A(fallocate),
-	A(fchdir),
-	A(fchmod),
-	A(fchmodat),
-	N(452) /* fchmodat2 */,
-	A(fchown),
-	A(fchownat),
-	A(fcntl),
-	A(fdatasync),
-	A(fgetxattr),
-	A(flistxattr),
-	A(flock),
-	A(fremovexattr),
-	A(fsetxattr),
-	A(fstat),
-	A(fstatfs),
-	A(fsync),
-	A(ftruncate),
-	A(futimesat),
-	A(getcwd),
-	A(getdents),
-	A(getdents64),
-	A(getxattr),
-	A(ioctl),
-	A(lchown),
-	A(lgetxattr),
-	A(link),
-	A(linkat),
-	A(listxattr),
-	A(llistxattr),
-	A(lremovexattr),
-	A(lseek),
-	A(lsetxattr),
-	A(lstat),
-	A(mkdir),
-	A(mkdirat),
-	A1(mknod, 1, S_IFMT, 0), /* files, queues, sockets: no device */
+#define NEW_NAMESPACE								\
+	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |		\
+	 (uint64_t)CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET)
+
+static const struct sandbox_row allowed_rows[] = {
+	/* Files, queues and sockets; no device. */
+	A1(mknod, 1, S_IFMT, 0),
 	A1(mknod, 1, S_IFMT, S_IFREG),
 	A1(mknod, 1, S_IFMT, S_IFIFO),
 	A1(mknod, 1, S_IFMT, S_IFSOCK),
@@ -107,390 +168,71 @@ static const struct sandbox_row allowed[] = {
 	A1(mknodat, 2, S_IFMT, S_IFREG),
 	A1(mknodat, 2, S_IFMT, S_IFIFO),
 	A1(mknodat, 2, S_IFMT, S_IFSOCK),
-	A(newfstatat),
-	A(open),
-	A(openat),
-	A(openat2),
-	A(pipe),
-	A(pipe2),
-	A(pread64),
-	A(preadv),
-	A(preadv2),
-	A(pwrite64),
-	A(pwritev),
-	A(pwritev2),
-	A(read),
-	A(readahead),
-	A(readlink),
-	A(readlinkat),
-	A(readv),
-	A(removexattr),
-	A(rename),
-	A(renameat),
-	A(renameat2),
-	A(rmdir),
-	A(sendfile),
-	A(setxattr),
-	A(splice),
-	A(stat),
-	A(statfs),
-	A(statx),
-	A(symlink),
-	A(symlinkat),
-	A(sync),
-	A(sync_file_range),
-	A(syncfs),
-	A(tee),
-	A(truncate),
-	A(umask),
-	A(unlink),
-	A(unlinkat),
-	A(utime),
-	A(utimensat),
-	A(utimes),
-	A(vmsplice),
-	A(write),
-	A(writev),
-	N(451) /* cachestat */,
 
-	/* Waiting for files. */
-	A(epoll_create),
-	A(epoll_create1),
-	A(epoll_ctl),
-	A(epoll_pwait),
-	A(epoll_pwait2),
-	A(epoll_wait),
-	A(eventfd),
-	A(eventfd2),
-	A(inotify_add_watch),
-	A(inotify_init),
-	A(inotify_init1),
-	A(inotify_rm_watch),
-	A(io_cancel),
-	A(io_destroy),
-	A(io_getevents),
-	A(io_pgetevents),
-	A(io_setup),
-	A(io_submit),
-	A(poll),
-	A(ppoll),
-	A(pselect6),
-	A(select),
-	A(signalfd),
-	A(signalfd4),
-	A(timerfd_create),
-	A(timerfd_gettime),
-	A(timerfd_settime),
-
-	/* Memory. */
-	A(brk),
-	A(madvise),
-	A(membarrier),
-	A(memfd_create),
-	A(memfd_secret),
-	A(mincore),
-	A(mlock),
-	A(mlock2),
-	A(mlockall),
-	A(mmap),
-	A(mprotect),
-	A(mremap),
-	A(msync),
-	A(munlock),
-	A(munlockall),
-	A(munmap),
-	A(pkey_alloc),
-	A(pkey_free),
-	A(pkey_mprotect),
-	N(453) /* map_shadow_stack */,
-	N(462) /* mseal */,
-
-	/* Messages, semaphores and memory shared inside the sandbox: an ipc
-	 * namespace of its own. */
-	A(mq_getsetattr),
-	A(mq_notify),
-	A(mq_open),
-	A(mq_timedreceive),
-	A(mq_timedsend),
-	A(mq_unlink),
-	A(msgctl),
-	A(msgget),
-	A(msgrcv),
-	A(msgsnd),
-	A(semctl),
-	A(semget),
-	A(semop),
-	A(semtimedop),
-	A(shmat),
-	A(shmctl),
-	A(shmdt),
-	A(shmget),
-
-	/* Time. */
-	A(alarm),
-	A(clock_getres),
-	A(clock_gettime),
-	A(clock_nanosleep),
-	A(getitimer),
-	A(gettimeofday),
-	A(nanosleep),
-	A(pause),
-	A(setitimer),
-	A(time),
-	A(timer_create),
-	A(timer_delete),
-	A(timer_getoverrun),
-	A(timer_gettime),
-	A(timer_settime),
-	A(times),
-
-	/* Processes and threads; no new namespace. */
-	A(arch_prctl),
+	/* A process or thread, in the namespaces of its parent. */
 	A1(clone, 0, NEW_NAMESPACE, 0),
-	A(execve),
-	A(execveat),
-	A(exit),
-	A(exit_group),
-	A(fork),
-	A(futex),
-	A(futex_waitv),
-	N(454) /* futex_wake */,
-	N(455) /* futex_wait */,
-	N(456) /* futex_requeue */,
-	A(get_robust_list),
-	A(getcpu),
-	A(getpgid),
-	A(getpgrp),
-	A(getpid),
-	A(getppid),
-	A(getpriority),
-	A(getrlimit),
-	A(getrusage),
-	A(getsid),
-	A(gettid),
-	A(ioprio_get),
-	A(ioprio_set),
-	A(kill),
-	A(pidfd_open),
-	A(pidfd_send_signal),
-	A(prctl),
-	A(prlimit64),
-	A(process_mrelease),
-	A(restart_syscall),
-	A(rseq),
-	A(sched_get_priority_max),
-	A(sched_get_priority_min),
-	A(sched_getaffinity),
-	A(sched_getattr),
-	A(sched_getparam),
-	A(sched_getscheduler),
-	A(sched_rr_get_interval),
-	A(sched_setaffinity),
-	A(sched_setattr),
-	A(sched_setparam),
-	A(sched_setscheduler),
-	A(sched_yield),
-	A(set_robust_list),
-	A(set_tid_address),
-	A(setpgid),
-	A(setpriority),
-	A(setrlimit),
-	A(setsid),
-	A(sysinfo),
-	A(tgkill),
-	A(tkill),
-	A(uname),
-	A(vfork),
-	A(wait4),
-	A(waitid),
 
-	/* Signals. */
-	A(rt_sigaction),
-	A(rt_sigpending),
-	A(rt_sigprocmask),
-	A(rt_sigqueueinfo),
-	A(rt_sigreturn),
-	A(rt_sigsuspend),
-	A(rt_sigtimedwait),
-	A(rt_tgsigqueueinfo),
-	A(sigaltstack),
-
-	/* Debuggers: one uid in one pid namespace, and none of it has privileges. */
-	A(process_vm_readv),
-	A(process_vm_writev),
-	A(ptrace),
+	/* To ask for it, Linux, a layout that is the same each time (gdb). */
 	A1(personality, 0, LOW32, 0x0),
 	A1(personality, 0, LOW32, 0x8),
 	A1(personality, 0, LOW32, 0x20000),
 	A1(personality, 0, LOW32, 0x20008),
-	A1(personality, 0, LOW32, 0x40000), /* no random layout, gdb */
+	A1(personality, 0, LOW32, 0x40000),
 	A1(personality, 0, LOW32, 0xffffffff),
 
-	/* Identities: there is one, these ask for it or fail. */
-	A(capget),
-	A(capset),
-	A(getegid),
-	A(geteuid),
-	A(getgid),
-	A(getgroups),
-	A(getresgid),
-	A(getresuid),
-	A(getuid),
-	A(setfsgid),
-	A(setfsuid),
-	A(setgid),
-	A(setgroups),
-	A(setregid),
-	A(setresgid),
-	A(setresuid),
-	A(setreuid),
-	A(setuid),
-
-	/* Networks: internet, local sockets, and what lists interfaces. */
+	/* Local sockets, TCP, UDP, and what lists interfaces: nothing raw, no
+	 * protocol whose code is loaded for the asking. */
 	A1(socket, 0, LOW32, AF_UNIX),
-	A1(socket, 0, LOW32, AF_INET),
-	A1(socket, 0, LOW32, AF_INET6),
-	A2(socket, 0, LOW32, AF_NETLINK, 2, LOW32, NETLINK_ROUTE),
 	A1(socketpair, 0, LOW32, AF_UNIX),
-	A(accept),
-	A(accept4),
-	A(bind),
-	A(connect),
-	A(getpeername),
-	A(getsockname),
-	A(getsockopt),
-	A(listen),
-	A(recvfrom),
-	A(recvmmsg),
-	A(recvmsg),
-	A(sendmmsg),
-	A(sendmsg),
-	A(sendto),
-	A(setsockopt),
-	A(shutdown),
-
-	/* Random numbers, and sandboxes of the users' own. */
-	A(getrandom),
-	A(landlock_add_rule),
-	A(landlock_create_ruleset),
-	A(landlock_restrict_self),
-	A(seccomp),
+	INTERNET(AF_INET),
+	INTERNET(AF_INET6),
+	A2(socket, 0, LOW32, AF_NETLINK, 2, LOW32, NETLINK_ROUTE),
 };
 
-/* In the second filter: all but these. */
-static const struct sandbox_row refused[] = {
-	/* Typing into a terminal for somebody else. */
+/* All but these: in a filter of its own, as an allow-list cannot say it. */
+static const struct sandbox_row refused_rows[] = {
+	/* Typing into a terminal for somebody else, taking the console's output,
+	 * and line disciplines, whose code is loaded for the asking. */
 	A1(ioctl, 1, LOW32, TIOCSTI),
 	A1(ioctl, 1, LOW32, TIOCLINUX),
+	A1(ioctl, 1, LOW32, TIOCCONS),
 	A1(ioctl, 1, LOW32, TIOCSETD),
 };
+/* clang-format on */
 
-#define COUNT(a) ((unsigned int)(sizeof(a) / sizeof((a)[0])))
-
-static struct sock_fprog allow_prog, refuse_prog;
-
-const struct sandbox_row *
-seccomp_user_rows(unsigned int *n)
-{
-	*n = COUNT(allowed);
-	return allowed;
-}
-
-static void
-add_row(
-    scmp_filter_ctx ctx, const char *name, const struct sandbox_row *row, uint32_t action)
-{
-	struct scmp_arg_cmp cmp[SANDBOX_ARGS];
-	unsigned int i, n = 0;
-	int r;
-
-	for (i = 0; i < SANDBOX_ARGS && row->args[i].mask != 0; i++)
-		cmp[n++] = (struct scmp_arg_cmp){ row->args[i].arg, SCMP_CMP_MASKED_EQ,
-			row->args[i].mask, row->args[i].value };
-	r = seccomp_rule_add_exact_array(ctx, action, row->nr, n, cmp);
-	if (r < 0 && r != -EEXIST)
-		fatalx("seccomp: %s: call %d: %s", name, row->nr, strerror(-r));
-}
-
-/* libc tries clone3 first, and falls back only if there is no such call; the
- * same goes for whatever is newer than our table. */
-static void
-add_absent(scmp_filter_ctx ctx, const char *name, bool clone3)
-{
-	int nr, r;
-
-	if (clone3 &&
-	    (r = seccomp_rule_add_exact(
-		 ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0)) < 0)
-		fatalx("seccomp: %s: clone3: %s", name, strerror(-r));
-	for (nr = SECCOMP_NEWEST + 1; nr <= SECCOMP_LAST; nr++)
-		if ((r = seccomp_rule_add_exact(ctx, SCMP_ACT_ERRNO(ENOSYS), nr, 0)) < 0)
-			fatalx("seccomp: %s: call %d: %s", name, nr, strerror(-r));
-}
-
-static struct sock_fprog export(scmp_filter_ctx ctx, const char *name)
-{
-	struct sock_fprog prog;
-	struct stat st;
-	int fd;
-
-	fd = (int)syscall(SYS_memfd_create, "seccomp", 1U /* MFD_CLOEXEC */);
-	if (fd == -1 || seccomp_export_bpf(ctx, fd) < 0 || fstat(fd, &st) == -1)
-		fatalx("seccomp: %s: export", name);
-	prog.len = (unsigned short)((size_t)st.st_size / sizeof(struct sock_filter));
-	prog.filter = malloc((size_t)st.st_size);
-	if (prog.filter == NULL ||
-	    pread(fd, prog.filter, (size_t)st.st_size, 0) != st.st_size)
-		fatal("seccomp: %s", name);
-	close(fd);
-	return prog;
-}
-
-/* A filter of several tables: `action' for what is listed, else `otherwise'. */
-struct sock_fprog
-seccomp_build(const char *name, const struct sandbox_row *const tables[],
-    const unsigned int sizes[], uint32_t otherwise, uint32_t action)
-{
-	struct sock_fprog prog;
-	scmp_filter_ctx ctx;
-	unsigned int t, i;
-
-	ctx = seccomp_init(otherwise);
-	if (ctx == NULL ||
-	    seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS) < 0 ||
-	    seccomp_attr_set(ctx, SCMP_FLTATR_CTL_NNP, 0) < 0)
-		fatalx("seccomp: %s: cannot begin", name);
-	/* A tree instead of a list: the time is the same for all calls. */
-	(void)seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-	for (t = 0; tables[t] != NULL; t++)
-		for (i = 0; i < sizes[t]; i++)
-			add_row(ctx, name, &tables[t][i], action);
-	if (action == SCMP_ACT_ALLOW)
-		add_absent(ctx, name, tables[1] == NULL);
-	prog = export(ctx, name);
-	seccomp_release(ctx);
-	return prog;
-}
+const struct seccomp_list seccomp_user_allowed = { allowed_groups, COUNT(allowed_groups),
+	allowed_rows, COUNT(allowed_rows) };
+const struct seccomp_list seccomp_user_namespaces = { namespace_groups,
+	COUNT(namespace_groups), NULL, 0 };
+const struct seccomp_list seccomp_user_refused = { refused_groups, COUNT(refused_groups),
+	refused_rows, COUNT(refused_rows) };
+static struct sock_fprog allow_prog, namespaces_prog, refuse_prog;
 
 void
 seccomp_user_compile(void)
 {
-	const struct sandbox_row *const allow[] = { allowed, NULL };
-	const struct sandbox_row *const refuse[] = { refused, NULL };
-	const unsigned int nallow[] = { COUNT(allowed) };
-	const unsigned int nrefuse[] = { COUNT(refused) };
+	const struct seccomp_list *const allow[] = { &seccomp_user_allowed, NULL };
+	const struct seccomp_list *const namespaces[] = { &seccomp_user_allowed,
+		&seccomp_user_namespaces, NULL };
+	const struct seccomp_list by_argument = { NULL, 0, refused_rows,
+		COUNT(refused_rows) };
+	const struct seccomp_list *const refuse[] = { &by_argument, NULL };
 
-	allow_prog = seccomp_build(
-	    "user", allow, nallow, SCMP_ACT_ERRNO(EPERM), SCMP_ACT_ALLOW);
+	allow_prog = seccomp_build("user", allow, SCMP_ACT_ERRNO(EPERM), SCMP_ACT_ALLOW);
+	namespaces_prog = seccomp_build(
+	    "user with namespaces", namespaces, SCMP_ACT_ERRNO(EPERM), SCMP_ACT_ALLOW);
 	refuse_prog = seccomp_build(
-	    "user by argument", refuse, nrefuse, SCMP_ACT_ALLOW, SCMP_ACT_ERRNO(EPERM));
+	    "user by argument", refuse, SCMP_ACT_ALLOW, SCMP_ACT_ERRNO(EPERM));
 }
 
 int
 setup_seccomp(struct setup *s)
 {
-	(void)s;
+	const struct sock_fprog *prog = s->conf->isolation.user_namespaces ?
+	    &namespaces_prog :
+	    &allow_prog;
+
 	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &refuse_prog) != 0)
 		return -1;
-	return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &allow_prog);
+	return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, prog);
 }

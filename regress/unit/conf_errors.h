@@ -129,6 +129,33 @@
 { OK "include\n", NULL, NULL, {
   "t:2: expected a file name after \"include\", got the end of the line" } },
 
+/* folders in sandboxes */
+{ OK "isolation namespace { bind }", NULL, NULL, {
+  "t:2: expected an absolute path after \"bind\", got \"}\"" } },
+{ OK "isolation namespace { bind srv }", NULL, NULL, {
+  "t:2: expected an absolute path after \"bind\", got \"srv\"" } },
+{ OK "isolation namespace { bind /srv/../etc }", NULL, NULL, {
+  "t:2: expected a path without \"..\" after \"bind\", got \"/srv/../etc\"" } },
+{ OK "isolation namespace { bind /srv readonly }", NULL, NULL, {
+  "t:2: expected read-only, read-write or the end of the line after \"bind\", got \"readonly\"" } },
+{ OK "isolation namespace { bind /srv read-only read-write }", NULL, NULL, {
+  "t:2: expected read-only, read-write or the end of the line after \"bind\", got \"read-write\"" } },
+{ OK "isolation namespace { bind /\nbind /etc\n bind /tmp/x/\n bind /sys/fs/cgroup }", NULL, NULL, {
+  "t:2: expected a path that a sandbox does not have of its own after \"bind\", got \"/\"; / there is the sandbox's",
+  "t:3: expected a path that a sandbox does not have of its own after \"bind\", got \"/etc\"; /etc there is the sandbox's",
+  "t:4: expected a path that a sandbox does not have of its own after \"bind\", got \"/tmp/x\"; /tmp there is the sandbox's",
+  "t:5: expected a path that a sandbox does not have of its own after \"bind\", got \"/sys/fs/cgroup\"; /sys there is the sandbox's" } },
+{ OK "isolation namespace { bind /srv\nbind /srv/a read-write\nbind /srv\nbind /srvx }", NULL, NULL, {
+  "t:3: expected paths apart from one another after \"bind\", got \"/srv\" and \"/srv/a\"",
+  "t:4: expected paths apart from one another after \"bind\", got \"/srv\" and \"/srv\"" } },
+{ OK "data /srv/ided\nruntime /a/b\nisolation namespace { bind /srv\nbind /a/b/c }", NULL, NULL, {
+  "t:4: expected a path apart from \"data\", which is /srv/ided, after \"bind\", got \"/srv\"",
+  "t:5: expected a path apart from \"runtime\", which is /a/b, after \"bind\", got \"/a/b/c\"" } },
+{ OK "isolation namespace { user-namespaces yes }", NULL, NULL, {
+  "t:2: expected deny or allow after \"user-namespaces\", got \"yes\"" } },
+{ OK "isolation namespace { user-namespaces allow\nrequire landlock }", NULL, NULL, {
+  "t:3: expected \"user-namespaces deny\" with \"require landlock\", got allow; Landlock for files and mounts of one's own exclude each other" } },
+
 /* numbers */
 { OK "prefork { spare -1 }", NULL, NULL, {
   "t:2: expected a number from 1 to 1024 after \"spare\", got \"-1\"" } },

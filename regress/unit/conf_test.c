@@ -155,6 +155,8 @@ static const struct {
 	{ OK, NULL, "IDED_ISOLATION_SKEL=/a b", S(isolation.skel), "/a b" },
 	{ OK "limits role \"a-b\" { cpu 9% }", NULL, NULL, S(limits[0].name), "a-b" },
 	{ OK "ide \"x\" { argument \"-q\" }", NULL, NULL, S(ide.arg[0]), "-q" },
+	{ OK "isolation namespace { bind \"/srv/a b/\" read-only }", NULL, NULL,
+	    S(isolation.bind[0].path), "/srv/a b" },
 	{ OK "auth { mode single }", NULL, NULL, S(ineffect[0]),
 	    "auth mode single is not in effect yet: it works as multi" },
 };

@@ -1,23 +1,12 @@
-/*
- * What isolation lets become a name and a home, and what users' programs may
- * ask of the kernel.
- */
+/* What isolation lets become a name and a home. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <sys/ioctl.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
-
-#include <linux/netlink.h>
-#include <linux/sched.h>
-#include <linux/tiocl.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +16,6 @@
 #include <unistd.h>
 
 #include "privsep/isolation/sandbox_steps.h"
-#include "privsep/sandbox.h"
 
 #define UID   345678
 #define OTHER 345679
@@ -268,168 +256,6 @@ test_folder_refused(void **state)
 	assert_int_equal(geteuid(), 0);
 }
 
-/* System calls: what container runtimes block on x86_64, all of it. */
-
-static const char *const blocked[] = { "_sysctl", "acct", "add_key", "afs_syscall", "bpf",
-	"chroot", "clock_settime", "clone3", "create_module", "delete_module",
-	"fanotify_init", "finit_module", "fsconfig", "fsmount", "fsopen", "fspick",
-	"get_kernel_syms", "get_mempolicy", "getpmsg", "init_module", "io_uring_enter",
-	"io_uring_register", "io_uring_setup", "ioperm", "iopl", "kcmp",
-	"kexec_file_load", "kexec_load", "keyctl", "lookup_dcookie", "mbind",
-	"migrate_pages", "mount", "mount_setattr", "move_mount", "move_pages",
-	"nfsservctl", "open_by_handle_at", "open_tree", "perf_event_open", "pidfd_getfd",
-	"pivot_root", "process_madvise", "putpmsg", "query_module", "quotactl",
-	"quotactl_fd", "reboot", "request_key", "security", "set_mempolicy",
-	"set_mempolicy_home_node", "setdomainname", "sethostname", "setns",
-	"settimeofday", "swapoff", "swapon", "sysfs", "syslog", "tuxcall", "umount2",
-	"unshare", "uselib", "userfaultfd", "ustat", "vhangup", "vserver" };
-
-static void
-test_not_allowed(void **state)
-{
-	const struct sandbox_row *rows;
-	unsigned int i, j, n;
-	int nr;
-
-	(void)state;
-	assert_int_equal(sizeof(blocked) / sizeof(blocked[0]), 68);
-	rows = seccomp_user_rows(&n);
-	for (i = 0; i < sizeof(blocked) / sizeof(blocked[0]); i++) {
-		nr = seccomp_syscall_resolve_name(blocked[i]);
-		assert_int_not_equal(nr, __NR_SCMP_ERROR);
-		for (j = 0; j < n; j++)
-			if (rows[j].nr == nr)
-				fail_msg("%s is allowed", blocked[i]);
-	}
-}
-
-/* A call listed twice without a condition is a slip of the pen. */
-static void
-test_no_doubles(void **state)
-{
-	const struct sandbox_row *rows;
-	unsigned int i, j, n;
-
-	(void)state;
-	rows = seccomp_user_rows(&n);
-	for (i = 0; i < n; i++) {
-		assert_true(rows[i].nr >= 0 && rows[i].nr <= SECCOMP_NEWEST);
-		for (j = i + 1; j < n; j++)
-			if (rows[i].nr == rows[j].nr)
-				assert_true(rows[i].args[0].mask != 0 &&
-				    rows[j].args[0].mask != 0);
-	}
-}
-
-/* Under the filter, in a process of its own: 0, or the number of a failure. */
-static int
-under_filter(int (*fn)(void))
-{
-	struct setup s;
-	int status;
-	pid_t pid;
-
-	pid = fork();
-	assert_int_not_equal(pid, -1);
-	if (pid == 0) {
-		memset(&s, 0, sizeof(s));
-		seccomp_user_compile();
-		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1 ||
-		    setup_seccomp(&s) == -1)
-			_exit(255);
-		_exit(fn());
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFEXITED(status));
-	return WEXITSTATUS(status);
-}
-
-static int
-call_blocked(void)
-{
-	unsigned int i;
-	int nr, want;
-
-	for (i = 0; i < sizeof(blocked) / sizeof(blocked[0]); i++) {
-		nr = seccomp_syscall_resolve_name(blocked[i]);
-		if (nr < 0)
-			continue;
-		want = strcmp(blocked[i], "clone3") == 0 ? ENOSYS : EPERM;
-		errno = 0;
-		if (syscall(nr, -1L, -1L, -1L, -1L, -1L, -1L) != -1 || errno != want)
-			return (int)i + 1;
-	}
-	return 0;
-}
-
-static void
-test_blocked(void **state)
-{
-	int i;
-
-	(void)state;
-	i = under_filter(call_blocked);
-	if (i != 0)
-		fail_msg("%s is not refused", i > 68 ? "the filter" : blocked[i - 1]);
-}
-
-#define REFUSED(e, want)                                                                 \
-	do {                                                                             \
-		errno = 0;                                                               \
-		if ((e) != -1 || errno != (want))                                        \
-			return __LINE__ % 200 + 1;                                       \
-	} while (0)
-#define NOT_REFUSED(e)                                                                   \
-	do {                                                                             \
-		errno = 0;                                                               \
-		if ((e) == -1 && errno == EPERM)                                         \
-			return __LINE__ % 200 + 1;                                       \
-	} while (0)
-
-static int
-call_arguments(void)
-{
-	/* The kernel looks at the low 32 bits only. */
-	const unsigned long high = 1UL << 32;
-
-	REFUSED(syscall(SYS_ioctl, 0, (long)TIOCSTI, "x"), EPERM);
-	REFUSED(syscall(SYS_ioctl, 0, TIOCSTI | high, "x"), EPERM);
-	REFUSED(syscall(SYS_ioctl, 0, (long)TIOCLINUX, "x"), EPERM);
-	REFUSED(syscall(SYS_ioctl, 0, TIOCLINUX | high, "x"), EPERM);
-	REFUSED(syscall(SYS_clone, (long)(CLONE_NEWUSER | 17), 0, 0, 0, 0), EPERM);
-	REFUSED(syscall(SYS_clone, (long)(CLONE_NEWNET | 17), 0, 0, 0, 0), EPERM);
-	REFUSED(syscall(SYS_clone, (long)(CLONE_NEWNS | 17), 0, 0, 0, 0), EPERM);
-	REFUSED(socket(AF_VSOCK, SOCK_STREAM, 0), EPERM);
-	REFUSED(socket(38 /* AF_ALG */, SOCK_SEQPACKET, 0), EPERM);
-	REFUSED(socket(AF_PACKET, SOCK_RAW, 0), EPERM);
-	REFUSED(socket(AF_BLUETOOTH, SOCK_RAW, 0), EPERM);
-	REFUSED(socket(AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER), EPERM);
-	REFUSED(socket(AF_NETLINK, SOCK_RAW, NETLINK_KOBJECT_UEVENT), EPERM);
-	REFUSED((int)syscall(SYS_personality, 0x0400000 /* READ_IMPLIES_EXEC */), EPERM);
-	REFUSED(syscall(SECCOMP_NEWEST + 1, 0, 0, 0), ENOSYS);
-	REFUSED(syscall(SECCOMP_LAST, 0, 0, 0), ENOSYS);
-	NOT_REFUSED(socket(AF_UNIX, SOCK_STREAM, 0));
-	NOT_REFUSED(socket(AF_INET, SOCK_STREAM, 0));
-	NOT_REFUSED(socket(AF_INET6, SOCK_DGRAM, 0));
-	NOT_REFUSED(socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE));
-	NOT_REFUSED((int)syscall(SYS_personality, 0xffffffff));
-	NOT_REFUSED(ioctl(0, TCGETS, NULL));
-	NOT_REFUSED(openat(AT_FDCWD, "/nonexistent", O_RDONLY));
-	NOT_REFUSED((int)syscall(SYS_pidfd_open, getpid(), 0));
-	return 0;
-}
-
-static void
-test_arguments(void **state)
-{
-	int line;
-
-	(void)state;
-	line = under_filter(call_arguments);
-	if (line != 0)
-		fail_msg("line %d (modulo 200) does not hold", line - 1);
-}
-
 int
 main(void)
 {
@@ -439,10 +265,6 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_half_made, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_home_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_folder_refused, setup, teardown),
-		cmocka_unit_test(test_not_allowed),
-		cmocka_unit_test(test_no_doubles),
-		cmocka_unit_test(test_blocked),
-		cmocka_unit_test(test_arguments),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
