@@ -222,8 +222,7 @@ const struct conf_row conf_rows[] = {
 { B_MEMWARN, "critical", K_PERCENT, 0, 0, C(isolation.memory_critical), 2, 100, NULL, NULL, NULL },
 { B_MEMWARN, "every", K_DURATION, 0, 0, C(isolation.memory_every), 1, HOUR, NULL, NULL, NULL },
 
-{ B_TOP, "limits", K_BLOCK, B_LIMITS, KW_MULTI, NOWHERE, 0, 0, NULL, NULL,
-    "limits is not in effect yet: all users have what isolation says" },
+{ B_TOP, "limits", K_BLOCK, B_LIMITS, KW_MULTI, NOWHERE, 0, 0, NULL, NULL, NULL },
 { B_LIMITS, "", K_WHOSE, 0, KW_NEEDED, W(whose), 0, 0, whose, NULL, NULL },
 { B_LIMITS, "memory", K_SIZE, 0, 0, W(memory), MEMORY, NULL, NULL, NULL },
 { B_LIMITS, "cpu", K_PERCENT, 0, 0, W(cpu), CPU, NULL, NULL, NULL },

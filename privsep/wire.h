@@ -239,6 +239,14 @@ enum wire_sandbox {
 	SANDBOX_STOPPING,
 };
 
+/* What makes storage end; only the last one does not. */
+enum wire_storage {
+	STORAGE_IS_UNKNOWN,
+	STORAGE_IS_QUOTA,
+	STORAGE_IS_VOLUME,
+	STORAGE_IS_ACCOUNTING,
+};
+
 /* One sandbox, in lists and on the portal. */
 struct m_sandbox {
 	char user[WIRE_NAME];
@@ -253,6 +261,13 @@ struct m_sandbox {
 	uint32_t processes;
 	uint32_t processes_max;
 	uint32_t ide_running;
+	uint32_t cpu_max; /* percent of one cpu */
+	uint64_t storage; /* bytes of the home */
+	uint64_t storage_max;
+	uint64_t files;
+	uint64_t files_max;
+	int64_t storage_at;  /* when these were counted; 0: they were not */
+	uint32_t storage_by; /* enum wire_storage */
 	uint32_t pad2;
 };
 
@@ -342,13 +357,15 @@ struct m_ok {
 /* M_SB_CONNECT, M_SB_STOP, M_SB_SHOW, M_SB_EXEC: auth to isolation. */
 struct m_sb {
 	char user[WIRE_NAME];
-	char pad[3];
+	char role[WIRE_ROLE]; /* tells the limits */
+	char pad[2];
 	uint32_t uid;
 };
 struct m_exec {
 	char user[WIRE_NAME];
-	char pad[3];
-	uint32_t uid; /* 0 from idectl: auth fills it in */
+	char role[WIRE_ROLE]; /* "" from idectl, as the uid is 0: auth fills them in */
+	char pad[2];
+	uint32_t uid;
 	uint32_t argc;
 	uint32_t len; /* bytes used of argv */
 	char argv[WIRE_ARGV];

@@ -110,6 +110,7 @@ row_sandbox(const struct m_sandbox *s)
 	set(o, "memory", json_integer((json_int_t)s->memory));
 	set(o, "memory_max", json_integer((json_int_t)s->memory_max));
 	set(o, "cpu_ms", json_integer((json_int_t)(s->cpu_usec / 1000)));
+	set(o, "cpu_max", json_integer(s->cpu_max));
 	set(o, "processes", json_integer(s->processes));
 	set(o, "processes_max", json_integer(s->processes_max));
 	return o;

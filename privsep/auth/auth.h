@@ -156,6 +156,7 @@ void sandbox_stop_user(uint32_t uid, const char *name);
 void sandbox_idle(void);
 void memory_rows(struct chan *, uint32_t id, struct msg *);
 void sandbox_payload(struct m_sb *, uint32_t uid, const char *name);
+void sandbox_role(uint32_t uid, char role[WIRE_ROLE]);
 
 /* auth_admin.c: the first administrator; done is called in any case. */
 void admin_first(void (*done)(void));

@@ -175,6 +175,8 @@ ctl_exec(struct chan *chan, struct msg *m)
 	strlcpy(c->exec->user, a.name, sizeof(c->exec->user));
 	memset(c->exec->argv + e->len, 0, sizeof(c->exec->argv) - e->len);
 	memset(c->exec->pad, 0, sizeof(c->exec->pad));
+	memset(c->exec->role, 0, sizeof(c->exec->role));
+	strlcpy(c->exec->role, a.role, sizeof(c->exec->role));
 	c->exec->uid = a.uid;
 	explicit_bzero(&a, sizeof(a));
 	event_add(c->timer, &tv);

@@ -16,11 +16,24 @@
 #define ASKS_USER       128 /* of all workers of one user */
 #define PORTAL_SESSIONS 64  /* rows on the portal */
 
+/* As it is now, not as it was when a connection began; "" of nobody. */
+void
+sandbox_role(uint32_t uid, char role[WIRE_ROLE])
+{
+	struct store_account a;
+
+	memset(role, 0, WIRE_ROLE);
+	if (store_account_by_uid(auth.store, uid, &a) == STORE_OK)
+		strlcpy(role, a.role, WIRE_ROLE);
+	explicit_bzero(&a, sizeof(a));
+}
+
 void
 sandbox_payload(struct m_sb *m, uint32_t uid, const char *name)
 {
 	memset(m, 0, sizeof(*m));
 	strlcpy(m->user, name, sizeof(m->user));
+	sandbox_role(uid, m->role);
 	m->uid = uid;
 }
 

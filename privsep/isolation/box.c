@@ -52,7 +52,7 @@ box_list(void (*fn)(struct box *, void *), void *arg)
 }
 
 struct box *
-box_new(const char *user, uint32_t uid)
+box_new(const char *user, const char *role, uint32_t uid)
 {
 	struct box *b;
 
@@ -60,7 +60,9 @@ box_new(const char *user, uint32_t uid)
 	if (b == NULL)
 		return NULL;
 	strncpy(b->user, user, sizeof(b->user) - 1);
+	strncpy(b->role, role, sizeof(b->role) - 1);
 	b->uid = uid;
+	conf_limits(&isolation.conf, b->user, b->role, &b->limits);
 	b->state = SANDBOX_STARTING;
 	b->started = time(NULL);
 	b->since_ms = now_ms();
@@ -338,28 +340,33 @@ box_reap(pid_t pid)
 static int
 box_launch(struct box *b, struct m_fail *fault)
 {
+	struct setup_who who;
 	int control, r;
 
-	control = box_folder_bind(b->uid, b->user);
+	memset(&who, 0, sizeof(who));
+	memcpy(who.user, b->user, sizeof(who.user));
+	who.uid = b->uid;
+	who.limits = b->limits;
+	control = box_folder_bind(b->uid, b->user, b->role);
 	if (control == -1) {
 		fault_set(fault, FAIL_UNAVAILABLE, "control socket: %s", strerror(errno));
 		return -1;
 	}
-	r = cgroup_make(b->uid, &isolation.conf.isolation);
+	r = cgroup_make(b->uid, &b->limits);
 	if (r == -1)
 		fault_set(fault, FAIL_UNAVAILABLE, "control group: %s", strerror(errno));
-	else if ((r = spare_take(b->user, b->uid, control, &b->helper, &b->report)) == -1)
+	else if ((r = spare_take(&who, control, &b->helper, &b->report)) == -1)
 		fault_set(fault, FAIL_BUSY, "no new process: %s", strerror(errno));
 	close(control);
 	return r;
 }
 
 struct box *
-box_start(const char *user, uint32_t uid, struct m_fail *fault)
+box_start(const char *user, const char *role, uint32_t uid, struct m_fail *fault)
 {
 	struct box *b;
 
-	b = box_new(user, uid);
+	b = box_new(user, role, uid);
 	if (b == NULL) {
 		fault_set(fault, FAIL_BUSY, "out of memory");
 		return NULL;
@@ -400,20 +407,6 @@ box_stop(struct box *b)
 	}
 }
 
-static void
-new_limits(struct box *b, void *arg)
-{
-	(void)arg;
-	if (b->state == SANDBOX_RUNNING)
-		(void)cgroup_limits(b->uid, &isolation.conf.isolation);
-}
-
-void
-box_limits(void)
-{
-	box_list(new_limits, NULL);
-}
-
 void
 box_row(const struct box *b, struct m_sandbox *row)
 {
@@ -423,8 +416,7 @@ box_row(const struct box *b, struct m_sandbox *row)
 	row->state = b->state;
 	row->pid = b->pid;
 	row->started = b->started;
-	row->memory_max = isolation.conf.isolation.memory;
-	row->processes_max = isolation.conf.isolation.processes;
 	row->ide_running = b->ide_running;
+	limits_row(&b->limits, row);
 	cgroup_usage(b->uid, row);
 }

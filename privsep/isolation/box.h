@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "../chan.h"
+#include "../conf.h"
 #include "../wire.h"
 #include "memory_watch.h"
 
@@ -66,10 +67,14 @@ struct watch {
 	struct event *ev_alarm;
 };
 
+struct setup_who;
+
 struct box {
 	TAILQ_ENTRY(box) entry;
 	char user[WIRE_NAME];
+	char role[WIRE_ROLE];
 	uint32_t uid;
+	struct conf_isolation limits; /* of this user */
 	enum wire_sandbox state;
 	int64_t started;  /* seconds since the epoch */
 	int64_t since_ms; /* of the start, to tell how long it took */
@@ -97,8 +102,9 @@ struct box {
 
 /* box.c: state STARTING -> RUNNING -> STOPPING -> gone. */
 struct box *box_find(uint32_t uid);
-struct box *box_start(const char *user, uint32_t uid, struct m_fail *fault);
-struct box *box_new(const char *user, uint32_t uid);
+struct box *box_start(
+    const char *user, const char *role, uint32_t uid, struct m_fail *fault);
+struct box *box_new(const char *user, const char *role, uint32_t uid);
 int box_join(struct box *b);
 void box_runs(struct box *b);
 void box_stop(struct box *b); /* asks it to end, kills it later */
@@ -107,18 +113,24 @@ void box_end(struct box *b); /* its processes are gone */
 bool box_reap(pid_t pid);
 void box_watch(struct box *b);
 void box_list(void (*fn)(struct box *, void *), void *arg);
-void box_limits(void); /* of a new configuration, to all */
 void box_row(const struct box *b, struct m_sandbox *row);
 void fault_set(struct m_fail *f, uint32_t code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* box_folder.c: runtime/sandbox/<uid>, root's alone. */
 int box_folder(uint32_t uid, bool make);
-int box_folder_bind(uint32_t uid, const char *user);
+int box_folder_bind(uint32_t uid, const char *user, const char *role);
+int box_folder_role(uint32_t uid, const char *role);
 int box_folder_connect(uint32_t uid);
-bool box_folder_user(uint32_t uid, char user[WIRE_NAME], int64_t *started);
+bool box_folder_user(
+    uint32_t uid, char user[WIRE_NAME], char role[WIRE_ROLE], int64_t *started);
 void box_folder_remove(uint32_t uid);
 void box_folder_each(void (*fn)(uint32_t uid));
+
+/* box_limits.c: what a user may have */
+void box_limits_all(void); /* of a new configuration */
+void box_limits_role(struct box *b, const char *role);
+void limits_row(const struct conf_isolation *limits, struct m_sandbox *row);
 
 /* box_ask.c */
 extern const struct chan_handler box_handlers[];
@@ -139,7 +151,7 @@ void answer_new_epoch(void);
  * one to a user, or a new one where there is none; *report (non-blocking) tells
  * how it went.  0, or -1 with errno.
  */
-int spare_take(const char *user, uint32_t uid, int control, pid_t *pid, int *report);
+int spare_take(const struct setup_who *who, int control, pid_t *pid, int *report);
 void spare_fill(void);  /* as many as the configuration says */
 void spare_renew(void); /* the configuration has changed */
 bool spare_reap(pid_t pid);

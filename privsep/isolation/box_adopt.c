@@ -39,7 +39,7 @@ uid_ours(uint32_t uid)
 static void
 adopt(uint32_t uid)
 {
-	char user[WIRE_NAME];
+	char user[WIRE_NAME], role[WIRE_ROLE];
 	int64_t started = 0;
 	struct box *b;
 
@@ -47,9 +47,9 @@ adopt(uint32_t uid)
 		log_event(LOG_WARNING, "sandbox.foreign", LOG_N("uid", uid));
 		return;
 	}
-	if (!box_folder_user(uid, user, &started))
+	if (!box_folder_user(uid, user, role, &started))
 		memcpy(user, "unknown", 8);
-	b = box_new(user, uid);
+	b = box_new(user, role, uid);
 	if (b == NULL)
 		fatalx("sandbox: out of memory");
 	if (started != 0)
@@ -65,6 +65,7 @@ adopt(uint32_t uid)
 	}
 	box_watch(b);
 	box_runs(b);
+	(void)cgroup_limits(uid, &b->limits); /* the configuration may be another */
 	log_event(LOG_INFO, "sandbox.adopted", LOG_S("user", b->user),
 	    LOG_N("uid", b->uid), LOG_N("pid", b->pid));
 	box_ask(b, ASK_OURS, 0, NULL, NULL);

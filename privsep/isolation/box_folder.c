@@ -1,7 +1,7 @@
 /*
  * The folder of a sandbox, runtime/sandbox/<uid>: root's alone, with the control
- * socket `ctl' and the user's name in `user'.  It is what a new isolation finds
- * a running sandbox by.
+ * socket `ctl', the user's name in `user' and role in `role'.  It is what a new
+ * isolation finds a running sandbox by.
  *
  * The socket is bound here, and ide-session listens on it once it is the user:
  * a connection then tells by SO_PEERCRED whose process listens, and no user can
@@ -30,6 +30,7 @@
 
 #define SOCKET_NAME "ctl"
 #define USER_NAME   "user"
+#define ROLE_NAME   "role"
 
 static const char *
 uid_name(uint32_t uid)
@@ -66,22 +67,43 @@ socket_address(struct sockaddr_un *un, int dir)
 }
 
 static int
-write_user(int dir, const char *user)
+write_line(int dir, const char *name, const char *line)
 {
 	int fd, r;
 
 	fd = openat(
-	    dir, USER_NAME, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	    dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd == -1)
 		return -1;
-	r = dprintf(fd, "%s\n", user);
+	r = dprintf(fd, "%s\n", line);
 	close(fd);
 	return r > 0 ? 0 : -1;
 }
 
+/* The line, zeroed behind; its time of writing, where that is wanted. */
+static bool
+read_line(int dir, const char *name, char *line, size_t size, int64_t *written)
+{
+	struct stat st;
+	ssize_t n;
+	int fd;
+
+	memset(line, 0, size);
+	fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd == -1)
+		return false;
+	n = read(fd, line, size - 1);
+	if (written != NULL && fstat(fd, &st) == 0)
+		*written = st.st_mtime;
+	close(fd);
+	n = (ssize_t)strcspn(line, "\n");
+	memset(line + n, 0, size - (size_t)n);
+	return n > 0;
+}
+
 /* The control socket, bound and not yet listening, for ide-session. */
 int
-box_folder_bind(uint32_t uid, const char *user)
+box_folder_bind(uint32_t uid, const char *user, const char *role)
 {
 	struct sockaddr_un un;
 	int dir, fd, error;
@@ -92,7 +114,8 @@ box_folder_bind(uint32_t uid, const char *user)
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	socket_address(&un, dir);
 	(void)unlinkat(dir, SOCKET_NAME, 0);
-	if (fd == -1 || write_user(dir, user) == -1 ||
+	if (fd == -1 || write_line(dir, ROLE_NAME, role) == -1 ||
+	    write_line(dir, USER_NAME, user) == -1 ||
 	    bind(fd, (struct sockaddr *)&un, sizeof(un)) == -1) {
 		error = errno;
 		if (fd != -1)
@@ -129,28 +152,34 @@ box_folder_connect(uint32_t uid)
 }
 
 bool
-box_folder_user(uint32_t uid, char user[WIRE_NAME], int64_t *started)
+box_folder_user(
+    uint32_t uid, char user[WIRE_NAME], char role[WIRE_ROLE], int64_t *started)
 {
-	struct stat st;
-	ssize_t n = -1;
-	int dir, fd;
+	bool found;
+	int dir;
 
+	memset(user, 0, WIRE_NAME);
+	memset(role, 0, WIRE_ROLE);
 	dir = box_folder(uid, false);
 	if (dir == -1)
 		return false;
-	memset(user, 0, WIRE_NAME);
-	fd = openat(dir, USER_NAME, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd != -1) {
-		n = read(fd, user, WIRE_NAME - 1);
-		if (fstat(fd, &st) == 0)
-			*started = st.st_mtime;
-		close(fd);
-	}
+	found = read_line(dir, USER_NAME, user, WIRE_NAME, started);
+	(void)read_line(dir, ROLE_NAME, role, WIRE_ROLE, NULL);
 	close(dir);
-	if (n <= 0)
-		return false;
-	user[strcspn(user, "\n")] = '\0';
-	return user_name_ok(user);
+	return found && user_name_ok(user);
+}
+
+int
+box_folder_role(uint32_t uid, const char *role)
+{
+	int dir, r;
+
+	dir = box_folder(uid, false);
+	if (dir == -1)
+		return -1;
+	r = write_line(dir, ROLE_NAME, role);
+	close(dir);
+	return r;
 }
 
 /* Only what was made here; a folder with anything else in it stays. */
@@ -164,6 +193,7 @@ box_folder_remove(uint32_t uid)
 		return;
 	(void)unlinkat(dir, SOCKET_NAME, 0);
 	(void)unlinkat(dir, USER_NAME, 0);
+	(void)unlinkat(dir, ROLE_NAME, 0);
 	close(dir);
 	if (unlinkat(isolation.boxes, uid_name(uid), AT_REMOVEDIR) == -1)
 		log_warn("sandbox folder of uid %u", uid);

@@ -17,6 +17,7 @@
  *
  * box.c		users' sandboxes: list, life, end
  * box_folder.c	their folders and control sockets
+ * box_limits.c	what each of them may have
  * box_ask.c		what a running sandbox is asked, with time limits
  * box_adopt.c		those that a predecessor left
  * sandbox_spare.c	sandboxes that wait for their user

@@ -189,7 +189,7 @@ reload_conf(struct chan *c, uint32_t id)
 	new_log();
 	tell_master(&r);
 	children_reload();
-	box_limits();
+	box_limits_all();
 	watch_configure();
 	spare_renew();
 	log_event(LOG_NOTICE, "reload.done", LOG_S("file", isolation.conf_file));

@@ -26,22 +26,24 @@ static struct exec {
 } execs[EXECS_MAX];
 
 static bool
-valid(const char user[WIRE_NAME], uint32_t uid)
+valid(const char user[WIRE_NAME], const char role[WIRE_ROLE], uint32_t uid)
 {
 	const struct conf_isolation *conf = &isolation.conf.isolation;
 
-	return user_name_ok(user) && uid >= conf->uid_first &&
-	    uid - conf->uid_first < conf->uid_count;
+	/* A role only picks limits; one that is unknown has none of its own. */
+	return user_name_ok(user) && memchr(role, '\0', WIRE_ROLE) != NULL &&
+	    uid >= conf->uid_first && uid - conf->uid_first < conf->uid_count;
 }
 
 /* The sandbox that is meant; NULL, and answered, if there can be none. */
 static struct box *
-find(uint32_t id, const char user[WIRE_NAME], uint32_t uid, bool start)
+find(uint32_t id, const char user[WIRE_NAME], const char role[WIRE_ROLE], uint32_t uid,
+    bool start)
 {
 	struct m_fail fault;
 	struct box *b;
 
-	if (!valid(user, uid)) {
+	if (!valid(user, role, uid)) {
 		log_event(LOG_WARNING, "request.invalid", LOG_N("uid", uid));
 		answer_fail(answer_epoch(), id, FAIL_INVALID, "no name or uid of a user");
 		return NULL;
@@ -57,7 +59,9 @@ find(uint32_t id, const char user[WIRE_NAME], uint32_t uid, bool start)
 		    answer_epoch(), id, FAIL_NOT_FOUND, "the user has no session");
 		return NULL;
 	}
-	if (b == NULL && (b = box_start(user, uid, &fault)) == NULL)
+	if (b != NULL && start)
+		box_limits_role(b, role);
+	else if (b == NULL && (b = box_start(user, role, uid, &fault)) == NULL)
 		answer_fail(answer_epoch(), id, fault.code, fault.text);
 	return b;
 }
@@ -75,7 +79,7 @@ static void
 on_connect(struct chan *c, struct msg *m)
 {
 	const struct m_sb *r = MSG_DATA(m, m_sb);
-	struct box *b = find(m->head.id, r->user, r->uid, true);
+	struct box *b = find(m->head.id, r->user, r->role, r->uid, true);
 
 	(void)c;
 	if (b != NULL && !ending(b, m->head.id))
@@ -86,19 +90,22 @@ static void
 on_show(struct chan *c, struct msg *m)
 {
 	const struct m_sb *r = MSG_DATA(m, m_sb);
+	struct conf_isolation limits;
 	struct m_sandbox row;
 	struct box *b;
 
 	(void)c;
-	if (valid(r->user, r->uid) && (b = box_find(r->uid)) == NULL) {
+	if (valid(r->user, r->role, r->uid) && (b = box_find(r->uid)) == NULL) {
 		memset(&row, 0, sizeof(row));
 		memcpy(row.user, r->user, sizeof(row.user));
 		row.uid = r->uid;
 		row.state = SANDBOX_ABSENT;
+		conf_limits(&isolation.conf, r->user, r->role, &limits);
+		limits_row(&limits, &row);
 		answer_row(answer_epoch(), m->head.id, &row);
 		return;
 	}
-	b = find(m->head.id, r->user, r->uid, false);
+	b = find(m->head.id, r->user, r->role, r->uid, false);
 	if (b == NULL)
 		return;
 	if (b->state == SANDBOX_RUNNING) {
@@ -132,7 +139,7 @@ static void
 on_stop(struct chan *c, struct msg *m)
 {
 	const struct m_sb *r = MSG_DATA(m, m_sb);
-	struct box *b = find(m->head.id, r->user, r->uid, false);
+	struct box *b = find(m->head.id, r->user, r->role, r->uid, false);
 
 	(void)c;
 	if (b == NULL)
@@ -172,8 +179,9 @@ exec_valid(const struct m_exec *x)
 {
 	uint32_t i, n = 0;
 
-	if (!valid(x->user, x->uid) || x->argc == 0 || x->argc > 1024 || x->len == 0 ||
-	    x->len > sizeof(x->argv) || x->argv[x->len - 1] != '\0' || x->argv[0] == '\0')
+	if (!valid(x->user, x->role, x->uid) || x->argc == 0 || x->argc > 1024 ||
+	    x->len == 0 || x->len > sizeof(x->argv) || x->argv[x->len - 1] != '\0' ||
+	    x->argv[0] == '\0')
 		return false;
 	for (i = 0; i < x->len; i++)
 		n += x->argv[i] == '\0';
@@ -215,7 +223,7 @@ on_exec(struct chan *c, struct msg *m)
 static void
 exec_go(struct exec *e)
 {
-	struct box *b = find(e->id, e->exec.user, e->exec.uid, true);
+	struct box *b = find(e->id, e->exec.user, e->exec.role, e->exec.uid, true);
 
 	if (b != NULL && !ending(b, e->id)) {
 		box_ask(b, ASK_EXEC, e->id, &e->exec, e->fd);

@@ -222,13 +222,19 @@ static const struct {
 		QUOTA,
 		PIDS,
 	} value;
-	bool must;
+	enum {
+		MAY, /* another row sees to it */
+		IF_THERE,
+		MUST,
+	} how;
 } limit_files[] = {
-	{ 0, "memory.limit_in_bytes", "memory.max", MEMORY, true },
-	{ 0, "memory.memsw.limit_in_bytes", "memory.swap.max", SWAP, false },
-	{ 1, "cpu.cfs_period_us", NULL, PERIOD, true },
-	{ 1, "cpu.cfs_quota_us", "cpu.max", QUOTA, true },
-	{ 2, "pids.max", "pids.max", PIDS, true },
+	/* When memory rises swap comes first, when it falls swap comes last. */
+	{ 0, "memory.memsw.limit_in_bytes", NULL, SWAP, MAY },
+	{ 0, "memory.limit_in_bytes", "memory.max", MEMORY, MUST },
+	{ 0, "memory.memsw.limit_in_bytes", "memory.swap.max", SWAP, IF_THERE },
+	{ 1, "cpu.cfs_period_us", NULL, PERIOD, MUST },
+	{ 1, "cpu.cfs_quota_us", "cpu.max", QUOTA, MUST },
+	{ 2, "pids.max", "pids.max", PIDS, MUST },
 };
 
 static void
@@ -277,7 +283,8 @@ cgroup_limits(uint32_t uid, const struct conf_isolation *conf)
 		limit_text(text, sizeof(text), limit_files[i].value, conf);
 		r = file_write(dir, name, text);
 		close(dir);
-		if (r == -1 && (limit_files[i].must || errno != ENOENT)) {
+		if (r == -1 && limit_files[i].how != MAY &&
+		    (limit_files[i].how == MUST || errno != ENOENT)) {
 			log_warn("control group of uid %u: %s", uid, name);
 			return -1;
 		}

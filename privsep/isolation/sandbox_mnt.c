@@ -247,7 +247,7 @@ mount_tmpfs(const char *where, uint64_t size, unsigned long flags, const char *m
 int
 setup_tmp(struct setup *s)
 {
-	uint64_t half = s->conf->isolation.memory / 2;
+	uint64_t half = s->limits.memory / 2;
 	char own[64];
 
 	snprintf(own, sizeof(own), "mode=0700,uid=%u,gid=%u", s->uid, s->uid);

@@ -124,7 +124,7 @@ spare_reap(pid_t pid)
 }
 
 int
-spare_take(const char *user, uint32_t uid, int control, pid_t *pid, int *report)
+spare_take(const struct setup_who *who, int control, pid_t *pid, int *report)
 {
 	struct spare fresh;
 	unsigned int i;
@@ -132,7 +132,7 @@ spare_take(const char *user, uint32_t uid, int control, pid_t *pid, int *report)
 	for (i = 0; i < CONF_SPARE_MAX; i++) {
 		if (spares[i].pid == 0)
 			continue;
-		if (sandbox_give(spares[i].report, user, uid, control) == -1) {
+		if (sandbox_give(spares[i].report, who, control) == -1) {
 			spare_forget(&spares[i]); /* it has died */
 			continue;
 		}
@@ -144,7 +144,7 @@ spare_take(const char *user, uint32_t uid, int control, pid_t *pid, int *report)
 	}
 	if (spare_make(&fresh) == -1)
 		return -1;
-	if (sandbox_give(fresh.report, user, uid, control) == -1) {
+	if (sandbox_give(fresh.report, who, control) == -1) {
 		close(fresh.report);
 		return -1;
 	}

@@ -386,6 +386,7 @@ await_user(struct setup *s)
 		_exit(0);
 	memcpy(s->user, who.user, sizeof(s->user));
 	s->uid = who.uid;
+	s->limits = who.limits;
 }
 
 static void
@@ -434,12 +435,7 @@ sandbox_start(int report)
 }
 
 int
-sandbox_give(int to, const char *user, uint32_t uid, int control)
+sandbox_give(int to, const struct setup_who *who, int control)
 {
-	struct setup_who who;
-
-	memset(&who, 0, sizeof(who));
-	strlcpy(who.user, user, sizeof(who.user));
-	who.uid = uid;
-	return setup_send(to, &who, sizeof(who), control);
+	return setup_send(to, who, sizeof(*who), control);
 }

@@ -19,8 +19,9 @@ struct setup {
 	const struct conf *conf;
 	char user[WIRE_NAME];
 	uint32_t uid; /* and gid */
-	int report;   /* to isolation: pidfd, or what went wrong */
-	int control;  /* bound socket, for ide-session */
+	struct conf_isolation limits;
+	int report;  /* to isolation: pidfd, or what went wrong */
+	int control; /* bound socket, for ide-session */
 	int homes;
 	int home;            /* of setup_home, setup_home_tree */
 	int root;            /* the new one, of setup_remember */
@@ -35,6 +36,7 @@ struct setup_who {
 	char user[WIRE_NAME];
 	char pad[3];
 	uint32_t uid;
+	struct conf_isolation limits; /* of this user */
 };
 
 struct setup_step {
@@ -54,7 +56,7 @@ struct setup_report {
  * SOCK_SEQPACKET end; -1 with errno.  sandbox_give tells it the user.
  */
 pid_t sandbox_start(int report);
-int sandbox_give(int to, const char *user, uint32_t uid, int control);
+int sandbox_give(int to, const struct setup_who *who, int control);
 int setup_recv(int from, void *data, size_t len, int *fd);
 void sandbox_prepare(void); /* once: executable, filters */
 

@@ -55,9 +55,11 @@ setup_limits(struct setup *s)
 	for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
 		if (limit_set(limits[i].what, limits[i].soft, limits[i].hard) == -1)
 			return -1;
-	/* What the control group says too; here it also holds without one. */
-	return limit_set(
-	    RLIMIT_NPROC, s->conf->isolation.processes, s->conf->isolation.processes);
+	/* Where a control group counts them, it alone does: a new limit then counts
+	 * for what runs, which none of ours would be raised for. */
+	if ((cgroup_have() & CGROUP_PIDS) != 0)
+		return 0;
+	return limit_set(RLIMIT_NPROC, s->limits.processes, s->limits.processes);
 }
 
 static int
