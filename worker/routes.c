@@ -254,6 +254,18 @@ refuse_method(struct stream *s, unsigned int allow)
 		respond_error_with(&a, 405, NULL);
 }
 
+/* OPTIONS of the site as a whole: RFC 9110 9.3.7. */
+static void
+options_all(struct stream *s)
+{
+	struct answer a;
+
+	answer_init(&a, s, ANSWER_DATA);
+	answer_add(
+	    &a, SLICE("allow"), SLICE("GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS"));
+	answer_send(&a, 204, NULL, 0);
+}
+
 /* Path and query, in the forms that a route needs; false when they are bad. */
 static bool
 path_split(struct stream *s)
@@ -279,6 +291,10 @@ stream_request(struct stream *s)
 		respond_error(s, 421,
 		    "This connection was made for another "
 		    "host name.");
+		return;
+	}
+	if (slice_eq(s->head.target, SLICE("*"))) {
+		options_all(s);
 		return;
 	}
 	if (!path_split(s) ||

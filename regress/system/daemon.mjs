@@ -101,7 +101,7 @@ ratelimit { ${o.ratelimit || 'login 1000 per 15m'} }
 isolation namespace { network private
 	uids ${this.uids}:1000
 ${o.isolation || ''} }
-ide "code" { path "${idePath}"
+ide "code" { path "${o.idePath || idePath}"
 	argument "--disable-telemetry"
 	${o.ide || ''} }
 ${extra}
@@ -244,7 +244,9 @@ ${extra}
 		if (this.child && !this.exit) {
 			for (const s of this.sandboxes()) this.ctl(['sandbox', 'stop', s.user]);
 			this.child.kill('SIGTERM');
-			await Promise.race([this.ended, sleep(12000)]);
+			let timer;
+			await Promise.race([this.ended, new Promise((r) => { timer = setTimeout(r, 12000); })]);
+			clearTimeout(timer); // it would keep the test's process alive
 			if (!this.exit) {
 				for (const p of this.tree()) try { process.kill(p.pid, 'SIGKILL'); } catch { /* gone */ }
 				this.child.kill('SIGKILL');
