@@ -4,6 +4,8 @@
 #include <netinet/in.h>
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -178,6 +180,71 @@ listeners_stop(void)
 			close(listeners[i].fd);
 		listeners[i].ev = NULL;
 		listeners[i].fd = -1;
+	}
+}
+
+/*
+ * sd_notify(3), FDSTORE=1: the manager keeps a socket, with what waits in its
+ * backlog, and hands it to whoever is started next: no client is refused when
+ * ided is restarted, however it ended.
+ */
+static void
+store_one(const struct listener *l)
+{
+	union {
+		struct cmsghdr align;
+		char buf[CMSG_SPACE(sizeof(int))];
+	} ctl;
+	char text[256], name[160], *p;
+	struct iovec iov = { text, 0 };
+	struct cmsghdr *cm;
+	struct msghdr m;
+
+	listen_name(&l->conf, name, sizeof(name));
+	for (p = name; *p != '\0'; p++)
+		if (*p == ':' || *p == ' ' || *p == '"')
+			*p = '-';
+	iov.iov_len = (size_t)snprintf(
+	    text, sizeof(text), "FDSTORE=1\nFDNAME=%s\n", name);
+	memset(&m, 0, sizeof(m));
+	memset(&ctl, 0, sizeof(ctl));
+	m.msg_iov = &iov;
+	m.msg_iovlen = 1;
+	m.msg_control = ctl.buf;
+	m.msg_controllen = sizeof(ctl.buf);
+	cm = CMSG_FIRSTHDR(&m);
+	cm->cmsg_level = SOL_SOCKET;
+	cm->cmsg_type = SCM_RIGHTS;
+	cm->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(cm), &l->fd, sizeof(int));
+	if (sendmsg(master.notify, &m, MSG_NOSIGNAL) == -1)
+		log_debug("the service manager keeps no sockets");
+}
+
+void
+listeners_keep(void)
+{
+	int i;
+
+	for (i = 0; master.notify != -1 && i < CONF_LISTEN_MAX; i++)
+		if (listeners[i].fd != -1)
+			store_one(&listeners[i]);
+}
+
+/* For a successor: the same sockets, each in a message of its own. */
+void
+listeners_hand(struct chan *c, uint32_t id)
+{
+	int i, fd;
+
+	for (i = 0; i < CONF_LISTEN_MAX; i++) {
+		if (listeners[i].fd == -1)
+			continue;
+		fd = fcntl(listeners[i].fd, F_DUPFD_CLOEXEC, 3);
+		if (fd == -1)
+			log_warn("handing a socket over");
+		else
+			chan_send(c, M_HANDOVER_LISTEN, id, fd, NULL, 0);
 	}
 }
 

@@ -17,6 +17,9 @@
 #include "admission.h"
 #include "master.h"
 
+/* EX_TEMPFAIL: the service manager is to start ided again (ided.service). */
+#define EXIT_RESTART 75
+
 /* How long connections may finish what they do once ided is told to stop. */
 #define STOP_SECONDS 5
 
@@ -25,6 +28,7 @@ struct master master;
 extern const struct sandbox sandbox_master;
 
 static int exit_code;
+static int stop_code; /* once it stops */
 
 static void on_join_auth(struct chan *, struct msg *);
 static void on_join_keys(struct chan *, struct msg *);
@@ -38,6 +42,8 @@ static void on_note(struct chan *, struct msg *);
 static void on_exit_note(struct chan *, struct msg *);
 static void on_stop(struct chan *, struct msg *);
 static void on_status(struct chan *, struct msg *);
+static void on_handover(struct chan *, struct msg *);
+static void on_leave(struct chan *, struct msg *);
 
 static const struct chan_handler from_isolation[] = {
 	{ M_JOIN_AUTH, on_join_auth },
@@ -55,6 +61,8 @@ static const struct chan_handler from_auth[] = {
 	{ M_WORKER_NOTE, on_note },
 	{ M_STOP, on_stop },
 	{ M_STATUS_ASK, on_status },
+	{ M_HANDOVER, on_handover },
+	{ M_LEAVE, on_leave },
 	{ M_NONE, NULL },
 };
 
@@ -121,7 +129,7 @@ isolation_gone(struct chan *c, const char *why)
 	(void)c;
 	if (master.stopping) {
 		/* The last one to leave: nothing of ided is left but sandboxes. */
-		master_quit(0);
+		master_quit(stop_code);
 		return;
 	}
 	log_warnx("isolation is gone%s%s; leaving", why ? ": " : "", why ? why : "");
@@ -206,6 +214,7 @@ serve(void)
 	log_event(LOG_NOTICE, "ided.ready", LOG_S("version", master.version),
 	    LOG_N("listeners", master.conf.nlisten));
 	tell_service_manager("READY=1\n");
+	listeners_keep();
 	tell_parent(0);
 }
 
@@ -254,6 +263,7 @@ on_listen_done(struct chan *c, struct msg *m)
 	    master.conf.common.log_level, master.conf.common.log_to == LOG_TO_SYSLOG);
 	configure();
 	pool_fill();
+	listeners_keep();
 	tell_service_manager("READY=1\n");
 }
 
@@ -289,7 +299,7 @@ master_drained(void)
 	told = true;
 	if (!master.auth_joined ||
 	    chan_send(&master.auth, M_STOPPING, 0, -1, NULL, 0) == -1)
-		master_quit(0);
+		master_quit(stop_code);
 }
 
 static void
@@ -301,7 +311,7 @@ on_stop_time(evutil_socket_t fd, short what, void *arg)
 	if (pool_count() > 0)
 		log_info(
 		    "%u connections did not finish in %d s", pool_count(), STOP_SECONDS);
-	master_quit(0);
+	master_quit(stop_code);
 }
 
 static void
@@ -316,7 +326,7 @@ stop(void)
 	tell_service_manager("STOPPING=1\n");
 	listeners_stop();
 	if (event_base_once(master.base, -1, EV_TIMEOUT, on_stop_time, NULL, &t) == -1)
-		master_quit(0);
+		master_quit(stop_code);
 	pool_drain();
 	master_drained();
 }
@@ -326,6 +336,31 @@ on_stop(struct chan *c, struct msg *m)
 {
 	(void)c;
 	(void)m;
+	stop();
+}
+
+static void
+on_handover(struct chan *c, struct msg *m)
+{
+	struct m_handover h;
+
+	memset(&h, 0, sizeof(h));
+	h.managed = master.notify != -1;
+	if (!h.managed)
+		listeners_hand(c, m->head.id);
+	chan_send(c, M_HANDOVER_DONE, m->head.id, -1, &h, sizeof(h));
+}
+
+/* A successor waits for our place, or the service manager is to start one. */
+static void
+on_leave(struct chan *c, struct msg *m)
+{
+	int32_t pid = MSG_DATA(m, m_leave)->pid;
+
+	(void)c;
+	log_event(LOG_NOTICE, "ided.upgrade", LOG_N("successor", pid));
+	if (pid == 0)
+		stop_code = EXIT_RESTART;
 	stop();
 }
 

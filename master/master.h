@@ -95,6 +95,8 @@ unsigned int pool_unauthenticated(void);
 void listeners_init(const int fds[CONF_LISTEN_MAX]);
 void listeners_start(void);
 void listeners_stop(void);
+void listeners_keep(void);                        /* have the service manager keep them */
+void listeners_hand(struct chan *c, uint32_t id); /* copies of them */
 void listeners_new(uint32_t index, int fd);
 void listeners_apply(const struct conf_for_master *conf);
 

@@ -21,6 +21,8 @@ static const struct sandbox_row rows[] = {
 	{ SCMP_SYS(getsockopt), ACT_ALLOW, { { 1, ~0ULL, SOL_SOCKET } } },
 	{ SCMP_SYS(newfstatat), ACT_ALLOW, { { 3, AT_EMPTY_PATH, AT_EMPTY_PATH } } },
 	{ SCMP_SYS(fstat), ACT_ALLOW, { { 0 } } },
+	/* copies of listening sockets, for a successor */
+	{ SCMP_SYS(fcntl), ACT_ALLOW, { { 1, ~0ULL, F_DUPFD_CLOEXEC } } },
 	{ SCMP_SYS(close), ACT_ALLOW, { { 0 } } },
 	/* log, start's result, a new configuration */
 	{ SCMP_SYS(write), ACT_ALLOW, { { 0 } } },

@@ -8,7 +8,10 @@
 #include <netinet/tcp.h>
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -100,12 +103,112 @@ bind_unix(int fd, const struct sockaddr_un *un, int type, mode_t mode)
 	return r;
 }
 
+#define INHERIT_FIRST 3 /* SD_LISTEN_FDS_START */
+
+static int inherited[CONF_LISTEN_MAX];
+static unsigned int ninherited;
+
+static bool
+number_of(const char *name, long max, long *n)
+{
+	const char *s = getenv(name);
+	char *end;
+
+	if (s == NULL || *s == '\0')
+		return false;
+	errno = 0;
+	*n = strtol(s, &end, 10);
+	return errno == 0 && *end == '\0' && *n >= 0 && *n <= max;
+}
+
+unsigned int
+listen_inherit(void)
+{
+	long pid, n, i;
+	int flags;
+
+	if (number_of("LISTEN_PID", INT32_MAX, &pid) && pid == (long)getpid() &&
+	    number_of("LISTEN_FDS", CONF_LISTEN_MAX, &n))
+		for (i = 0; i < n; i++) {
+			flags = fcntl(INHERIT_FIRST + (int)i, F_GETFD);
+			if (flags != -1 &&
+			    fcntl(INHERIT_FIRST + (int)i, F_SETFD, flags | FD_CLOEXEC) !=
+				-1)
+				inherited[ninherited++] = INHERIT_FIRST + (int)i;
+		}
+	unsetenv("LISTEN_PID");
+	unsetenv("LISTEN_FDS");
+	unsetenv("LISTEN_FDNAMES");
+	return ninherited;
+}
+
+void
+listen_inherit_end(void)
+{
+	while (ninherited > 0)
+		close(inherited[--ninherited]);
+}
+
+static bool
+same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+{
+	const struct sockaddr_in *a4 = (const void *)a, *b4 = (const void *)b;
+	const struct sockaddr_in6 *a6 = (const void *)a, *b6 = (const void *)b;
+	const struct sockaddr_un *au = (const void *)a, *bu = (const void *)b;
+
+	if (a->ss_family != b->ss_family)
+		return false;
+	switch (a->ss_family) {
+	case AF_INET:
+		return a4->sin_port == b4->sin_port &&
+		    a4->sin_addr.s_addr == b4->sin_addr.s_addr;
+	case AF_INET6:
+		return a6->sin6_port == b6->sin6_port &&
+		    memcmp(&a6->sin6_addr, &b6->sin6_addr, sizeof(a6->sin6_addr)) == 0;
+	case AF_UNIX:
+		return strncmp(au->sun_path, bu->sun_path, sizeof(au->sun_path)) == 0;
+	default:
+		return false;
+	}
+}
+
+/* One that was handed over, listens, and is of that address; or -1. */
+static int
+take_inherited(const struct conf_listen *l)
+{
+	struct sockaddr_storage ss;
+	socklen_t len;
+	unsigned int i;
+	int fd, v, flags;
+
+	for (i = 0; i < ninherited; i++) {
+		fd = inherited[i];
+		memset(&ss, 0, sizeof(ss));
+		len = sizeof(ss);
+		if (getsockname(fd, (struct sockaddr *)&ss, &len) == -1 ||
+		    !same_address(&ss, &l->addr))
+			continue;
+		len = sizeof(v);
+		if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &v, &len) == -1 || v != 1)
+			continue;
+		flags = fcntl(fd, F_GETFL);
+		if (flags == -1 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) == -1)
+			continue;
+		inherited[i] = inherited[--ninherited];
+		return fd;
+	}
+	return -1;
+}
+
 int
 listen_open(const struct conf_listen *l, char *err, size_t errlen)
 {
 	int on = 1, off = 0;
 	int fd, r;
 
+	fd = take_inherited(l);
+	if (fd != -1)
+		return fd;
 	fd = socket(l->addr.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd == -1)
 		return fail(fd, l, "socket", err, errlen);

@@ -411,6 +411,17 @@ struct m_listen {
 	uint32_t pad;
 };
 
+/* M_HANDOVER_DONE: the listening sockets have been handed out. */
+struct m_handover {
+	uint32_t managed; /* a service manager keeps them, and starts ided again */
+	uint32_t pad;
+};
+/* M_CTL_LEAVE, M_LEAVE: make room for a successor; pid 0: the manager's. */
+struct m_leave {
+	int32_t pid;
+	uint32_t pad;
+};
+
 /* M_HASH_MAKE, M_HASH_VERIFY and their answers.  An encoded hash is below 200
  * bytes with the salt and tag sizes that we use. */
 #define WIRE_HASH 256

@@ -297,12 +297,15 @@ conn_drain(struct worker *w)
 	w->draining = true;
 	if (c == NULL)
 		worker_exit("drained");
+	if (c->leaving == 0)
+		c->leaving = time_now();
 	if (c->front == NULL || c->phase == PHASE_LINGER)
 		return;
 	inside = c->running;
 	c->running = true;
 	c->front->leave(c);
 	c->running = inside;
+	time_arm(c);
 	event_active(c->ev_soon, 0, 0);
 }
 

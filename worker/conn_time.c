@@ -16,6 +16,7 @@
 #define IDLE_CHECK   (15 * SECOND) /* has an idle client taken it all? */
 #define IDLE_UNACKED 5000          /* ms */
 #define LINGER_TIME  (2 * SECOND)
+#define FIRST_TIME   (1 * SECOND) /* for a first request, once we leave */
 #define NEVER        INT64_MAX
 
 int64_t
@@ -38,6 +39,9 @@ phase_deadline(const struct conn *c)
 	case PHASE_HEADER:
 		return (c->since + p->header_timeout * SECOND);
 	case PHASE_IDLE:
+		if (c->w->draining)
+			return (c->since > c->leaving ? c->since : c->leaving) +
+			    FIRST_TIME;
 		if (!c->idle_checked && p->idle_timeout * SECOND > IDLE_CHECK)
 			return (c->since + IDLE_CHECK);
 		return (c->since + p->idle_timeout * SECOND);
@@ -98,7 +102,7 @@ phase_expired(struct conn *c)
 		worker_stage(STAGE_TIMEOUT);
 		conn_over(c, "handshake timed out");
 	case PHASE_IDLE:
-		if (c->idle_checked)
+		if (c->idle_checked || c->w->draining)
 			break;
 		c->idle_checked = true;
 		worker_stage(STAGE_IDLE);

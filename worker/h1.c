@@ -46,6 +46,7 @@ struct h1 {
 	uint64_t out_left;
 
 	struct stream s;
+	bool served; /* a request, at least */
 };
 
 static const struct stream_front h1_stream;
@@ -330,7 +331,7 @@ h1_head(struct h1 *h, uint8_t *data, size_t len, size_t used)
 {
 	struct http_head *head = &h->s.head;
 
-	if (h->s.w->draining || (h->eof && len == 0)) {
+	if ((h->s.w->draining && h->served) || (h->eof && len == 0)) {
 		conn_end(h->c);
 		return (0);
 	}
@@ -451,6 +452,7 @@ h1_next(struct h1 *h)
 	stream_close(&h->s);
 	conn_unpin(h->c);
 	h->active = false;
+	h->served = true;
 	if (!h->keep || h->s.w->draining) {
 		conn_end(h->c);
 		return;
@@ -533,7 +535,8 @@ h1_leave(struct conn *c)
 {
 	struct h1 *h = conn_state(c);
 
-	if (!h->active)
+	/* Who has only just connected gets an answer to the first request. */
+	if (!h->active && h->served)
 		conn_end(c);
 }
 

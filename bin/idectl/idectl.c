@@ -18,8 +18,9 @@ bool json;
 struct given {
 	const char *email;
 	const char *role;
-	bool user; /* -u: the argument is a user */
-	bool all;  /* -a */
+	const char *program; /* -b */
+	bool user;           /* -u: the argument is a user */
+	bool all;            /* -a */
 	int argc;
 	char **argv;
 };
@@ -75,6 +76,9 @@ static const struct command commands[] = {
 	    send_none },
 	{ "reload", NULL, "", "take a new configuration and certificate", "+", 0, 0,
 	    M_CTL_RELOAD, SHAPE_TEXT, send_none },
+	{ "upgrade", NULL, "[-b ided] [-- option of ided ...]",
+	    "start another ided in its place", "+b:", 0, 66, M_CTL_HANDOVER, SHAPE_TEXT,
+	    NULL },
 	{ "stop", NULL, "", "stop ided; sandboxes go on", "+", 0, 0, M_CTL_STOP,
 	    SHAPE_TEXT, send_none },
 };
@@ -219,6 +223,9 @@ parse(const struct command *c, int argc, char **argv, struct given *g)
 		case 'r':
 			g->role = optarg;
 			break;
+		case 'b':
+			g->program = optarg;
+			break;
 		case 'u':
 			g->user = true;
 			break;
@@ -256,6 +263,8 @@ run(const struct command *c, const struct given *g)
 
 	if (c->type == M_CTL_EXEC)
 		return run_exec(c, g);
+	if (c->type == M_CTL_HANDOVER)
+		return upgrade_run(g->program, g->argv);
 	c->send(c, g);
 	for (;;) {
 		ctl_recv(&m, WAIT);

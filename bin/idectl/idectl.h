@@ -40,4 +40,7 @@ void password_read(char *buf, size_t size);
 /* exec.c: returns the exit status. */
 int exec_run(const char *user, char **argv);
 
+/* upgrade.c: options are ided's own, ended by NULL; returns the exit status. */
+int upgrade_run(const char *program, char *options[]);
+
 #endif

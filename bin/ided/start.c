@@ -129,11 +129,15 @@ empty_root(const char *runtime)
 /* A predecessor that was killed takes a moment to go with all its processes. */
 #define PREDECESSOR_MS      3000
 #define PREDECESSOR_STEP_MS 20
+/* One that handed its sockets over finishes its connections first. */
+#define HANDOVER_MS 15000
+
+static int patience_ms = PREDECESSOR_MS;
 
 static bool
 wait_once_more(int *waited_ms)
 {
-	if (*waited_ms >= PREDECESSOR_MS)
+	if (*waited_ms >= patience_ms)
 		return false;
 	*waited_ms += PREDECESSOR_STEP_MS;
 	(void)poll(NULL, 0, PREDECESSOR_STEP_MS);
@@ -157,7 +161,7 @@ lock(const struct conf *conf)
 		if (errno == EWOULDBLOCK)
 			fprintf(stderr,
 			    "ided: %s is in use by a running ided; stop it "
-			    "first (idectl stop)\n",
+			    "first (idectl stop), or replace it (idectl upgrade)\n",
 			    conf->common.data);
 		else
 			complain("cannot lock", path, "");
@@ -246,6 +250,7 @@ open_listeners(const struct conf *conf, int fds[CONF_LISTEN_MAX])
 			bad++;
 		}
 	}
+	listen_inherit_end();
 	return bad == 0 ? 0 : -1;
 }
 
@@ -353,6 +358,8 @@ start_all(const struct start *st, const struct conf *conf)
 	raise_nofile();
 	umask(077);
 	ms.parent = -1;
+	if (listen_inherit() > 0)
+		patience_ms = HANDOVER_MS;
 	if (accounts_load(&missing) == -1) {
 		fprintf(stderr,
 		    "ided: no account \"%s\"; make install and "

@@ -56,6 +56,8 @@ static const struct chan_handler from_master[] = {
 	{ M_RELOAD, on_reload },
 	{ M_STOPPING, on_stopping },
 	{ M_STATUS_MASTER, ask_answer },
+	{ M_HANDOVER_LISTEN, ask_answer },
+	{ M_HANDOVER_DONE, ask_answer },
 	{ M_NONE, NULL },
 };
 

@@ -50,6 +50,8 @@ static const struct chan_handler handlers[] = {
 	{ M_CTL_STATUS, ctl_status },
 	{ M_CTL_RELOAD, on_reload },
 	{ M_CTL_STOP, on_stop },
+	{ M_CTL_HANDOVER, ctl_handover },
+	{ M_CTL_LEAVE, ctl_leave },
 	{ M_NONE, NULL },
 };
 

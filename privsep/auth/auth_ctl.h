@@ -65,4 +65,8 @@ void ctl_exec_fd(struct chan *, struct msg *);
 void ctl_exec_forget(struct ctl *);
 void ctl_status(struct chan *, struct msg *);
 
+/* auth_upgrade.c */
+void ctl_handover(struct chan *, struct msg *);
+void ctl_leave(struct chan *, struct msg *);
+
 #endif

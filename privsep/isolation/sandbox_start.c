@@ -16,6 +16,7 @@
 #include <sys/syscall.h>
 
 #include <bsd/string.h>
+#include <bsd/unistd.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -397,6 +398,7 @@ make(struct setup *s)
 	pid_t pid;
 
 	reset_signals();
+	setproctitle("-ided: sandbox set-up");
 	(void)prctl(PR_SET_NAME, "ided-setup", 0, 0, 0);
 	steps_run(s, blank);
 	await_user(s);
