@@ -75,7 +75,7 @@ test('at the first mark it is told, to the log, idectl, the portal and the API; 
 	await p.ready();
 	await waitFor('the note', () => notes('ann', 'warning').length > 0, 10000);
 	assert.match(notes('ann', 'warning')[0].text, /^5\d% of the memory is used; most of it by python3\S* \(command, process \d+, 1\d\dM\)$/);
-	assert.match(d.log, /sandbox\.memory user="ann" uid=\d+ event="warning" used=\d+ max=268435456 process="python3/);
+	await waitFor('its line', () => /sandbox\.memory user="ann" uid=\d+ event="warning" used=\d+ max=268435456 process="python3/.test(d.log));
 	const cookie = await d.login('ann');
 	const page = await d.request('GET', '/', { headers: { cookie } });
 	assert.match(page.body, /class="notice"[^>]*>Memory, [^<]*: 5\d% of the memory is used/);
