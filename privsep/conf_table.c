@@ -77,9 +77,7 @@ static const struct conf_word registration[] = {
 
 static const struct conf_word isolation_kind[] = {
 	{ "namespace", ISOLATION_NAMESPACE, NULL },
-	{ "directory", ISOLATION_DIRECTORY,
-	    "isolation directory is not in effect yet: "
-	    "it works as namespace" },
+	{ "directory", ISOLATION_DIRECTORY, NULL },
 	{ "container", ISOLATION_CONTAINER,
 	    "isolation container is not in effect yet: "
 	    "it works as namespace" },

@@ -72,13 +72,15 @@ ide_init(void)
 static void
 arguments(char *argv[])
 {
-	static char data[128], extensions[128];
-	static const char *const fixed[] = { IDE_NODE, IDE_MAIN, "--socket-path",
-		IDE_SOCKET, "--server-base-path", "/ide", "--server-data-dir", data,
+	static char data[PATH_LEN], extensions[PATH_LEN], node[PATH_LEN], js[PATH_LEN];
+	static const char *const fixed[] = { node, js, "--socket-path", session.socket,
+		"--server-base-path", "/ide", "--server-data-dir", data,
 		"--extensions-dir", extensions, "--without-connection-token",
 		"--accept-server-license-terms", NULL };
 	unsigned int n, i;
 
+	snprintf(node, sizeof(node), "%s/%s", session.ide, IDE_NODE);
+	snprintf(js, sizeof(js), "%s/%s", session.ide, IDE_MAIN);
 	snprintf(data, sizeof(data), "%s/data", session.home);
 	snprintf(extensions, sizeof(extensions), "%s/extensions", session.home);
 	for (n = 0; fixed[n] != NULL; n++)
@@ -94,7 +96,7 @@ ide_start(void)
 	char *argv[16 + CONF_ARG_MAX];
 	int fd[3];
 
-	(void)unlink(IDE_SOCKET);
+	(void)unlink(session.socket);
 	arguments(argv);
 	fd[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	fd[1] = fd[2] = output_pipe();

@@ -34,9 +34,10 @@ fail(struct chan *c, uint32_t id, uint32_t code, const char *text)
 static int
 ide_connect(void)
 {
-	struct sockaddr_un un = { .sun_family = AF_UNIX, .sun_path = IDE_SOCKET };
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
 	int fd;
 
+	memcpy(un.sun_path, session.socket, sizeof(session.socket));
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd == -1)
 		return -1;

@@ -16,7 +16,7 @@
 
 #define OUTPUT_MAX (1024 * 1024)
 
-static char path[128], old[sizeof(path) + 8];
+static char path[PATH_LEN], old[sizeof(path) + 8];
 static int file = -1;
 static off_t written;
 

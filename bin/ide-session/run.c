@@ -1,5 +1,6 @@
 /* Programs of the user: how they are started, and commands on demand. */
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <errno.h>
@@ -29,8 +30,8 @@ static struct run {
 static char *const *
 environment(void)
 {
-	static char lines[10][160];
-	static char *env[11];
+	static char lines[11][PATH_LEN + 64];
+	static char *env[12];
 	unsigned int n = 0, i;
 
 	if (env[0] != NULL)
@@ -43,12 +44,17 @@ environment(void)
 	snprintf(lines[n++], sizeof(lines[0]),
 	    "PATH=%s/.local/bin:/usr/local/bin:/usr/bin:/bin", session.home);
 	snprintf(lines[n++], sizeof(lines[0]), "LANG=C.UTF-8");
-	snprintf(lines[n++], sizeof(lines[0]), "XDG_RUNTIME_DIR=%s/user", RUN_DIR);
+	snprintf(lines[n++], sizeof(lines[0]), "XDG_RUNTIME_DIR=%s/user", session.run);
 	snprintf(
 	    lines[n++], sizeof(lines[0]), "XDG_CONFIG_HOME=%s/.config", session.home);
 	snprintf(
 	    lines[n++], sizeof(lines[0]), "XDG_DATA_HOME=%s/.local/share", session.home);
 	snprintf(lines[n++], sizeof(lines[0]), "XDG_CACHE_HOME=%s/.cache", session.home);
+	/* With the host's /tmp, one that others do not share. */
+	if (getpid() != 1) {
+		snprintf(lines[n], sizeof(lines[0]), "TMPDIR=%s/tmp", session.run);
+		(void)mkdir(strchr(lines[n++], '=') + 1, 0700);
+	}
 	for (i = 0; i < n; i++)
 		env[i] = lines[i];
 	return env;

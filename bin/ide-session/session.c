@@ -1,5 +1,5 @@
 /*
- * ide-session -u user [-- argument ...]
+ * ide-session -u user -d home -r runtime -i ide [-- argument ...]
  *
  * Started by isolation as pid 1 of the sandbox: descriptor 3 is the control
  * socket, bound where only root can connect to it; descriptor 4 is closed as
@@ -78,7 +78,7 @@ on_ask(struct chan *c, struct msg *m)
 	chan_send(c, M_SESSION_STATE, m->head.id, -1, &s, sizeof(s));
 }
 
-/* From pid 1, -1 is everybody in the sandbox. */
+/* From pid 1, -1 is everybody in the sandbox; from another, all of the user's. */
 static void
 on_stop_time(evutil_socket_t fd, short what, void *arg)
 {
@@ -182,14 +182,29 @@ options(int argc, char *argv[])
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "u:")) != -1)
-		if (c == 'u')
+	while ((c = getopt(argc, argv, "u:d:r:i:")) != -1)
+		switch (c) {
+		case 'u':
 			session.user = optarg;
-		else
+			break;
+		case 'd':
+			session.home = optarg;
+			break;
+		case 'r':
+			session.run = optarg;
+			break;
+		case 'i':
+			session.ide = optarg;
+			break;
+		default:
 			exit(1);
-	if (session.user == NULL || strlen(session.user) > 32)
+		}
+	if (session.user == NULL || strlen(session.user) > 32 || session.home == NULL ||
+	    session.run == NULL || session.ide == NULL ||
+	    strlen(session.home) + 64 > PATH_LEN || strlen(session.ide) + 64 > PATH_LEN ||
+	    (size_t)snprintf(session.socket, sizeof(session.socket), "%s/%s", session.run,
+		IDE_SOCKET) >= sizeof(session.socket))
 		exit(1);
-	snprintf(session.home, sizeof(session.home), "/home/%s", session.user);
 	session.ide_args = argv + optind;
 }
 
@@ -211,13 +226,17 @@ int
 main(int argc, char *argv[])
 {
 	struct event *child;
+	char dir[PATH_LEN];
 
 	/* The user's other programs have the same uid: they may not trace it. */
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	options(argc, argv);
 	output_init();
 	(void)signal(SIGPIPE, SIG_IGN);
-	(void)mkdir(RUN_DIR "/user", 0700);
+	/* Where it is no pid 1, what loses its parent is still its own to collect. */
+	(void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+	snprintf(dir, sizeof(dir), "%s/user", session.run);
+	(void)mkdir(dir, 0700);
 	session.base = event_base_new();
 	if (session.base == NULL)
 		fatalx("no event loop");

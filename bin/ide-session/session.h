@@ -21,15 +21,18 @@
 
 #include "../../privsep/chan.h"
 
-#define IDE_NODE   "/opt/ide/node/bin/node"
-#define IDE_MAIN   "/opt/ide/server/out/server-main.js"
-#define IDE_SOCKET "/run/ide/code.sock"
-#define RUN_DIR    "/run/ide"
+#define IDE_NODE   "node/bin/node"
+#define IDE_MAIN   "server/out/server-main.js"
+#define IDE_SOCKET "code.sock" /* in the runtime folder */
+#define PATH_LEN   1200
 
 struct session {
 	struct event_base *base;
 	const char *user;
-	char home[64];
+	const char *home;
+	const char *run; /* runtime folder */
+	const char *ide; /* the IDE's */
+	char socket[108];
 	char **ide_args; /* ends with NULL */
 	bool stopping;
 };

@@ -96,8 +96,13 @@ own_folder(const char *path, mode_t mode)
 {
 	struct stat st;
 
-	if (mkdir(path, mode) == -1 && errno != EEXIST)
+	if (mkdir(path, mode) == 0) {
+		/* Whatever our umask is. */
+		if (chmod(path, mode) == -1)
+			return complain("cannot set the mode of", path, "");
+	} else if (errno != EEXIST) {
 		return complain("cannot make", path, "its parent folder must exist");
+	}
 	if (lstat(path, &st) == -1)
 		return complain("cannot look at", path, "");
 	if (!S_ISDIR(st.st_mode) || st.st_uid != 0 || (st.st_mode & 022) != 0) {

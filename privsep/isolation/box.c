@@ -123,6 +123,17 @@ box_forget(struct box *b)
 	free(b);
 }
 
+/* What its first process did not take along. */
+static void
+end_all(const struct box *b)
+{
+	const struct strategy *st = strategy_of(isolation.conf.isolation.kind);
+
+	cgroup_kill(b->uid);
+	if (st->end_all != NULL)
+		st->end_all(b->uid);
+}
+
 /* The group can be removed once the last process is out of it. */
 static void
 on_sweep(evutil_socket_t fd, short what, void *arg)
@@ -141,7 +152,7 @@ on_sweep(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	if (b->sweeps % 10 == 0)
-		cgroup_kill(b->uid);
+		end_all(b);
 	set_timer(b, SWEEP_MS, on_sweep);
 }
 
@@ -157,7 +168,7 @@ box_end(struct box *b)
 	if (b->pidfd != -1)
 		close(b->pidfd);
 	b->pidfd = -1;
-	cgroup_kill(b->uid);
+	end_all(b);
 	set_timer(b, 0, on_sweep);
 }
 

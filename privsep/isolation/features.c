@@ -54,7 +54,7 @@ has_seccomp(void)
 }
 
 static void
-check_needed(void)
+check_needed(const struct conf_isolation *conf)
 {
 	char path[32];
 	unsigned int i;
@@ -62,7 +62,9 @@ check_needed(void)
 	for (i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
 		if (syscall(needed[i].nr, -1, NULL, 0, 0, 0) == -1 && errno == ENOSYS)
 			fatalx("isolation: this kernel has no %s", needed[i].name);
-	for (i = 0; i < sizeof(namespaces) / sizeof(namespaces[0]); i++) {
+	for (i = 0; conf->kind != ISOLATION_DIRECTORY &&
+	     i < sizeof(namespaces) / sizeof(namespaces[0]);
+	     i++) {
 		snprintf(path, sizeof(path), "/proc/self/ns/%s", namespaces[i]);
 		if (access(path, F_OK) == -1)
 			fatalx(
@@ -87,7 +89,7 @@ features_check(const struct conf_isolation *conf)
 	unsigned int i;
 	int abi = sandbox_landlock_abi();
 
-	check_needed();
+	check_needed(conf);
 	for (i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
 		if ((cgroup_have() & groups[i].bit) == 0)
 			lacking(list, sizeof(list), groups[i].what,
@@ -101,6 +103,9 @@ features_check(const struct conf_isolation *conf)
 	if (abi > 0 && abi < 6)
 		lacking(list, sizeof(list), "Landlock for signals and abstract sockets",
 		    false);
+	if (strategy_of(conf->kind)->weaker != NULL)
+		log_event(LOG_WARNING, "isolation.weaker",
+		    LOG_S("what", strategy_of(conf->kind)->weaker));
 	if (list[0] != '\0')
 		log_event(LOG_WARNING, "isolation.lacking", LOG_S("what", list));
 	log_event(LOG_INFO, "isolation.has", LOG_S("cgroup", cgroup_version()),

@@ -85,12 +85,15 @@ folders_open(void)
 	int dir;
 
 	dir = top_open(data);
-	isolation.homes = folder_open(dir, data, "home", 0, 0, 0700);
+	/* Without a root of their own, users walk there. */
+	isolation.homes = folder_open(dir, data, "home", 0, 0,
+	    isolation.conf.isolation.kind == ISOLATION_DIRECTORY ? 0711 : 0700);
 	isolation.store = folder_open(dir, data, "store", auth->uid, auth->gid, 0700);
 	close(dir);
 	dir = top_open(runtime);
 	isolation.empty = folder_open(dir, runtime, "empty", 0, 0, 0555);
 	isolation.boxes = folder_open(dir, runtime, "sandbox", 0, 0, 0700);
+	isolation.users = folder_open(dir, runtime, "user", 0, 0, 0711);
 	close(dir);
 	must_be_empty(isolation.empty, runtime);
 }

@@ -21,6 +21,7 @@
  * box_ask.c		what a running sandbox is asked, with time limits
  * box_adopt.c		those that a predecessor left
  * sandbox_spare.c	sandboxes that wait for their user
+ * sandbox_namespace.c, sandbox_directory.c	the strategies: steps in their order
  * sandbox_start.c	the steps from nothing to a running ide-session
  * sandbox_*.c		one file per kernel facility
  * seccomp_user.c	the system calls of users' programs
@@ -55,6 +56,7 @@ struct isolation {
 	int store;  /* data/store, auth's */
 	int empty;  /* runtime/empty */
 	int boxes;  /* runtime/sandbox, root only */
+	int users;  /* runtime/user, for `directory\' */
 	int hostns; /* our own mount namespace */
 };
 

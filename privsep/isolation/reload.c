@@ -61,6 +61,8 @@ unchanged(struct reload *r)
 	if (fresh.isolation.uid_first != old->isolation.uid_first ||
 	    fresh.isolation.uid_count != old->isolation.uid_count)
 		refuse(r, "isolation uids");
+	if (fresh.isolation.kind != old->isolation.kind)
+		refuse(r, "isolation's strategy");
 	if (fresh.auth.argon2_helpers != old->auth.argon2_helpers)
 		refuse(r, "auth argon2 helpers");
 	if (fresh.common.log_to != old->common.log_to)

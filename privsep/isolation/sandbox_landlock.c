@@ -9,11 +9,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
+#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "../sandbox.h"
+#include "box.h"
 #include "sandbox_steps.h"
 
 /* Rights and fields of later ABIs, which Debian 12's headers lack. */
@@ -44,15 +45,54 @@ struct ruleset_attr {
 	(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE |                     \
 	    LANDLOCK_ACCESS_FS_WRITE_FILE | FS_TRUNCATE | FS_IOCTL_DEV)
 
-static const struct {
-	const char *path; /* "~": the home */
+/* "~" is the home, "run" the runtime folder, "ide" the IDE's. */
+struct path_rule {
+	const char *path;
 	uint64_t rights;
-} rules[] = {
-	{ "/", READ }, /* everything here is meant to be seen */
-	{ "~", ANY }, { "/tmp", ANY }, { INSIDE_RUN, ANY },
-	{ "/dev", WRITE | FS_IOCTL_DEV }, { "/dev/shm", ANY }, { "/dev/mqueue", ANY },
-	{ "/proc", WRITE }, /* own comm, oom_score_adj */
 };
+
+static const struct path_rule own_root[] = {
+	{ "/", READ }, /* everything here is meant to be seen */
+	{ "~", ANY },
+	{ "/tmp", ANY },
+	{ "run", ANY },
+	{ "/dev", WRITE | FS_IOCTL_DEV },
+	{ "/dev/shm", ANY },
+	{ "/dev/mqueue", ANY },
+	{ "/proc", WRITE }, /* own comm, oom_score_adj */
+	{ NULL, 0 },
+};
+
+/* On the host's own root: the system, and what is the user's. */
+static const struct path_rule hosts_root[] = {
+	{ "/usr", READ },
+	{ "/bin", READ },
+	{ "/sbin", READ },
+	{ "/lib", READ },
+	{ "/lib64", READ },
+	{ "/etc", READ },
+	{ "/opt", READ },
+	{ "ide", READ },
+	{ "~", ANY },
+	{ "run", ANY },
+	{ "/tmp", ANY },
+	{ "/dev", WRITE | FS_IOCTL_DEV },
+	{ "/dev/shm", ANY },
+	{ "/proc", WRITE },
+	{ NULL, 0 },
+};
+
+static const char *
+rule_path(const struct setup *s, const char *path)
+{
+	if (strcmp(path, "~") == 0)
+		return s->path.home;
+	if (strcmp(path, "run") == 0)
+		return s->path.run;
+	if (strcmp(path, "ide") == 0)
+		return s->path.ide;
+	return path;
+}
 
 static int
 rule_add(int ruleset, const char *path, uint64_t rights)
@@ -77,20 +117,23 @@ rule_add(int ruleset, const char *path, uint64_t rights)
 }
 
 static int
-rules_add(int ruleset, const struct setup *s, uint64_t handled)
+rules_add(int ruleset, struct setup *s, uint64_t handled)
 {
 	const struct conf_isolation *conf = &s->conf->isolation;
-	char home[64];
+	bool own = s->strategy == &strategy_namespace;
+	const struct path_rule *r;
 	uint32_t i;
 
-	snprintf(home, sizeof(home), "/home/%s", s->user);
-	for (i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
-		if (rule_add(ruleset, rules[i].path[0] == '~' ? home : rules[i].path,
-			rules[i].rights & handled) == -1)
+	for (r = own ? own_root : hosts_root; r->path != NULL; r++)
+		if (rule_add(ruleset, rule_path(s, r->path), r->rights & handled) == -1 &&
+		    (own || errno != ENOENT)) {
+			fault_set(&s->fault, FAIL_UNAVAILABLE, "Landlock: %.*s: %s", 300,
+			    rule_path(s, r->path), strerror(errno));
 			return -1;
+		}
 	for (i = 0; i < conf->nbind; i++)
-		if (conf->bind[i].write &&
-		    rule_add(ruleset, conf->bind[i].path, ANY & handled) == -1)
+		if (rule_add(ruleset, conf->bind[i].path,
+			(conf->bind[i].write ? ANY : READ) & handled) == -1)
 			return -1;
 	return 0;
 }

@@ -20,7 +20,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,57 +47,6 @@
 #endif
 
 static int program = -1;
-
-static int setup_keep(struct setup *);
-static int setup_enter_empty(struct setup *);
-static int setup_namespaces(struct setup *);
-static int setup_remember(struct setup *);
-static int setup_to_host(struct setup *);
-static int setup_to_own(struct setup *);
-static int setup_stdio(struct setup *);
-static int setup_fds(struct setup *);
-
-/* Without a user, as root. */
-static const struct setup_step blank[] = {
-	{ "closing descriptors", setup_keep },
-	{ "entering the empty folder", setup_enter_empty },
-	{ "making namespaces", setup_namespaces },
-	{ "making mounts private", setup_private },
-	{ "starting the loopback interface", setup_loopback },
-	{ "mounting the root", setup_root },
-	{ "binding the system", setup_binds },
-	{ "binding what the site gives", setup_site_binds },
-	{ "making /dev", setup_dev },
-	{ "finding the way back", setup_remember },
-	{ NULL, NULL },
-};
-
-/* For a user, as root: what needs the host. */
-static const struct setup_step owned[] = {
-	{ "entering the control group", setup_cgroup },
-	{ "returning to the host", setup_to_host },
-	{ "opening the home", setup_home },
-	{ "taking the home", setup_home_tree },
-	{ "entering the sandbox", setup_to_own },
-	{ NULL, NULL },
-};
-
-/* As the sandbox's first process; the order is part of the design. */
-static const struct setup_step inside[] = {
-	{ "closing descriptors", setup_fds },
-	{ "naming the host", setup_hostname },
-	{ "writing /etc", setup_etc },
-	{ "mounting /proc", setup_proc },
-	{ "mounting /tmp", setup_tmp },
-	{ "mounting the home", setup_home_mount },
-	{ "leaving the host's root", setup_pivot },
-	{ "opening /dev/null", setup_stdio },
-	{ "setting limits", setup_limits },
-	{ "becoming the user", setup_user },
-	{ "entering Landlock", setup_landlock },
-	{ "entering seccomp", setup_seccomp },
-	{ NULL, NULL },
-};
 
 /*
  * A sealed copy of the executable: what runs inside can then not even try to
@@ -134,6 +82,12 @@ program_copy(const char *path)
 	return to;
 }
 
+const struct strategy *
+strategy_of(uint8_t kind)
+{
+	return kind == ISOLATION_DIRECTORY ? &strategy_directory : &strategy_namespace;
+}
+
 void
 sandbox_prepare(void)
 {
@@ -156,14 +110,14 @@ by_number(const void *a, const void *b)
  * A spare lives as long as isolation, and must not keep any of its channels
  * open: who waits for a channel's end would wait for the spare.
  */
-static int
+int
 setup_keep(struct setup *s)
 {
-	int keep[6 + CGROUP_TREES] = { STDERR_FILENO, s->report, program, s->homes,
-		s->empty, isolation.hostns };
+	int keep[7 + CGROUP_TREES] = { STDERR_FILENO, s->report, program, s->homes,
+		s->empty, isolation.hostns, isolation.users };
 	unsigned int n, i;
 
-	n = 6 + cgroup_fds(&keep[6]);
+	n = 7 + cgroup_fds(&keep[7]);
 	qsort(keep, n, sizeof(keep[0]), by_number);
 	for (i = 0; i + 1 < n; i++)
 		if (keep[i] + 1 < keep[i + 1] &&
@@ -172,42 +126,8 @@ setup_keep(struct setup *s)
 	return (int)syscall(SYS_close_range, keep[n - 1] + 1, ~0U, 0);
 }
 
-static int
-setup_enter_empty(struct setup *s)
-{
-	return fchdir(s->empty);
-}
-
-static int
-setup_namespaces(struct setup *s)
-{
-	return unshare((int)ns_blank(&s->conf->isolation));
-}
-
-/* The new root is the working directory, and the host is left and seen again. */
-static int
-setup_remember(struct setup *s)
-{
-	s->root = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	s->ownns = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
-	return s->root == -1 || s->ownns == -1 ? -1 : 0;
-}
-
-static int
-setup_to_host(struct setup *s)
-{
-	(void)s;
-	return setns(isolation.hostns, CLONE_NEWNS);
-}
-
-static int
-setup_to_own(struct setup *s)
-{
-	return setns(s->ownns, CLONE_NEWNS) == -1 ? -1 : fchdir(s->root);
-}
-
 /* What is needed from here on gets its place, everything else is closed. */
-static int
+int
 setup_fds(struct setup *s)
 {
 	int control, report, prog, home;
@@ -229,7 +149,7 @@ setup_fds(struct setup *s)
 	return (int)syscall(SYS_close_range, FD_LAST + 2, ~0U, 0);
 }
 
-static int
+int
 setup_stdio(struct setup *s)
 {
 	int fd;
@@ -355,14 +275,21 @@ become_session(struct setup *s)
 {
 	const struct conf_ide *ide = &s->conf->ide;
 	char path[] = "PATH=/usr/local/bin:/usr/bin:/bin";
-	char title[] = PROGRAM, user[] = "-u", sep[] = "--";
-	char *argv[4 + CONF_ARG_MAX + 1], *envp[] = { path, NULL };
+	char title[] = PROGRAM, user[] = "-u", home[] = "-d", run[] = "-r", dir[] = "-i";
+	char sep[] = "--";
+	char *argv[10 + CONF_ARG_MAX + 1], *envp[] = { path, NULL };
 	unsigned int n = 0, i;
 	int fd;
 
 	argv[n++] = title;
 	argv[n++] = user;
 	argv[n++] = s->user;
+	argv[n++] = home;
+	argv[n++] = s->path.home;
+	argv[n++] = run;
+	argv[n++] = s->path.run;
+	argv[n++] = dir;
+	argv[n++] = s->path.ide;
 	argv[n++] = sep;
 	for (i = 0; i < ide->nargs && i < CONF_ARG_MAX; i++)
 		argv[n++] = (char *)(uintptr_t)ide->arg[i];
@@ -400,15 +327,16 @@ make(struct setup *s)
 	reset_signals();
 	setproctitle("-ided: sandbox set-up");
 	(void)prctl(PR_SET_NAME, "ided-setup", 0, 0, 0);
-	steps_run(s, blank);
+	steps_run(s, s->strategy->blank);
 	await_user(s);
-	steps_run(s, owned);
+	s->strategy->paths(s);
+	steps_run(s, s->strategy->owned);
 	cgroup = cgroup_fd(s->uid);
-	pid = ns_clone(NS_LAST, cgroup, &pidfd);
+	pid = ns_clone(s->strategy->last, cgroup, &pidfd);
 	if (pid == -1)
-		failed(s, "making namespaces");
+		failed(s, "making the first process");
 	if (pid == 0) {
-		steps_run(s, inside);
+		steps_run(s, s->strategy->inside);
 		become_session(s);
 	}
 	memset(&r, 0, sizeof(r));
@@ -420,7 +348,7 @@ make(struct setup *s)
 pid_t
 sandbox_start(int report)
 {
-	struct setup s;
+	static struct setup s;
 	pid_t pid;
 
 	pid = ns_clone(0, -1, NULL);
@@ -428,6 +356,7 @@ sandbox_start(int report)
 		return pid;
 	memset(&s, 0, sizeof(s));
 	s.conf = &isolation.conf;
+	s.strategy = strategy_of(s.conf->isolation.kind);
 	s.report = report;
 	s.homes = isolation.homes;
 	s.empty = isolation.empty;

@@ -17,14 +17,20 @@
 
 struct setup {
 	const struct conf *conf;
+	const struct strategy *strategy;
 	char user[WIRE_NAME];
 	uint32_t uid; /* and gid */
 	struct conf_isolation limits;
 	int report;  /* to isolation: pidfd, or what went wrong */
 	int control; /* bound socket, for ide-session */
 	int homes;
-	int home;            /* of setup_home, setup_home_tree */
-	int root;            /* the new one, of setup_remember */
+	int home; /* of setup_home, setup_home_tree */
+	int root; /* the new one, of setup_remember */
+	struct {
+		char home[CONF_PATH_MAX + WIRE_NAME + 8];
+		char run[CONF_PATH_MAX + 32];
+		char ide[CONF_PATH_MAX];
+	} path;              /* as the user's programs see them */
 	int ownns;           /* mount namespace */
 	int empty;           /* runtime/empty, to mount on */
 	struct m_fail fault; /* why a step failed, if it knows better */
@@ -38,6 +44,27 @@ struct setup_who {
 	uint32_t uid;
 	struct conf_isolation limits; /* of this user */
 };
+
+/*
+ * A strategy: what makes a sandbox, in its order.  blank is done before there is
+ * a user, owned for one, both as root on the host; inside by the first process,
+ * which is cloned with the flags `last'.
+ */
+struct setup;
+struct setup_step;
+struct strategy {
+	const char *name;
+	const struct setup_step *blank;
+	const struct setup_step *owned;
+	const struct setup_step *inside;
+	uint64_t last;
+	void (*paths)(struct setup *s); /* as the user's programs see them */
+	void (*end_all)(uint32_t uid);  /* what its first process leaves, or NULL */
+	const char *weaker;             /* what it does not hold, or NULL */
+};
+extern const struct strategy strategy_namespace;
+extern const struct strategy strategy_directory;
+const struct strategy *strategy_of(uint8_t kind); /* enum conf_isolation_kind */
 
 struct setup_step {
 	const char *name;
@@ -57,6 +84,9 @@ struct setup_report {
  */
 pid_t sandbox_start(int report);
 int sandbox_give(int to, const struct setup_who *who, int control);
+int setup_keep(struct setup *s);
+int setup_fds(struct setup *s);
+int setup_stdio(struct setup *s);
 int setup_recv(int from, void *data, size_t len, int *fd);
 void sandbox_prepare(void); /* once: executable, filters */
 

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "box.h"
 #include "sandbox_steps.h"
 
 struct limit_row {
@@ -86,8 +87,6 @@ no_capabilities(void)
 int
 setup_user(struct setup *s)
 {
-	char home[64];
-
 	if (setsid() == -1 && errno != EPERM)
 		return -1;
 	if (no_bounding_set() == -1 || setgroups(0, NULL) == -1 ||
@@ -101,6 +100,10 @@ setup_user(struct setup *s)
 		return -1;
 	}
 	umask(022);
-	snprintf(home, sizeof(home), "/home/%s", s->user);
-	return chdir(home);
+	if (chdir(s->path.home) == 0)
+		return 0;
+	fault_set(&s->fault, FAIL_UNAVAILABLE,
+	    "home %.*s: %s: every folder above it must be open to users (mode 0711)", 300,
+	    s->path.home, strerror(errno));
+	return -1;
 }
