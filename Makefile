@@ -31,7 +31,7 @@ LDHARDEN = -pie -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--as-needed
 
 ifeq ($(SAN),1)
 O	?= obj-san
-OPT	 = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
+OPT	 = -O1 -g -DSANITIZED -fsanitize=address,undefined -fno-sanitize-recover=all \
 	   -fno-omit-frame-pointer
 HARDEN	 = -fPIE -fno-common -fstack-protector-strong
 LDHARDEN = -pie -Wl,-z,relro,-z,now -fsanitize=address,undefined
@@ -64,6 +64,7 @@ BINS	 = $(addprefix $(O)/,$(PROGRAMS))
 # Short lines; V=1 shows the commands.
 say	 = $(if $(filter 1,$(V)),,@printf '  %-4s %s\n' $(1) $@;)
 
+comma	 = ,
 objs	 = $(patsubst %.c,$(O)/%.o,$(1))
 
 all: $(BINS) $(O)/ided-msg.7
@@ -74,14 +75,16 @@ $(COMMON): $(call objs,$(COMMON_SRC))
 	@rm -f $@
 	$(call say,AR) ar rcs $@ $^
 
-$(O)/ided: $(call objs,$(START_SRC) $(MASTER_SRC) $(CONF_SRC)) $(COMMON)
-$(O)/idectl: $(call objs,$(CTL_SRC)) $(COMMON)
-$(O)/ided-isolation: $(call objs,$(ISOLATION_SRC) $(CONF_SRC)) $(COMMON)
-$(O)/ided-auth: $(call objs,$(AUTH_SRC)) $(COMMON)
-$(O)/ided-hash: $(call objs,$(HASH_SRC)) $(COMMON)
-$(O)/ided-keys: $(call objs,$(KEYS_SRC)) $(COMMON)
-$(O)/ided-worker: $(call objs,$(WORKER_SRC)) $(O)/worker/www.o $(COMMON)
-$(O)/ide-session: $(call objs,$(SESSION_SRC)) $(COMMON)
+SRC_ided	    = $(START_SRC) $(MASTER_SRC) $(CONF_SRC)
+SRC_idectl	    = $(CTL_SRC)
+SRC_ided-isolation  = $(ISOLATION_SRC) $(CONF_SRC)
+SRC_ided-auth	    = $(AUTH_SRC)
+SRC_ided-hash	    = $(HASH_SRC)
+SRC_ided-keys	    = $(KEYS_SRC)
+SRC_ided-worker	    = $(WORKER_SRC) worker/www.c
+SRC_ide-session	    = $(SESSION_SRC)
+
+$(foreach p,$(PROGRAMS),$(eval $(O)/$(p): $(call objs,$(SRC_$(p))) $(COMMON)))
 
 LIBS_ided-isolation = -lcrypto
 LIBS_ided-auth	    = -ldb-5.3 -lcrypto
@@ -90,8 +93,10 @@ LIBS_ided-keys	    = -lcrypto
 LIBS_ided-worker    = -lssl -lcrypto -lnghttp2 -ljansson
 LIBS_idectl	    = -ljansson
 
+link = $(call say,LD) $(CC) $(OPT) $(LDHARDEN) $(LDFLAGS) $(1) -o $@ $^ $(LIBS_$(@F)) $(call PC,$(PKGS))
+
 $(BINS):
-	$(call say,LD) $(CC) $(OPT) $(LDHARDEN) $(LDFLAGS) -o $@ $^ $(LIBS_$(@F)) $(call PC,$(PKGS))
+	$(call link)
 
 $(O)/%.o: %.c
 	@mkdir -p $(@D)

@@ -77,6 +77,26 @@ $(HOSTILE)/probe: regress/hostile/probe.c
 
 hostile: $(EVIL)
 
+# With SAN=1: the programs again, so that they look for what they leaked from
+# inside their sandboxes.
+LEAKS	  = $(O)/regress/leaks
+LEAKY	  = $(addprefix $(LEAKS)/bin/,$(PROGRAMS))
+STOP	  = _ZN11__sanitizer12StopTheWorldEPFvRKNS_20SuspendedThreadsListEPvES3_
+LEAK_LINK = -Wl,--wrap=_exit,--wrap=$(STOP)
+ifeq ($(findstring clang,$(CC)),)
+LEAK_LINK += -static-libasan -static-libubsan
+endif
+
+$(foreach p,$(PROGRAMS),$(eval $(LEAKS)/bin/$(p): $(call objs,$(SRC_$(p)) regress/leaks/leaks.c) $(COMMON)))
+$(LEAKS)/bin/ided-worker: $(O)/regress/leaks/fault.o
+
+$(LEAKY):
+	@mkdir -p $(@D)
+	$(call link,$(LEAK_LINK) $(if $(filter %-worker,$@),-Wl$(comma)--wrap=robots))
+ifeq ($(SAN),1)
+system: $(LEAKY)
+endif
+
 # The VM: Debian's own kernel, older than most, with control groups in version 2
 # and Landlock ABI 2.  Its first process runs what the tests ask for, over a
 # connection that qemu forwards; its disk forgets what was not flushed when the

@@ -38,6 +38,8 @@ open_file(void)
 		close(file);
 	file = fd;
 	log_set_fd(file);
+	/* What libc says when it ends us. */
+	(void)dup2(file, STDERR_FILENO);
 }
 
 static void

@@ -130,7 +130,7 @@ environment(void)
 {
 	static char path[] = "PATH=/usr/local/bin:/usr/bin:/bin";
 	static char *none[] = { path, NULL };
-#ifdef __SANITIZE_ADDRESS__
+#ifdef SANITIZED
 	static const char *const names[] = { "ASAN_OPTIONS", "UBSAN_OPTIONS",
 		"LSAN_OPTIONS" };
 	static char lines[3][512];

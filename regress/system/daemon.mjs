@@ -11,6 +11,8 @@ import { fileURLToPath } from 'node:url';
 
 export const top = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 export const obj = path.resolve(top, process.env.O || 'obj');
+// A build with sanitizers (SAN=1).
+export const sanitized = /obj-san\b/.test(obj);
 export const idePath = process.env.IDEDIR || '/usr/local/lib/ided/vscode';
 export const sleep = (ms) => new Promise((r) => setTimeout(r, ms));
 export const password = 'Correct-Horse-7';
@@ -70,15 +72,37 @@ export function processes() {
 	return out;
 }
 
+// What no process of ours may leave in a log: a sanitizer's report, or word of a
+// crash.  Ends by SIGKILL are the tests' own doing.
+const report = /(ERROR|WARNING|SUMMARY): \w*Sanitizer|Sanitizer:DEADLYSIGNAL|Sanitizer CHECK failed|: runtime error: /;
+const crash = /\bworker\.crash\b|\bprocess\.died\b.*\bsignal(=|":)(?!0\b|9\b)\d/;
+
+export function reports(text, crashes = false) {
+	const lines = text.split('\n');
+	const first = lines.findIndex((l) => report.test(l) || (!crashes && crash.test(l)));
+	if (first === -1) return null;
+	return lines.slice(Math.max(0, first - 3), first + 40).map(named).join('\n');
+}
+
+// A sandboxed process can name no function in its report: "(/path/program+0x12ab)".
+function named(line) {
+	const at = /^\s+#\d+ 0x\w+ +\((\/.+)\+(0x[0-9a-f]+)\)/.exec(line);
+	if (!at) return line;
+	const r = spawnSync('addr2line', ['-Cfpse', at[1], at[2]], { encoding: 'utf8' });
+	return r.status === 0 ? `${line} ${r.stdout.trim()}` : line;
+}
+
 export class Daemon {
 	constructor(opts) {
 		this.opts = opts;
+		this.obj = opts.obj || obj;
 		this.dir = fs.mkdtempSync(path.join(os.tmpdir(), 'ided-test-'));
 		fs.chmodSync(this.dir, 0o711);
 		this.data = `${this.dir}/data`;
 		this.runtime = `${this.dir}/run`;
 		this.conf = `${this.dir}/ided.conf`;
 		this.log = '';
+		this.told = '';	// on stderr, of earlier starts and of idectl
 		this.env = {};
 		// Uids of its own, so that another run's sandboxes are not mistaken for ours.
 		this.uids = 200000 + Math.floor(Math.random() * 4000) * 1000;
@@ -116,16 +140,18 @@ ${extra}
 	}
 
 	async start() {
+		this.told += this.log;
 		this.log = '';
 		this.exit = null;
 		const env = { PATH: process.env.PATH, LANG: 'C.UTF-8', ...this.env, ...(this.opts.env || {}) };
-		this.child = spawn(`${obj}/ided`, ['-d', '-f', this.conf, ...(this.opts.args || [])],
+		this.child = spawn(`${this.obj}/ided`, ['-d', '-f', this.conf, ...(this.opts.args || [])],
 			{ env, stdio: ['ignore', 'ignore', 'pipe'], cwd: '/' });
 		this.child.stderr.setEncoding('utf8');
 		this.child.stderr.on('data', (s) => {
 			this.log += s;
 			if (process.env.IDED_TEST_LOG) process.stderr.write(s);
 		});
+		this.closed = new Promise((r) => this.child.stderr.on('close', r));
 		const ended = new Promise((r) => this.child.on('exit', (code, sig) => {
 			this.exit = { code, sig };
 			r();
@@ -160,8 +186,9 @@ ${extra}
 	role(title) { return this.tree().filter((p) => p.cmd === `ided: ${title}`); }
 
 	ctl(args, input) {
-		const r = spawnSync(`${obj}/idectl`, ['-s', `${this.runtime}/ided.sock`, ...args],
+		const r = spawnSync(`${this.obj}/idectl`, ['-s', `${this.runtime}/ided.sock`, ...args],
 			{ input: input ?? '', encoding: 'utf8', timeout: 60000 });
+		if (report.test(r.stderr)) this.told += r.stderr;
 		return { status: r.status, out: r.stdout, err: r.stderr };
 	}
 
@@ -240,6 +267,19 @@ ${extra}
 		});
 	}
 
+	// Fails if a sanitizer reported anything in any process, or one crashed; a
+	// test whose crashes are its own says so (crashes: true).
+	check() {
+		const said = [this.told + this.log];
+		for (const home of fs.existsSync(`${this.data}/home`) ? fs.readdirSync(`${this.data}/home`) : [])
+			for (const f of ['ide.log', 'ide.log.1'])
+				try { said.push(fs.readFileSync(`${this.data}/home/${home}/logs/${f}`, 'utf8')); } catch { /* none */ }
+		for (const text of said) {
+			const r = reports(text, this.opts.crashes);
+			if (r) throw new Error(`a process of ided has gone wrong:\n${r}`);
+		}
+	}
+
 	async stop({ keep = false } = {}) {
 		if (this.child && !this.exit) {
 			for (const s of this.sandboxes()) this.ctl(['sandbox', 'stop', s.user]);
@@ -252,13 +292,19 @@ ${extra}
 				this.child.kill('SIGKILL');
 				await this.ended;
 			}
+			// What its children say last; a sandbox that lives on has no part in it.
+			await Promise.race([this.closed, sleep(2000)]);
 		}
-		if (!keep) fs.rmSync(this.dir, { recursive: true, force: true });
+		try {
+			this.check();
+		} finally {
+			if (!keep) fs.rmSync(this.dir, { recursive: true, force: true });
+		}
 	}
 
 	sandboxes() {
 		const r = this.ctl(['-j', 'sandbox', 'list']);
-		try { return JSON.parse(r.out); } catch { return []; }
+		try { return [].concat(r.status === 0 ? JSON.parse(r.out) : []); } catch { return []; }
 	}
 }
 
