@@ -71,9 +71,10 @@ $(HOSTILE)/bin/%: $(O)/%
 	$(call say,CP) cp -f $< $@
 
 # Runs inside sandboxes: no library, and no sanitizer that would get in its way.
-$(HOSTILE)/probe: regress/hostile/probe.c
+PROBE_SRC = $(wildcard regress/hostile/probe/*.c)
+$(HOSTILE)/probe: $(PROBE_SRC) regress/hostile/probe/probe.h
 	@mkdir -p $(@D)
-	$(call say,CC) $(CC) -std=c17 -D_GNU_SOURCE -O1 $(WARN) -static -o $@ $<
+	$(call say,CC) $(CC) -std=c17 -D_GNU_SOURCE -O1 $(WARN) -static -o $@ $(PROBE_SRC)
 
 hostile: $(EVIL)
 

@@ -9,27 +9,21 @@
 
 #include "sandbox_steps.h"
 
-/* Read as empty. */
+/* Read as empty: the kernel's memory and symbols, how it was started, keys of all
+ * users, what other users' disks, interrupts, locks and processors are busy with. */
+/* clang-format off */
 static const char *const masked_files[] = {
-	"proc/kcore",
-	"proc/keys",
-	"proc/key-users",
+	"proc/kcore", "proc/kallsyms", "proc/kmsg", "proc/config.gz", "proc/modules",
+	"proc/iomem", "proc/ioports", "proc/mtrr", "proc/slabinfo", "proc/vmallocinfo",
+	"proc/kpagecount", "proc/kpageflags", "proc/kpagecgroup", "proc/buddyinfo",
+	"proc/pagetypeinfo", "proc/zoneinfo",
+	"proc/cmdline", "proc/consoles", "proc/sysrq-trigger",
+	"proc/keys", "proc/key-users",
+	"proc/diskstats", "proc/partitions", "proc/interrupts", "proc/softirqs",
+	"proc/locks", "proc/latency_stats", "proc/sched_debug", "proc/schedstat",
 	"proc/timer_list",
-	"proc/sysrq-trigger",
-	"proc/sched_debug",
-	"proc/kallsyms",
-	"proc/kmsg",
-	"proc/latency_stats",
-	"proc/config.gz",
-	"proc/interrupts",
-	"proc/slabinfo",
-	"proc/vmallocinfo",
-	"proc/iomem",
-	"proc/ioports",
-	"proc/kpagecount",
-	"proc/kpageflags",
-	"proc/kpagecgroup",
 };
+/* clang-format on */
 /* An empty folder in their place. */
 static const char *const masked_dirs[] = {
 	"proc/acpi",

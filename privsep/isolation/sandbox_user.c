@@ -30,6 +30,8 @@ static const struct limit_row limits[] = {
 	{ RLIMIT_CORE, 1, 1 },
 	{ RLIMIT_MEMLOCK, 8 << 20, 8 << 20 },
 	{ RLIMIT_MSGQUEUE, 819200, 819200 },
+	/* Timers are signals to come; the kernel looks them up one by one. */
+	{ RLIMIT_SIGPENDING, 8192, 8192 },
 	{ RLIMIT_NICE, 0, 0 },
 	{ RLIMIT_RTPRIO, 0, 0 },
 	{ RLIMIT_STACK, 8 << 20, RLIM_INFINITY },

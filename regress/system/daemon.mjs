@@ -122,7 +122,7 @@ auth { session lifetime 24h idle 2h max 50
 	argon2 memory 19M passes 2 lanes 1 helpers 2
 ${o.auth || ''} }
 ratelimit { ${o.ratelimit || 'login 1000 per 15m'} }
-isolation ${o.strategy || 'namespace'} { network private
+isolation ${o.strategy || 'namespace'} { network ${o.network || 'private'}
 	uids ${this.uids}:1000
 ${o.isolation || ''} }
 ide "code" { path "${o.idePath || idePath}"
