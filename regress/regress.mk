@@ -131,7 +131,7 @@ check-vm:
 check-deps:
 	etc/install-deps build check vm
 
-system hostile browser: %: all
+system hostile browser: %: all $(O)/regress/vm/ide
 	O=$(O) regress/run-node regress/$*
 
 check:
@@ -158,7 +158,7 @@ lint:
 format:
 	@clang-format -i $(C_FILES)
 
-bench: all
+bench: all $(O)/regress/vm/ide
 	O=$(O) node regress/bench/run.mjs
 
 .PHONY: lint format unit fuzz vm check check-vm check-long check-deps system hostile browser bench

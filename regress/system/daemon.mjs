@@ -315,3 +315,40 @@ export async function startDaemon(opts = {}) {
 	for (const u of opts.users || []) d.addUser(u, u === 'admin' ? 'admin' : 'user');
 	return d;
 }
+
+// Under manager.py, which starts it again: its lines tell what happened.
+export async function startManaged(opts = {}) {
+	const d = new Daemon(opts);
+	await d.prepare();
+	const m = spawn('python3', [path.join(top, 'regress/system/manager.py'), `${d.dir}/notify`, `${obj}/ided`, '-d', '-f', d.conf],
+		{ stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env.PATH, LANG: 'C.UTF-8' } });
+	const lines = [];
+	m.stdout.setEncoding('utf8').on('data', (s) => lines.push(...s.split('\n').filter(Boolean)));
+	m.stderr.setEncoding('utf8').on('data', (s) => { d.log += s; });
+	const gone = new Promise((r) => m.on('exit', r));
+	const count = (what) => lines.filter((l) => l.startsWith(`${what} `)).length;
+	const stop = async ({ keep = false } = {}) => {
+		for (const s of d.sandboxes()) d.ctl(['sandbox', 'stop', s.user]);
+		m.kill('SIGTERM');
+		await gone;
+		if (!keep) fs.rmSync(d.dir, { recursive: true, force: true });
+	};
+	await waitFor('ided to be ready', () => count('ready') > 0 && count('stored') > 0)
+		.catch(async (e) => { await stop(); throw new Error(`${e.message}\n${lines.join('\n')}\n${d.log}`); });
+	for (const u of opts.users || []) d.addUser(u);
+	return { d, lines, count, stop };
+}
+
+// A folder as `make ide` leaves it, with a small server in VS Code's place, for
+// what is not about VS Code.
+export function lightIde() {
+	const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'ided-light-'));
+	fs.chmodSync(dir, 0o755);
+	for (const sub of ['node/bin', 'server/out', 'static/vscode', 'static/front'])
+		fs.mkdirSync(`${dir}/${sub}`, { recursive: true });
+	fs.copyFileSync(`${obj}/regress/vm/ide`, `${dir}/node/bin/node`);
+	fs.chmodSync(`${dir}/node/bin/node`, 0o755);
+	fs.writeFileSync(`${dir}/server/out/server-main.js`, '// not read\n');
+	fs.writeFileSync(`${dir}/product`, `quality=stable\ncommit=${'0'.repeat(40)}\nversion=1.0.0\n`);
+	return dir;
+}

@@ -5,8 +5,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import https from 'node:https';
-import path from 'node:path';
-import { Daemon, startDaemon, obj, top, sleep, waitFor, processes } from './daemon.mjs';
+import { startDaemon, startManaged, obj, sleep, waitFor, processes } from './daemon.mjs';
 
 const open = [];
 after(async () => { for (const f of open.reverse()) await f(); });
@@ -90,27 +89,11 @@ test('one that would not start is refused, and the old one goes on', async () =>
 	assert.equal((await d.request('GET', '/healthz')).status, 200);
 });
 
-// A daemon under manager.py.
+// Stopped when all is over.
 async function managed(users) {
-	const d = new Daemon({ users });
-	await d.prepare();
-	const m = spawn('python3', [path.join(top, 'regress/system/manager.py'), `${d.dir}/notify`, `${obj}/ided`, '-d', '-f', d.conf],
-		{ stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env.PATH, LANG: 'C.UTF-8' } });
-	const lines = [];
-	m.stdout.setEncoding('utf8').on('data', (s) => lines.push(...s.split('\n').filter(Boolean)));
-	m.stderr.setEncoding('utf8').on('data', (s) => { d.log += s; });
-	const gone = new Promise((r) => m.on('exit', r));
-	const count = (what) => lines.filter((l) => l.startsWith(`${what} `)).length;
-	open.push(async () => {
-		for (const u of users) d.ctl(['sandbox', 'stop', u]);
-		m.kill('SIGTERM');
-		await gone;
-		fs.rmSync(d.dir, { recursive: true, force: true });
-	});
-	await waitFor('ided to be ready', () => count('ready') > 0 && count('stored') > 0)
-		.catch((e) => { throw new Error(`${e.message}\n${lines.join('\n')}\n${d.log}`); });
-	for (const u of users) d.addUser(u);
-	return { d, lines, count };
+	const m = await startManaged({ users });
+	open.push(() => m.stop());
+	return m;
 }
 
 test('under a service manager: it keeps the sockets and starts the new ided', async () => {
