@@ -76,7 +76,12 @@ $(HOSTILE)/probe: $(PROBE_SRC) regress/hostile/probe/probe.h
 	@mkdir -p $(@D)
 	$(call say,CC) $(CC) -std=c17 -D_GNU_SOURCE -O1 $(WARN) -static -o $@ $(PROBE_SRC)
 
-hostile: $(EVIL)
+# Preloaded into clients that cannot choose their address.
+$(HOSTILE)/bindsource.so: regress/hostile/bindsource.c
+	@mkdir -p $(@D)
+	$(call say,CC) $(CC) -std=c17 -D_GNU_SOURCE -O1 $(WARN) -fPIC -shared -o $@ $<
+
+hostile: $(EVIL) $(HOSTILE)/bindsource.so
 
 # With SAN=1: the programs again, so that they look for what they leaked from
 # inside their sandboxes.
@@ -146,7 +151,8 @@ check-long:
 	$(MAKE) check-deps ide
 	$(MAKE) all unit
 	IDED_ROUNDS=200 $(MAKE) system
-	$(MAKE) hostile browser
+	IDED_LONG=1 $(MAKE) hostile
+	$(MAKE) browser
 	IDED_ROUNDS=20 $(MAKE) check-vm
 	$(MAKE) fuzz FUZZ_SECONDS=3600
 

@@ -19,7 +19,7 @@ function endless(s, first, piece, after) {
 	after?.();
 }
 const closing = (text) => (s) => s.end(text, 'latin1');
-const reset = (text) => (s) => { s.write(text, 'latin1', () => s.resetAndDestroy?.() ?? s.destroy()); };
+const lost = (text) => (s) => { s.write(text, 'latin1', () => s.destroy()); };
 
 const answers = {
 	// Headers that would become others.
@@ -48,7 +48,7 @@ const answers = {
 	'length-hex': `${ok}Content-Length: 0x5\r\n\r\nhello`,
 	'te-gzip': `${ok}Transfer-Encoding: gzip, chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n`,
 	'te-twice': `${ok}Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n`,
-	'te-1.0': `HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n`,
+	'te-in-10': `HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n`,
 	'short': closing(`${ok}Content-Length: 10\r\n\r\nhello`),
 	'long': `${ok}Content-Length: 5\r\n\r\nhelloHTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged`,
 	'two-answers': `${one}HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged`,
@@ -72,7 +72,7 @@ const answers = {
 	'status-4-digits': 'HTTP/1.1 2000 OK\r\nContent-Length: 5\r\n\r\nhello',
 	'status-text': 'HTTP/1.1 two OK\r\nContent-Length: 5\r\n\r\nhello',
 	'status-none': 'HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello',
-	'version-0.9': closing('hello'),
+	'version-09': closing('hello'),
 	'version-2': 'HTTP/2.0 200 OK\r\nContent-Length: 5\r\n\r\nhello',
 	'reason-evil': 'HTTP/1.1 200 \x1b[2J\r\nContent-Length: 5\r\n\r\nhello',
 	'ssh': closing('SSH-2.0-OpenSSH_9.2\r\n'),
@@ -94,17 +94,15 @@ const answers = {
 	'endless-headers': (s) => endless(s, ok, 'X-A: b\r\n'.repeat(100)),
 	'endless-body': (s) => endless(s, `${ok}\r\n`, 'a'.repeat(65536)),
 	'endless-chunks': (s) => endless(s, `${ok}Transfer-Encoding: chunked\r\n\r\n`, '1\r\na\r\n'.repeat(1000)),
-	'endless-tunnel': null, // below
 	'headers-101': `${ok}${'X-A: b\r\n'.repeat(101)}Content-Length: 5\r\n\r\nhello`,
 	'headers-90': `${ok}${'X-A: b\r\n'.repeat(90)}Content-Length: 5\r\n\r\nhello`,
 	// Early ends.
 	'close': closing(''),
-	'reset': reset(''),
+	'lost': lost(''),
 	'close-in-line': closing('HTTP/1.1 2'),
 	'close-in-head': closing(`${ok}X-A: b\r\n`),
-	'reset-in-body': reset(`${ok}Content-Length: 10\r\n\r\nhello`),
+	'lost-in-body': lost(`${ok}Content-Length: 10\r\n\r\nhello`),
 	'close-after': closing(one),
-	'early': null, // below
 	// To a wish for a WebSocket.
 	'ws-200': one,
 	'ws-403': 'HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno',
@@ -114,17 +112,17 @@ const answers = {
 	'ws-other': 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n',
 	'ws-length': 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 5\r\n\r\nhello',
 	'ws-close': closing(''),
-	'ws-reset': reset(''),
+	'ws-lost': lost(''),
 };
 
 // True: the recorder goes on to answer what comes on this connection.
 exports.answer = (s, name, r) => {
-	const a = Object.hasOwn(answers, name) ? answers[name] : undefined;
+	const a = Object.hasOwn(answers, name) ? answers[name] : `HTTP/1.1 404 No Such Evil\r\nContent-Length: 0\r\n\r\n`;
 	if (typeof a === 'function') {
 		a(s, r);
 		return false;
 	}
-	s.write(Buffer.from(a ?? one, 'latin1'));
+	s.write(Buffer.from(a, 'latin1'));
 	return true;
 };
 exports.names = Object.keys(answers);
