@@ -249,7 +249,8 @@ head_complete(struct relay *r)
 	r->state = R_BODY;
 	r->framing = a->head.body;
 	r->left = a->head.content_length > 0 ? (uint64_t)a->head.content_length : 0;
-	r->keep = a->head.keep_alive;
+	/* A body to HEAD that comes a moment later would be the next answer. */
+	r->keep = a->head.keep_alive && s->head.method != METHOD_HEAD;
 	chunk_init(&r->chunk, INT64_MAX);
 	stream_respond(
 	    s, (unsigned int)a->head.status, h, (size_t)n, answer_length(s, &a->head));
