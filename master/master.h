@@ -43,6 +43,7 @@ struct mworker {
 	struct chan chan;
 	bool used;       /* the slot */
 	bool bound;      /* auth knows its user */
+	bool wants_auth; /* asked for a channel to auth */
 	bool closed;     /* its channel is gone; its exit is awaited */
 	uint32_t zygote; /* generation that forked it */
 	struct wire_addr source_addr;

@@ -32,11 +32,13 @@ static struct {
 	struct mworker spare;  /* ring */
 } pool;
 
+static void on_want_auth(struct chan *, struct msg *);
 static void on_stage(struct chan *, struct msg *);
 static void on_log(struct chan *, struct msg *);
 static void on_gone(struct chan *, const char *);
 
 static const struct chan_handler handlers[] = {
+	{ M_WANT_AUTH, on_want_auth },
 	{ M_STAGE, on_stage },
 	{ M_LOG, on_log },
 	{ M_NONE, NULL },
@@ -326,7 +328,7 @@ pool_join_auth(void)
 	uint32_t i;
 
 	for (i = 0; i < pool.nslots; i++)
-		if (pool.slot[i]->used && pool.slot[i]->state == WORKER_BUSY &&
+		if (pool.slot[i]->used && pool.slot[i]->wants_auth &&
 		    !pool.slot[i]->closed)
 			join_auth(pool.slot[i]);
 }
@@ -376,9 +378,8 @@ pool_give(int fd, const struct wire_addr *addr, uint32_t kind, struct source *sr
 	m.source = *addr;
 	m.kind = kind;
 	m.nonce = arc4random();
-	/* The channels first: a request must not come before its way to auth. */
+	/* The channel first: the handshake must not come before its way to keys. */
 	join_keys(w);
-	join_auth(w);
 	chan_send(&w->chan, M_CONN, 0, fd, &m, sizeof(m));
 	master.count.accepted++;
 	if (++pool.given == RENEW_AFTER && master.auth_joined)
@@ -413,6 +414,21 @@ pool_note(const struct m_worker_note *note)
 		pool_fill();
 		break;
 	}
+}
+
+/* Most connections ask for files that everybody gets: only who needs auth has a
+ * channel to it, from its first word on and after each start of auth. */
+static void
+on_want_auth(struct chan *c, struct msg *m)
+{
+	struct mworker *w = c->arg;
+
+	(void)m;
+	/* A channel each, however often it asks. */
+	if (w->state != WORKER_BUSY || w->wants_auth)
+		return;
+	w->wants_auth = true;
+	join_auth(w);
 }
 
 /* A worker's own word concerns its own source only, so it may be believed. */

@@ -85,8 +85,7 @@ struct m_stage {
 	uint64_t bytes_out;
 };
 enum wire_stage {
-	STAGE_HANDSHAKE = 1,
-	STAGE_IDLE,
+	STAGE_IDLE = 1,
 	STAGE_BAD_REQUEST,
 	STAGE_TIMEOUT,
 };

@@ -243,7 +243,6 @@ on_handshake(int fd, short what, void *arg)
 	event_assign(c->ev_read, c->w->base, c->fd, EV_READ | EV_PERSIST, on_read, c);
 	event_assign(c->ev_write, c->w->base, c->fd, EV_WRITE | EV_PERSIST, on_write, c);
 	c->reading = c->writing = false;
-	worker_stage(STAGE_HANDSHAKE);
 	conn_speak(c);
 }
 

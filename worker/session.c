@@ -2,7 +2,8 @@
  * Who the connection acts for: see session.h.
  *
  * Requests that come before auth has answered wait in a list; one question is
- * asked at a time, and one good answer settles them all.  When auth dies, what
+ * asked at a time, and one good answer settles them all.  The channel to auth is
+ * asked for with the first of them, or by a login.  When auth dies, what
  * runs goes on for AWAY_TIME; within it auth must be back and must know the
  * token still, or everything is closed.
  */
@@ -22,10 +23,18 @@
 #define AWAY_TIME 5  /* s */
 #define BEAT_TIME 60 /* s */
 
+/* What is to be asked once there is somebody to ask. */
+struct held {
+	enum msg_type type;
+	size_t len;
+	uint8_t payload[];
+};
+
 struct question {
 	uint32_t id; /* 0: free */
 	auth_fn fn;  /* NULL: forgotten, its answer is still to come */
 	void *arg;
+	struct held *held;
 };
 
 static struct {
@@ -37,13 +46,79 @@ static struct {
 	bool was_denied;
 	uint8_t denied[WIRE_TOKEN];
 	bool leaving;
+	bool wanted; /* M_WANT_AUTH was sent */
 	struct event *away;
 	time_t beat;
 } se;
 
 static void ask_next(struct worker *);
+static void away_start(struct worker *);
 
 /* --- questions --- */
+
+/* Auth is wanted: for the first time, or again after it died. */
+static void
+auth_want(struct worker *w)
+{
+	if (!se.wanted)
+		(void)chan_send(&w->master, M_WANT_AUTH, 0, -1, NULL, 0);
+	se.wanted = true;
+	away_start(w);
+}
+
+/* It may hold a password. */
+static void
+held_free(struct question *q)
+{
+	if (q->held != NULL)
+		freezero(q->held, sizeof(*q->held) + q->held->len);
+	q->held = NULL;
+}
+
+static bool
+held_set(struct question *q, enum msg_type type, const void *payload, size_t len)
+{
+	if ((q->held = malloc(sizeof(*q->held) + len)) == NULL)
+		return (false);
+	q->held->type = type;
+	q->held->len = len;
+	if (len > 0)
+		memcpy(q->held->payload, payload, len);
+	return (true);
+}
+
+/* Auth is there: what was held goes out. */
+static void
+held_send(struct worker *w)
+{
+	struct question *q;
+
+	for (q = se.q; q < se.q + QUESTIONS; q++) {
+		if (q->held == NULL)
+			continue;
+		/* If it cannot be sent, the channel's end answers it. */
+		(void)chan_send(
+		    &w->auth, q->held->type, q->id, -1, q->held->payload, q->held->len);
+		held_free(q);
+	}
+}
+
+/* Nobody will answer any more: all of them, or what is held only. */
+static void
+questions_fail(bool all)
+{
+	struct question q;
+
+	for (size_t i = 0; i < QUESTIONS; i++) {
+		if (!all && se.q[i].held == NULL)
+			continue;
+		q = se.q[i];
+		held_free(&se.q[i]);
+		se.q[i].id = 0;
+		if (q.id != 0 && q.fn != NULL)
+			q.fn(q.arg, NULL);
+	}
+}
 
 uint32_t
 auth_ask(struct worker *w, enum msg_type type, const void *payload, size_t len,
@@ -54,12 +129,20 @@ auth_ask(struct worker *w, enum msg_type type, const void *payload, size_t len,
 	for (size_t i = 0; q == NULL && i < QUESTIONS; i++)
 		if (se.q[i].id == 0)
 			q = &se.q[i];
-	if (q == NULL || !w->auth_joined)
+	/* A user's question waits for nobody: when auth comes back, who the user
+	 * is comes first. */
+	if (q == NULL || (w->bound && !w->auth_joined))
 		return (0);
 	if (++se.last_id == 0)
 		se.last_id = 1;
-	if (chan_send(&w->auth, type, se.last_id, -1, payload, len) == -1)
-		return (0);
+	if (w->auth_joined) {
+		if (chan_send(&w->auth, type, se.last_id, -1, payload, len) == -1)
+			return (0);
+	} else {
+		if (!held_set(q, type, payload, len))
+			return (0);
+		auth_want(w);
+	}
 	q->id = se.last_id;
 	q->fn = fn;
 	q->arg = arg;
@@ -70,9 +153,15 @@ void
 auth_forget(struct worker *w, uint32_t id)
 {
 	(void)w;
-	for (size_t i = 0; i < QUESTIONS; i++)
-		if (se.q[i].id == id && id != 0)
-			se.q[i].fn = NULL;
+	for (size_t i = 0; i < QUESTIONS; i++) {
+		if (se.q[i].id != id || id == 0)
+			continue;
+		se.q[i].fn = NULL;
+		if (se.q[i].held != NULL) {
+			held_free(&se.q[i]);
+			se.q[i].id = 0;
+		}
+	}
 }
 
 static void
@@ -332,6 +421,7 @@ on_away(int fd, short what, void *arg)
 		conn_abort(w->conn, "auth did not come back");
 	else
 		wait_refuse(503, NULL);
+	questions_fail(false);
 }
 
 static void
@@ -378,17 +468,11 @@ static void
 on_gone(struct chan *c, const char *why)
 {
 	struct worker *w = c->arg;
-	struct question q;
 
 	if (why != NULL)
 		log_warnx("channel to auth: %s", why);
 	w->auth_joined = false;
-	for (size_t i = 0; i < QUESTIONS; i++) {
-		q = se.q[i];
-		se.q[i].id = 0;
-		if (q.id != 0 && q.fn != NULL)
-			q.fn(q.arg, NULL);
-	}
+	questions_fail(true);
 	if (w->bound || se.wait != NULL)
 		away_start(w);
 }
@@ -422,6 +506,7 @@ session_join(struct worker *w, int fd)
 	if (!w->bound) {
 		if (se.away != NULL)
 			event_del(se.away);
+		held_send(w);
 		ask_next(w);
 		return;
 	}
@@ -468,7 +553,7 @@ session_who(struct stream *s, session_fn fn)
 		if (w->auth_joined)
 			ask_next(w);
 		else
-			away_start(w);
+			auth_want(w);
 	}
 	explicit_bzero(token, sizeof(token));
 }

@@ -502,7 +502,7 @@ become_worker(int fd)
 
 	chan_fd[TO_MASTER] = fd;
 	chan_init(&c, fd, P_WORKER, P_MASTER, NULL, NULL, NULL, NULL);
-	while (client == -1) {
+	while (client == -1 || chan_fd[TO_AUTH] == -1) {
 		r = chan_recv(&c, &m, &why);
 		if (r == -1) {
 			(void)poll(&p, 1, -1);
@@ -514,8 +514,10 @@ become_worker(int fd)
 			chan_fd[TO_AUTH] = msg_take_fd(&m);
 		else if (m.head.type == M_CONN_KEYS)
 			chan_fd[TO_KEYS] = msg_take_fd(&m);
-		else if (m.head.type == M_CONN)
+		else if (m.head.type == M_CONN) {
 			client = msg_take_fd(&m);
+			(void)chan_send(&c, M_WANT_AUTH, 0, -1, NULL, 0);
+		}
 	}
 	serve();
 }
