@@ -1,0 +1,71 @@
+// Sandboxes: from a request to the first byte of a small server inside, cold and
+// from a spare; what ided adds in memory; many at once; adoption at a restart.
+// Figures, not tests: nothing here fails.
+import fs from 'node:fs';
+import https from 'node:https';
+import { startDaemon, lightIde, processes, sleep } from '../system/daemon.mjs';
+
+const N = Number(process.env.USERS || 40);
+const MANY = Number(process.env.MANY || 300);
+const ADOPT = Number(process.env.ADOPT || 100);
+const median = (a) => [...a].sort((x, y) => x - y)[a.length >> 1];
+const p90 = (a) => [...a].sort((x, y) => x - y)[Math.floor(a.length * 0.9)];
+const name = (i) => `u${String(i).padStart(3, '0')}`;
+const ms = async (fn) => { const t = process.hrtime.bigint(); await fn(); return Number(process.hrtime.bigint() - t) / 1e6; };
+const pss = (pid) => Number(/^Pss:\s+(\d+)/m.exec(fs.readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))[1]);
+
+const ide = lightIde();
+const options = { idePath: ide, prefork: 'spare 16\n\tmax 2048\n\tper-source 1024\n\tstartups 1024:30:2048',
+	auth: '', level: 'info' };
+
+async function client(d, user) {
+	const cookie = await d.login(user);
+	const agent = new https.Agent({ keepAlive: true, maxSockets: 1 });
+	const get = (url) => d.request('GET', url, { headers: { cookie }, agent });
+	await get('/');
+	return { get, end: () => agent.destroy() };
+}
+
+async function starts(spare) {
+	const d = await startDaemon({ ...options, isolation: `spare ${spare}`, users: [...Array(N).keys()].map(name) });
+	const took = [];
+	try {
+		for (let i = 0; i < N; i++) {
+			const c = await client(d, name(i));
+			await sleep(spare ? 250 : 20);
+			took.push(await ms(async () => { const r = await c.get('/ide/'); if (r.status !== 200) throw new Error(`${r.status}`); }));
+			c.end();
+			d.ctl(['sandbox', 'stop', name(i)]);
+		}
+	} finally { await d.stop(); }
+	const again = [...d.log.matchAll(/sandbox\.started.*?ms=(\d+)/g)].map((m) => Number(m[1]));
+	console.log(`${spare ? 'from a spare' : 'cold'}: request to first byte, median ${median(took).toFixed(1)} ms, p90 ${p90(took).toFixed(1)} ms; sandbox ready median ${median(again)} ms (${N} users)`);
+}
+
+async function many() {
+	const d = await startDaemon({ ...options, isolation: 'spare 4\n\tmemory 64M\n\tprocesses 64', users: [...Array(MANY).keys()].map(name) });
+	try {
+		const t = await ms(async () => { for (let i = 0; i < MANY; i++) d.ok(['sandbox', 'exec', name(i), '--', 'true']); });
+		const boxes = d.sandboxes();
+		const added = boxes.map((b) => pss(b.pid));
+		console.log(`${boxes.length} sandboxes at once, started in ${(t / 1000).toFixed(1)} s (${(t / MANY).toFixed(1)} ms each, idectl's own start included)`);
+		console.log(`what ided adds for each: ide-session ${median(added)} kB (PSS), isolation ${(pss(d.role('isolation')[0].pid) / MANY).toFixed(1)} kB`);
+		// The other ones go, so that as many are adopted as are asked for.
+		for (const b of boxes.slice(ADOPT)) d.ctl(['sandbox', 'stop', b.user]);
+		d.child.kill('SIGKILL');
+		await d.ended;
+		while (processes().some((p) => p.ppid === d.pid)) await sleep(5);
+		await d.start();
+		const stamp = (re) => Date.parse(re.exec(d.log)?.[1]);
+		const lines = [...d.log.matchAll(/^(\S+Z) .*sandbox\.adopted/gm)].map((m) => Date.parse(m[1]));
+		console.log(`${lines.length} sandboxes adopted in ${lines.at(-1) - lines[0]} ms; ready ${stamp(/^(\S+Z) .*ided\.ready/m) - lines[0]} ms after the first`);
+	} finally { await d.stop(); }
+}
+
+try {
+	await starts(0);
+	await starts(4);
+	await many();
+} finally {
+	fs.rmSync(ide, { recursive: true, force: true });
+}
