@@ -3,7 +3,6 @@
 
 #include <bsd/stdlib.h>
 #include <bsd/string.h>
-#include <bsd/unistd.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -415,12 +414,8 @@ master_main(struct master_start *st)
 	master.notify = st->notify;
 	master.parent = st->parent;
 	master.count.started = time(NULL);
-	setproctitle("-ided: master");
 	log_init("master", st->log, st->conf.common.log_format, st->conf.common.log_level,
 	    st->conf.common.log_to == LOG_TO_SYSLOG);
-	/* gmtime_r asks for the time zone file once; afterwards there is none. */
-	tzset();
-	sandbox_drop(st->rootfd, st->uid, st->gid);
 
 	master.base = event_base_new();
 	if (master.base == NULL)

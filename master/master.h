@@ -12,22 +12,7 @@
 
 #include "../privsep/chan.h"
 #include "../privsep/confsend.h"
-
-struct master_start {
-	struct conf_for_master conf;
-	int listen[CONF_LISTEN_MAX];
-	int isolation; /* channel's end */
-	int log;
-	int notify; /* service manager's socket, or -1 */
-	int parent; /* waits for our start, or -1 */
-	int rootfd;
-	uint32_t uid;
-	uint32_t gid;
-	const char *version;
-};
-
-/* Drop root for good and serve; returns the exit code. */
-int master_main(struct master_start *start);
+#include "../privsep/master_start.h"
 
 struct source; /* admission.c */
 

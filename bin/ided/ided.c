@@ -21,7 +21,6 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#include "../../master/master.h"
 #include "../../privsep/chan.h"
 #include "../../privsep/conf.h"
 #include "../../privsep/confsend.h"

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 
 #include <bsd/string.h>
+#include <bsd/unistd.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -16,13 +17,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "../../master/master.h"
 #include "../../privsep/chan.h"
 #include "../../privsep/confsend.h"
 #include "../../privsep/listen.h"
 #include "../../privsep/log.h"
+#include "../../privsep/master_start.h"
 #include "../../privsep/sandbox.h"
 #include "../../privsep/spawn.h"
 #include "start.h"
@@ -358,7 +360,7 @@ start_all(const struct start *st, const struct conf *conf)
 	static struct master_start ms;
 	const char *missing;
 	char err[512];
-	int control, lockfd, pair[2], waited = 0;
+	int control, lockfd, rootfd, pair[2], waited = 0;
 
 	raise_nofile();
 	umask(077);
@@ -373,7 +375,7 @@ start_all(const struct start *st, const struct conf *conf)
 		return 1;
 	}
 	if (own_folder(conf->common.runtime, 0711) == -1 ||
-	    (ms.rootfd = empty_root(conf->common.runtime)) == -1 ||
+	    (rootfd = empty_root(conf->common.runtime)) == -1 ||
 	    (lockfd = lock(conf)) == -1 || (ms.log = open_log(conf)) == -1 ||
 	    open_listeners(conf, ms.listen) == -1)
 		return 1;
@@ -402,8 +404,10 @@ start_all(const struct start *st, const struct conf *conf)
 	ms.conf.nlisten = conf->nlisten;
 	memcpy(ms.conf.listen, conf->listen, sizeof(ms.conf.listen));
 	ms.conf.prefork = conf->prefork;
-	ms.uid = accounts[ACCOUNT_MASTER].uid;
-	ms.gid = accounts[ACCOUNT_MASTER].gid;
 	ms.version = VERSION;
+	setproctitle("-ided: master");
+	/* gmtime_r asks for the time zone file once; afterwards there is none. */
+	tzset();
+	sandbox_drop(rootfd, accounts[ACCOUNT_MASTER].uid, accounts[ACCOUNT_MASTER].gid);
 	return master_main(&ms);
 }

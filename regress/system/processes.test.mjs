@@ -2,7 +2,7 @@
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
-import { startDaemon, obj, sleep, waitFor } from './daemon.mjs';
+import { startDaemon, sleep, waitFor } from './daemon.mjs';
 import { execFileSync } from 'node:child_process';
 
 let d;
@@ -62,29 +62,6 @@ test('no two roles share an address-space layout', () => {
 			assert.ok(!bases.has(base), `${role} and ${bases.get(base)} share ${base}`);
 			bases.set(base, role);
 		}
-});
-
-test('executables are hardened and hold only the code of their role', () => {
-	for (const f of ['ided', 'idectl', 'ided-isolation', 'ided-auth', 'ided-hash', 'ided-keys',
-		'ided-worker', 'ide-session']) {
-		const h = execFileSync('readelf', ['-hldW', `${obj}/${f}`], { encoding: 'utf8' });
-		assert.match(h, /Type:\s+DYN/, `${f}: PIE`);
-		assert.match(h, /GNU_RELRO/, `${f}: RELRO`);
-		assert.match(h, /BIND_NOW|FLAGS_1.*NOW/, `${f}: full RELRO`);
-		assert.match(h, /GNU_STACK\s.*RW /, `${f}: stack`);
-		const n = execFileSync('nm', ['-D', `${obj}/${f}`], { encoding: 'utf8' });
-		if (!process.env.SAN) assert.match(n, /__stack_chk_fail/, `${f}: stack protector`);
-	}
-	const sym = (f) => execFileSync('nm', [`${obj}/${f}`], { encoding: 'utf8' });
-	const not = {
-		ided: /\bU (SSL_|EVP_|X509_|argon2|db_|mount@|unshare|setns)/,
-		'ided-worker': /\bU (argon2|db_create|mount@|umount|unshare|setns|pivot_root|execve|socket@)/,
-		'ided-auth': /\bU (SSL_|nghttp2_|mount@|unshare|setns|argon2)/,
-		'ided-keys': /\bU (SSL_|nghttp2_|db_create|mount@|argon2|socket@)/,
-		'ided-isolation': /\bU (SSL_|nghttp2_|db_create|argon2|json_)/,
-		'ided-hash': /\bU (SSL_|nghttp2_|db_create|mount@|socket@)/,
-	};
-	for (const [f, re] of Object.entries(not)) assert.doesNotMatch(sym(f), re, f);
 });
 
 test('a connection takes a spare, and a new spare takes its place', async () => {
