@@ -150,7 +150,7 @@ check:
 check-long:
 	$(MAKE) check-deps ide
 	$(MAKE) all unit
-	IDED_ROUNDS=200 $(MAKE) system
+	IDED_ROUNDS=200 IDED_CRASH_SECONDS=600 $(MAKE) system
 	IDED_LONG=1 $(MAKE) hostile
 	$(MAKE) browser
 	IDED_ROUNDS=20 $(MAKE) check-vm
