@@ -167,6 +167,8 @@ source_get(const struct wire_addr *addr, int64_t now_ms)
 	memcpy(s->key, key, 16);
 	s->chain = adm.bucket[h];
 	adm.bucket[h] = s;
+	/* Until it has a connection it may make room for others. */
+	idle_add(s);
 	return s;
 }
 
@@ -241,6 +243,16 @@ admission_penalise(struct source *src, enum penalty p, int64_t now_ms)
 	src->until_ms += (int64_t)penalties[p].seconds * 1000;
 	if (src->until_ms > now_ms + PENALTY_CAP * 1000)
 		src->until_ms = now_ms + PENALTY_CAP * 1000;
+}
+
+void
+admission_penalise_addr(const struct wire_addr *addr, enum penalty p, int64_t now_ms)
+{
+	struct source *s;
+
+	if (addr->unix_peer || (s = source_get(addr, now_ms)) == NULL)
+		return;
+	admission_penalise(s, p, now_ms);
 }
 
 uint32_t

@@ -16,7 +16,7 @@
 #include "../privsep/wire.h"
 
 enum penalty {
-	PENALTY_CRASH,       /* its worker was killed by a signal */
+	PENALTY_CRASH,       /* its worker crashed, or broke a rule */
 	PENALTY_LOGIN,       /* a login failed */
 	PENALTY_GRACE,       /* it was too slow */
 	PENALTY_BAD_REQUEST, /* it does not speak HTTP */
@@ -50,6 +50,9 @@ enum admit admission_check(const struct wire_addr *addr, int64_t now_ms,
 void admission_release(struct source *src, bool was_bound);
 void admission_bound(struct source *src);
 void admission_penalise(struct source *src, enum penalty p, int64_t now_ms);
+/* The same for one whose connection may have ended meanwhile. */
+void admission_penalise_addr(
+    const struct wire_addr *addr, enum penalty p, int64_t now_ms);
 uint32_t admission_penalised(int64_t now_ms);
 const char *admit_name(enum admit a);
 const char *penalty_name(enum penalty p);

@@ -38,7 +38,7 @@ static void on_listen_done(struct chan *, struct msg *);
 static void on_log_file(struct chan *, struct msg *);
 static void on_ready(struct chan *, struct msg *);
 static void on_note(struct chan *, struct msg *);
-static void on_exit_note(struct chan *, struct msg *);
+static void on_keys_note(struct chan *, struct msg *);
 static void on_stop(struct chan *, struct msg *);
 static void on_status(struct chan *, struct msg *);
 static void on_handover(struct chan *, struct msg *);
@@ -65,16 +65,8 @@ static const struct chan_handler from_auth[] = {
 	{ M_NONE, NULL },
 };
 
-static const struct chan_handler from_keys[] = {
-	{ M_READY, on_ready },
-	{ M_NONE, NULL },
-};
-
-static const struct chan_handler from_zygote[] = {
-	{ M_READY, on_ready },
-	{ M_WORKER_EXIT, on_exit_note },
-	{ M_NONE, NULL },
-};
+static const struct chan_handler from_keys[] = { { M_READY, on_ready },
+	{ M_WORKER_NOTE, on_keys_note }, { M_NONE, NULL } };
 
 static struct conf_for_master new_conf;
 
@@ -156,17 +148,6 @@ keys_gone(struct chan *c, const char *why)
 }
 
 static void
-zygote_gone(struct chan *c, const char *why)
-{
-	(void)c;
-	(void)why;
-	master.zygote_joined = master.zygote_ready = false;
-	pool_drop_spares();
-	if (!master.stopping)
-		log_warnx("zygote is gone; new connections wait until it is back");
-}
-
-static void
 join(struct chan *c, bool *joined, struct msg *m, enum proc peer,
     const struct chan_handler *handlers, chan_gone_fn gone)
 {
@@ -198,10 +179,7 @@ static void
 on_join_zygote(struct chan *c, struct msg *m)
 {
 	(void)c;
-	pool_drop_spares();
-	join(
-	    &master.zygote, &master.zygote_joined, m, P_ZYGOTE, from_zygote, zygote_gone);
-	master.zygote_ready = false;
+	zygote_join(msg_take_fd(m));
 	pool_fill();
 }
 
@@ -217,24 +195,22 @@ serve(void)
 	tell_parent(0);
 }
 
+void
+master_ready(void)
+{
+	if (!master.serving && master.auth_ready && master.keys_ready && zygote_ready())
+		serve();
+}
+
 static void
 on_ready(struct chan *c, struct msg *m)
 {
 	(void)m;
-	switch (c->peer) {
-	case P_AUTH:
+	if (c->peer == P_AUTH)
 		master.auth_ready = true;
-		break;
-	case P_KEYS:
+	else
 		master.keys_ready = true;
-		break;
-	default:
-		master.zygote_ready = true;
-		break;
-	}
-	if (!master.serving && master.auth_ready && master.keys_ready &&
-	    master.zygote_ready)
-		serve();
+	master_ready();
 }
 
 static void
@@ -276,15 +252,17 @@ on_log_file(struct chan *c, struct msg *m)
 static void
 on_note(struct chan *c, struct msg *m)
 {
-	(void)c;
-	pool_note(MSG_DATA(m, m_worker_note));
+	pool_note(c->peer, MSG_DATA(m, m_worker_note));
 }
 
+/* Who logs in or out is auth's business alone. */
 static void
-on_exit_note(struct chan *c, struct msg *m)
+on_keys_note(struct chan *c, struct msg *m)
 {
-	(void)c;
-	pool_exit(MSG_DATA(m, m_worker_exit));
+	if (MSG_DATA(m, m_worker_note)->kind == NOTE_VIOLATION)
+		on_note(c, m);
+	else
+		log_warnx("BUG: keys says more of a worker than it may");
 }
 
 /* The last connection is gone: now the others may go. */

@@ -16,9 +16,13 @@
 
 struct source; /* admission.c */
 
+struct zygote; /* zygotes.c */
+
 enum worker_state {
 	WORKER_SPARE,
 	WORKER_BUSY,
+	WORKER_LEAVING, /* it is over: killed if it is not gone soon */
+	WORKER_KILLED   /* only its exit is awaited */
 };
 
 /* A worker as master knows it. */
@@ -29,15 +33,15 @@ struct mworker {
 	bool used;       /* the slot */
 	bool bound;      /* auth knows its user */
 	bool wants_auth; /* asked for a channel to auth */
-	bool closed;     /* its channel is gone; its exit is awaited */
-	uint32_t zygote; /* generation that forked it */
+	struct zygote *zygote;
 	struct wire_addr source_addr;
 	struct source *source;
 	uint32_t kind;
 	int64_t since_ms;
+	int64_t leave_ms;   /* when a leaving one is killed */
 	int32_t log_tokens; /* lines that it may still log */
 	int64_t log_since_ms;
-	struct mworker *prev, *next; /* unauthenticated ones, oldest first */
+	struct mworker *prev, *next; /* in the ring of its state, oldest first */
 };
 
 struct master {
@@ -46,9 +50,8 @@ struct master {
 	struct chan isolation;
 	struct chan auth;
 	struct chan keys;
-	struct chan zygote;
-	bool auth_joined, keys_joined, zygote_joined;
-	bool auth_ready, keys_ready, zygote_ready;
+	bool auth_joined, keys_joined;
+	bool auth_ready, keys_ready;
 	bool serving;
 	bool stopping;
 	const char *version;
@@ -62,16 +65,25 @@ extern struct master master;
 int64_t master_now_ms(void);
 void master_quit(int code); /* ends the loop */
 void master_drained(void);  /* a worker is gone: was it the last? */
+void master_ready(void);    /* one of those who must be is ready */
+
+/* zygotes.c: who forks and ends workers. */
+void zygote_join(int fd);            /* a new one; the one before retires */
+struct zygote *zygote_current(void); /* NULL while there is none */
+bool zygote_ready(void);
+int zygote_fork(struct zygote *, uint64_t id, int fd);
+void zygote_kill(struct zygote *, uint64_t id);
 
 /* pool.c: workers. */
 void pool_init(void);
-void pool_fill(void);        /* as many spares as configured */
-void pool_drop_spares(void); /* of an older zygote */
+void pool_fill(void);                   /* as many spares as configured */
+void pool_retire(struct zygote *);      /* its spares go */
+void pool_zygote_gone(struct zygote *); /* and with it all its workers */
 void pool_give(int fd, const struct wire_addr *addr, uint32_t kind, struct source *src);
 void pool_join_auth(void);
 void pool_join_keys(void);
-void pool_note(const struct m_worker_note *note);
-void pool_exit(const struct m_worker_exit *x);
+void pool_note(enum proc from, const struct m_worker_note *note);
+void pool_exit(const struct zygote *, const struct m_worker_exit *x);
 void pool_drain(void);
 unsigned int pool_count(void);
 unsigned int pool_spares(void);

@@ -14,6 +14,7 @@
 #define SLOTS          65536
 #define KIND_NONE      UINT32_MAX /* serves nobody yet */
 #define LOG_PER_SECOND 10
+#define LEAVE_MS       10000 /* that one whose work is over has to leave */
 
 static struct {
 	struct mworker *slot[SLOTS];
@@ -24,12 +25,13 @@ static struct {
 	uint32_t spares;
 	uint32_t unauthenticated;
 	uint64_t count;
-	uint32_t given; /* since the zygote was made */
-	uint32_t generation;
+	uint32_t given;   /* since the zygote was made */
 	int64_t pause_ms; /* no new spares until then */
 	struct event *resume;
-	struct mworker unauth; /* ring, oldest first */
-	struct mworker spare;  /* ring */
+	struct event *leave_time;
+	struct mworker unauth; /* rings, oldest first */
+	struct mworker spare;
+	struct mworker leaving;
 } pool;
 
 static void on_want_auth(struct chan *, struct msg *);
@@ -57,9 +59,11 @@ pool_init(void)
 	memset(&pool, 0, sizeof(pool));
 	pool.unauth.prev = pool.unauth.next = &pool.unauth;
 	pool.spare.prev = pool.spare.next = &pool.spare;
+	pool.leaving.prev = pool.leaving.next = &pool.leaving;
 }
 
-/* A worker is in one ring at most: spare, then unauthenticated, then none. */
+/* A worker is in one ring at most: spare, then unauthenticated, then none,
+ * at last leaving. */
 static void
 ring_add(struct mworker *ring, struct mworker *w)
 {
@@ -90,7 +94,7 @@ worker_find(uint64_t id)
 	return w != NULL && w->used && w->id == id ? w : NULL;
 }
 
-/* It is no spare any more, or somebody has logged in on it. */
+/* It is no spare any more, somebody has logged in on it, or it is gone. */
 static void
 leave_ring(struct mworker *w)
 {
@@ -99,11 +103,11 @@ leave_ring(struct mworker *w)
 	ring_remove(w);
 	if (w->state == WORKER_SPARE)
 		pool.spares--;
-	else
+	else if (w->state == WORKER_BUSY)
 		pool.unauthenticated--;
 }
 
-/* Forget a worker; its channel is closed, so it leaves by itself. */
+/* Forget a worker: it has ended. */
 static void
 worker_free(struct mworker *w)
 {
@@ -111,30 +115,98 @@ worker_free(struct mworker *w)
 	admission_release(w->source, w->bound);
 	w->source = NULL;
 	chan_close(&w->chan);
+	if (w->state != WORKER_KILLED)
+		pool.workers--;
 	w->used = false;
-	pool.workers--;
 	pool.free[pool.nfree++] = (uint16_t)(w->id & 0xffff);
 	master_drained();
 }
 
 /*
- * The channel may end before the zygote says how the process did.  The slot is
- * kept until then, so that a crash is still known by its source; pool_exit
- * comes always, as long as the zygote lives.
+ * The end of a worker, whatever it wants.  It counts no more; the slot is kept
+ * until the zygote says that it is gone.
  */
+static void
+worker_kill(struct mworker *w)
+{
+	if (w->state == WORKER_KILLED)
+		return;
+	leave_ring(w);
+	w->state = WORKER_KILLED;
+	pool.workers--;
+	chan_close(&w->chan);
+	zygote_kill(w->zygote, w->id);
+	master_drained();
+}
+
+/* No honest worker breaks a rule: somebody has taken it over. */
+static void
+worker_bad(struct mworker *w, enum proc towards)
+{
+	if (w->state == WORKER_KILLED)
+		return;
+	log_event(LOG_WARNING, "worker.killed", LOG_N("worker", w->id >> 16),
+	    LOG_S("why", "it broke a rule"), LOG_S("towards", proc_name(towards)));
+	worker_kill(w);
+	pool_fill();
+}
+
+static void
+on_leave_time(evutil_socket_t fd, short what, void *arg)
+{
+	int64_t now = master_now_ms();
+	struct timeval t = { 0, 0 };
+	struct mworker *w;
+	int64_t left;
+
+	(void)fd;
+	(void)what;
+	(void)arg;
+	while ((w = pool.leaving.next) != &pool.leaving && w->leave_ms <= now) {
+		log_event(LOG_WARNING, "worker.killed", LOG_N("worker", w->id >> 16),
+		    LOG_S("why", "its work was over, and it did not leave"));
+		worker_kill(w);
+	}
+	if (w == &pool.leaving)
+		return;
+	left = w->leave_ms - now;
+	t.tv_sec = left / 1000;
+	t.tv_usec = left % 1000 * 1000;
+	event_add(pool.leave_time, &t);
+}
+
+/* Its work is over: an honest one ends within moments. */
+static void
+worker_leave(struct mworker *w)
+{
+	static const struct timeval t = { LEAVE_MS / 1000, 0 };
+
+	if (w->state == WORKER_LEAVING || w->state == WORKER_KILLED)
+		return;
+	leave_ring(w);
+	w->state = WORKER_LEAVING;
+	w->leave_ms = master_now_ms() + LEAVE_MS;
+	ring_add(&pool.leaving, w);
+	if (pool.leave_time == NULL &&
+	    (pool.leave_time = evtimer_new(master.base, on_leave_time, NULL)) == NULL)
+		fatalx("workers: out of memory");
+	if (!evtimer_pending(pool.leave_time, NULL))
+		event_add(pool.leave_time, &t);
+}
+
+/* The channel may end before the zygote says how the process did; who only
+ * closes it is no less at an end. */
 static void
 on_gone(struct chan *c, const char *why)
 {
 	struct mworker *w = c->arg;
 
-	if (why != NULL && w->source != NULL)
-		admission_penalise(w->source, PENALTY_CRASH, master_now_ms());
-	if (w->zygote != pool.generation || !master.zygote_joined) {
-		worker_free(w);
+	if (why == NULL) {
+		worker_leave(w);
 		return;
 	}
-	w->closed = true;
-	leave_ring(w);
+	admission_penalise(w->source, PENALTY_CRASH, master_now_ms());
+	worker_bad(w, P_MASTER);
 }
 
 static void
@@ -159,11 +231,13 @@ pause_forks(void)
 }
 
 void
-pool_exit(const struct m_worker_exit *x)
+pool_exit(const struct zygote *z, const struct m_worker_exit *x)
 {
 	struct mworker *w = worker_find(x->id);
 	int sig = WIFSIGNALED(x->status) ? WTERMSIG(x->status) : 0;
 
+	if (w != NULL && w->zygote != z)
+		return;
 	if (sig != 0 && sig != SIGKILL && sig != SIGTERM) {
 		master.count.crashes++;
 		log_event(LOG_ERR, "worker.crash", LOG_N("worker", x->pid),
@@ -173,11 +247,12 @@ pool_exit(const struct m_worker_exit *x)
 	}
 	if (w == NULL)
 		return;
-	if (sig != 0 && sig != SIGKILL && sig != SIGTERM) {
+	if (sig != 0 && sig != SIGKILL && sig != SIGTERM)
 		admission_penalise(w->source, PENALTY_CRASH, master_now_ms());
-		if (w->kind == KIND_NONE)
-			pause_forks();
-	}
+	/* A crash before it served anybody, or no process to be had. */
+	if (x->pid == -1 ||
+	    (sig != 0 && sig != SIGKILL && sig != SIGTERM && w->kind == KIND_NONE))
+		pause_forks();
 	worker_free(w);
 	pool_fill();
 }
@@ -208,11 +283,11 @@ slot_take(void)
 static struct mworker *
 worker_fork(void)
 {
-	struct m_fork m;
+	struct zygote *z = zygote_current();
 	struct mworker *w;
 	int fds[2];
 
-	if (!master.zygote_joined || pool.workers >= master.conf.prefork.max)
+	if (z == NULL || pool.workers >= master.conf.prefork.max)
 		return NULL;
 	if (chan_pair(fds) == -1) {
 		log_warn("channel for a worker");
@@ -226,16 +301,14 @@ worker_fork(void)
 	}
 	w->state = WORKER_SPARE;
 	w->kind = KIND_NONE;
-	w->zygote = pool.generation;
+	w->zygote = z;
 	w->log_tokens = LOG_PER_SECOND;
 	chan_init(
 	    &w->chan, fds[0], P_MASTER, P_WORKER, master.base, handlers, on_gone, w);
 	pool.workers++;
 	ring_add(&pool.spare, w);
 	pool.spares++;
-	memset(&m, 0, sizeof(m));
-	m.id = w->id;
-	if (chan_send(&master.zygote, M_FORK, 0, fds[1], &m, sizeof(m)) == -1) {
+	if (zygote_fork(z, w->id, fds[1]) == -1) {
 		worker_free(w);
 		return NULL;
 	}
@@ -251,18 +324,30 @@ pool_fill(void)
 		;
 }
 
-/* A new zygote: the old one's spares go, its busy workers finish. */
+/* There is a new zygote: the old one's spares go, its other workers finish. */
 void
-pool_drop_spares(void)
+pool_retire(struct zygote *z)
 {
 	struct mworker *w;
 	uint32_t i;
 
-	pool.generation++;
 	pool.given = 0;
 	for (i = 0; i < pool.nslots; i++) {
 		w = pool.slot[i];
-		if (w->used && (w->state == WORKER_SPARE || w->closed))
+		if (w->used && w->zygote == z && w->state == WORKER_SPARE)
+			worker_kill(w);
+	}
+}
+
+void
+pool_zygote_gone(struct zygote *z)
+{
+	struct mworker *w;
+	uint32_t i;
+
+	for (i = 0; i < pool.nslots; i++) {
+		w = pool.slot[i];
+		if (w->used && w->zygote == z)
 			worker_free(w);
 	}
 }
@@ -289,7 +374,7 @@ evict_oldest(void)
 		return;
 	log_event(LOG_NOTICE, "worker.evicted",
 	    LOG_S("why", "all workers are busy; this connection had nobody logged in"));
-	worker_free(w);
+	worker_kill(w);
 }
 
 static void
@@ -302,6 +387,7 @@ join_auth(struct mworker *w)
 		return;
 	memset(&m, 0, sizeof(m));
 	m.id = w->id;
+	m.bound = w->bound;
 	m.source = w->source_addr;
 	chan_send(&master.auth, M_WORKER_AUTH, 0, fds[0], &m, sizeof(m));
 	chan_send(&w->chan, M_CONN_AUTH, 0, fds[1], NULL, 0);
@@ -328,8 +414,8 @@ pool_join_auth(void)
 	uint32_t i;
 
 	for (i = 0; i < pool.nslots; i++)
-		if (pool.slot[i]->used && pool.slot[i]->wants_auth &&
-		    !pool.slot[i]->closed)
+		if (pool.slot[i]->used && pool.slot[i]->state == WORKER_BUSY &&
+		    pool.slot[i]->wants_auth)
 			join_auth(pool.slot[i]);
 }
 
@@ -342,7 +428,7 @@ pool_join_keys(void)
 
 	for (i = 0; i < pool.nslots; i++) {
 		w = pool.slot[i];
-		if (w->used && w->state == WORKER_BUSY && !w->closed &&
+		if (w->used && w->state == WORKER_BUSY &&
 		    w->since_ms + 1000LL * master.conf.prefork.handshake_timeout >
 			master_now_ms())
 			join_keys(w);
@@ -387,31 +473,32 @@ pool_give(int fd, const struct wire_addr *addr, uint32_t kind, struct source *sr
 	pool_fill();
 }
 
-/* Auth's word about a worker: a user is known, or a login failed. */
+/* Auth's and keys' word about a worker, or where it was from. */
 void
-pool_note(const struct m_worker_note *note)
+pool_note(enum proc from, const struct m_worker_note *note)
 {
 	struct mworker *w = worker_find(note->id);
+	int64_t now = master_now_ms();
 
-	if (w == NULL || w->closed)
-		return;
 	switch (note->kind) {
 	case NOTE_BOUND:
-		if (!w->bound) {
-			w->bound = true;
-			admission_bound(w->source);
-			leave_ring(w);
-		}
+		if (w == NULL || w->state != WORKER_BUSY || w->bound)
+			break;
+		w->bound = true;
+		admission_bound(w->source);
+		leave_ring(w);
 		break;
 	case NOTE_LOGIN_FAILED:
-	case NOTE_UNKNOWN_USER:
-		admission_penalise(w->source, PENALTY_LOGIN, master_now_ms());
+		admission_penalise_addr(&note->source, PENALTY_LOGIN, now);
+		break;
+	case NOTE_OVER:
+		if (w != NULL)
+			worker_leave(w);
 		break;
 	case NOTE_VIOLATION:
-		/* No honest worker breaks the table: somebody has taken it over. */
-		admission_penalise(w->source, PENALTY_CRASH, master_now_ms());
-		worker_free(w);
-		pool_fill();
+		admission_penalise_addr(&note->source, PENALTY_CRASH, now);
+		if (w != NULL)
+			worker_bad(w, from);
 		break;
 	}
 }
@@ -480,8 +567,8 @@ pool_drain(void)
 		w = pool.slot[i];
 		if (!w->used)
 			continue;
-		if (w->state == WORKER_SPARE || w->closed)
-			worker_free(w);
+		if (w->state == WORKER_SPARE)
+			worker_kill(w);
 		else
 			chan_send(&w->chan, M_DRAIN, 0, -1, NULL, 0);
 	}

@@ -282,6 +282,15 @@ log_event_values(int level, const char *event, const struct log_value *values)
 	errno = saved;
 }
 
+/* Ours are words with dots; anything else would be somebody's forgery. */
+static bool
+event_ok(const char *event)
+{
+	static const char chars[] = "abcdefghijklmnopqrstuvwxyz0123456789._";
+
+	return event[0] != '\0' && event[strspn(event, chars)] == '\0';
+}
+
 void
 log_relay(const char *proc, int32_t pid, int level, const char *event, const char *text)
 {
@@ -290,7 +299,7 @@ log_relay(const char *proc, int32_t pid, int level, const char *event, const cha
 
 	if (level > lg.level)
 		return;
-	line_head(&l, proc, pid, level, event);
+	line_head(&l, proc, pid, level, event_ok(event) ? event : "invalid");
 	if (lg.format == LOG_FORMAT_JSON) {
 		line_value(&l, &text_value);
 	} else {

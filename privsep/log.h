@@ -54,7 +54,8 @@ int log_get_fd(void);
 int log_get_level(void);
 
 void log_event_values(int level, const char *event, const struct log_value *values);
-/* A line on behalf of another process: the master for a worker. */
+/* A line on behalf of another process, which is not believed in anything: the
+ * master for a worker.  An event that is none is shown as "invalid". */
 void log_relay(
     const char *proc, int32_t pid, int level, const char *event, const char *text);
 

@@ -40,27 +40,38 @@ struct wire_addr {
 
 /* M_WORKER_AUTH (with its channel's end), M_WORKER_KEYS: a new connection. */
 struct m_worker {
-	uint64_t id; /* the worker's number, never used again */
+	uint64_t id;    /* the worker's number, never used again */
+	uint32_t bound; /* to a user, as an earlier auth said */
+	uint32_t pad;
 	struct wire_addr source;
 };
 
-/* M_WORKER_BOUND, M_WORKER_PENALTY: auth's word to master about a worker. */
+/*
+ * M_WORKER_NOTE: auth's and keys' word to master about a worker, or, when the
+ * worker may be gone already, about where it came from.
+ */
 struct m_worker_note {
 	uint64_t id;
 	uint32_t kind; /* enum wire_note */
 	uint32_t pad;
+	struct wire_addr source;
 };
 enum wire_note {
 	NOTE_BOUND = 1,
 	NOTE_LOGIN_FAILED,
-	NOTE_UNKNOWN_USER,
-	NOTE_VIOLATION /* its channel was closed for breaking a rule */
+	NOTE_OVER,     /* it serves nobody any more, and is to leave */
+	NOTE_VIOLATION /* it broke a rule, and is to be killed; all that keys says */
+};
+
+/* M_KILL: this worker of the zygote's, at once. */
+struct m_kill {
+	uint64_t id;
 };
 
 /* M_WORKER_EXIT: the zygote saw one of its children end. */
 struct m_worker_exit {
 	uint64_t id;
-	int32_t pid;
+	int32_t pid;    /* -1: it could not even be forked */
 	int32_t status; /* as from waitpid(2) */
 };
 

@@ -61,9 +61,9 @@ fuzz: $(FUZZ)
 HOSTILE	  = $(O)/regress/hostile
 EVIL	  = $(addprefix $(HOSTILE)/bin/,$(PROGRAMS)) $(HOSTILE)/probe
 
-$(HOSTILE)/bin/ided-worker: regress/hostile/evil_worker.c $(COMMON)
+$(HOSTILE)/bin/ided-worker: regress/hostile/evil_worker.c $(O)/worker/zygote.o $(COMMON)
 	@mkdir -p $(@D)
-	$(call say,CC) $(CC) $(CFLAGS_ALL) -MMD -MP -o $@ $< $(LDHARDEN) $(COMMON) \
+	$(call say,CC) $(CC) $(CFLAGS_ALL) -MMD -MP -o $@ $< $(LDHARDEN) $(O)/worker/zygote.o $(COMMON) \
 	    $(call PC,$(PKGS))
 
 $(HOSTILE)/bin/%: $(O)/%

@@ -91,7 +91,7 @@ remember(struct worker *w, struct slice q)
 		return;
 	memset(&m, 0, sizeof(m));
 	memcpy(m.query, q.p, q.len);
-	if (!w->auth_joined || chan_send(&w->auth, M_LAST, 0, -1, &m, sizeof(m)) == -1)
+	if (!auth_there(w) || chan_send(&w->auth, M_LAST, 0, -1, &m, sizeof(m)) == -1)
 		return;
 	memcpy(w->who.last_query, m.query, sizeof(w->who.last_query));
 }

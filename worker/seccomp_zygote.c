@@ -3,7 +3,11 @@
  * install the shorter list in them.  A worker has this list and its own: only
  * what stands in both.
  */
+#include <sys/prctl.h>
+
 #include <linux/seccomp.h>
+
+#include <signal.h>
 #include <stddef.h>
 
 #include "seccomp_worker.h"
@@ -14,7 +18,11 @@ static const struct sandbox_row rows[] = {
 	{ SCMP_SYS(clone), ACT_ALLOW, { { 0, 0x7e020000 /* CLONE_NEW* */, 0 } } },
 	{ SCMP_SYS(wait4), ACT_ALLOW, { { 0 } } },
 	{ SCMP_SYS(set_robust_list), ACT_ALLOW, { { 0 } } },
-	/* in the child: fewer rights */
+	{ SCMP_SYS(kill), ACT_ALLOW, { { 1, 0xffffffff, SIGKILL } } },
+	/* in the child: dies with its parent, and has fewer rights */
+	{ SCMP_SYS(prctl), ACT_ALLOW,
+	    { { 0, 0xffffffff, PR_SET_PDEATHSIG }, { 1, ~0ULL, SIGKILL } } },
+	ALLOW_(getppid),
 	{ SCMP_SYS(seccomp), ACT_ALLOW, { { 0, ~0ULL, SECCOMP_SET_MODE_FILTER } } },
 	{ SCMP_SYS(prlimit64), ACT_ALLOW, { { 0, ~0ULL, 0 /* itself */ } } },
 };

@@ -47,6 +47,7 @@ static struct {
 	uint8_t denied[WIRE_TOKEN];
 	bool leaving;
 	bool wanted; /* M_WANT_AUTH was sent */
+	bool again;  /* a new auth was told the token, and has not answered */
 	struct event *away;
 	time_t beat;
 } se;
@@ -120,6 +121,13 @@ questions_fail(bool all)
 	}
 }
 
+/* Before it knows us, a bound worker's word would break the rules. */
+bool
+auth_there(const struct worker *w)
+{
+	return (w->auth_joined && !se.again);
+}
+
 uint32_t
 auth_ask(struct worker *w, enum msg_type type, const void *payload, size_t len,
     auth_fn fn, void *arg)
@@ -131,7 +139,8 @@ auth_ask(struct worker *w, enum msg_type type, const void *payload, size_t len,
 			q = &se.q[i];
 	/* A user's question waits for nobody: when auth comes back, who the user
 	 * is comes first. */
-	if (q == NULL || (w->bound && !w->auth_joined))
+	if (q == NULL ||
+	    (w->bound && !auth_there(w) && !(w->auth_joined && type == M_AUTH_TOKEN)))
 		return (0);
 	if (++se.last_id == 0)
 		se.last_id = 1;
@@ -451,6 +460,7 @@ on_again(void *arg, struct msg *m)
 		return;
 	}
 	event_del(se.away);
+	se.again = false;
 	wait_bound(w);
 }
 
@@ -472,6 +482,7 @@ on_gone(struct chan *c, const char *why)
 	if (why != NULL)
 		log_warnx("channel to auth: %s", why);
 	w->auth_joined = false;
+	se.again = false;
 	questions_fail(true);
 	if (w->bound || se.wait != NULL)
 		away_start(w);
@@ -511,6 +522,7 @@ session_join(struct worker *w, int fd)
 		return;
 	}
 	away_start(w);
+	se.again = true;
 	memcpy(t.token, w->token, WIRE_TOKEN);
 	(void)auth_ask(w, M_AUTH_TOKEN, &t, sizeof(t), on_again, w);
 	explicit_bzero(&t, sizeof(t));
@@ -572,7 +584,7 @@ session_beat(struct worker *w)
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	if (!w->bound || !w->auth_joined ||
+	if (!w->bound || !auth_there(w) ||
 	    (se.beat != 0 && ts.tv_sec - se.beat < BEAT_TIME))
 		return;
 	se.beat = ts.tv_sec == 0 ? 1 : ts.tv_sec;

@@ -41,6 +41,9 @@ bool session_bind(
  * cut off the answer that says so. */
 void session_leaving(struct worker *w);
 
+/* Is auth there, and does it know whom the connection is bound to? */
+bool auth_there(const struct worker *w);
+
 /*
  * Ask auth.  fn gets the answer: the one message, or several rows (M_ROW_…)
  * and an M_OK or M_FAIL that ends them; NULL when auth is gone and the

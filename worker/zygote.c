@@ -1,6 +1,10 @@
 /*
  * The zygote: made ready once, before any client, and then forked for every
  * worker.  It never sees a client's byte and holds no secret.
+ *
+ * It is the workers' parent, and so the one that ends them: when master says so,
+ * and all of them when master is gone.  If it dies itself, the kernel does it: no
+ * worker lives without somebody who can end it.
  */
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -29,7 +33,8 @@ static struct conf_for_worker conf;
 static struct chan to_master;
 static struct sock_fprog worker_filter;
 static int child_signal = -1;
-static bool leaving; /* master has a newer zygote, or is gone */
+static bool retired; /* master has a newer zygote */
+static bool alone;   /* master is gone */
 
 /* Which child is which worker. */
 struct child {
@@ -53,15 +58,31 @@ child_add(pid_t pid, uint64_t id)
 	nchildren++;
 }
 
+/* Nobody else can end them now, and nobody needs them. */
+static void
+master_gone(void)
+{
+	size_t i;
+
+	alone = true;
+	for (i = 0; i < nchildren; i++)
+		(void)kill(children[i].pid, SIGKILL);
+}
+
 /*
  * What is left between fork and the first message: no way to make processes or
  * files, and the shorter list of system calls, on top of the zygote's.
  */
 static void
-become_worker(uint64_t id, int fd)
+become_worker(uint64_t id, int fd, pid_t parent)
 {
 	sigset_t none;
 
+	/* Nothing can undo it: prctl(2) is not on a worker's list. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == -1)
+		fatal("PR_SET_PDEATHSIG");
+	if (getppid() != parent)
+		_exit(1); /* it was too late for that */
 	close(child_signal);
 	close(to_master.fd);
 	free(children);
@@ -73,41 +94,19 @@ become_worker(uint64_t id, int fd)
 	worker_main(id, fd);
 }
 
-static void
-on_fork(struct msg *m)
-{
-	const struct m_fork *f = MSG_DATA(m, m_fork);
-	int fd = msg_take_fd(m);
-	pid_t pid;
-
-	pid = fork();
-	switch (pid) {
-	case -1:
-		/* Master sees the channel's end and counts it out. */
-		log_warn("fork");
-		break;
-	case 0:
-		become_worker(f->id, fd);
-		break;
-	default:
-		child_add(pid, f->id);
-		break;
-	}
-	close(fd);
-}
-
 /* A message could not be sent at once: wait, master reads us always. */
 static void
-tell_master(const struct m_worker_exit *x)
+tell_exit(uint64_t id, pid_t pid, int status)
 {
+	const struct m_worker_exit x = { id, pid, status };
 	struct pollfd p = { to_master.fd, POLLOUT, 0 };
 	int tries = 0;
 
-	if (leaving)
+	if (alone)
 		return;
-	while (chan_send(&to_master, M_WORKER_EXIT, 0, -1, x, sizeof(*x)) == -1) {
+	while (chan_send(&to_master, M_WORKER_EXIT, 0, -1, &x, sizeof(x)) == -1) {
 		if (++tries > 100 || to_master.fd == -1) {
-			leaving = true;
+			master_gone();
 			return;
 		}
 		to_master.gone_pending = false;
@@ -116,10 +115,44 @@ tell_master(const struct m_worker_exit *x)
 }
 
 static void
+on_fork(struct msg *m)
+{
+	const struct m_fork *f = MSG_DATA(m, m_fork);
+	pid_t pid, parent = getpid();
+	int fd = msg_take_fd(m);
+
+	pid = fork();
+	switch (pid) {
+	case -1:
+		log_warn("fork");
+		tell_exit(f->id, -1, 0);
+		break;
+	case 0:
+		become_worker(f->id, fd, parent);
+		break;
+	default:
+		child_add(pid, f->id);
+		break;
+	}
+	close(fd);
+}
+
+/* A child that was not waited for yet: the number is nobody else's. */
+static void
+on_kill(uint64_t id)
+{
+	size_t i;
+
+	for (i = 0; i < nchildren; i++)
+		if (children[i].id == id)
+			(void)kill(children[i].pid, SIGKILL);
+}
+
+static void
 reap(void)
 {
 	struct signalfd_siginfo si;
-	struct m_worker_exit x;
+	uint64_t id;
 	size_t i;
 	pid_t pid;
 	int status;
@@ -132,12 +165,9 @@ reap(void)
 				break;
 		if (i == nchildren)
 			continue;
-		memset(&x, 0, sizeof(x));
-		x.id = children[i].id;
-		x.pid = pid;
-		x.status = status;
+		id = children[i].id;
 		children[i] = children[--nchildren];
-		tell_master(&x);
+		tell_exit(id, pid, status);
 	}
 }
 
@@ -149,13 +179,20 @@ read_master(void)
 	int r;
 
 	while ((r = chan_recv(&to_master, &m, &why)) == 1) {
-		if (m.head.type == M_FORK)
+		switch (m.head.type) {
+		case M_FORK:
 			on_fork(&m);
-		else if (m.fd != -1)
-			close(m.fd);
+			break;
+		case M_KILL:
+			on_kill(MSG_DATA(&m, m_kill)->id);
+			break;
+		case M_RETIRE:
+			retired = true;
+			break;
+		}
 	}
 	if (r == 0)
-		leaving = true;
+		master_gone();
 	if (r == -2)
 		fatalx("master: %s: %s", msg_name(m.head.type), why);
 }
@@ -165,10 +202,10 @@ run(void)
 {
 	struct pollfd p[2];
 
-	while (!leaving || nchildren > 0) {
+	while (nchildren > 0 || (!retired && !alone)) {
 		p[0].fd = child_signal;
 		p[0].events = POLLIN;
-		p[1].fd = leaving ? -1 : to_master.fd;
+		p[1].fd = alone ? -1 : to_master.fd;
 		p[1].events = POLLIN;
 		p[0].revents = p[1].revents = 0;
 		if (poll(p, 2, -1) == -1 && errno != EINTR)

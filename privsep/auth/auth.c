@@ -185,6 +185,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	ask_tick();
 	hash_tick();
 	login_tick();
+	worker_tick();
 	session_tick();
 	present_tick();
 	if (now - store >= STORE_SECONDS) {

@@ -60,6 +60,7 @@ struct worker {
 	char user[WIRE_NAME];
 	struct live *live; /* the session that it acts for */
 	bool over;         /* revoked or logged out: nothing more */
+	int64_t back_by;   /* when it must have said who it is; 0: any time */
 	int32_t credit;    /* see worker_charge() */
 	int64_t credit_at;
 	struct event *timer;
@@ -71,6 +72,10 @@ bool worker_bind(
     struct worker *, const struct store_account *, const struct store_session *);
 void worker_revoke(struct worker *, enum wire_revoked);
 void worker_note(const struct worker *, enum wire_note);
+/* The same about a source, whose worker (id, or 0) may be gone. */
+void source_note(uint64_t id, const struct wire_addr *, enum wire_note);
+/* Those who were bound under an earlier auth have so long to say to whom. */
+void worker_tick(void);
 void worker_who(struct worker *, uint32_t id, enum wire_auth, uint32_t retry_after);
 void worker_who_ok(struct worker *, uint32_t id, const uint8_t *token,
     const struct store_account *, const struct store_session *);

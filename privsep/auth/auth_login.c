@@ -275,11 +275,11 @@ failed(struct login *l)
 	if (log_allowed())
 		log_event(LOG_NOTICE, "login.failed", LOG_S("user", l->name),
 		    LOG_S("source", l->from), LOG_S("rid", l->rid));
+	source_note(0, &l->source, NOTE_LOGIN_FAILED);
 	if (l->worker == NULL) {
 		login_free(l);
 		return;
 	}
-	worker_note(l->worker, NOTE_LOGIN_FAILED);
 	ms = auth_ms() - l->started + 1;
 	ms = PAD_MS - ms % PAD_MS;
 	tv.tv_usec = ms * 1000;

@@ -13,7 +13,8 @@
 #include "auth.h"
 
 #define WORKERS_MAX 16000
-#define LINGER      10 /* seconds that a revoked one has to leave */
+#define LINGER      5  /* seconds that a revoked one has to leave */
+#define RETURN      10 /* ... and one of an earlier auth to say who it is */
 
 /* Work that a worker may cause: a burst, and so much per second. */
 #define CREDIT_MAX  400
@@ -26,6 +27,7 @@ enum cost {
 
 static TAILQ_HEAD(, worker) workers = TAILQ_HEAD_INITIALIZER(workers);
 static unsigned int nworkers;
+static unsigned int nreturning; /* that have a back_by */
 
 static void on_token(struct chan *, struct msg *);
 static void on_login(struct chan *, struct msg *);
@@ -59,6 +61,7 @@ worker_close(struct worker *w)
 	session_leave(w);
 	login_forget(w);
 	ask_forget(w);
+	nreturning -= w->back_by != 0;
 	chan_close(&w->chan);
 	if (w->timer != NULL)
 		event_free(w->timer);
@@ -79,6 +82,10 @@ on_gone(struct chan *c, const char *why)
 			    LOG_S("source", w->from), LOG_S("user", w->user),
 			    LOG_S("why", why));
 		worker_note(w, NOTE_VIOLATION);
+	} else if (w->uid != 0 && !w->over) {
+		/* An honest one ends.  What this one holds of its user's could
+		 * not be taken away any more. */
+		worker_note(w, NOTE_OVER);
 	}
 	worker_close(w);
 }
@@ -152,7 +159,31 @@ worker_new(const struct m_worker *m, int fd)
 		fatalx("out of memory");
 	TAILQ_INSERT_TAIL(&workers, w, entry);
 	nworkers++;
+	if (m->bound != 0) {
+		w->back_by = auth_ms() + RETURN * 1000;
+		nreturning++;
+	}
 	chan_init(&w->chan, fd, P_AUTH, P_WORKER, auth.base, handlers, on_gone, w);
+}
+
+/*
+ * A worker that was bound under an earlier auth may hold what that one gave it.
+ * It tells its token again at once, or it is not to be trusted with it.
+ */
+void
+worker_tick(void)
+{
+	struct worker *w, *next;
+	int64_t now = auth_ms();
+
+	if (nreturning == 0)
+		return;
+	TAILQ_FOREACH_SAFE(w, &workers, entry, next) {
+		if (w->back_by == 0 || w->back_by > now)
+			continue;
+		worker_note(w, NOTE_OVER);
+		worker_close(w);
+	}
 }
 
 unsigned int
@@ -172,6 +203,8 @@ worker_bind(
 	if (w->uid != 0 && w->uid != a->uid)
 		return false;
 	if (w->uid == 0) {
+		nreturning -= w->back_by != 0;
+		w->back_by = 0;
 		w->uid = a->uid;
 		strlcpy(w->user, a->name, sizeof(w->user));
 		w->chan.state = S_BOUND;
@@ -191,7 +224,9 @@ worker_end(struct worker *w)
 	login_forget(w);
 	ask_forget(w);
 	w->over = true;
-	/* Nothing that it says counts any more. */
+	/* Nothing that it says counts any more; what it holds already (a way to
+	 * the user's sandbox) goes with it, when master ends it. */
+	worker_note(w, NOTE_OVER);
 	chan_pause(&w->chan, true);
 	timer(w, LINGER * 1000);
 }
@@ -208,7 +243,13 @@ worker_revoke(struct worker *w, enum wire_revoked why)
 void
 worker_note(const struct worker *w, enum wire_note kind)
 {
-	const struct m_worker_note m = { w->id, (uint32_t)kind, 0 };
+	source_note(w->id, &w->source, kind);
+}
+
+void
+source_note(uint64_t id, const struct wire_addr *source, enum wire_note kind)
+{
+	const struct m_worker_note m = { id, (uint32_t)kind, 0, *source };
 
 	chan_send(&auth.master, M_WORKER_NOTE, 0, -1, &m, sizeof(m));
 }
@@ -225,6 +266,7 @@ worker_who(struct worker *w, uint32_t id, enum wire_auth result, uint32_t retry_
 	if (result == AUTH_OTHER_USER) {
 		log_event(LOG_NOTICE, "worker.other_user", LOG_N("worker", w->id),
 		    LOG_S("user", w->user), LOG_S("source", w->from));
+		worker_note(w, NOTE_OVER);
 		worker_close(w);
 	}
 }

@@ -104,7 +104,7 @@ main(int argc, char *argv[], char *envp[])
 	base = event_base_new();
 	if (base == NULL)
 		fatalx("no event loop");
-	serve_init(base);
+	serve_init(base, &master);
 	sandbox_enter(&sandbox_keys);
 	chan_init(
 	    &parent, FD_PARENT, P_KEYS, P_ISOLATION, base, from_isolation, on_gone, NULL);

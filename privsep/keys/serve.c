@@ -15,11 +15,13 @@
 struct peer {
 	struct chan chan;
 	uint64_t id; /* the worker's */
+	struct wire_addr source;
 	unsigned int puts;
 	unsigned int gets;
 };
 
 static struct event_base *loop;
+static struct chan *to_master;
 static struct event *sweep_ev;
 static unsigned int peers;
 
@@ -54,11 +56,12 @@ sweep(evutil_socket_t fd, short what, void *arg)
 }
 
 void
-serve_init(struct event_base *base)
+serve_init(struct event_base *base, struct chan *master)
 {
 	const struct timeval every = { SWEEP, 0 };
 
 	loop = base;
+	to_master = master;
 	sweep_ev = event_new(base, -1, EV_PERSIST, sweep, NULL);
 	if (sweep_ev == NULL || event_add(sweep_ev, &every) == -1)
 		fatalx("out of memory");
@@ -73,12 +76,24 @@ peer_free(struct peer *p)
 	peers--;
 }
 
+/* Whoever broke a rule is master's to punish. */
+static void
+peer_bad(struct peer *p)
+{
+	const struct m_worker_note m = { p->id, NOTE_VIOLATION, 0, p->source };
+
+	chan_send(to_master, M_WORKER_NOTE, 0, -1, &m, sizeof(m));
+	peer_free(p);
+}
+
 /* chan.c has logged a violation of the message table already. */
 static void
 peer_gone(struct chan *c, const char *why)
 {
-	(void)why;
-	peer_free(c->arg);
+	if (why != NULL)
+		peer_bad(c->arg);
+	else
+		peer_free(c->arg);
 }
 
 static void
@@ -86,7 +101,7 @@ peer_violation(struct peer *p, const char *message, const char *why)
 {
 	log_event(LOG_WARNING, "worker.violation", LOG_N("worker", p->id),
 	    LOG_S("message", message), LOG_S("why", why));
-	peer_free(p);
+	peer_bad(p);
 }
 
 void
@@ -100,6 +115,7 @@ serve_join(int fd, const struct m_worker *who)
 		return;
 	}
 	p->id = who->id;
+	p->source = who->source;
 	peers++;
 	chan_init(&p->chan, fd, P_KEYS, P_WORKER, loop, from_worker, peer_gone, p);
 }

@@ -9,13 +9,14 @@
 
 #include <stdint.h>
 
-#include "../wire.h"
+#include "../chan.h"
 
 #define SERVE_PEERS_MAX 8192 /* workers in their handshake at a time */
 #define SERVE_PUTS      2    /* sessions kept for one connection */
 #define SERVE_GETS      1
 
-void serve_init(struct event_base *base);
+/* master is told of those who break a rule. */
+void serve_init(struct event_base *base, struct chan *master);
 /* A new worker, at the other end of fd, which is taken over. */
 void serve_join(int fd, const struct m_worker *who);
 unsigned int serve_peers(void);

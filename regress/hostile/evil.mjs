@@ -33,6 +33,7 @@ export class Evil {
 		});
 		const over = () => { for (const w of this.waiting.splice(0)) w.reject(new Error('the connection ended')); };
 		this.s.on('close', over);
+		this.ended = new Promise((r) => { this.s.on('close', r); });
 		this.s.on('error', over);
 	}
 
@@ -78,6 +79,20 @@ export class Evil {
 		const r = await this.send(chan, type, o);
 		if (r !== 'ok') return { what: r };
 		return this.recv(chan, o.ms);
+	}
+
+	// The worker leaves only when its client does: a connection that ends before
+	// that was ended with it, by kill(2).
+	async killed(what = 'the worker', ms = 8000) {
+		let t;
+		const late = new Promise((_, no) => { t = setTimeout(() => no(new Error(`${what} lives on`)), ms); });
+		try { await Promise.race([this.ended, late]); } finally { clearTimeout(t); }
+	}
+
+	// Say what must not be said, and be killed for it.
+	async offend(chan, type, o = {}, what = undefined) {
+		this.send(chan, type, o).catch(() => {});
+		await this.killed(what ?? `a worker that said ${type} to ${chan}`);
 	}
 
 	close() { this.s.destroy(); }
@@ -126,7 +141,7 @@ export const wire = {
 	session: (id) => text(24, id),
 	stage: (stage, requests = 0) => { const b = Buffer.alloc(24); b.writeUInt32LE(stage, 0); b.writeUInt32LE(requests, 4); return b; },
 	log: (level, event, line) => { const b = Buffer.alloc(1656); b.writeUInt32LE(level, 0); text(48, event).copy(b, 4); text(1600, line).copy(b, 52); return b; },
-	note: (id, kind) => { const b = Buffer.alloc(16); b.writeBigUInt64LE(BigInt(id), 0); b.writeUInt32LE(kind, 8); return b; },
+	note: (id, kind) => { const b = Buffer.alloc(40); b.writeBigUInt64LE(BigInt(id), 0); b.writeUInt32LE(kind, 8); return b; },
 	sess: (id, der = Buffer.alloc(0), len = der.length) => { const b = Buffer.alloc(4136); id.copy(b, 0); b.writeUInt32LE(len, 32); der.copy(b, 40); return b; },
 	sign: (keyid, scheme, tbs, len = tbs.length) => { const b = Buffer.alloc(1064); keyid.copy(b, 0); b.writeUInt32LE(scheme, 32); b.writeUInt32LE(len, 36); tbs.copy(b, 40); return b; },
 	exec: (user, ...argv) => { const b = Buffer.alloc(36 + 4 + 4 + 4 + 8192); b.write(user); const a = Buffer.from(`${argv.join('\0')}\0`); b.writeUInt32LE(argv.length, 40); b.writeUInt32LE(a.length, 44); a.copy(b, 48); return b; },

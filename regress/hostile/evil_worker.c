@@ -1,8 +1,8 @@
 /*
- * A worker that belongs to an attacker.  In its place beside the other programs
- * it is ided-worker: zygote and worker in one, without the worker's filter, and
+ * A worker that belongs to an attacker.  Linked with the real zygote it takes
+ * ided-worker's place beside the other programs: without the worker's filter, and
  * instead of serving its client it does to its channels what the client says.
- * Only tests run it.
+ * It leaves only when its client does.  Only tests run it.
  *
  * The client sends lines and gets one line for each:
  *
@@ -23,9 +23,7 @@
  */
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 
-#include <bsd/unistd.h>
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -44,11 +42,11 @@
 #include "../../privsep/confsend.h"
 #include "../../privsep/log.h"
 #include "../../privsep/sandbox.h"
+#include "../../worker/worker.h"
 
-#define BIG      (MSG_PAYLOAD_MAX + 8192) /* more than a message may have */
-#define FDS_MAX  253                      /* the most that the kernel passes */
-#define ARGS     12
-#define CHILDREN 4096
+#define BIG     (MSG_PAYLOAD_MAX + 8192) /* more than a message may have */
+#define FDS_MAX 253                      /* the most that the kernel passes */
+#define ARGS    12
 
 enum {
 	TO_MASTER,
@@ -464,8 +462,7 @@ command(char *line)
 
 /* --- a worker's life --- */
 
-static void
-serve(void)
+static void __attribute__((__noreturn__)) serve(void)
 {
 	struct pollfd p = { client, POLLIN, 0 };
 	char *nl;
@@ -491,8 +488,14 @@ serve(void)
 	}
 }
 
-static void
-become_worker(int fd)
+void
+worker_prepare(const struct conf_for_worker *conf)
+{
+	(void)conf; /* an attacker brings along what he needs */
+}
+
+void
+worker_main(uint64_t id, int fd)
 {
 	static struct msg m;
 	const char *why;
@@ -500,6 +503,7 @@ become_worker(int fd)
 	struct pollfd p = { fd, POLLIN, 0 };
 	int r;
 
+	(void)id;
 	chan_fd[TO_MASTER] = fd;
 	chan_init(&c, fd, P_WORKER, P_MASTER, NULL, NULL, NULL, NULL);
 	while (client == -1 || chan_fd[TO_AUTH] == -1) {
@@ -522,97 +526,38 @@ become_worker(int fd)
 	serve();
 }
 
-/* --- the zygote --- */
+/* --- what the kernel would hold back from an attacker, and does not --- */
 
-static struct {
-	pid_t pid;
-	uint64_t id;
-} children[CHILDREN];
+/* clang-format off */
+#define A(call) { SCMP_SYS(call), ACT_ALLOW, { { 0 } } }
+#define EVIL_ROWS								\
+	A(read), A(write), A(writev), A(recvmsg), A(sendmsg), A(socket),	\
+	A(socketpair), A(listen), A(getsockopt), A(setsockopt), A(dup),	\
+	A(pipe2), A(memfd_create), A(openat), A(close), A(fcntl), A(fstat),	\
+	A(newfstatat), A(poll), A(clock_gettime), A(gettimeofday),		\
+	A(clock_nanosleep), A(restart_syscall), A(brk), A(mmap), A(munmap),	\
+	A(mremap), A(mprotect), A(madvise), A(futex), A(getrandom),		\
+	A(getpid), A(rt_sigprocmask), A(rt_sigreturn), A(rt_sigaction),	\
+	A(exit), A(exit_group),
+/* clang-format on */
 
-static void
-child_add(pid_t pid, uint64_t id)
-{
-	size_t i;
+static const struct sandbox_row worker_rows[] = { EVIL_ROWS };
 
-	for (i = 0; i < CHILDREN; i++)
-		if (children[i].pid == 0) {
-			children[i].pid = pid;
-			children[i].id = id;
-			return;
-		}
-	fatalx("too many workers");
-}
+const struct sandbox sandbox_worker = {
+	.name = "worker",
+	.rows = worker_rows,
+	.nrows = sizeof(worker_rows) / sizeof(worker_rows[0]),
+	.limits = { .nofile = 512, .nproc = 0, .fsize = 0, .as = 512UL << 20 },
+};
 
-static void
-on_fork(struct chan *master, struct msg *m)
-{
-	int fd = msg_take_fd(m);
-	pid_t pid = fork();
+/* The zygote's own, as in worker/seccomp_zygote.c. */
+static const struct sandbox_row zygote_rows[] = { EVIL_ROWS A(clone), A(wait4),
+	A(set_robust_list), A(kill), A(prctl), A(getppid), A(seccomp), A(prlimit64) };
 
-	if (pid == 0) {
-		close(master->fd);
-		setproctitle("-ided: worker");
-		become_worker(fd);
-	}
-	if (pid > 0)
-		child_add(pid, MSG_DATA(m, m_fork)->id);
-	close(fd);
-}
-
-static void
-reap(struct chan *master)
-{
-	struct m_worker_exit x;
-	int status;
-	size_t i;
-	pid_t pid;
-
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		for (i = 0; i < CHILDREN; i++) {
-			if (children[i].pid != pid)
-				continue;
-			memset(&x, 0, sizeof(x));
-			x.id = children[i].id;
-			x.pid = pid;
-			x.status = status;
-			children[i].pid = 0;
-			(void)chan_send(master, M_WORKER_EXIT, 0, -1, &x, sizeof(x));
-		}
-}
-
-int
-main(int argc, char *argv[], char *envp[])
-{
-	static struct conf_for_worker conf;
-	static struct msg m;
-	struct chan master;
-	struct pollfd p;
-	const char *why;
-	int r;
-
-	setproctitle_init(argc, argv, envp);
-	sandbox_root();
-	conf_section_recv(FD_CONF, &conf, sizeof(conf));
-	log_init("zygote", FD_LOG, conf.common.log_format, conf.common.log_level,
-	    conf.common.log_to == LOG_TO_SYSLOG);
-	setproctitle("-ided: zygote");
-	signal(SIGPIPE, SIG_IGN);
-	close(FD_PARENT);
-	chan_init(&master, FD_MASTER, P_ZYGOTE, P_MASTER, NULL, NULL, NULL, NULL);
-	if (chan_send(&master, M_READY, 0, -1, NULL, 0) == -1)
-		fatalx("master is gone");
-	p.fd = master.fd;
-	p.events = POLLIN;
-	for (;;) {
-		while ((r = chan_recv(&master, &m, &why)) == 1) {
-			if (m.head.type == M_FORK)
-				on_fork(&master, &m);
-			else if (m.fd != -1)
-				close(m.fd);
-		}
-		if (r != -1)
-			return 0;
-		reap(&master);
-		(void)poll(&p, 1, 20);
-	}
-}
+const struct sandbox sandbox_zygote = {
+	.name = "zygote",
+	.rows = zygote_rows,
+	.nrows = sizeof(zygote_rows) / sizeof(zygote_rows[0]),
+	.limits = { .nofile = 4096, .may_fork = true, .may_write = true },
+	.paths = { { "/", false }, { NULL, false } },
+};

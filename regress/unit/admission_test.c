@@ -182,6 +182,47 @@ test_bounded(void **state)
 	assert_null(s);
 }
 
+/* Sources that were turned away hold no place in the table. */
+static void
+test_refused_ones_make_room(void **state)
+{
+	struct wire_addr a;
+	struct source *s;
+	uint32_t i;
+
+	(void)state;
+	for (i = 0; i < 70000; i++) {
+		a = v4(12, i >> 16, (i >> 8) & 255, i & 255);
+		assert_int_equal(admission_check(&a, 0, 100, &s), ADMIT_EARLY_DROP);
+	}
+	a = v4(192, 0, 2, 77);
+	assert_int_equal(admission_check(&a, 0, 0, &s), ADMIT_OK);
+	assert_non_null(s);
+	admission_release(s, false);
+}
+
+/* A penalty reaches a source whose connection is gone, and one that never had
+ * any. */
+static void
+test_penalty_by_address(void **state)
+{
+	struct wire_addr a = v4(192, 0, 2, 1), b = v4(192, 0, 2, 2), u;
+	struct source *s;
+
+	(void)state;
+	assert_int_equal(admission_check(&a, 0, 0, &s), ADMIT_OK);
+	admission_release(s, false);
+	admission_penalise_addr(&a, PENALTY_CRASH, 0);
+	admission_penalise_addr(&b, PENALTY_CRASH, 0);
+	assert_int_equal(admission_check(&a, 0, 0, &s), ADMIT_PENALTY);
+	assert_int_equal(admission_check(&b, 0, 0, &s), ADMIT_PENALTY);
+	assert_int_equal(admission_penalised(0), 2);
+	memset(&u, 0, sizeof(u));
+	u.unix_peer = 1;
+	admission_penalise_addr(&u, PENALTY_CRASH, 0);
+	assert_int_equal(admission_check(&u, 0, 0, &s), ADMIT_OK);
+}
+
 int
 main(void)
 {
@@ -192,6 +233,8 @@ main(void)
 		cmocka_unit_test_setup(test_penalties, setup),
 		cmocka_unit_test_setup(test_unix_peers_are_not_counted, setup),
 		cmocka_unit_test_setup(test_bounded, setup),
+		cmocka_unit_test_setup(test_refused_ones_make_room, setup),
+		cmocka_unit_test_setup(test_penalty_by_address, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
 #include "../../privsep/keys/session.h"
 
 static struct event_base *base;
+static struct chan to_master, master;
 
 /* Workers, at the other end of a channel. */
 
@@ -28,6 +29,7 @@ worker(struct chan *c)
 
 	memset(&who, 0, sizeof(who));
 	who.id = 7;
+	who.source.ip[15] = 9;
 	assert_int_equal(chan_pair(fds), 0);
 	serve_join(fds[0], &who);
 	chan_init(c, fds[1], P_WORKER, P_KEYS, NULL, NULL, NULL, NULL);
@@ -41,6 +43,26 @@ answered(struct chan *c, struct msg *m)
 
 	turn();
 	return chan_recv(c, m, &why);
+}
+
+/* What master was told since the last time: one worker's violation, or none. */
+static bool
+master_told(void)
+{
+	static struct msg note;
+	const struct m_worker_note *n = MSG_DATA(&note, m_worker_note);
+	const char *why;
+	bool told = false;
+
+	while (chan_recv(&master, &note, &why) == 1) {
+		assert_false(told);
+		told = true;
+		assert_int_equal(note.head.type, M_WORKER_NOTE);
+		assert_int_equal(n->id, 7);
+		assert_int_equal(n->kind, NOTE_VIOLATION);
+		assert_int_equal(n->source.ip[15], 9);
+	}
+	return told;
 }
 
 static void
@@ -67,10 +89,18 @@ test_serve_one_signature(void **state)
 	assert_int_equal(m.head.type, M_SIGNED);
 	assert_int_equal(MSG_DATA(&m, m_signed)->ok, 1);
 	assert_true(verifies(k, &r, MSG_DATA(&m, m_signed)));
+	assert_false(master_told());
 	say(&c, M_SIGN, &r, sizeof(r));
 	assert_int_equal(answered(&c, &m), 0);
 	assert_int_equal(serve_peers(), 0);
+	assert_true(master_told());
 	chan_close(&c);
+	/* One that just leaves has done nothing wrong. */
+	worker(&c);
+	chan_close(&c);
+	turn();
+	assert_int_equal(serve_peers(), 0);
+	assert_false(master_told());
 	EVP_PKEY_free(k);
 	key_forget_all();
 }
@@ -327,10 +357,15 @@ main(void)
 		cmocka_unit_test(test_session_expiry),
 		cmocka_unit_test(test_session_model),
 	};
+	int fds[2];
 
 	key_memory();
 	sess_init();
 	base = event_base_new();
-	serve_init(base);
+	if (chan_pair(fds) == -1)
+		return 1;
+	chan_init(&to_master, fds[0], P_KEYS, P_MASTER, base, NULL, NULL, NULL);
+	chan_init(&master, fds[1], P_MASTER, P_KEYS, NULL, NULL, NULL, NULL);
+	serve_init(base, &to_master);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

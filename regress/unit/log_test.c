@@ -90,6 +90,36 @@ test_json_is_json(void **state)
 	}
 }
 
+/* What a worker says: neither another line, nor another process's. */
+static void
+test_relay(void **state)
+{
+	static const char *const events[] = { "x\nided-auth[1] notice login.ok", "a b",
+		"\033[2J", "", "caf\xc3\xa9", "UPPER", "a\"b", "a=b" };
+	static const int formats[] = { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
+	size_t i, f;
+	ssize_t n;
+	int fd;
+
+	(void)state;
+	for (f = 0; f < 2; f++)
+		for (i = 0; i <= sizeof(events) / sizeof(events[0]); i++) {
+			bool good = i == sizeof(events) / sizeof(events[0]);
+
+			fd = memfd_create("log", 0);
+			log_init("master", fd, formats[f], LOG_DEBUG, false);
+			log_relay("worker", 7, LOG_ERR, good ? "good.one" : events[i],
+			    "k=\"v\"\nided-auth[1] notice login.ok");
+			n = pread(fd, out, sizeof(out) - 1, 0);
+			assert_true(n > 0);
+			out[n] = '\0';
+			close(fd);
+			assert_ptr_equal(strchr(out, '\n'), out + n - 1);
+			assert_null(strchr(out, '\033'));
+			assert_non_null(strstr(out, good ? "good.one" : "invalid"));
+		}
+}
+
 static void
 test_levels(void **state)
 {
@@ -110,6 +140,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one_line),
 		cmocka_unit_test(test_json_is_json),
+		cmocka_unit_test(test_relay),
 		cmocka_unit_test(test_levels),
 	};
 

@@ -104,7 +104,7 @@ keys_start(void)
 		key_memory();
 		sess_init();
 		base = event_base_new();
-		serve_init(base);
+		serve_init(base, &m);
 		chan_init(&i, ifds[0], P_KEYS, P_ISOLATION, base, from_isolation, on_gone,
 		    NULL);
 		chan_init(

@@ -1,0 +1,319 @@
+// A worker under full control of an attacker: it says what it likes to auth,
+// keys and master, gets nothing but what its one user may have, and dies of every
+// broken rule.
+import { test, before, after } from 'node:test';
+import assert from 'node:assert/strict';
+import { Site, P, S, AUTH, FAIL, PAYLOAD_MAX, isClosed, password, read, violation, waitFor, wire }
+	from './evil-site.mjs';
+import crypto from 'node:crypto';
+
+let site, d, M, rows;
+const evil = (user, from) => site.evil(user, from);
+const alive = (what) => site.alive(what);
+
+before(async () => {
+	site = await Site.start();
+	({ d, M, rows } = site);
+});
+after(() => site?.stop());
+
+test('the table holds what a worker may say, and nothing with a descriptor', () => {
+	const said = rows.filter((r) => r && (r.from & P.worker)).map((r) => r.name).sort();
+	assert.deepEqual(said, ['AUTH_TOKEN', 'BEAT', 'IDE', 'LAST', 'LOG', 'LOGIN', 'LOGOUT', 'MINT', 'PORTAL',
+		'SESSION_END', 'SESS_GET', 'SESS_PUT', 'SIGN', 'STAGE', 'WANT_AUTH']);
+	for (const r of rows) if (r && (r.from & P.worker)) assert.equal(r.fd, 0, r.name);
+});
+
+// --- every type, direction, length, number of descriptors ---
+
+const kinds = ['null', 'folder', 'path', 'memory', 'client', 'channel', 'pipe', 'seqpacket', 'listen'];
+
+const counts = [0, 1, 2, 253];
+const long = Number(process.env.IDED_ROUNDS || 0) >= 100;
+
+// What a worker may say to this process comes with every pair of a length and a
+// number of descriptors; what it may not, with each of them (in the long run with
+// every pair as well).
+function* matrix(chan, state) {
+	let n = 0;
+	for (const type of [...Array(site.past + 1).keys(), 255, 256, 65535]) {
+		const row = rows[type] || { min: 0, max: 0 };
+		const lens = new Set([0, row.min - 1, row.min, row.max, row.max + 1, PAYLOAD_MAX, 20000]);
+		const foreign = !(row.from & P.worker && row.to & P[chan]);
+		for (const [i, size] of [...lens].filter((l) => l >= 0).entries())
+			for (const nfds of foreign && !long ? [counts[(i + type) % 4]] : counts) {
+				const m = { version: 1, type, size, len: size, nfds, hasfd: nfds > 0 ? 1 : 0,
+					kind: kinds[n++ % kinds.length] };
+				const why = violation(rows, chan, state, m);
+				if (why) yield { m, why };
+			}
+		// Heads that lie.
+		for (const lie of [{ len: row.min + 1 }, { len: 0xffffffff }, { hasfd: 1 }, { hasfd: 2 },
+			{ nfds: 1, hasfd: 0 }, { version: 0 }, { version: 2 }, { version: 65535 }]) {
+			const m = { version: 1, type, size: row.min, len: row.min, nfds: 0, hasfd: 0, kind: 'null', ...lie };
+			const why = violation(rows, chan, state, m);
+			if (why) yield { m, why };
+		}
+	}
+}
+
+const violationLines = (log) => {
+	const lines = new Map();
+	const re = /ided-(\w+)\[\d+\] warning channel\.violation peer="worker" message="(\w+)" type=(\d+) len=(\d+) why="([^"]*)"/g;
+	for (const [, proc, name, type, len, why] of log.matchAll(re)) {
+		const k = `${proc} ${name} ${type} ${len} ${why}`;
+		lines.set(k, (lines.get(k) || 0) + 1);
+	}
+	return lines;
+};
+
+async function all(jobs, width, fn) {
+	const list = jobs[Symbol.iterator]();
+	await Promise.all(Array.from({ length: width }, async () => {
+		for (let j = list.next(); !j.done; j = list.next()) await fn(j.value);
+	}));
+}
+
+// Each violation from a worker of its own, which dies of it.
+async function breakAll(chans, state, user) {
+	const want = new Map();
+	const before = violationLines(d.log);
+	const jobs = chans.flatMap((chan) => [...matrix(chan, state)].map((v) => ({ chan, ...v })));
+	const problems = [];
+	await all(jobs, 12, async ({ chan, m, why }) => {
+		const key = `${chan} ${rows[m.type]?.name ?? 'unknown'} ${m.type} ${m.len} ${why}`;
+		want.set(key, (want.get(key) || 0) + 1);
+		try {
+			const e = await evil(user);
+			await e.offend(chan, m.type, m, `${JSON.stringify(m)} to ${chan} (${why})`);
+		} catch (err) {
+			problems.push(err.message);
+		}
+	});
+	assert.deepEqual(problems.slice(0, 10), []);
+	const got = () => {
+		const now = violationLines(d.log);
+		return new Map([...now].map(([k, n]) => [k, n - (before.get(k) || 0)]).filter(([, n]) => n > 0));
+	};
+	const total = (c) => [...c.values()].reduce((a, b) => a + b, 0);
+	await waitFor('all to be logged', () => total(got()) >= total(want), 5000).catch(() => {});
+	const differ = [...new Set([...want.keys(), ...got().keys()])]
+		.filter((k) => want.get(k) !== got().get(k))
+		.map((k) => `${k}: ${got().get(k)} lines instead of ${want.get(k)}`);
+	assert.deepEqual(differ.slice(0, 10), []);
+	return total(want);
+}
+
+test('every type, direction, length and number of descriptors, from a worker that nobody logged in on', async (t) => {
+	const before = { auth: site.fdCount('auth'), keys: site.fdCount('keys'), master: site.fdCount('master') };
+	const n = await breakAll(['master', 'keys', 'auth'], S.fresh);
+	t.diagnostic(`${n} violations`);
+	assert.ok(n > 3000, `${n}`);
+	await alive('after it');
+	for (const role of Object.keys(before))
+		await waitFor(`descriptors of ${role}`, () => site.fdCount(role) <= before[role] + 4, 10000)
+			.catch(() => assert.fail(`${role}: ${before[role]} descriptors before, ${site.fdCount(role)} after`));
+});
+
+test('the same to auth, from a worker that is bound to a user', async (t) => {
+	const n = await breakAll(['auth'], S.bound, 'ann');
+	t.diagnostic(`${n} violations`);
+	assert.ok(n > 1200, `${n}`);
+	await alive('after it');
+});
+
+test('bytes that are no message', async () => {
+	for (const chan of ['auth', 'keys', 'master'])
+		// Descriptors without a byte are not even a message to the kernel; with
+		// one, they are closed with the channel.
+		for (const [nfds, kind, size] of [[0, 'null', 1], [0, 'null', 15], [200, 'channel', 1]]) {
+			const e = await evil();
+			e.cmd('raw', chan, nfds, kind, size, 'ff').catch(() => {});
+			await e.killed(`${size} bytes and ${nfds} descriptors to ${chan}`);
+		}
+	await alive('after it');
+});
+
+test('orders of other roles are refused, and not obeyed', async () => {
+	const users = JSON.parse(d.ok(['-j', 'user', 'list'])).map((u) => u.name);
+	const orders = [
+		['master', 'STOP'], ['master', 'CONF_MASTER', 1, 'memory'], ['master', 'LISTEN', 1, 'listen'],
+		['master', 'LISTEN_DONE'], ['master', 'JOIN_AUTH', 1, 'seqpacket'], ['master', 'JOIN_ZYGOTE', 1, 'seqpacket'],
+		['master', 'WORKER_NOTE'], ['master', 'WORKER_EXIT'], ['master', 'READY'], ['master', 'LOG_FILE', 1, 'memory'],
+		['auth', 'CTL_USER_ADD'], ['auth', 'CTL_STOP'], ['auth', 'CTL_USER_LIST'], ['auth', 'CTL_USER_PASSWD'],
+		['auth', 'CTL_SANDBOX_STOP'], ['auth', 'CTL_EXEC'], ['auth', 'CTL_SESSION_LIST'], ['auth', 'RELOAD'],
+		['auth', 'STOPPING'], ['auth', 'WORKER_AUTH', 1, 'seqpacket'], ['auth', 'JOIN_HASH', 1, 'seqpacket'],
+		['auth', 'SB_FD', 1, 'client'], ['auth', 'SB_ROW'], ['auth', 'SB_GONE'], ['auth', 'HASHED'],
+		['auth', 'CONF_AUTH', 1, 'memory'], ['auth', 'STATUS_MASTER'],
+		['keys', 'KEY', 1, 'memory'], ['keys', 'WORKER_KEYS', 1, 'seqpacket'], ['keys', 'LOG_FILE', 1, 'memory'],
+	];
+	for (const [chan, name, nfds = 0, kind = 'null'] of orders)
+		for (const user of chan === 'auth' ? [undefined, 'ann'] : [undefined]) {
+			const e = await evil(user);
+			let payload = Buffer.alloc(rows[M[name]].max);
+			if (name === 'WORKER_NOTE') payload = wire.note(1 << 16, 1);
+			if (name === 'CTL_EXEC') payload = wire.exec('bob', 'id').subarray(0, rows[M[name]].max);
+			await e.offend(chan, M[name], { payload, nfds, kind }, `a worker that says ${name} to ${chan}`);
+		}
+	await alive('after it');
+	assert.deepEqual(JSON.parse(d.ok(['-j', 'user', 'list'])).map((u) => u.name), users);
+	assert.doesNotMatch(d.log, /ided\.stop/);
+});
+
+// --- states ---
+
+test('a worker that nobody logged in on gets nothing', async () => {
+	for (const name of ['IDE', 'PORTAL', 'MINT', 'LAST', 'SESSION_END', 'LOGOUT', 'BEAT']) {
+		const e = await evil();
+		const payload = name === 'SESSION_END' ? wire.session(site.ids.ann) : name === 'IDE' ? wire.ide() :
+			name === 'LAST' ? wire.last('folder=/evil') : undefined;
+		await e.offend('auth', M[name], { payload });
+	}
+	assert.ok(site.sessionsOf('ann').some((s) => s.session === site.ids.ann), "ann's session is there");
+	await alive('after it');
+});
+
+test('guessed tokens are denied', async () => {
+	const e = await evil();
+	for (const token of [Buffer.alloc(32), Buffer.alloc(32, 255), crypto.randomBytes(32),
+		Buffer.from(site.ids.ann.repeat(2)), crypto.createHash('sha256').update(Buffer.from(site.tokens.ann, 'hex')).digest(),
+		Buffer.from(site.tokens.ann, 'hex').reverse()]) {
+		const r = await e.ask('auth', M.AUTH_TOKEN, { payload: token });
+		const w = read.who(r.data);
+		assert.equal(w.result, AUTH.denied);
+		assert.deepEqual([w.name, w.session, w.uid, w.last], ['', '', 0, '']);
+	}
+	e.close();
+});
+
+test("bound to one user: another's token ends the channel, and tells nothing", async () => {
+	const e = await evil('ann');
+	const r = await e.ask('auth', M.AUTH_TOKEN, { payload: wire.token(site.tokens.bob) });
+	const w = read.who(r.data);
+	assert.equal(w.result, AUTH.otherUser);
+	assert.deepEqual([w.name, w.session, w.uid, w.last, w.token], ['', '', 0, '', '0'.repeat(64)]);
+	await isClosed(e, 'auth');
+	e.close();
+	await waitFor('its line', () => /worker\.other_user .*user="ann"/.test(d.log));
+});
+
+test("bound to one user: another's right password ends the channel, and makes no session", async () => {
+	const before = site.sessionsOf('bob').length;
+	const e = await evil('ann');
+	const w = await site.login(e, 'bob');
+	assert.equal(w.result, AUTH.otherUser);
+	assert.deepEqual([w.name, w.session, w.token], ['', '', '0'.repeat(64)]);
+	await isClosed(e, 'auth');
+	e.close();
+	assert.equal(site.sessionsOf('bob').length, before);
+});
+
+test("two answers at once: a token may not overtake another's login", async () => {
+	const e = await evil();
+	const [, , first, second] = await Promise.all([
+		e.send('auth', M.LOGIN, { id: 7, payload: wire.login('bob', password) }),
+		e.send('auth', M.AUTH_TOKEN, { id: 8, payload: wire.token(site.tokens.ann) }),
+		e.recv('auth', 10000), e.recv('auth', 10000)]);
+	assert.deepEqual([first.id, read.who(first.data).name], [8, 'ann']);
+	assert.deepEqual([second.id, read.who(second.data).result], [7, AUTH.otherUser]);
+	await isClosed(e, 'auth');
+	e.close();
+});
+
+test("another user's session cannot be ended, one's own can", async () => {
+	const e = await evil();
+	assert.equal((await site.login(e, 'ann')).result, AUTH.ok);
+	for (const id of [site.ids.bob, '0000000000000000', '', `${site.ids.bob}`.toUpperCase(), '../../../etc/pass', '%s%s%s%s%s%s%n']) {
+		const r = await e.ask('auth', M.SESSION_END, { payload: wire.session(id.slice(0, 16)) });
+		assert.equal(r.type, M.FAIL, id);
+		assert.deepEqual(read.fail(r.data), { code: FAIL.notFound, text: 'not found' });
+	}
+	assert.ok(site.sessionsOf('bob').some((s) => s.session === site.ids.bob));
+	const own = await evil();
+	const w = await site.login(own, 'ann');
+	const r = await e.ask('auth', M.SESSION_END, { payload: wire.session(w.session) });
+	assert.equal(r.type, M.OK);
+	// The other worker of that session hears of it, and is done.
+	assert.equal((await own.recv('auth')).type, M.REVOKED);
+	assert.ok(!site.sessionsOf('ann').some((s) => s.session === w.session));
+	own.close();
+	e.close();
+});
+
+test('strings without an end are a violation', async () => {
+	const full = (n) => Buffer.alloc(n, 'a');
+	const login0 = wire.login('ann', password);
+	const cases = [['LAST', full(1024)], ['SESSION_END', full(24)], ['IDE', full(24)],
+		['LOGIN', Buffer.concat([full(255), login0.subarray(255)])],
+		['LOGIN', Buffer.concat([login0.subarray(0, 255), full(1025), login0.subarray(1280)])],
+		['LOGIN', Buffer.concat([login0.subarray(0, 1280), full(256), login0.subarray(1536)])],
+		['LOGIN', Buffer.concat([login0.subarray(0, 1536), full(17), login0.subarray(1553)])]];
+	for (const [name, payload] of cases) {
+		const at = d.log.length;
+		const e = await evil('ann');
+		assert.equal(payload.length, rows[M[name]].max);
+		await e.offend('auth', M[name], { payload });
+		await waitFor('its line', () => /worker\.violation .*user="ann" why="[^"]+"/.test(d.log.slice(at)));
+	}
+	await alive('after it');
+});
+
+test('the portal shows only what is one\'s own', async () => {
+	const e = await evil('ann');
+	const r = await e.ask('auth', M.PORTAL, { id: 77 });
+	assert.equal(r.type, M.ROW_SANDBOX);
+	assert.equal(read.sandbox(r.data).user, 'ann');
+	let n = 0;
+	for (;;) {
+		const row = await e.recv('auth');
+		assert.equal(row.id, 77);
+		if (row.type === M.OK) break;
+		assert.equal(row.type, M.ROW_SESSION);
+		assert.equal(read.session(row.data).user, 'ann');
+		n++;
+	}
+	assert.equal(n, site.sessionsOf('ann').length);
+	e.close();
+});
+
+test('after logout nothing that it says counts', async () => {
+	const e = await evil();
+	const w = await site.login(e, 'ann');
+	assert.equal((await e.ask('auth', M.LOGOUT)).type, M.OK);
+	for (const [name, payload] of [['PORTAL'], ['MINT'], ['IDE', wire.ide()], ['AUTH_TOKEN', wire.token(site.tokens.ann)],
+		['AUTH_TOKEN', wire.token(site.tokens.bob)], ['LAST', wire.last('folder=/evil')]])
+		await e.send('auth', M[name], { payload });
+	// Ten seconds to leave, then the channel goes.
+	assert.equal(await e.cmd('drain', 'auth', 15000), 'drained 0 eof');
+	e.close();
+	const again = await evil();
+	assert.equal(read.who((await again.ask('auth', M.AUTH_TOKEN, { payload: wire.token(w.token) })).data).result, AUTH.denied);
+	again.close();
+});
+
+test("a revoked user's worker gets nothing more, though it does not leave", async () => {
+	const e = await evil();
+	const w = await site.login(e, 'ann');
+	d.ok(['session', 'revoke', w.session]);
+	assert.equal((await e.recv('auth')).type, M.REVOKED);
+	await e.send('auth', M.PORTAL);
+	await e.send('auth', M.IDE, { payload: wire.ide() });
+	assert.equal((await e.recv('auth', 1500)).what, 'none');
+	e.close();
+});
+
+// --- what a bound worker may have ---
+
+test('a descriptor of the IDE is one of the own sandbox', async () => {
+	for (const user of ['ann', 'bob']) {
+		const e = await evil(user);
+		const r = await e.ask('auth', M.IDE, { payload: wire.ide(), ms: 90000 });
+		assert.equal(r.type, M.IDE_FD, JSON.stringify(r));
+		assert.equal(await e.cmd('peer'), `peer ${site.uids[user]}`);
+		e.close();
+	}
+	assert.deepEqual(d.sandboxes().map((s) => s.user).sort(), ['ann', 'bob']);
+	for (const user of ['ann', 'bob']) d.ok(['sandbox', 'stop', user]);
+});
+
+test('in the end: the same processes, none of them larger, nobody crashed', () => site.unharmed());
