@@ -7,7 +7,7 @@ import path from 'node:path';
 
 process.env.O = path.join(process.env.O || 'obj', 'regress/hostile/bin');
 export const { startDaemon, password, sleep, waitFor } = await import('../system/daemon.mjs');
-export const { Evil, table, violation, wire, read, AUTH, FAIL, P, S, PAYLOAD_MAX, source } =
+export const { Evil, table, violation, wire, read, AUTH, FAIL, STAGE, P, S, PAYLOAD_MAX, source } =
 	await import('./evil.mjs');
 
 const roles = ['auth', 'keys', 'master', 'isolation', 'zygote'];

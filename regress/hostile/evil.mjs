@@ -149,6 +149,7 @@ export const wire = {
 
 const str = (b, at, size) => b.subarray(at, at + size).toString('latin1').replace(/\0.*$/s, '');
 export const AUTH = { ok: 1, denied: 2, otherUser: 3, limited: 4, busy: 5 };
+export const STAGE = { idle: 1, badRequest: 2, timeout: 3 };
 export const FAIL = { internal: 1, busy: 2, timeout: 3, notFound: 4, exists: 5, invalid: 6, denied: 7 };
 export const read = {
 	who: (b) => ({ result: b.readUInt32LE(0), retry: b.readUInt32LE(4), token: b.subarray(8, 40).toString('hex'),

@@ -4,7 +4,7 @@ import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
 import fs from 'node:fs';
-import { Site, Evil, AUTH, password, read, sleep, source, startDaemon, waitFor, wire } from './evil-site.mjs';
+import { Site, Evil, AUTH, STAGE, password, read, sleep, source, startDaemon, waitFor, wire } from './evil-site.mjs';
 
 let site, d, M;
 const evil = (user, from) => site.evil(user, from);
@@ -40,7 +40,7 @@ test('a flood of questions, and no answer is read: nobody waits, nothing grows',
 		['auth', 'AUTH_TOKEN', Buffer.from(site.tokens.ann, 'hex'), 'ann'], ['auth', 'MINT', Buffer.alloc(0), 'ann'],
 		['auth', 'BEAT', Buffer.alloc(0), 'ann'], ['auth', 'SESSION_END', wire.session(site.ids.bob), 'ann'],
 		['auth', 'LAST', wire.last('folder=/home/ann/x'), 'ann'], ['auth', 'LOGIN', wire.login('nobody', 'x')],
-		['master', 'STAGE', wire.stage(2, 1)], ['master', 'LOG', wire.log(4, 'flood', 'a line of a worker')]];
+		['master', 'STAGE', wire.stage(STAGE.idle, 1)], ['master', 'LOG', wire.log(4, 'flood', 'a line of a worker')]];
 	const at = d.log.length;
 	const worst = await whileOthers(async () => {
 		const es = [];
@@ -157,9 +157,9 @@ test('what a worker logs is one line, of its own, and not above an error', async
 test('a worker can only make its own source look bad', async () => {
 	const from = source();
 	const e = await evil(null, from);
-	for (const [stage, n] of [[0, 0], [3, 0xffffffff], [4, 1], [99, 7], [0xffffffff, 0xffffffff]])
+	for (const [stage, n] of [[0, 0], [STAGE.badRequest, 0xffffffff], [STAGE.timeout, 1], [99, 7], [0xffffffff, 0xffffffff]])
 		assert.equal(await e.send('master', M.STAGE, { payload: wire.stage(stage, n) }), 'ok');
-	for (let i = 0; i < 40; i++) await e.send('master', M.STAGE, { payload: wire.stage(4) });
+	for (let i = 0; i < 40; i++) await e.send('master', M.STAGE, { payload: wire.stage(STAGE.timeout) });
 	assert.equal((await e.recv('master', 500)).what, 'none', 'its channel goes on');
 	// Others come in as before, and it does not.
 	await alive('after it');
