@@ -19,7 +19,8 @@
 #define PROCESSES_MAX 512
 #define LOOKS         10
 #define DEPTH_MAX     64
-#define KILL_MS       3000 /* from TERM to KILL */
+#define KILL_MS       3000  /* from TERM to KILL */
+#define ENDING_MS     30000 /* and until it is given up */
 
 struct process {
 	pid_t pid;
@@ -89,6 +90,8 @@ read_stat(pid_t pid, pid_t *parent, uint64_t *born)
 	    (p = strrchr(text, ')')) == NULL || p[1] != ' ')
 		return false;
 	p += 2; /* field 3 */
+	if (*p == 'Z' || *p == 'X')
+		return false; /* it has ended, and holds nothing */
 	for (field = 3; field < 22 && p != NULL; field++) {
 		if (field == 4)
 			*parent = (pid_t)strtol(p, NULL, 10);
@@ -282,19 +285,53 @@ watch_look(struct chan *c, struct msg *m)
 	chan_send(c, M_SESSION_PROCESSES, m->head.id, -1, &ps, sizeof(ps));
 }
 
-static void
-on_kill(evutil_socket_t fd, short what, void *arg)
+/* The same one still: a number may be another's by now. */
+static bool
+is_there(const struct process *p)
 {
-	struct process *p = arg;
 	uint64_t born = 0;
 	pid_t parent;
 
+	return read_stat(p->pid, &parent, &born) && born == p->born;
+}
+
+/* The one that was told to end; one at a time. */
+static struct process ending;
+static int64_t ending_since;
+static struct event *kill_timer;
+
+static void
+on_kill(evutil_socket_t fd, short what, void *arg)
+{
 	(void)fd;
 	(void)what;
-	/* The same one still: a number may be another's by now. */
-	if (read_stat(p->pid, &parent, &born) && born == p->born)
+	(void)arg;
+	if (is_there(&ending))
+		(void)kill(ending.pid, SIGKILL);
+}
+
+static void
+end(const struct process *p)
+{
+	struct timeval tv = session_ms(KILL_MS);
+
+	ending = *p;
+	ending_since = session_now();
+	log_warnx("memory runs out: ending %s, pid %d, of %llu bytes", p->say.name,
+	    (int)p->pid, (unsigned long long)p->say.memory);
+	(void)kill(p->pid, SIGTERM);
+	if (kill_timer == NULL)
+		kill_timer = evtimer_new(session.base, on_kill, NULL);
+	if (kill_timer == NULL || event_add(kill_timer, &tv) == -1)
 		(void)kill(p->pid, SIGKILL);
-	free(p);
+}
+
+/* A large one takes a while to give its memory back: no other is to go for it. */
+static bool
+still_ending(void)
+{
+	return ending.pid != 0 && session_now() - ending_since < ENDING_MS &&
+	    is_there(&ending);
 }
 
 /*
@@ -304,28 +341,18 @@ on_kill(evutil_socket_t fd, short what, void *arg)
 void
 watch_relieve(struct chan *c, struct msg *m)
 {
-	struct timeval tv = session_ms(KILL_MS);
 	struct m_process say;
-	struct process *copy;
 	unsigned int i;
 
 	look();
 	memset(&say, 0, sizeof(say));
-	for (i = 0; i < count; i++)
+	for (i = still_ending() ? count : 0; i < count; i++)
 		if (table[i].say.kind != PROCESS_SERVER &&
 		    table[i].say.kind != PROCESS_TERMINAL_HOST)
 			break;
-	if (i < count && (copy = malloc(sizeof(*copy))) != NULL) {
-		*copy = table[i];
-		say = copy->say;
-		log_warnx("memory runs out: ending %s, pid %d, of %llu bytes", say.name,
-		    (int)copy->pid, (unsigned long long)say.memory);
-		(void)kill(copy->pid, SIGTERM);
-		if (event_base_once(session.base, -1, EV_TIMEOUT, on_kill, copy, &tv) ==
-		    -1) {
-			(void)kill(copy->pid, SIGKILL);
-			free(copy);
-		}
+	if (i < count) {
+		say = table[i].say;
+		end(&table[i]);
 	}
 	chan_send(c, M_SESSION_RELIEVED, m->head.id, -1, &say, sizeof(say));
 }
