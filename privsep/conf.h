@@ -29,6 +29,8 @@
 #define CONF_ARGLEN_MAX   256
 #define CONF_INEFFECT_MAX 64
 #define CONF_BIND_MAX     16 /* folders of the site's own in sandboxes */
+#define CONF_IO_WEIGHT    100
+#define CONF_NO_LIMIT     UINT64_MAX
 #define CONF_SPARE_MAX    64 /* spare sandboxes */
 
 enum conf_log_to {
@@ -164,9 +166,13 @@ struct conf_isolation {
 	uint32_t uid_first;
 	uint32_t uid_count;
 	uint64_t memory;
-	uint32_t cpu; /* percent of one cpu: 200 is two */
+	uint64_t swap; /* beside the memory; 0 is none */
+	uint32_t cpu;  /* percent of one cpu: 200 is two */
 	uint32_t processes;
 	uint64_t storage;
+	uint32_t io_weight; /* against other users; CONF_IO_WEIGHT is the kernel's */
+	uint64_t io_read;   /* bytes per second, or CONF_NO_LIMIT */
+	uint64_t io_write;
 	uint32_t spare; /* sandboxes kept ready for a user */
 	uint64_t files;
 	uint8_t storage_by;       /* enum conf_storage */

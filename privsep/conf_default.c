@@ -68,9 +68,13 @@ default_isolation(struct conf_isolation *isolation)
 	isolation->uid_first = 200000;
 	isolation->uid_count = 65536;
 	isolation->memory = 2 * GB;
+	isolation->swap = 0;
 	isolation->cpu = 200;
 	isolation->processes = 512;
 	isolation->storage = 5 * GB;
+	isolation->io_weight = CONF_IO_WEIGHT;
+	isolation->io_read = CONF_NO_LIMIT;
+	isolation->io_write = CONF_NO_LIMIT;
 	isolation->spare = 2;
 	isolation->files = 500000;
 	isolation->idle_stop = 2 * HOUR;

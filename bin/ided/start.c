@@ -337,6 +337,25 @@ raise_nofile(void)
 	}
 }
 
+/* When memory runs out, a user's program goes and not one of ours. */
+static void
+end_last(void)
+{
+	char now[16];
+	ssize_t n;
+	int fd;
+
+	fd = open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC);
+	if (fd == -1)
+		return;
+	n = read(fd, now, sizeof(now) - 1);
+	now[n > 0 ? n : 0] = '\0';
+	/* Refused where that power was taken away; whoever did has chosen. */
+	if (atoi(now) > -500)
+		(void)!write(fd, "-500", 4);
+	close(fd);
+}
+
 /* What is no master's business is closed before it begins. */
 static void
 quiet_stdio(bool foreground)
@@ -363,6 +382,7 @@ start_all(const struct start *st, const struct conf *conf)
 	int control, lockfd, rootfd, pair[2], waited = 0;
 
 	raise_nofile();
+	end_last();
 	umask(077);
 	ms.parent = -1;
 	if (listen_inherit() > 0)

@@ -13,6 +13,7 @@
 #include "../log.h"
 #include "box.h"
 #include "isolation.h"
+#include "sandbox_cgroup.h"
 #include "sandbox_steps.h"
 
 #define SWEEP_MS   20 /* between attempts to remove a control group */
@@ -363,7 +364,9 @@ box_launch(struct box *b, struct m_fail *fault)
 		fault_set(fault, FAIL_UNAVAILABLE, "control socket: %s", strerror(errno));
 		return -1;
 	}
-	r = cgroup_make(b->uid, &b->limits);
+	r = cgroup_make(b->uid);
+	if (r != -1)
+		r = shares_set(b->uid, &b->limits, r == 0);
 	if (r == -1)
 		fault_set(fault, FAIL_UNAVAILABLE, "control group: %s", strerror(errno));
 	else if ((r = spare_take(&who, control, &b->helper, &b->report)) == -1)
@@ -429,5 +432,5 @@ box_row(const struct box *b, struct m_sandbox *row)
 	row->started = b->started;
 	row->ide_running = b->ide_running;
 	limits_row(&b->limits, row);
-	cgroup_usage(b->uid, row);
+	shares_usage(b->uid, row);
 }

@@ -64,7 +64,7 @@ struct watch {
 	struct m_memory note[BOX_NOTES]; /* oldest first */
 	unsigned int nnotes;
 	int alarm;
-	struct event *ev_alarm;
+	struct event *ev_alarm, *ev_again;
 };
 
 struct setup_who;
@@ -159,6 +159,7 @@ bool spare_reap(pid_t pid);
 /* box_watch.c */
 void watch_configure(void);
 void watch_begin(struct box *b);
+void watch_renew(struct box *b); /* its limit is another */
 void watch_end(struct box *b);
 void watch_seen(struct box *b, const struct m_processes *ps);
 void watch_relieved(struct box *b, const struct m_process *p);

@@ -12,7 +12,7 @@
 #include "../log.h"
 #include "box.h"
 #include "isolation.h"
-#include "sandbox_steps.h"
+#include "sandbox_cgroup.h"
 
 /* Nothing runs there any more, or nothing that can be spoken with. */
 static void
@@ -65,7 +65,7 @@ adopt(uint32_t uid)
 	}
 	box_watch(b);
 	box_runs(b);
-	(void)cgroup_limits(uid, &b->limits); /* the configuration may be another */
+	(void)shares_set(uid, &b->limits, false); /* the configuration may be another */
 	log_event(LOG_INFO, "sandbox.adopted", LOG_S("user", b->user),
 	    LOG_N("uid", b->uid), LOG_N("pid", b->pid));
 	box_ask(b, ASK_OURS, 0, NULL, NULL);

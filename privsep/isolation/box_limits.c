@@ -7,15 +7,17 @@
 #include "../log.h"
 #include "box.h"
 #include "isolation.h"
-#include "sandbox_steps.h"
+#include "sandbox_cgroup.h"
 
 /* Resolve anew, and let what runs feel it. */
 static void
 renew(struct box *b)
 {
 	conf_limits(&isolation.conf, b->user, b->role, &b->limits);
-	if (b->state == SANDBOX_RUNNING)
-		(void)cgroup_limits(b->uid, &b->limits);
+	if (b->state != SANDBOX_RUNNING)
+		return;
+	(void)shares_set(b->uid, &b->limits, false);
+	watch_renew(b);
 }
 
 static void

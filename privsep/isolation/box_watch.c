@@ -14,7 +14,9 @@
 #include "../log.h"
 #include "box.h"
 #include "isolation.h"
-#include "sandbox_steps.h"
+#include "sandbox_cgroup.h"
+
+#define ALARM_MS 100 /* at least between two of one user */
 
 static struct event *tick;
 
@@ -60,6 +62,16 @@ largest(const struct m_processes *ps, bool grown)
 	return p;
 }
 
+static bool
+still_critical(const struct box *b)
+{
+	struct m_sandbox row;
+
+	box_row(b, &row);
+	return memory_watch_above(
+	    row.memory, row.memory_max, isolation.conf.isolation.memory_critical);
+}
+
 /* What ide-session said of its processes, or nothing at all (NULL). */
 void
 watch_seen(struct box *b, const struct m_processes *ps)
@@ -80,7 +92,9 @@ watch_seen(struct box *b, const struct m_processes *ps)
 		note(b, MEMORY_LEAK, largest(&w->processes, true));
 	if ((pending & WATCH_CRITICAL) != 0)
 		note(b, MEMORY_CRITICAL, largest(&w->processes, false));
-	if ((pending & WATCH_RELIEVE) != 0 && b->state == SANDBOX_RUNNING)
+	/* Between the look and now it may have ended by itself, or by the kernel. */
+	if ((pending & WATCH_RELIEVE) != 0 && b->state == SANDBOX_RUNNING &&
+	    still_critical(b))
 		box_ask(b, ASK_RELIEVE, 0, NULL, NULL);
 }
 
@@ -129,12 +143,27 @@ watch_box(struct box *b, void *arg)
 static void
 on_alarm(evutil_socket_t fd, short what, void *arg)
 {
+	const struct timeval again = isolation_ms(ALARM_MS);
 	struct box *b = arg;
-	uint64_t n;
 
 	(void)what;
-	(void)!read((int)fd, &n, sizeof(n));
-	watch_box(b, NULL);
+	shares_alarm_seen((int)fd);
+	/* What the kernel can take back sets it off as well. */
+	if (still_critical(b))
+		watch_box(b, NULL);
+	if (event_add(b->watch.ev_again, &again) == -1)
+		fatalx("sandbox: out of memory");
+}
+
+static void
+on_again(evutil_socket_t fd, short what, void *arg)
+{
+	struct box *b = arg;
+
+	(void)fd;
+	(void)what;
+	if (event_add(b->watch.ev_alarm, NULL) == -1)
+		fatalx("sandbox: out of memory");
 }
 
 /* Growth can be faster than the looks: the kernel tells of the second mark. */
@@ -146,13 +175,15 @@ watch_begin(struct box *b)
 	box_row(b, &row);
 	if (row.memory_max == 0)
 		return;
-	b->watch.alarm = cgroup_alarm(
+	b->watch.alarm = shares_alarm(
 	    b->uid, row.memory_max / 100 * isolation.conf.isolation.memory_critical);
 	if (b->watch.alarm == -1)
 		return;
 	b->watch.ev_alarm = event_new(
-	    isolation.base, b->watch.alarm, EV_READ | EV_PERSIST, on_alarm, b);
-	if (b->watch.ev_alarm == NULL || event_add(b->watch.ev_alarm, NULL) == -1)
+	    isolation.base, b->watch.alarm, EV_READ, on_alarm, b);
+	b->watch.ev_again = evtimer_new(isolation.base, on_again, b);
+	if (b->watch.ev_alarm == NULL || b->watch.ev_again == NULL ||
+	    event_add(b->watch.ev_alarm, NULL) == -1)
 		fatalx("sandbox: out of memory");
 }
 
@@ -161,19 +192,27 @@ watch_end(struct box *b)
 {
 	if (b->watch.ev_alarm != NULL)
 		event_free(b->watch.ev_alarm);
-	b->watch.ev_alarm = NULL;
+	if (b->watch.ev_again != NULL)
+		event_free(b->watch.ev_again);
+	b->watch.ev_alarm = b->watch.ev_again = NULL;
 	if (b->watch.alarm != -1)
 		close(b->watch.alarm);
 	b->watch.alarm = -1;
 }
 
-static void
-new_limit(struct box *b, void *arg)
+void
+watch_renew(struct box *b)
 {
-	(void)arg;
 	watch_end(b);
 	if (b->state == SANDBOX_RUNNING)
 		watch_begin(b);
+}
+
+static void
+renew_one(struct box *b, void *arg)
+{
+	(void)arg;
+	watch_renew(b);
 }
 
 static void
@@ -195,5 +234,5 @@ watch_configure(void)
 		tick = event_new(isolation.base, -1, EV_PERSIST, on_tick, NULL);
 	if (tick == NULL || event_add(tick, &tv) == -1)
 		fatalx("sandbox: out of memory");
-	box_list(new_limit, NULL);
+	box_list(renew_one, NULL);
 }

@@ -1,6 +1,6 @@
 /*
  * What this kernel has of what sandboxes are made of.  What cannot be done
- * without ends the start; what can is named in one line, and `require' in the
+ * without ends the start; what can is named, a line each, and `require' in the
  * configuration makes it end the start too.
  */
 #include <sys/prctl.h>
@@ -8,7 +8,6 @@
 
 #include <linux/seccomp.h>
 
-#include <bsd/string.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +16,7 @@
 #include "../log.h"
 #include "../sandbox.h"
 #include "isolation.h"
+#include "sandbox_cgroup.h"
 #include "sandbox_steps.h"
 
 /* System calls without which there is no sandbox at all. */
@@ -32,18 +32,6 @@ static const struct {
 };
 
 static const char *const namespaces[] = { "mnt", "pid", "ipc", "uts", "net", "cgroup" };
-
-static void
-lacking(char *list, size_t len, const char *what, bool required)
-{
-	if (required)
-		fatalx("isolation: this machine has no %s, which the "
-		       "configuration requires",
-		    what);
-	if (list[0] != '\0')
-		strlcat(list, ", ", len);
-	strlcat(list, what, len);
-}
 
 static bool
 has_seccomp(void)
@@ -74,40 +62,82 @@ check_needed(const struct conf_isolation *conf)
 		fatalx("isolation: this kernel has no seccomp filters");
 }
 
-void
-features_check(const struct conf_isolation *conf)
+/* What Landlock has learned, and from which of its ABIs on. */
+static const struct {
+	int abi;
+	const char *what;
+} landlock[] = {
+	{ 1, "Landlock" },
+	{ 2, "Landlock for moves between folders" },
+	{ 3, "Landlock for truncation" },
+	{ 4, "Landlock for TCP" },
+	{ 5, "Landlock for ioctl on devices" },
+	{ 6, "Landlock for signals and abstract sockets" },
+};
+
+struct lacking {
+	const struct conf_isolation *conf;
+	features_fn fn;
+	void *arg;
+};
+
+static void
+share_lacking(void *arg, const char *what, const char *why)
 {
-	static const struct {
-		unsigned int bit;
-		const char *what;
-	} groups[] = {
-		{ CGROUP_MEMORY, "control group for memory" },
-		{ CGROUP_CPU, "control group for cpu" },
-		{ CGROUP_PIDS, "control group for processes" },
-	};
-	char list[256] = "";
+	struct lacking *l = arg;
+
+	l->fn(l->arg, what, why, (l->conf->require & REQUIRE_CGROUP) != 0);
+}
+
+void
+features_lacking(const struct conf_isolation *conf, features_fn fn, void *arg)
+{
+	struct lacking l = { conf, fn, arg };
+	char why[64];
 	unsigned int i;
 	int abi = sandbox_landlock_abi();
 
-	check_needed(conf);
-	for (i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
-		if ((cgroup_have() & groups[i].bit) == 0)
-			lacking(list, sizeof(list), groups[i].what,
-			    (conf->require & REQUIRE_CGROUP) != 0);
-	if (abi == 0)
-		lacking(list, sizeof(list), "Landlock",
-		    (conf->require & REQUIRE_LANDLOCK) != 0);
+	shares_lacking(conf, share_lacking, &l);
 	if (abi > 0 && conf->user_namespaces)
-		lacking(list, sizeof(list), "Landlock for files (user-namespaces allow)",
-		    false);
-	if (abi > 0 && abi < 6)
-		lacking(list, sizeof(list), "Landlock for signals and abstract sockets",
-		    false);
+		fn(arg, "Landlock for files", "user-namespaces are allowed", false);
+	for (i = 0; i < sizeof(landlock) / sizeof(landlock[0]); i++) {
+		if (abi >= landlock[i].abi)
+			continue;
+		snprintf(why, sizeof(why), "the kernel's ABI is %d, this takes %d", abi,
+		    landlock[i].abi);
+		/* `require' is met by any: what it has not, other layers hold. */
+		fn(arg, landlock[i].what,
+		    abi == 0 ? "the kernel has none, or does not use it" : why,
+		    abi == 0 && (conf->require & REQUIRE_LANDLOCK) != 0);
+		if (abi == 0)
+			break;
+	}
+}
+
+static void
+name_lacking(void *arg, const char *what, const char *why, bool required)
+{
+	unsigned int *missing = arg;
+
+	log_event(required ? LOG_ERR : LOG_WARNING, "isolation.not-held",
+	    LOG_S("what", what), LOG_S("why", why));
+	if (required)
+		(*missing)++;
+}
+
+void
+features_check(const struct conf_isolation *conf)
+{
+	unsigned int missing = 0;
+
+	check_needed(conf);
 	if (strategy_of(conf->kind)->weaker != NULL)
 		log_event(LOG_WARNING, "isolation.weaker",
 		    LOG_S("what", strategy_of(conf->kind)->weaker));
-	if (list[0] != '\0')
-		log_event(LOG_WARNING, "isolation.lacking", LOG_S("what", list));
+	features_lacking(conf, name_lacking, &missing);
+	if (missing > 0)
+		fatalx("isolation: this machine does not hold what the configuration "
+		       "requires");
 	log_event(LOG_INFO, "isolation.has", LOG_S("cgroup", cgroup_version()),
-	    LOG_N("landlock", abi));
+	    LOG_N("landlock", sandbox_landlock_abi()));
 }

@@ -23,6 +23,7 @@
 #include "../spawn.h"
 #include "box.h"
 #include "isolation.h"
+#include "sandbox_cgroup.h"
 #include "sandbox_steps.h"
 
 #define DEFINES_MAX 64
@@ -184,6 +185,7 @@ prepare(void)
 	(void)spawn_dir();
 	folders_open();
 	cgroup_find(isolation.conf.common.runtime);
+	shares_find(isolation.homes);
 	features_check(&isolation.conf.isolation);
 	sandbox_prepare();
 }

@@ -103,6 +103,9 @@ void worker_root_out(int root);
 /* caps.c, seccomp_isolation.c, features.c */
 void caps_keep(void);
 void seccomp_isolation(void);
+/* Each thing that this kernel lacks, and whether the configuration requires it. */
+typedef void (*features_fn)(void *arg, const char *what, const char *why, bool required);
+void features_lacking(const struct conf_isolation *conf, features_fn fn, void *arg);
 void features_check(const struct conf_isolation *conf);
 
 /* requests.c */

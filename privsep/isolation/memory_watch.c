@@ -66,6 +66,12 @@ mark(bool was, uint64_t used, uint64_t max, uint32_t percent)
 	return used / 100 >= max / 10000 * at;
 }
 
+bool
+memory_watch_above(uint64_t used, uint64_t max, uint32_t percent)
+{
+	return max != 0 && mark(false, used, max, percent);
+}
+
 unsigned int
 memory_watch_step(
     struct memory_watch *w, uint64_t used, uint64_t max, uint32_t warn, uint32_t critical)
@@ -86,7 +92,7 @@ memory_watch_step(
 	if (w->leak && !was.leak)
 		events |= WATCH_LEAK;
 	/* Between the marks nothing is ended any more. */
-	if (mark(false, used, max, critical))
+	if (memory_watch_above(used, max, critical))
 		events |= WATCH_RELIEVE;
 	return events;
 }

@@ -26,6 +26,7 @@ struct memory_watch {
 
 /* used and max in bytes (max 0: there is no limit, nothing is said); warn and
  * critical in percent of max. */
+bool memory_watch_above(uint64_t used, uint64_t max, uint32_t percent);
 unsigned int memory_watch_step(struct memory_watch *w, uint64_t used, uint64_t max,
     uint32_t warn, uint32_t critical);
 

@@ -148,6 +148,20 @@ new_log(void)
 	    common->log_to == LOG_TO_SYSLOG);
 }
 
+/* What was not asked for at the start may be now. */
+static void
+lacking(void *arg, const char *what, const char *why, bool required)
+{
+	struct reload *r = arg;
+	char line[256];
+
+	if (!required)
+		return;
+	snprintf(line, sizeof(line),
+	    "isolation requires %s, which this machine has not: %s", what, why);
+	complain(r, line);
+}
+
 static void
 read_all(struct reload *r)
 {
@@ -161,6 +175,7 @@ read_all(struct reload *r)
 	unchanged(r);
 	if (conf_check(&fresh, complain, r) > 0 || r->errors > 0)
 		return;
+	features_lacking(&fresh.isolation, lacking, r);
 	if (sections_read(&sections, &fresh, err, sizeof(err)) == -1)
 		complain(r, err);
 	if (r->errors == 0)

@@ -1,12 +1,13 @@
 /*
- * Control groups: memory, cpu and processes of each user, in version 2 or in
- * version 1, where every controller has a tree of its own.
+ * Control groups: the trees, and a group per user in each of them.
  *
  * Our groups stand in one group at the top of each tree, named after the
  * runtime folder: two ideds on one machine do not meet, and a stop of ided's
  * own service does not take users' sandboxes along.
+ *
+ * A tree of version 2 is used whether it has controllers or not: a process is
+ * born into it, and all in it are killed with one write.
  */
-#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -14,7 +15,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -23,26 +23,29 @@
 #include <unistd.h>
 
 #include "../log.h"
+#include "sandbox_cgroup.h"
 #include "sandbox_steps.h"
 
-#define CPU_PERIOD 100000 /* microseconds */
-
-/* The trees: in version 2 only the first is used, for everything. */
-static struct tree {
-	const char *controller;
-	unsigned int bit;
-	int top; /* our group at its top, or -1 */
-} trees[CGROUP_TREES] = {
-	{ "memory", CGROUP_MEMORY, -1 }, { "cpu", CGROUP_CPU, -1 },
-	{ "pids", CGROUP_PIDS, -1 }, { "cpuacct", 0, -1 }, /* only counts */
-};
-
+/* Our group at the top of each tree; that of version 2, if any, is the first. */
+static int tops[CGROUP_TREES];
+static unsigned int ntops;
 static bool v2;
-static unsigned int have;
 static char top_name[32];
 
-static int
-file_write(int dir, const char *name, const char *text)
+static struct {
+	const char *v1;
+	const char *v2; /* NULL: no controller of its own there */
+	int at;         /* index in tops, or -1 */
+} controllers[CG_MAX] = {
+	[CG_MEMORY] = { "memory", "memory", -1 },
+	[CG_CPU] = { "cpu", "cpu", -1 },
+	[CG_PIDS] = { "pids", "pids", -1 },
+	[CG_IO] = { "blkio", "io", -1 },
+	[CG_ACCT] = { "cpuacct", NULL, -1 },
+};
+
+int
+cgroup_write(int dir, const char *name, const char *text)
 {
 	int fd, error;
 	ssize_t n;
@@ -57,24 +60,25 @@ file_write(int dir, const char *name, const char *text)
 	return n == -1 ? -1 : 0;
 }
 
-static ssize_t
-file_read(int dir, const char *name, char *buf, size_t len)
+ssize_t
+cgroup_read(int dir, const char *name, char *buf, size_t len)
 {
+	size_t have = 0;
 	ssize_t n;
 	int fd;
 
 	fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd == -1)
 		return -1;
-	n = read(fd, buf, len - 1);
+	while (have < len - 1 && (n = read(fd, buf + have, len - 1 - have)) > 0)
+		have += (size_t)n;
 	close(fd);
-	if (n >= 0)
-		buf[n] = '\0';
-	return n;
+	buf[have] = '\0';
+	return (ssize_t)have;
 }
 
-static bool
-has_word(const char *list, const char *word)
+bool
+cgroup_word(const char *list, const char *word)
 {
 	size_t len = strlen(word);
 	const char *p = list;
@@ -88,51 +92,77 @@ has_word(const char *list, const char *word)
 	return false;
 }
 
-/* Our group at the top of a tree that is mounted at path. */
+/* Our group at the top of a tree that is mounted at path; its index, or -1. */
 static int
 top_open(const char *path)
 {
-	int dir, fd;
+	int dir, fd = -1;
 
+	if (ntops == CGROUP_TREES)
+		return -1;
 	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir == -1)
 		return -1;
-	if (mkdirat(dir, top_name, 0755) == -1 && errno != EEXIST)
-		fd = -1;
-	else
+	if (mkdirat(dir, top_name, 0755) == 0 || errno == EEXIST)
 		fd = openat(
 		    dir, top_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	close(dir);
-	return fd;
+	if (fd == -1)
+		return -1;
+	tops[ntops] = fd;
+	return (int)ntops++;
+}
+
+/* A controller that is there may still not be had: by a user of its own, or
+ * because of who stands in the group that the tree begins with. */
+static bool
+switch_on(int dir, const char *list, const char *name)
+{
+	char on[32];
+
+	snprintf(on, sizeof(on), "+%s", name);
+	if (!cgroup_word(list, name) ||
+	    cgroup_write(dir, "cgroup.subtree_control", on) == -1)
+		return false;
+	return cgroup_write(tops[0], "cgroup.subtree_control", on) == 0;
 }
 
 static void
 find_v2(const char *path)
 {
-	static const char on[] = "+memory +cpu +pids";
-	char list[256];
-	unsigned int i, found = 0;
+	char list[256] = "";
+	unsigned int i;
 	int dir;
 
+	if (v2 || top_open(path) == -1)
+		return;
+	v2 = true;
 	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir == -1)
 		return;
-	if (file_read(dir, "cgroup.controllers", list, sizeof(list)) > 0)
-		for (i = 0; i < 3; i++)
-			if (has_word(list, trees[i].controller))
-				found |= trees[i].bit;
-	if (found == CGROUP_ALL)
-		(void)file_write(dir, "cgroup.subtree_control", on);
+	(void)cgroup_read(dir, "cgroup.controllers", list, sizeof(list));
+	for (i = 0; i < CG_MAX; i++)
+		if (controllers[i].v2 != NULL && switch_on(dir, list, controllers[i].v2))
+			controllers[i].at = 0;
 	close(dir);
-	if (found != CGROUP_ALL || (trees[0].top = top_open(path)) == -1)
-		return;
-	if (file_write(trees[0].top, "cgroup.subtree_control", on) == -1) {
-		close(trees[0].top);
-		trees[0].top = -1;
-		return;
+	if (controllers[CG_CPU].at == 0)
+		controllers[CG_ACCT].at = 0;
+}
+
+/* A tree may have several controllers. */
+static void
+find_v1(const char *path, const char *opt)
+{
+	unsigned int i;
+	int at = -1;
+
+	for (i = 0; i < CG_MAX; i++) {
+		if (controllers[i].at != -1 || !cgroup_word(opt, controllers[i].v1))
+			continue;
+		if (at == -1 && (at = top_open(path)) == -1)
+			return;
+		controllers[i].at = at;
 	}
-	v2 = true;
-	have = CGROUP_ALL;
 }
 
 /* One line of /proc/self/mounts: device path type options. */
@@ -140,7 +170,6 @@ static void
 find_line(char *line, bool second)
 {
 	char *save = NULL, *path, *type, *opt;
-	unsigned int i;
 
 	(void)strtok_r(line, " ", &save);
 	path = strtok_r(NULL, " ", &save);
@@ -150,12 +179,8 @@ find_line(char *line, bool second)
 		return;
 	if (second && strcmp(type, "cgroup2") == 0)
 		find_v2(path);
-	if (second || strcmp(type, "cgroup") != 0)
-		return;
-	for (i = 0; i < CGROUP_TREES; i++)
-		if (trees[i].top == -1 && has_word(opt, trees[i].controller) &&
-		    (trees[i].top = top_open(path)) != -1)
-			have |= trees[i].bit;
+	if (!second && strcmp(type, "cgroup") == 0)
+		find_v1(path, opt);
 }
 
 static void
@@ -168,7 +193,7 @@ find_all(bool second)
 	f = fopen("/proc/self/mounts", "re");
 	if (f == NULL)
 		return;
-	while (getline(&line, &size, f) != -1 && !v2)
+	while (getline(&line, &size, f) != -1)
 		find_line(line, second);
 	free(line);
 	fclose(f);
@@ -184,143 +209,81 @@ cgroup_find(const char *runtime)
 		h = (h ^ (uint8_t)*p) * 16777619U;
 	snprintf(top_name, sizeof(top_name), "ided-%08x", h);
 	find_all(true);
-	if (!v2)
-		find_all(false);
+	find_all(false);
 }
 
-unsigned int
-cgroup_have(void)
-{
-	return have;
-}
-
+/* By where the controllers are; one of version 2 without any only kills. */
 const char *
 cgroup_version(void)
 {
-	return v2 ? "v2" : have != 0 ? "v1" : "none";
+	bool one = false, two = false;
+	unsigned int i;
+
+	for (i = 0; i < CG_MAX; i++) {
+		two = two || cgroup_is_v2(i);
+		one = one || controllers[i].at > (v2 ? 0 : -1);
+	}
+	if (one)
+		return two ? "v1+v2" : "v1";
+	return two ? "v2" : "none";
+}
+
+bool
+cgroup_is_v2(enum cgroup_controller c)
+{
+	return v2 && controllers[c].at == 0;
+}
+
+int
+cgroup_top(enum cgroup_controller c)
+{
+	return controllers[c].at == -1 ? -1 : tops[controllers[c].at];
 }
 
 static int
-group_open(const struct tree *t, uint32_t uid)
+group_open(int top, uint32_t uid)
 {
 	char name[16];
 
 	snprintf(name, sizeof(name), "%u", uid);
-	return openat(t->top, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-}
-
-/* The files that hold limits.  The order matters: swap is memory and swap
- * together in version 1 and may not be less than memory. */
-static const struct {
-	unsigned int tree; /* in version 1 */
-	const char *v1;
-	const char *v2;
-	enum {
-		MEMORY,
-		SWAP,
-		PERIOD,
-		QUOTA,
-		PIDS,
-	} value;
-	enum {
-		MAY, /* another row sees to it */
-		IF_THERE,
-		MUST,
-	} how;
-} limit_files[] = {
-	/* When memory rises swap comes first, when it falls swap comes last. */
-	{ 0, "memory.memsw.limit_in_bytes", NULL, SWAP, MAY },
-	{ 0, "memory.limit_in_bytes", "memory.max", MEMORY, MUST },
-	{ 0, "memory.memsw.limit_in_bytes", "memory.swap.max", SWAP, IF_THERE },
-	{ 1, "cpu.cfs_period_us", NULL, PERIOD, MUST },
-	{ 1, "cpu.cfs_quota_us", "cpu.max", QUOTA, MUST },
-	{ 2, "pids.max", "pids.max", PIDS, MUST },
-};
-
-static void
-limit_text(char *buf, size_t len, int value, const struct conf_isolation *conf)
-{
-	uint64_t quota = (uint64_t)conf->cpu * (CPU_PERIOD / 100);
-
-	switch (value) {
-	case MEMORY:
-		snprintf(buf, len, "%" PRIu64, conf->memory);
-		break;
-	case SWAP:
-		snprintf(buf, len, "%" PRIu64, v2 ? 0 : conf->memory);
-		break;
-	case PERIOD:
-		snprintf(buf, len, "%d", CPU_PERIOD);
-		break;
-	case QUOTA:
-		if (v2)
-			snprintf(buf, len, "%" PRIu64 " %d", quota, CPU_PERIOD);
-		else
-			snprintf(buf, len, "%" PRIu64, quota);
-		break;
-	case PIDS:
-		snprintf(buf, len, "%u", conf->processes);
-		break;
-	}
+	return openat(top, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 }
 
 int
-cgroup_limits(uint32_t uid, const struct conf_isolation *conf)
+cgroup_open(enum cgroup_controller c, uint32_t uid)
 {
-	const char *name;
-	char text[64];
-	unsigned int i, t;
-	int dir, r;
-
-	for (i = 0; i < sizeof(limit_files) / sizeof(limit_files[0]); i++) {
-		t = v2 ? 0 : limit_files[i].tree;
-		name = v2 ? limit_files[i].v2 : limit_files[i].v1;
-		if (trees[t].top == -1 || name == NULL)
-			continue;
-		dir = group_open(&trees[t], uid);
-		if (dir == -1)
-			return -1;
-		limit_text(text, sizeof(text), limit_files[i].value, conf);
-		r = file_write(dir, name, text);
-		close(dir);
-		if (r == -1 && limit_files[i].how != MAY &&
-		    (limit_files[i].how == MUST || errno != ENOENT)) {
-			log_warn("control group of uid %u: %s", uid, name);
-			return -1;
-		}
-	}
-	return 0;
+	errno = ENOENT;
+	return controllers[c].at == -1 ? -1 : group_open(cgroup_top(c), uid);
 }
 
 int
-cgroup_make(uint32_t uid, const struct conf_isolation *conf)
+cgroup_make(uint32_t uid)
 {
 	char name[16];
 	unsigned int i;
+	int there = 0;
 
 	snprintf(name, sizeof(name), "%u", uid);
-	for (i = 0; i < CGROUP_TREES; i++)
-		if (trees[i].top != -1 && mkdirat(trees[i].top, name, 0755) == -1 &&
-		    errno != EEXIST)
-			return -1;
-	return cgroup_limits(uid, conf);
+	for (i = 0; i < ntops; i++)
+		if (mkdirat(tops[i], name, 0755) == -1) {
+			if (errno != EEXIST)
+				return -1;
+			there = 1;
+		}
+	return there;
 }
 
 unsigned int
 cgroup_fds(int fds[CGROUP_TREES])
 {
-	unsigned int i, n = 0;
-
-	for (i = 0; i < CGROUP_TREES; i++)
-		if (trees[i].top != -1)
-			fds[n++] = trees[i].top;
-	return n;
+	memcpy(fds, tops, ntops * sizeof(tops[0]));
+	return ntops;
 }
 
 int
 cgroup_fd(uint32_t uid)
 {
-	return v2 ? group_open(&trees[0], uid) : -1;
+	return v2 ? group_open(tops[0], uid) : -1;
 }
 
 /*
@@ -334,15 +297,11 @@ setup_cgroup(struct setup *s)
 	unsigned int i;
 	int dir, r;
 
-	if (v2)
-		return 0; /* born in it */
-	for (i = 0; i < CGROUP_TREES; i++) {
-		if (trees[i].top == -1)
-			continue;
-		dir = group_open(&trees[i], s->uid);
+	for (i = v2 ? 1 : 0; i < ntops; i++) {
+		dir = group_open(tops[i], s->uid);
 		if (dir == -1)
 			return -1;
-		r = file_write(dir, "tasks", "0");
+		r = cgroup_write(dir, "tasks", "0");
 		close(dir);
 		if (r == -1)
 			return -1;
@@ -355,12 +314,11 @@ static bool
 in_group(int pid, uint32_t uid)
 {
 	char path[64], want[64], text[4096];
-	ssize_t n;
 
 	snprintf(path, sizeof(path), "/proc/%d/cgroup", pid);
 	snprintf(want, sizeof(want), "/%s/%u\n", top_name, uid);
-	n = file_read(AT_FDCWD, path, text, sizeof(text));
-	return n > 0 && strstr(text, want) != NULL;
+	return cgroup_read(AT_FDCWD, path, text, sizeof(text)) > 0 &&
+	    strstr(text, want) != NULL;
 }
 
 static void
@@ -376,26 +334,36 @@ kill_one(int pid, uint32_t uid)
 	close(fd);
 }
 
+/* Who is left over is few: its pid 1 took the others along. */
+static void
+kill_each(int dir, uint32_t uid)
+{
+	char text[16384], *p, *end;
+	long pid;
+
+	if (cgroup_read(dir, "cgroup.procs", text, sizeof(text)) <= 0)
+		return;
+	for (p = text; (pid = strtol(p, &end, 10)) > 0 && *end == '\n'; p = end + 1)
+		kill_one((int)pid, uid);
+}
+
+/*
+ * In version 2 the kernel does it to all at once (from 5.14).  The others are
+ * looked through all the same: what was started when there was no version 2 is
+ * in those alone.
+ */
 void
 cgroup_kill(uint32_t uid)
 {
-	char text[16384], *p, *end;
 	unsigned int i;
 	int dir;
-	long pid;
 
-	for (i = 0; i < CGROUP_TREES; i++) {
-		if (trees[i].top == -1 || (dir = group_open(&trees[i], uid)) == -1)
+	for (i = 0; i < ntops; i++) {
+		dir = group_open(tops[i], uid);
+		if (dir == -1)
 			continue;
-		if (v2 && file_write(dir, "cgroup.kill", "1") == 0) {
-			close(dir);
-			return;
-		}
-		/* Who is left over is few: its pid 1 took the others along. */
-		if (file_read(dir, "cgroup.procs", text, sizeof(text)) > 0)
-			for (p = text; (pid = strtol(p, &end, 10)) > 0 && *end == '\n';
-			     p = end + 1)
-				kill_one((int)pid, uid);
+		if (i > 0 || !v2 || cgroup_write(dir, "cgroup.kill", "1") == -1)
+			kill_each(dir, uid);
 		close(dir);
 	}
 }
@@ -408,76 +376,10 @@ cgroup_remove(uint32_t uid)
 	int r = 0;
 
 	snprintf(name, sizeof(name), "%u", uid);
-	for (i = 0; i < CGROUP_TREES; i++)
-		if (trees[i].top != -1 &&
-		    unlinkat(trees[i].top, name, AT_REMOVEDIR) == -1 && errno != ENOENT)
+	for (i = 0; i < ntops; i++)
+		if (unlinkat(tops[i], name, AT_REMOVEDIR) == -1 && errno != ENOENT)
 			r = -1;
 	return r;
-}
-
-static uint64_t
-number(unsigned int tree, uint32_t uid, const char *v1name, const char *v2name,
-    const char *key)
-{
-	char text[8192], *p = text;
-	uint64_t n = 0;
-	int dir;
-
-	if (v2)
-		tree = 0;
-	if (trees[tree].top == -1 || (dir = group_open(&trees[tree], uid)) == -1)
-		return 0;
-	if (file_read(dir, v2 ? v2name : v1name, text, sizeof(text)) > 0) {
-		if (key != NULL && (p = strstr(text, key)) != NULL)
-			p += strlen(key);
-		if (p != NULL)
-			n = strtoull(p, NULL, 10);
-	}
-	close(dir);
-	return n;
-}
-
-void
-cgroup_usage(uint32_t uid, struct m_sandbox *row)
-{
-	uint64_t cache, cpu;
-
-	row->memory = number(0, uid, "memory.usage_in_bytes", "memory.current", NULL);
-	/* What the kernel gives back when it is asked to is not use. */
-	cache = number(0, uid, "memory.stat", "memory.stat",
-	    v2 ? "inactive_file " : "total_inactive_file ");
-	row->memory -= cache < row->memory ? cache : row->memory;
-	cpu = number(3, uid, "cpuacct.usage", "cpu.stat", v2 ? "usage_usec " : NULL);
-	row->cpu_usec = v2 ? cpu : cpu / 1000;
-	row->processes = (uint32_t)number(2, uid, "pids.current", "pids.current", NULL);
-}
-
-/*
- * Version 1 tells through an eventfd when the group's use passes a number of
- * bytes; in version 2 memory.high slows the group down at that number instead,
- * until it has been looked at.
- */
-int
-cgroup_alarm(uint32_t uid, uint64_t bytes)
-{
-	char text[64];
-	int dir, usage = -1, ev = -1;
-
-	if (v2 || trees[0].top == -1 || (dir = group_open(&trees[0], uid)) == -1)
-		return -1;
-	usage = openat(dir, "memory.usage_in_bytes", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	ev = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	snprintf(text, sizeof(text), "%d %d %" PRIu64, ev, usage, bytes);
-	if (usage == -1 || ev == -1 ||
-	    file_write(dir, "cgroup.event_control", text) == -1) {
-		if (ev != -1)
-			close(ev);
-		ev = -1;
-	}
-	if (usage != -1)
-		close(usage);
-	close(dir);
-	return ev;
 }
 
 /* Every group that is there, by its uid. */
@@ -489,10 +391,8 @@ cgroup_each(void (*fn)(uint32_t uid))
 	DIR *d;
 	int fd;
 
-	for (i = 0; i < CGROUP_TREES; i++) {
-		if (trees[i].top == -1)
-			continue;
-		fd = openat(trees[i].top, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (i = 0; i < ntops; i++) {
+		fd = openat(tops[i], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (fd == -1 || (d = fdopendir(fd)) == NULL)
 			continue;
 		while ((de = readdir(d)) != NULL)
@@ -510,10 +410,8 @@ cgroup_leave(void)
 	unsigned int i;
 	ssize_t n;
 
-	for (i = 0; i < CGROUP_TREES; i++) {
-		if (trees[i].top == -1)
-			continue;
-		snprintf(link, sizeof(link), "/proc/self/fd/%d", trees[i].top);
+	for (i = 0; i < ntops; i++) {
+		snprintf(link, sizeof(link), "/proc/self/fd/%d", tops[i]);
 		n = readlink(link, path, sizeof(path) - 1);
 		if (n <= 0)
 			continue;

@@ -28,8 +28,8 @@ paths(struct setup *s)
 
 	snprintf(
 	    s->path.home, sizeof(s->path.home), "%s/home/%s", c->common.data, s->user);
-	snprintf(s->path.run, sizeof(s->path.run), "%s/user/%u", c->common.runtime,
-	    s->uid);
+	snprintf(
+	    s->path.run, sizeof(s->path.run), "%s/user/%u", c->common.runtime, s->uid);
 	snprintf(s->path.ide, sizeof(s->path.ide), "%s", c->ide.path);
 }
 
@@ -66,6 +66,7 @@ static const struct setup_step blank[] = {
 
 static const struct setup_step owned[] = {
 	{ "entering the control group", setup_cgroup },
+	{ "choosing who ends first", setup_oom },
 	{ "opening the home", setup_home },
 	{ "making the runtime folder", setup_run_folder },
 	{ NULL, NULL },

@@ -247,14 +247,18 @@ mount_tmpfs(const char *where, uint64_t size, unsigned long flags, const char *m
 int
 setup_tmp(struct setup *s)
 {
-	uint64_t half = s->limits.memory / 2;
+	uint64_t memory = s->limits.memory, run = memory / 16;
 	char own[64];
 
 	snprintf(own, sizeof(own), "mode=0700,uid=%u,gid=%u", s->uid, s->uid);
-	if (mount_tmpfs("tmp", half, 0, "mode=1777") == -1 ||
-	    mount_tmpfs("dev/shm", half, MS_NOEXEC, "mode=1777") == -1)
+	/* Full, all of them leave room for processes: files in memory cannot be
+	 * ended, and everything else would. */
+	if (run > 16 << 20)
+		run = 16 << 20;
+	if (mount_tmpfs("tmp", memory / 2, 0, "mode=1777") == -1 ||
+	    mount_tmpfs("dev/shm", memory / 4, MS_NOEXEC, "mode=1777") == -1)
 		return -1;
-	return mount_tmpfs("run/ide", 16 << 20, MS_NOEXEC, own);
+	return mount_tmpfs("run/ide", run, MS_NOEXEC, own);
 }
 
 /* Before the namespaces: a mount can be taken of what is ours only. */

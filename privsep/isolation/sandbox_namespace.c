@@ -65,6 +65,7 @@ static const struct setup_step blank[] = {
 static const struct setup_step owned[] = {
 	{ "entering the control group", setup_cgroup },
 	{ "returning to the host", setup_to_host },
+	{ "choosing who ends first", setup_oom },
 	{ "opening the home", setup_home },
 	{ "taking the home", setup_home_tree },
 	{ "entering the sandbox", setup_to_own },

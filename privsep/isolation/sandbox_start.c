@@ -30,6 +30,7 @@
 #include "../spawn.h"
 #include "box.h"
 #include "isolation.h"
+#include "sandbox_cgroup.h"
 #include "sandbox_steps.h"
 #include "seccomp_user.h"
 

@@ -97,24 +97,6 @@ int home_folders(int home, const char *user, uint32_t uid, struct m_fail *f);
 int setup_home(struct setup *s);
 
 /* sandbox_cgroup.c */
-#define CGROUP_MEMORY 0x1
-#define CGROUP_CPU    0x2
-#define CGROUP_PIDS   0x4
-#define CGROUP_ALL    0x7
-#define CGROUP_TREES  4
-void cgroup_find(const char *runtime);
-unsigned int cgroup_have(void);
-const char *cgroup_version(void);
-int cgroup_make(uint32_t uid, const struct conf_isolation *conf);
-int cgroup_limits(uint32_t uid, const struct conf_isolation *conf);
-unsigned int cgroup_fds(int fds[CGROUP_TREES]); /* that are open */
-int cgroup_fd(uint32_t uid);                    /* for CLONE_INTO_CGROUP; -1: not v2 */
-void cgroup_kill(uint32_t uid);
-int cgroup_remove(uint32_t uid);
-void cgroup_usage(uint32_t uid, struct m_sandbox *row);
-void cgroup_each(void (*fn)(uint32_t uid));
-void cgroup_leave(void);
-int cgroup_alarm(uint32_t uid, uint64_t bytes); /* an eventfd, or -1 */
 int setup_cgroup(struct setup *s);
 
 /* sandbox_ns.c */
@@ -143,6 +125,7 @@ int setup_site_binds(struct setup *s);
 
 /* sandbox_user.c, sandbox_landlock.c, seccomp_user.c */
 int setup_limits(struct setup *s);
+int setup_oom(struct setup *s);
 int setup_user(struct setup *s);
 int setup_landlock(struct setup *s);
 int setup_seccomp(struct setup *s);

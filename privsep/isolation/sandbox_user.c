@@ -8,12 +8,14 @@
 #include <linux/securebits.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "box.h"
+#include "sandbox_cgroup.h"
 #include "sandbox_steps.h"
 
 struct limit_row {
@@ -60,9 +62,22 @@ setup_limits(struct setup *s)
 			return -1;
 	/* Where a control group counts them, it alone does: a new limit then counts
 	 * for what runs, which none of ours would be raised for. */
-	if ((cgroup_have() & CGROUP_PIDS) != 0)
+	if (cgroup_top(CG_PIDS) != -1)
 		return 0;
 	return limit_set(RLIMIT_NPROC, s->limits.processes, s->limits.processes);
+}
+
+/*
+ * When memory runs out, on the machine or in the control group, the kernel ends
+ * the largest process, and adds this to its size.  Set by root it is also the
+ * least that a program inside can give itself: above all of the system's, whose
+ * own is 0, and above ided's.
+ */
+int
+setup_oom(struct setup *s)
+{
+	(void)s;
+	return cgroup_write(AT_FDCWD, "/proc/self/oom_score_adj", "100");
 }
 
 static int

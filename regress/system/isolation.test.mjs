@@ -108,7 +108,7 @@ test('user namespaces: where they are allowed, they work and lead nowhere', asyn
 	}
 	const d = await startDaemon({ users: ['ann'], isolation: 'user-namespaces allow' });
 	try {
-		await waitFor('the log', () => /isolation\.lacking.*Landlock for files \(user-namespaces allow\)/.test(d.log));
+		await waitFor('the log', () => /isolation\.not-held what="Landlock for files" why="user-namespaces/.test(d.log));
 		assert.equal(run(d, 'ann', 'unshare', '-Ur', 'id', '-u').out.trim(), '0');
 		const inside = (script) => run(d, 'ann', 'unshare', '-Urmnpf', 'sh', '-c', script);
 		assert.equal(inside('mount -t tmpfs x /tmp && echo y >/tmp/z && cat /tmp/z').out, 'y\n');

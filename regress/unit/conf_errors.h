@@ -201,6 +201,10 @@
   "t:2: expected tlsv1.2, tlsv1.3 or both after \"protocols\", got \"tlsv1.1 tlsv1.2\"" } },
 { OK "isolation { require seccomp, cgruop }", NULL, NULL, {
   "t:2: expected seccomp, cgroup, landlock or storage after \"require\", got \"cgruop\"" } },
+{ OK "isolation { io-weight 0 }", NULL, NULL, {
+  "t:2: expected a number from 1 to 1000 after \"io-weight\", got \"0\"" } },
+{ OK "isolation { io-read 0 }", NULL, NULL, {
+  "t:2: expected a size from 64K to 1T after \"io-read\", got \"0\"; units are K, M, G and T" } },
 
 /* users */
 { OK "isolation { uids 999:1 }", NULL, NULL, {

@@ -23,6 +23,6 @@ test('a browser gets its IDE', async () => {
 });
 
 test('commands run as the user', async () => {
-	const r = await d.exec('ann', ['sh', '-c', 'id -u; hostname; ls /home']);
+	const r = await d.exec('ann', 'id -u; hostname; ls /home');
 	assert.equal(r.out, `${d.uids}\nann\nann\n`);
 });

@@ -1,0 +1,61 @@
+/*
+ * Control groups.
+ *
+ * sandbox_cgroup.c	the trees, and a group per user in each: made, entered,
+ *			killed, removed
+ * sandbox_shares.c	what a group may have: memory, swap, cpu, processes, io
+ *
+ * Version 2 has one tree for all controllers, version 1 a tree for each; a
+ * machine may have some controllers here and others there.
+ */
+#ifndef ISOLATION_SANDBOX_CGROUP_H
+#define ISOLATION_SANDBOX_CGROUP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <unistd.h>
+
+#include "../conf.h"
+#include "../wire.h"
+
+enum cgroup_controller {
+	CG_MEMORY,
+	CG_CPU,
+	CG_PIDS,
+	CG_IO,
+	CG_ACCT, /* only counts; version 2 does it in cpu */
+	CG_MAX,
+};
+
+#define CGROUP_TREES (CG_MAX + 1)
+
+/* sandbox_cgroup.c */
+void cgroup_find(const char *runtime);
+const char *cgroup_version(void); /* v2, v1, v1+v2 or none */
+bool cgroup_is_v2(enum cgroup_controller c);
+int cgroup_top(enum cgroup_controller c);                /* ours; -1: not there */
+int cgroup_open(enum cgroup_controller c, uint32_t uid); /* a user's */
+int cgroup_make(uint32_t uid);                           /* 1: it was there */
+unsigned int cgroup_fds(int fds[CGROUP_TREES]);          /* that are open */
+int cgroup_fd(uint32_t uid); /* for CLONE_INTO_CGROUP; -1: not v2 */
+void cgroup_kill(uint32_t uid);
+int cgroup_remove(uint32_t uid);
+void cgroup_each(void (*fn)(uint32_t uid));
+void cgroup_leave(void);
+int cgroup_write(int dir, const char *name, const char *text);
+ssize_t cgroup_read(int dir, const char *name, char *buf, size_t len);
+bool cgroup_word(const char *list, const char *word);
+
+/* sandbox_shares.c */
+void shares_find(int homes); /* after cgroup_find: what this machine can hold */
+/* Each share that is wanted and that nothing here holds. */
+void shares_lacking(const struct conf_isolation *conf,
+    void (*fn)(void *arg, const char *what, const char *why), void *arg);
+int shares_set(uint32_t uid, const struct conf_isolation *conf, bool fresh);
+void shares_usage(uint32_t uid, struct m_sandbox *row);
+/* Readable when a user's memory passes that; -1: cannot be had. */
+int shares_alarm(uint32_t uid, uint64_t bytes);
+void shares_alarm_seen(int alarm);
+
+#endif
