@@ -177,6 +177,7 @@ struct conf_isolation {
 	uint64_t files;
 	uint8_t storage_by;       /* enum conf_storage */
 	char skel[CONF_PATH_MAX]; /* "" when not set */
+	uint32_t idle_freeze;     /* 0: never */
 	uint32_t idle_stop;
 	uint32_t memory_warn; /* percent */
 	uint32_t memory_critical;

@@ -219,6 +219,7 @@ const struct conf_row conf_rows[] = {
     "isolation files is not in effect yet: homes may have any number" },
 { B_ISOLATION, "skel", K_PATH, 0, 0, C(isolation.skel), 0, 0, NULL, "IDED_ISOLATION_SKEL",
     "isolation skel is not in effect yet: new homes are empty" },
+{ B_ISOLATION, "idle-freeze", K_DURATION, 0, 0, C(isolation.idle_freeze), 1, YEAR, NULL, "IDED_ISOLATION_IDLE_FREEZE", NULL },
 { B_ISOLATION, "idle-stop", K_DURATION, 0, 0, C(isolation.idle_stop), 1, YEAR, NULL, "IDED_ISOLATION_IDLE_STOP", NULL },
 { B_ISOLATION, "memory-warn", K_PERCENT, B_MEMWARN, 0, C(isolation.memory_warn), 1, 99, NULL, "IDED_ISOLATION_MEMORY_WARN", NULL },
 { B_MEMWARN, "critical", K_PERCENT, 0, 0, C(isolation.memory_critical), 2, 100, NULL, NULL, NULL },

@@ -26,6 +26,7 @@ static const struct {
 	{ B_SESSION, "idle", B_SESSION, "lifetime", true },
 	{ B_TOKEN, "access", B_TOKEN, "refresh", true },
 	{ B_ISOLATION, "memory-warn", B_MEMWARN, "critical", false },
+	{ B_ISOLATION, "idle-freeze", B_ISOLATION, "idle-stop", false },
 	{ B_POOL, "idle", B_PROXY, "pool", true },
 };
 

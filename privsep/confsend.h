@@ -39,6 +39,7 @@ struct conf_for_auth {
 	struct conf_audit audit;
 	uint32_t uid_first;
 	uint32_t uid_count;
+	uint32_t idle_freeze;
 	uint32_t idle_stop;
 	/* The first administrator, only on an empty store; wiped after use. */
 	char admin_name[33];

@@ -247,6 +247,7 @@ enum wire_sandbox {
 	SANDBOX_STARTING,
 	SANDBOX_RUNNING,
 	SANDBOX_STOPPING,
+	SANDBOX_FROZEN, /* runs, but its processes wait */
 };
 
 /* What makes storage end; only the last one does not. */

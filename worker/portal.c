@@ -163,7 +163,8 @@ state_name(uint32_t state)
 	static const char *const names[] = { [SANDBOX_ABSENT] = "stopped",
 		[SANDBOX_STARTING] = "starting",
 		[SANDBOX_RUNNING] = "running",
-		[SANDBOX_STOPPING] = "stopping" };
+		[SANDBOX_STOPPING] = "stopping",
+		[SANDBOX_FROZEN] = "frozen" };
 
 	return (state < sizeof(names) / sizeof(names[0]) ? names[state] : "unknown");
 }
@@ -177,7 +178,9 @@ state_text(const struct rows *r)
 		[SANDBOX_STARTING] = "Your environment is starting.",
 		[SANDBOX_RUNNING] = "Your environment is running.",
 		[SANDBOX_STOPPING] = "Your environment is stopping. It starts "
-				     "again when you open VS Code."
+				     "again when you open VS Code.",
+		[SANDBOX_FROZEN] = "Your environment sleeps. It goes on where it was "
+				   "when you open VS Code."
 	};
 	uint32_t st = SANDBOX_ABSENT;
 
@@ -270,7 +273,8 @@ portal_page(struct rows *r)
 			"it changed.") },
 		    1);
 	render_notes(notice, r, now);
-	if (r->has_sandbox && r->sandbox.state == SANDBOX_RUNNING)
+	if (r->has_sandbox &&
+	    (r->sandbox.state == SANDBOX_RUNNING || r->sandbox.state == SANDBOX_FROZEN))
 		render_usage(usage, &r->sandbox, now);
 	for (size_t i = 0; i < r->n; i++)
 		render_session(sessions, &r->session[i], now);

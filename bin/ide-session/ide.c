@@ -16,16 +16,20 @@
 #include "../../privsep/log.h"
 #include "session.h"
 
-#define TRY_MS      10 /* between attempts to connect */
-#define BACKOFF_MIN 200
-#define BACKOFF_MAX 30000
-#define STEADY_MS   60000 /* after that, a death is not a repeated one */
+/* Between attempts to connect: often at first, for one that is quick to start. */
+#define TRY_FIRST_MS 1
+#define TRY_MS       10
+#define TRIES_FIRST  20
+#define BACKOFF_MIN  200
+#define BACKOFF_MAX  30000
+#define STEADY_MS    60000 /* after that, a death is not a repeated one */
 
 static pid_t pid;
 static int64_t born;
 static long backoff;
 static uint32_t restarts;
-static bool accepting; /* this one has been connected to */
+static unsigned int tries; /* since it was started */
+static bool accepting;     /* this one has been connected to */
 static struct event *try_timer, *start_timer;
 
 static void ide_start(void);
@@ -45,7 +49,7 @@ on_try(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	(void)arg;
 	if (!wait_serve())
-		arm(try_timer, TRY_MS);
+		arm(try_timer, ++tries < TRIES_FIRST ? TRY_FIRST_MS : TRY_MS);
 }
 
 static void
@@ -114,7 +118,8 @@ ide_start(void)
 	accepting = false;
 	born = session_now();
 	log_info("IDE started, pid %d", (int)pid);
-	arm(try_timer, TRY_MS);
+	tries = 0;
+	arm(try_timer, TRY_FIRST_MS);
 }
 
 void

@@ -97,13 +97,13 @@ row_session(const struct m_session *s)
 static json_t *
 row_sandbox(const struct m_sandbox *s)
 {
-	static const char *const states[] = { "absent", "starting", "running",
-		"stopping" };
+	static const char *const states[] = { "absent", "starting", "running", "stopping",
+		"frozen" };
 	json_t *o = json_object();
 
 	set(o, "user", STR(s->user));
 	set(o, "uid", json_integer(s->uid));
-	set(o, "state", json_string(s->state < 4 ? states[s->state] : "unknown"));
+	set(o, "state", json_string(s->state < 5 ? states[s->state] : "unknown"));
 	set(o, "pid", json_integer(s->pid));
 	set(o, "started", json_integer(s->started));
 	set(o, "ide", json_boolean(s->ide_running));

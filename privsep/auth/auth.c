@@ -173,6 +173,13 @@ on_gone(struct chan *c, const char *why)
 	event_base_loopbreak(auth.base);
 }
 
+/* What happens first to a sandbox that nobody uses. */
+static int64_t
+idle_first(void)
+{
+	return auth.conf.idle_freeze != 0 ? auth.conf.idle_freeze : auth.conf.idle_stop;
+}
+
 static void
 on_tick(evutil_socket_t fd, short what, void *arg)
 {
@@ -192,7 +199,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 		store = now;
 		store_tick(auth.store);
 	}
-	if (now - idle >= MIN(IDLE_SECONDS, 1 + auth.conf.idle_stop / 4)) {
+	if (now - idle >= MIN(IDLE_SECONDS, 1 + idle_first() / 4)) {
 		idle = now;
 		sandbox_idle();
 	}

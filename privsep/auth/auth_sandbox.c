@@ -183,6 +183,26 @@ sandbox_stop_user(uint32_t uid, const char *name)
 	    NULL, uid);
 }
 
+/* It thaws by itself, when somebody wants something of it. */
+static bool
+on_frozen(void *owner, uint32_t tag, struct msg *m)
+{
+	(void)owner;
+	if (m != NULL && m->head.type == M_SB_OK)
+		log_event(LOG_INFO, "sandbox.frozen", LOG_N("uid", tag));
+	return true;
+}
+
+static void
+sandbox_freeze(uint32_t uid, const char *name)
+{
+	struct m_sb m;
+
+	sandbox_payload(&m, uid, name);
+	(void)ask(&auth.isolation, M_SB_FREEZE, &m, sizeof(m), ASK_TIMEOUT, on_frozen,
+	    NULL, uid);
+}
+
 /* One of the sandboxes that run: is anybody still using it? */
 static bool
 on_idle_row(void *owner, uint32_t tag, struct msg *m)
@@ -196,7 +216,8 @@ on_idle_row(void *owner, uint32_t tag, struct msg *m)
 	if (m == NULL || m->head.type != M_SB_ROW)
 		return true;
 	row = MSG_DATA(m, m_sandbox);
-	if (row->state != SANDBOX_RUNNING || !wire_str(row->user))
+	if ((row->state != SANDBOX_RUNNING && row->state != SANDBOX_FROZEN) ||
+	    !wire_str(row->user))
 		return false;
 	r = store_account_by_uid(auth.store, row->uid, &a);
 	if (r == STORE_NOT_FOUND || (r == STORE_OK && !a.active)) {
@@ -207,6 +228,9 @@ on_idle_row(void *owner, uint32_t tag, struct msg *m)
 		log_event(LOG_INFO, "sandbox.idle", LOG_S("user", row->user),
 		    LOG_N("uid", row->uid));
 		sandbox_stop_user(row->uid, row->user);
+	} else if (r == STORE_OK && row->state == SANDBOX_RUNNING &&
+	    auth.conf.idle_freeze != 0 && present_idle(row->uid, auth.conf.idle_freeze)) {
+		sandbox_freeze(row->uid, row->user);
 	}
 	explicit_bzero(&a, sizeof(a));
 	return false;

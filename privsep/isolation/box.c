@@ -173,10 +173,41 @@ box_end(struct box *b)
 	set_timer(b, 0, on_sweep);
 }
 
+/* 0, or -1 with errno EBUSY when it has something to do. */
+int
+box_freeze(struct box *b)
+{
+	if (b->state != SANDBOX_RUNNING || b->nasks > 0) {
+		errno = EBUSY;
+		return -1;
+	}
+	if (b->frozen)
+		return 0;
+	if (cgroup_freeze(b->uid, true) == -1)
+		return -1;
+	b->frozen = true;
+	return 0;
+}
+
+void
+box_thaw(struct box *b)
+{
+	if (!b->frozen)
+		return;
+	b->frozen = false;
+	if (cgroup_freeze(b->uid, false) == -1)
+		log_warn("thawing the sandbox of %s", b->user);
+	else
+		log_event(LOG_INFO, "sandbox.thawed", LOG_S("user", b->user),
+		    LOG_N("uid", b->uid));
+}
+
 /* pid 1 of a pid namespace takes all of it along. */
 void
 box_kill(struct box *b, const char *why)
 {
+	/* In version 1 of control groups the frozen do not die. */
+	box_thaw(b);
 	if (b->fault.code == 0 && why != NULL)
 		fault_set(&b->fault, FAIL_UNAVAILABLE, "%s", why);
 	b->state = SANDBOX_STOPPING;
@@ -410,6 +441,7 @@ box_stop(struct box *b)
 		box_kill(b, "stopped");
 		break;
 	case SANDBOX_RUNNING:
+		box_thaw(b);
 		b->state = SANDBOX_STOPPING;
 		fault_set(&b->fault, FAIL_UNAVAILABLE, "stopped");
 		box_ask_stopping(b);
@@ -417,6 +449,7 @@ box_stop(struct box *b)
 		break;
 	case SANDBOX_STOPPING:
 	case SANDBOX_ABSENT:
+	case SANDBOX_FROZEN: /* told of only */
 		break;
 	}
 }
@@ -427,7 +460,7 @@ box_row(const struct box *b, struct m_sandbox *row)
 	memset(row, 0, sizeof(*row));
 	memcpy(row->user, b->user, sizeof(row->user));
 	row->uid = b->uid;
-	row->state = b->state;
+	row->state = b->frozen ? SANDBOX_FROZEN : b->state;
 	row->pid = b->pid;
 	row->started = b->started;
 	row->ide_running = b->ide_running;

@@ -83,6 +83,7 @@ struct box {
 	bool ran;  /* it was RUNNING once */
 	bool dead; /* its pid 1 has ended */
 	bool ide_running;
+	bool frozen;
 	struct chan chan; /* to ide-session */
 	bool joined;
 	/* While it starts. */
@@ -109,6 +110,8 @@ int box_join(struct box *b);
 void box_runs(struct box *b);
 void box_stop(struct box *b); /* asks it to end, kills it later */
 void box_kill(struct box *b, const char *why);
+int box_freeze(struct box *b); /* until it is asked something */
+void box_thaw(struct box *b);
 void box_end(struct box *b); /* its processes are gone */
 bool box_reap(pid_t pid);
 void box_watch(struct box *b);

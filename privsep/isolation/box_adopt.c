@@ -54,6 +54,8 @@ adopt(uint32_t uid)
 		fatalx("sandbox: out of memory");
 	if (started != 0)
 		b->started = started;
+	/* What was frozen goes on, and is frozen again if nobody comes. */
+	(void)cgroup_freeze(uid, false);
 	if (box_join(b) == -1) {
 		clear(b);
 		return;

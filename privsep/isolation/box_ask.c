@@ -226,6 +226,7 @@ box_ask(
 	struct m_exec *copy = NULL;
 	unsigned int i;
 
+	box_thaw(b);
 	if (exec != NULL && (copy = malloc(sizeof(*copy))) != NULL)
 		*copy = *exec;
 	if (b->nasks < BOX_ASKS_MAX &&

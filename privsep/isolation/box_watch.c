@@ -130,7 +130,7 @@ watch_box(struct box *b, void *arg)
 	struct m_sandbox row;
 
 	(void)arg;
-	if (b->state != SANDBOX_RUNNING)
+	if (b->state != SANDBOX_RUNNING || b->frozen)
 		return;
 	box_row(b, &row);
 	w->used = row.memory;

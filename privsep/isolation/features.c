@@ -98,6 +98,9 @@ features_lacking(const struct conf_isolation *conf, features_fn fn, void *arg)
 	int abi = sandbox_landlock_abi();
 
 	shares_lacking(conf, share_lacking, &l);
+	if (conf->idle_freeze != 0 && cgroup_top(CG_FREEZE) == -1)
+		fn(arg, "freezing of idle sandboxes", "there is no control group for it",
+		    (conf->require & REQUIRE_CGROUP) != 0);
 	if (abi > 0 && conf->user_namespaces)
 		fn(arg, "Landlock for files", "user-namespaces are allowed", false);
 	for (i = 0; i < sizeof(landlock) / sizeof(landlock[0]); i++) {

@@ -108,7 +108,7 @@ on_show(struct chan *c, struct msg *m)
 	b = find(m->head.id, r->user, r->role, r->uid, false);
 	if (b == NULL)
 		return;
-	if (b->state == SANDBOX_RUNNING) {
+	if (b->state == SANDBOX_RUNNING && !b->frozen) {
 		box_ask(b, ASK_SHOW, m->head.id, NULL, NULL);
 		return;
 	}
@@ -146,6 +146,22 @@ on_stop(struct chan *c, struct msg *m)
 		return;
 	box_ask(b, ASK_STOP, m->head.id, NULL, NULL);
 	box_stop(b);
+}
+
+static void
+on_freeze(struct chan *c, struct msg *m)
+{
+	const struct m_sb *r = MSG_DATA(m, m_sb);
+	struct box *b = find(m->head.id, r->user, r->role, r->uid, false);
+
+	(void)c;
+	if (b == NULL)
+		return;
+	if (box_freeze(b) == -1)
+		answer_fail(answer_epoch(), m->head.id,
+		    errno == EBUSY ? FAIL_BUSY : FAIL_UNAVAILABLE, strerror(errno));
+	else
+		answer_ok(answer_epoch(), m->head.id, "frozen");
 }
 
 static void
@@ -289,6 +305,7 @@ const struct chan_handler request_handlers[] = {
 	{ M_SB_SHOW, on_show },
 	{ M_SB_LIST, on_list },
 	{ M_SB_STOP, on_stop },
+	{ M_SB_FREEZE, on_freeze },
 	{ M_SB_EXEC, on_exec },
 	{ M_SB_EXEC_FD, on_exec_fd },
 	{ M_SB_RENEW, on_renew },

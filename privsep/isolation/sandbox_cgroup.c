@@ -42,6 +42,7 @@ static struct {
 	[CG_PIDS] = { "pids", "pids", -1 },
 	[CG_IO] = { "blkio", "io", -1 },
 	[CG_ACCT] = { "cpuacct", NULL, -1 },
+	[CG_FREEZE] = { "freezer", NULL, -1 },
 };
 
 int
@@ -137,6 +138,7 @@ find_v2(const char *path)
 	if (v2 || top_open(path) == -1)
 		return;
 	v2 = true;
+	controllers[CG_FREEZE].at = 0;
 	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir == -1)
 		return;
@@ -219,7 +221,7 @@ cgroup_version(void)
 	bool one = false, two = false;
 	unsigned int i;
 
-	for (i = 0; i < CG_MAX; i++) {
+	for (i = 0; i < CG_FREEZE; i++) {
 		two = two || cgroup_is_v2(i);
 		one = one || controllers[i].at > (v2 ? 0 : -1);
 	}
@@ -366,6 +368,24 @@ cgroup_kill(uint32_t uid)
 			kill_each(dir, uid);
 		close(dir);
 	}
+}
+
+int
+cgroup_freeze(uint32_t uid, bool freeze)
+{
+	int dir, r, error;
+
+	dir = cgroup_open(CG_FREEZE, uid);
+	if (dir == -1)
+		return -1;
+	if (cgroup_is_v2(CG_FREEZE))
+		r = cgroup_write(dir, "cgroup.freeze", freeze ? "1" : "0");
+	else
+		r = cgroup_write(dir, "freezer.state", freeze ? "FROZEN" : "THAWED");
+	error = errno;
+	close(dir);
+	errno = error;
+	return r;
 }
 
 int

@@ -24,7 +24,8 @@ enum cgroup_controller {
 	CG_CPU,
 	CG_PIDS,
 	CG_IO,
-	CG_ACCT, /* only counts; version 2 does it in cpu */
+	CG_ACCT,   /* only counts; version 2 does it in cpu */
+	CG_FREEZE, /* of version 2 itself, without any controller */
 	CG_MAX,
 };
 
@@ -40,6 +41,7 @@ int cgroup_make(uint32_t uid);                           /* 1: it was there */
 unsigned int cgroup_fds(int fds[CGROUP_TREES]);          /* that are open */
 int cgroup_fd(uint32_t uid); /* for CLONE_INTO_CGROUP; -1: not v2 */
 void cgroup_kill(uint32_t uid);
+int cgroup_freeze(uint32_t uid, bool freeze); /* 0, or -1 with errno */
 int cgroup_remove(uint32_t uid);
 void cgroup_each(void (*fn)(uint32_t uid));
 void cgroup_leave(void);

@@ -249,6 +249,7 @@ section_auth(void)
 	a.audit = conf->audit;
 	a.uid_first = conf->isolation.uid_first;
 	a.uid_count = conf->isolation.uid_count;
+	a.idle_freeze = conf->isolation.idle_freeze;
 	a.idle_stop = conf->isolation.idle_stop;
 	memcpy(a.admin_name, admin.admin_name, sizeof(a.admin_name));
 	memcpy(a.admin_password, admin.admin_password, sizeof(a.admin_password));

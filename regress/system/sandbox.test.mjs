@@ -163,3 +163,35 @@ test('idle: stopped after idle-stop', async () => {
 		await e.stop();
 	}
 });
+
+test('idle: frozen after idle-freeze, and goes on where it was', async () => {
+	const e = await startDaemon({ users: ['eve'], isolation: 'idle-freeze 2s\nidle-stop 1h' });
+	try {
+		const count = `${e.data}/home/eve/data/count`;
+		e.ok(['sandbox', 'exec', 'eve', '--', 'sh', '-c',
+			'(i=0; while :; do i=$((i+1)); echo $i > data/count; sleep 0.05; done) >/dev/null 2>&1 & echo $! > data/pid']);
+		const state = () => e.sandboxes()[0]?.state;
+		const { pid } = e.sandboxes()[0];
+		await waitFor('the freeze', () => state() === 'frozen', 20000, 200);
+		const at = fs.readFileSync(count, 'utf8');
+		await sleep(600);
+		assert.equal(fs.readFileSync(count, 'utf8'), at, 'nothing runs');
+		assert.equal(JSON.parse(e.ok(['-j', 'sandbox', 'show', 'eve'])).state, 'frozen', 'a look does not wake it');
+		// Frozen over a restart of ided: found again, and woken.
+		e.child.kill('SIGKILL');
+		await e.ended;
+		await e.start();
+		assert.equal(e.sandboxes()[0].pid, pid);
+		await waitFor('it to go on', () => fs.readFileSync(count, 'utf8') !== at);
+		await waitFor('the next freeze', () => state() === 'frozen', 20000, 200);
+		const cookie = await e.login('eve');
+		assert.equal((await e.request('GET', '/ide/version', { headers: { cookie } })).status, 200);
+		assert.equal(state(), 'running');
+		assert.match(e.ok(['sandbox', 'exec', 'eve', '--', 'sh', '-c', 'kill -0 $(cat data/pid) && echo same']), /same/);
+		await waitFor('the last freeze', () => state() === 'frozen', 20000, 200);
+		e.ok(['sandbox', 'stop', 'eve']);
+		assert.deepEqual(e.sandboxes(), [], 'a frozen one can be stopped');
+	} finally {
+		await e.stop();
+	}
+});
