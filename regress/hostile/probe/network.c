@@ -245,11 +245,13 @@ serve(char **arg)
 	    inet("127.0.0.1", arg[2], true) == -1 ||
 	    shmget(key, 4096, IPC_CREAT | 0666) == -1 ||
 	    semget(key, 1, IPC_CREAT | 0666) == -1 ||
-	    mq_open(queue, O_CREAT | O_RDWR, 0666, &attr) == (mqd_t)-1 ||
 	    shared_file("/dev/shm", arg[1]) == -1 || shared_file("/tmp", arg[1]) == -1) {
 		result(-1);
 		return 1;
 	}
+	/* There are none everywhere; where there must be, a control asks for it. */
+	if (mq_open(queue, O_CREAT | O_RDWR, 0666, &attr) == (mqd_t)-1)
+		fprintf(stderr, "no queue\n");
 	(void)chmod(arg[0], 0777);
 	printf("ready\n");
 	fflush(stdout);
