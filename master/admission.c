@@ -193,6 +193,7 @@ admission_check(const struct wire_addr *addr, int64_t now_ms, uint32_t unauthent
     struct source **src)
 {
 	struct source *s = NULL;
+	enum admit a = ADMIT_OK;
 
 	*src = NULL;
 	/* A unix peer is a proxy of the site's own: it stands for many. */
@@ -204,15 +205,22 @@ admission_check(const struct wire_addr *addr, int64_t now_ms, uint32_t unauthent
 		if (s->connections >= adm.conf.per_source)
 			return ADMIT_PER_SOURCE;
 	}
-	/* Who has somebody logged in already keeps the way in under a flood. */
-	if ((s == NULL || s->bound == 0) && early_drop(unauthenticated))
+	/*
+	 * Who has somebody logged in already keeps the way in under a flood, and
+	 * so does who comes for the first time: those who come again and again
+	 * are to be dropped for it, not those whom they would keep out.
+	 */
+	if (s != NULL && s->connections == 0) {
+		if (unauthenticated >= adm.conf.full)
+			a = ADMIT_EVICT;
+	} else if ((s == NULL || s->bound == 0) && early_drop(unauthenticated))
 		return ADMIT_EARLY_DROP;
 	if (s != NULL) {
 		idle_remove(s);
 		s->connections++;
 	}
 	*src = s;
-	return ADMIT_OK;
+	return a;
 }
 
 void
@@ -269,7 +277,7 @@ admission_penalised(int64_t now_ms)
 const char *
 admit_name(enum admit a)
 {
-	static const char *const names[] = { "admitted", "penalty",
+	static const char *const names[] = { "admitted", "admitted", "penalty",
 		"too many connections of one source", "too many unauthenticated" };
 
 	return names[a];

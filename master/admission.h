@@ -25,6 +25,7 @@ enum penalty {
 
 enum admit {
 	ADMIT_OK,
+	ADMIT_EVICT, /* admitted, but the oldest without a user goes for it */
 	ADMIT_PENALTY,
 	ADMIT_PER_SOURCE,
 	ADMIT_EARLY_DROP,
@@ -42,8 +43,8 @@ void admission_configure(const struct admission_conf *c);
 
 /*
  * May addr have one more connection?  unauthenticated is the number of
- * connections without a user.  On ADMIT_OK *src is its entry (NULL when it is
- * not tracked) and counts the connection until admission_release().
+ * connections without a user.  On ADMIT_OK and ADMIT_EVICT *src is its entry (NULL
+ * when it is not tracked) and counts the connection until admission_release().
  */
 enum admit admission_check(const struct wire_addr *addr, int64_t now_ms,
     uint32_t unauthenticated, struct source **src);

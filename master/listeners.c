@@ -126,10 +126,13 @@ on_accept(evutil_socket_t fd, short what, void *arg)
 		}
 		source_of(&ss, &addr);
 		a = admission_check(&addr, master_now_ms(), pool_unauthenticated(), &src);
-		if (a != ADMIT_OK)
+		if (a != ADMIT_OK && a != ADMIT_EVICT) {
 			refuse(c, a);
-		else
-			pool_give(c, &addr, l->conf.kind, src);
+			continue;
+		}
+		if (a == ADMIT_EVICT)
+			pool_evict();
+		pool_give(c, &addr, l->conf.kind, src);
 	}
 }
 

@@ -79,6 +79,7 @@ void pool_init(void);
 void pool_fill(void);                   /* as many spares as configured */
 void pool_retire(struct zygote *);      /* its spares go */
 void pool_zygote_gone(struct zygote *); /* and with it all its workers */
+void pool_evict(void);
 void pool_give(int fd, const struct wire_addr *addr, uint32_t kind, struct source *src);
 void pool_join_auth(void);
 void pool_join_keys(void);

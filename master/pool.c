@@ -365,15 +365,23 @@ spare_take(void)
 }
 
 /* All places are taken: the oldest connection that nobody logged in on goes. */
-static void
-evict_oldest(void)
+void
+pool_evict(void)
 {
+	static int64_t last;
+	static uint32_t since;
 	struct mworker *w = pool.unauth.next;
+	int64_t now = master_now_ms();
 
 	if (w == &pool.unauth)
 		return;
-	log_event(LOG_NOTICE, "worker.evicted",
-	    LOG_S("why", "all workers are busy; this connection had nobody logged in"));
+	since++;
+	if (now - last >= 1000) {
+		log_event(LOG_NOTICE, "worker.evicted", LOG_N("count", since),
+		    LOG_S("why", "no place was left; nobody had logged in on these"));
+		last = now;
+		since = 0;
+	}
 	worker_kill(w);
 }
 
@@ -443,7 +451,7 @@ pool_give(int fd, const struct wire_addr *addr, uint32_t kind, struct source *sr
 
 	w = spare_take();
 	if (w == NULL && pool.workers >= master.conf.prefork.max) {
-		evict_oldest();
+		pool_evict();
 		w = spare_take();
 	}
 	if (w == NULL) {

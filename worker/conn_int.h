@@ -53,11 +53,21 @@ struct conn {
 	int64_t leaving;  /* told to drain */
 	int64_t armed;    /* when the timer comes */
 	int64_t stall_at; /* end of the time to take some output */
-	uint64_t stall_got;
+	uint64_t stall_acked;
+	bool stall_looked;
 	int64_t rate_at; /* end of the time to send some body */
 	uint64_t rate_got;
-	bool idle_checked;
+	int64_t look_at; /* when to see what the kernel still has of ours */
+	uint64_t acked;  /* what the client had taken at the last look */
+	bool looked;
 	uint64_t bytes_in, bytes_out, lingered;
+};
+
+/* Output that has left us, and is not with the client. */
+struct io_sent {
+	uint64_t acked; /* bytes that it has taken, of all */
+	bool unsent;    /* its window leaves no room for more */
+	bool unacked;   /* on the way, or lost */
 };
 
 #define OUT_MIN      (16 * 1024)   /* output buffer: at first, */
@@ -72,7 +82,8 @@ void conn_over(struct conn *, const char *why) __attribute__((__noreturn__));
 /* conn_io.c */
 void io_options(struct conn *);
 void io_tunnel(struct conn *);
-bool io_unacknowledged(const struct conn *, unsigned int ms);
+struct io_sent io_sent(const struct conn *);
+void io_reset(struct conn *);
 bool input_room(struct conn *);
 void input_fill(struct conn *);
 bool input_discard(struct conn *);

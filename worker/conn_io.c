@@ -8,8 +8,8 @@
 #include <sys/types.h>
 #include <sys/socket.h>
 
+#include <linux/tcp.h> /* a tcp_info with all of its fields */
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 
 #include <openssl/err.h>
 
@@ -46,17 +46,27 @@ io_tunnel(struct conn *c)
 	setsockopt(c->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user, sizeof(user));
 }
 
-/* Is there something that the client has not taken for so long? */
-bool
-io_unacknowledged(const struct conn *c, unsigned int ms)
+/* What the kernel has of ours: it was written, and may be far from taken. */
+struct io_sent
+io_sent(const struct conn *c)
 {
 	struct tcp_info ti;
 	socklen_t len = sizeof(ti);
 
 	memset(&ti, 0, sizeof(ti));
 	if (getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &ti, &len) == -1)
-		return (false); /* a unix socket */
-	return (ti.tcpi_unacked > 0 && ti.tcpi_last_data_sent >= ms);
+		return ((struct io_sent){ c->bytes_out, false, false }); /* unix */
+	return ((struct io_sent){
+	    ti.tcpi_bytes_acked, ti.tcpi_notsent_bytes > 0, ti.tcpi_unacked > 0 });
+}
+
+/* close(2) then throws away what was not taken, and tells the client. */
+void
+io_reset(struct conn *c)
+{
+	static const struct linger now = { 1, 0 };
+
+	setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 }
 
 /* What reading and writing say: bytes, or one of these. */
@@ -254,7 +264,6 @@ output_push(struct conn *c)
 		}
 		c->out_off += (size_t)n;
 		c->bytes_out += (size_t)n;
-		c->stall_got += (size_t)n;
 	}
 	c->out_off = c->out_end = 0;
 	return (true);

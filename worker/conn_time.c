@@ -9,13 +9,13 @@
 #include "conn_int.h"
 
 #define SECOND       1000LL
-#define STALL_TIME   (15 * SECOND) /* in this time a client takes at least */
-#define STALL_BYTES  (8 * 1024)    /* that much of what waits for it, */
-#define RATE_TIME    (10 * SECOND) /* and in this one it sends at least */
+#define RATE_TIME    (10 * SECOND) /* in this time a client sends at least */
 #define RATE_BYTES   (5 * 1024)    /* that much of a body */
-#define IDLE_CHECK   (15 * SECOND) /* has an idle client taken it all? */
-#define IDLE_UNACKED 5000          /* ms */
+#define LOOK_FIRST   (4 * SECOND)  /* has it taken all that we have for it? */
+#define LOOK_NEXT    (6 * SECOND)  /* if not, then in this time at least */
+#define LOOK_BYTES   (6 * 1024)    /* that much */
 #define LINGER_TIME  (2 * SECOND)
+#define IDLE_UNKNOWN (15 * SECOND)
 #define FIRST_TIME   (1 * SECOND) /* for a first request, once we leave */
 #define NEVER        INT64_MAX
 
@@ -28,10 +28,20 @@ time_now(void)
 	return ((int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000);
 }
 
+/* Nobody but a user may stay for as long as is configured. */
+static int64_t
+idle_time(const struct conn *c)
+{
+	int64_t ms = c->w->conf->prefork.idle_timeout * SECOND;
+
+	return (c->w->bound || ms < IDLE_UNKNOWN ? ms : IDLE_UNKNOWN);
+}
+
 static int64_t
 phase_deadline(const struct conn *c)
 {
 	const struct conf_prefork *p = &c->w->conf->prefork;
+	int64_t at;
 
 	switch (c->phase) {
 	case PHASE_HANDSHAKE:
@@ -42,13 +52,12 @@ phase_deadline(const struct conn *c)
 		if (c->w->draining)
 			return (c->since > c->leaving ? c->since : c->leaving) +
 			    FIRST_TIME;
-		if (!c->idle_checked && p->idle_timeout * SECOND > IDLE_CHECK)
-			return (c->since + IDLE_CHECK);
-		return (c->since + p->idle_timeout * SECOND);
+		at = c->since + idle_time(c);
+		return (c->look_at < at ? c->look_at : at);
 	case PHASE_BODY:
 		return (c->paused ? NEVER : c->rate_at);
 	case PHASE_LINGER:
-		return (c->since + LINGER_TIME);
+		return (c->look_at);
 	case PHASE_WORK:
 	case PHASE_TUNNEL:
 		break;
@@ -80,8 +89,8 @@ time_arm(struct conn *c)
 void
 time_output(struct conn *c)
 {
-	c->stall_at = time_now() + STALL_TIME;
-	c->stall_got = 0;
+	c->stall_at = time_now() + LOOK_FIRST;
+	c->stall_looked = false;
 }
 
 /* We read again: the client's time to send begins. */
@@ -92,23 +101,77 @@ time_resume(struct conn *c)
 	c->rate_at = time_now() + RATE_TIME;
 }
 
+static void __attribute__((__noreturn__)) not_taken(struct conn *c)
+{
+	worker_stage(STAGE_TIMEOUT);
+	io_reset(c);
+	conn_over(c, "client does not read");
+}
+
+/* Output waits since the last look, or since it began to. */
+static void
+stall_look(struct conn *c)
+{
+	struct io_sent s = io_sent(c);
+
+	if (c->stall_looked && s.acked - c->stall_acked < LOOK_BYTES)
+		not_taken(c);
+	c->stall_looked = true;
+	c->stall_acked = s.acked;
+	c->stall_at = time_now() + LOOK_NEXT;
+}
+
+/*
+ * We have written all, so no output waits here; but a client whose window stays
+ * shut, or opens by some bytes a minute, has not taken it.  True when it is to
+ * be waited for, until the next look.
+ */
+static bool
+still_takes(struct conn *c)
+{
+	struct io_sent s = io_sent(c);
+	bool first = !c->looked;
+
+	/* After our last word, the end alone may be on the way to nobody. */
+	if (!s.unsent && (!s.unacked || c->phase == PHASE_LINGER)) {
+		c->look_at = NEVER;
+		return (false);
+	}
+	if (!first && s.acked - c->acked < LOOK_BYTES)
+		not_taken(c);
+	c->looked = true;
+	c->acked = s.acked;
+	c->look_at = time_now() + LOOK_NEXT;
+	return (first || c->phase == PHASE_IDLE);
+}
+
 static void
 phase_expired(struct conn *c)
 {
 	switch (c->phase) {
 	case PHASE_LINGER:
+		if (still_takes(c))
+			return;
 		conn_over(c, "done");
 	case PHASE_HANDSHAKE:
 		worker_stage(STAGE_TIMEOUT);
 		conn_over(c, "handshake timed out");
 	case PHASE_IDLE:
-		if (c->idle_checked || c->w->draining)
+		if (c->look_at > time_now() || c->w->draining) {
+			/* It has had all its time, and did not take it all. */
+			if (c->looked && c->look_at != NEVER && !c->w->bound)
+				not_taken(c);
 			break;
-		c->idle_checked = true;
-		worker_stage(STAGE_IDLE);
-		if (io_unacknowledged(c, IDLE_UNACKED))
-			c->abort = "client does not read";
+		}
+		if (!c->looked)
+			worker_stage(STAGE_IDLE);
+		(void)still_takes(c);
 		return;
+	case PHASE_HEADER:
+		/* Browsers open connections ahead of need: no fault of theirs. */
+		if (c->bytes_in > 0)
+			worker_stage(STAGE_TIMEOUT);
+		break;
 	case PHASE_BODY:
 		if (c->rate_got >= RATE_BYTES) {
 			time_resume(c);
@@ -131,13 +194,8 @@ time_event(int fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	c->armed = NEVER;
-	if (conn_pending(c) > 0 && now >= c->stall_at) {
-		if (c->stall_got < STALL_BYTES) {
-			worker_stage(STAGE_TIMEOUT);
-			conn_over(c, "client does not read");
-		}
-		time_output(c);
-	}
+	if (conn_pending(c) > 0 && now >= c->stall_at)
+		stall_look(c);
 	if (now >= phase_deadline(c)) {
 		c->running = true;
 		phase_expired(c);
@@ -156,7 +214,8 @@ conn_phase(struct conn *c, enum conn_phase phase)
 		return;
 	c->phase = phase;
 	c->since = time_now();
-	c->idle_checked = false;
+	c->looked = false;
+	c->look_at = c->since + (phase == PHASE_LINGER ? LINGER_TIME : LOOK_FIRST);
 	time_resume(c);
 	if (phase == PHASE_TUNNEL)
 		io_tunnel(c);

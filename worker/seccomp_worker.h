@@ -35,6 +35,8 @@
 	{ SCMP_SYS(getsockopt), ACT_ALLOW, { { 1, ~0ULL, IPPROTO_TCP },	\
 	    { 2, ~0ULL, TCP_INFO } } },						\
 	{ SCMP_SYS(setsockopt), ACT_ALLOW, { { 1, ~0ULL, IPPROTO_TCP } } },	\
+	{ SCMP_SYS(setsockopt), ACT_ALLOW, { { 1, ~0ULL, SOL_SOCKET },		\
+	    { 2, ~0ULL, SO_LINGER } } },					\
 	{ SCMP_SYS(fcntl), ACT_ALLOW, { { 1, ~0ULL, F_GETFL } } },		\
 	{ SCMP_SYS(fcntl), ACT_ALLOW, { { 1, ~0ULL, F_SETFL } } },		\
 	/* static files: below the one folder, to read */			\

@@ -100,13 +100,20 @@ test_early_drop(void **state)
 	assert_int_equal(admission_check(&a, 0, 55, &s), ADMIT_OK);
 	dice = 99;
 	a = v4(192, 0, 2, 9);
+	/* The first connection of a source: another goes for it, if need be. */
+	assert_int_equal(admission_check(&a, 0, 99, &known), ADMIT_OK);
+	admission_release(known, false);
+	assert_int_equal(admission_check(&a, 0, 100, &known), ADMIT_EVICT);
+	assert_non_null(known);
 	assert_int_equal(admission_check(&a, 0, 100, &s), ADMIT_EARLY_DROP);
+	admission_release(known, false);
 	/* Somebody has logged in from there: the way in stays open. */
 	assert_int_equal(admission_check(&a, 0, 0, &s), ADMIT_OK);
 	admission_bound(s);
 	assert_int_equal(admission_check(&a, 0, 100, &known), ADMIT_OK);
 	admission_release(s, true);
-	assert_int_equal(admission_check(&a, 0, 100, &known), ADMIT_EARLY_DROP);
+	assert_int_equal(admission_check(&a, 0, 100, &s), ADMIT_EARLY_DROP);
+	admission_release(known, false);
 }
 
 static void
