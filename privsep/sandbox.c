@@ -112,6 +112,8 @@ enter_root(int fd)
 void
 sandbox_root(void)
 {
+	/* Run by its descriptor, a program has no name. */
+	(void)prctl(PR_SET_NAME, program_invocation_short_name, 0, 0, 0);
 	if (syscall(SYS_close_range, FD_FIRST_FREE, ~0U, 0) == -1)
 		fatal("close_range");
 	enter_root(FD_ROOT);

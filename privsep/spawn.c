@@ -150,6 +150,7 @@ pid_t
 spawn(const struct spawn *s)
 {
 	char path[PATH_MAX];
+	int program;
 	pid_t pid;
 
 	if ((size_t)snprintf(path, sizeof(path), "%s/%s", spawn_dir(), s->program) >=
@@ -168,8 +169,11 @@ spawn(const struct spawn *s)
 
 		(void)setrlimit(RLIMIT_MEMLOCK, &r); /* the program checks */
 	}
+	/* Found as root: the account may not see the folder, which may be root's. */
+	program = open(path, O_PATH | O_CLOEXEC);
 	if (s->uid != 0)
 		become(s->uid, s->gid);
-	execve(path, s->argv, s->envp);
+	if (program != -1)
+		syscall(SYS_execveat, program, "", s->argv, s->envp, AT_EMPTY_PATH);
 	fatal("%s", path); /* stderr is the log */
 }

@@ -225,6 +225,8 @@ main(int argc, char *argv[], char *envp[])
 	log_init("isolation", STDERR_FILENO, LOG_FORMAT_TEXT, LOG_INFO, false);
 	if (options(argc, argv))
 		return check();
+	/* Run by its descriptor, a program has no name. */
+	(void)prctl(PR_SET_NAME, "ided-isolation", 0, 0, 0);
 	undumpable();
 	descriptors();
 	conf_section_recv(FD_CONF, &isolation.conf, sizeof(isolation.conf));

@@ -2,7 +2,9 @@
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
-import { startDaemon, sleep, waitFor } from './daemon.mjs';
+import os from 'node:os';
+import path from 'node:path';
+import { startDaemon, obj, sleep, waitFor } from './daemon.mjs';
 import { execFileSync } from 'node:child_process';
 
 let d;
@@ -62,6 +64,21 @@ test('no two roles share an address-space layout', () => {
 			assert.ok(!bases.has(base), `${role} and ${bases.get(base)} share ${base}`);
 			bases.set(base, role);
 		}
+});
+
+test('its programs may lie where nobody but root can look', async () => {
+	const hidden = fs.mkdtempSync(path.join(os.tmpdir(), 'ided-test-'));	// 0700
+	let e;
+	try {
+		for (const f of fs.readdirSync(obj).filter((n) => /^ide/.test(n) && !/\./.test(n)))
+			fs.copyFileSync(`${obj}/${f}`, `${hidden}/${f}`);
+		e = await startDaemon({ obj: hidden, prefork: 'spare 1' });
+		assert.deepEqual(e.tree().map((p) => p.name).filter((n) => n !== 'ided-setup').sort(), ['ided', 'ided-auth', 'ided-hash', 'ided-hash',
+			'ided-isolation', 'ided-keys', 'ided-worker', 'ided-worker']);
+	} finally {
+		await e?.stop();
+		fs.rmSync(hidden, { recursive: true, force: true });
+	}
 });
 
 test('a connection takes a spare, and a new spare takes its place', async () => {
