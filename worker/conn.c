@@ -206,7 +206,6 @@ conn_speak(struct conn *c)
 	/* Nothing more may be signed for this connection. */
 	if (c->w->keys.fd > 0 && !c->w->keys.closed)
 		chan_close(&c->w->keys);
-	http_start();
 	c->front = h2 ? &front_h2 : &front_h1;
 	conn_phase(c, PHASE_HEADER);
 	c->running = true;

@@ -94,7 +94,7 @@ status_reason(unsigned int status)
 
 /* --- start --- */
 
-/* Before the fork: a page that is missing is noticed now. */
+/* Before the fork. */
 void
 http_prepare(const struct conf_for_worker *conf)
 {
@@ -104,15 +104,12 @@ http_prepare(const struct conf_for_worker *conf)
 		"style.css" };
 
 	(void)conf;
+	/* A page that is missing is noticed now. */
 	for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++)
 		if (www_find(pages[i]) == NULL)
 			fatalx("BUG: no page file %s", pages[i]);
-}
-
-void
-http_start(void)
-{
-	/* Else jansson opens a file for it.  Each worker has its own. */
+	/* Else jansson opens a file for it.  Renewed with the zygote, like the
+	 * layout of memory. */
 	json_object_seed((size_t)arc4random() | 1);
 }
 

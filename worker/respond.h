@@ -67,9 +67,6 @@ void respond_data(struct stream *s, json_t *data);
 /* Any JSON as it is; takes it. */
 void respond_json(struct answer *a, unsigned int status, json_t *json);
 
-/* In the worker, before its first request. */
-void http_start(void);
-
 /* Names for people. */
 const char *status_reason(unsigned int status);
 

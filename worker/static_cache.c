@@ -15,6 +15,7 @@
 #include "static_cache.h"
 
 static struct cached files[CACHE_FILES];
+static size_t nfiles; /* that were ever used: the rest was never touched */
 static uint64_t clock_hand;
 
 static const struct {
@@ -48,7 +49,7 @@ cache_get(const char *path)
 	if (len == 0 || len >= CACHE_PATH)
 		return (NULL);
 	clock_hand++;
-	for (c = files; c < files + CACHE_FILES; c++) {
+	for (c = files; c < files + nfiles; c++) {
 		if (c->pathlen == len && memcmp(c->path, path, len) == 0) {
 			c->used = clock_hand;
 			return (c);
@@ -56,6 +57,8 @@ cache_get(const char *path)
 		if (c->refs == 0 && (oldest == NULL || c->used < oldest->used))
 			oldest = c;
 	}
+	if (nfiles < CACHE_FILES)
+		oldest = &files[nfiles++];
 	if (oldest == NULL)
 		return (NULL);
 	cache_clear(oldest);

@@ -1,4 +1,6 @@
 /* The worker's life: from the fork to the end of its one connection. */
+#include <sys/stat.h>
+
 #include <bsd/string.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -33,6 +35,41 @@ static const struct chan_handler from_master[] = {
 	{ M_NONE, NULL },
 };
 
+/*
+ * The loop all workers start with.  By poll(2): it has no descriptor that
+ * parent and children would share, and one connection has few to wait for.
+ */
+static struct event_base *
+loop_new(void)
+{
+	struct event_config *cfg;
+	struct event_base *base;
+	struct stat st;
+	int fds[2], i;
+
+	/* libevent makes a pipe for signals, which no worker takes.  Shared by all of
+	 * them, it would let one speak to the next: it is closed.  It is where a
+	 * pipe of our own was a moment ago. */
+	if (pipe2(fds, O_CLOEXEC) == -1)
+		fatal("pipe");
+	close(fds[0]);
+	close(fds[1]);
+	cfg = event_config_new();
+	if (cfg == NULL || event_config_avoid_method(cfg, "epoll") == -1)
+		fatalx("event loop: out of memory");
+	/* One thread: no locks, and no time read before every event. */
+	event_config_set_flag(cfg, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV);
+	base = event_base_new_with_config(cfg);
+	event_config_free(cfg);
+	if (base == NULL)
+		fatalx("event loop: out of memory");
+	for (i = 0; i < 2; i++)
+		if (fstat(fds[i], &st) == -1 || !S_ISFIFO(st.st_mode) ||
+		    close(fds[i]) == -1)
+			fatalx("event loop: where is its pipe?");
+	return base;
+}
+
 void
 worker_prepare(const struct conf_for_worker *conf)
 {
@@ -49,6 +86,7 @@ worker_prepare(const struct conf_for_worker *conf)
 		close(fd);
 	}
 	worker.rootfd = FD_STATIC;
+	worker.base = loop_new();
 	tls_prepare(conf);
 	http_prepare(conf);
 }
@@ -189,18 +227,7 @@ worker_exit(const char *why)
 void
 worker_main(uint64_t id, int masterfd)
 {
-	struct event_config *cfg;
-
 	worker.id = id;
-	cfg = event_config_new();
-	if (cfg == NULL)
-		_exit(1);
-	/* One thread: no locks, and no time read before every event. */
-	event_config_set_flag(cfg, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV);
-	worker.base = event_base_new_with_config(cfg);
-	event_config_free(cfg);
-	if (worker.base == NULL)
-		_exit(1);
 	log_set_sink(send_line);
 	chan_init(&worker.master, masterfd, P_WORKER, P_MASTER, worker.base, from_master,
 	    master_gone, NULL);

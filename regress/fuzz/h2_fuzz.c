@@ -61,11 +61,6 @@ worker_rid(char rid[WIRE_RID])
 }
 
 void
-http_start(void)
-{
-}
-
-void
 respond_error(struct stream *s, unsigned int status, const char *text)
 {
 	check(status >= 400 && status < 600);

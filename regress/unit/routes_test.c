@@ -143,7 +143,7 @@ setup(void **state)
 	worker.master.closed = worker.auth.closed = true;
 	worker.master.fd = worker.auth.fd = -1;
 	log_init("test", 2, LOG_FORMAT_TEXT, LOG_ERR, false);
-	http_start();
+	http_prepare(&conf);
 	return (0);
 }
 
