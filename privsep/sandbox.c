@@ -166,6 +166,12 @@ sandbox_limits(const struct sandbox_limits *l)
 		limit(RLIMIT_AS, "RLIMIT_AS", l->as);
 }
 
+void
+sandbox_no_process(void)
+{
+	limit(RLIMIT_NPROC, "RLIMIT_NPROC", 0);
+}
+
 int
 sandbox_landlock_abi(void)
 {
@@ -248,18 +254,27 @@ filter_row(scmp_filter_ctx ctx, const struct sandbox *sb, const struct sandbox_r
 }
 
 static scmp_filter_ctx
-filter_build(const struct sandbox *sb)
+filter_new(const struct sandbox *sb, uint32_t action)
 {
 	scmp_filter_ctx ctx;
-	unsigned int i;
 
-	ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	ctx = seccomp_init(action);
 	if (ctx == NULL)
 		fatalx("seccomp: %s: out of memory", sb->name);
 	/* Calls of another architecture (x32, i386) die as well. */
 	if (seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS) < 0 ||
 	    seccomp_attr_set(ctx, SCMP_FLTATR_CTL_NNP, 0) < 0)
 		fatalx("seccomp: %s: attributes", sb->name);
+	return ctx;
+}
+
+static scmp_filter_ctx
+filter_build(const struct sandbox *sb)
+{
+	scmp_filter_ctx ctx;
+	unsigned int i;
+
+	ctx = filter_new(sb, SCMP_ACT_KILL_PROCESS);
 	for (i = 0; i < sb->nrows; i++)
 		filter_row(ctx, sb, &sb->rows[i]);
 #ifdef SANITIZED
@@ -272,16 +287,93 @@ filter_build(const struct sandbox *sb)
 	return ctx;
 }
 
-struct sock_fprog
-sandbox_compile(const struct sandbox *sb)
+static bool
+is_sanitizer_call(int nr)
+{
+#ifdef __SANITIZE_ADDRESS__
+	size_t i;
+
+	for (i = 0; i < sizeof(sanitizer_calls) / sizeof(sanitizer_calls[0]); i++)
+		if (sanitizer_calls[i] == nr)
+			return true;
+#endif
+	(void)nr;
+	return false;
+}
+
+static bool
+row_equal(const struct sandbox_row *a, const struct sandbox_row *b)
+{
+	unsigned int i;
+
+	if (a->nr != b->nr || a->act != b->act)
+		return false;
+	for (i = 0; i < SANDBOX_ARGS && (a->args[i].mask | b->args[i].mask) != 0; i++)
+		if (a->args[i].arg != b->args[i].arg ||
+		    a->args[i].mask != b->args[i].mask ||
+		    a->args[i].value != b->args[i].value)
+			return false;
+	return true;
+}
+
+static bool
+has_row(const struct sandbox *sb, const struct sandbox_row *row)
+{
+	unsigned int i;
+
+	for (i = 0; i < sb->nrows; i++)
+		if (row_equal(&sb->rows[i], row))
+			return true;
+	return false;
+}
+
+static bool
+has_call(const struct sandbox *sb, int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < sb->nrows; i++)
+		if (sb->rows[i].nr == nr)
+			return true;
+	return false;
+}
+
+/* What the parent's list has and the child's has not. */
+static scmp_filter_ctx
+filter_build_less(const struct sandbox *sb, const struct sandbox *parent)
+{
+	const struct sandbox_row *row;
+	scmp_filter_ctx ctx;
+	unsigned int i;
+
+	/* Together they are the child's list only if they agree on all its calls. */
+	for (i = 0; i < sb->nrows; i++)
+		if (!has_row(parent, &sb->rows[i]))
+			fatalx("BUG: seccomp: %s: call %d is not the %s's", sb->name,
+			    sb->rows[i].nr, parent->name);
+	ctx = filter_new(sb, SCMP_ACT_ALLOW);
+	for (i = 0; i < parent->nrows; i++) {
+		row = &parent->rows[i];
+		if (has_row(sb, row) || is_sanitizer_call(row->nr))
+			continue;
+		if (has_call(sb, row->nr))
+			fatalx("BUG: seccomp: %s: call %d is narrower than the %s's",
+			    sb->name, row->nr, parent->name);
+		if (seccomp_rule_add(ctx, SCMP_ACT_KILL_PROCESS, row->nr, 0) < 0)
+			fatalx("seccomp: %s: rule %d", sb->name, row->nr);
+	}
+	return ctx;
+}
+
+/* The program of a filter, which is freed. */
+static struct sock_fprog
+filter_export(scmp_filter_ctx ctx, const struct sandbox *sb)
 {
 	struct sock_fprog prog;
-	scmp_filter_ctx ctx;
 	struct stat st;
 	ssize_t n;
 	int fd;
 
-	ctx = filter_build(sb);
 	fd = (int)syscall(SYS_memfd_create, "seccomp", 1U /* MFD_CLOEXEC */);
 	if (fd == -1 || seccomp_export_bpf(ctx, fd) < 0 || fstat(fd, &st) == -1)
 		fatalx("seccomp: %s: export", sb->name);
@@ -299,6 +391,18 @@ sandbox_compile(const struct sandbox *sb)
 		fatal("seccomp: %s: read", sb->name);
 	close(fd);
 	return prog;
+}
+
+struct sock_fprog
+sandbox_compile(const struct sandbox *sb)
+{
+	return filter_export(filter_build(sb), sb);
+}
+
+struct sock_fprog
+sandbox_compile_less(const struct sandbox *sb, const struct sandbox *parent)
+{
+	return filter_export(filter_build_less(sb, parent), sb);
 }
 
 void

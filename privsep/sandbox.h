@@ -83,10 +83,17 @@ void sandbox_drop(int rootfd, uint32_t uid, uint32_t gid);
 /* The rest: rlimits, no_new_privs, Landlock, seccomp. */
 void sandbox_enter(const struct sandbox *sb);
 
-/* Compile once, install often: for the zygote's children.  sandbox_install
- * makes one system call. */
+/*
+ * For the zygote's children.  Their list is what the parent's filter and this one
+ * allow both: the second one has only to take away what the parent may do besides,
+ * so it is short, and quick to install for every one of them.  Compiled once;
+ * sandbox_install makes one system call.
+ */
+struct sock_fprog sandbox_compile_less(
+    const struct sandbox *sb, const struct sandbox *parent);
 struct sock_fprog sandbox_compile(const struct sandbox *sb);
 void sandbox_install(const struct sock_fprog *prog);
+void sandbox_no_process(void); /* RLIMIT_NPROC; the other limits are inherited */
 void sandbox_limits(const struct sandbox_limits *l);
 void sandbox_landlock(const struct sandbox *sb);
 

@@ -61,9 +61,11 @@ fuzz: $(FUZZ)
 HOSTILE	  = $(O)/regress/hostile
 EVIL	  = $(addprefix $(HOSTILE)/bin/,$(PROGRAMS)) $(HOSTILE)/probe
 
-$(HOSTILE)/bin/ided-worker: regress/hostile/evil_worker.c $(O)/worker/zygote.o $(COMMON)
+ZYGOTE	  = $(addprefix $(O)/worker/,zygote.o heap.o)
+
+$(HOSTILE)/bin/ided-worker: regress/hostile/evil_worker.c $(ZYGOTE) $(COMMON)
 	@mkdir -p $(@D)
-	$(call say,CC) $(CC) $(CFLAGS_ALL) -MMD -MP -o $@ $< $(LDHARDEN) $(O)/worker/zygote.o $(COMMON) \
+	$(call say,CC) $(CC) $(CFLAGS_ALL) -MMD -MP -o $@ $< $(LDHARDEN) $(ZYGOTE) $(COMMON) \
 	    $(call PC,$(PKGS))
 
 $(HOSTILE)/bin/%: $(O)/%

@@ -7,6 +7,6 @@ const struct sandbox sandbox_worker = {
 	.name = "worker",
 	.rows = rows,
 	.nrows = sizeof(rows) / sizeof(rows[0]),
-	.limits = { .nofile = 512, .nproc = 0, .fsize = 0, .as = 512UL << 20 },
+	.limits = { WORKER_LIMITS },
 	/* Landlock is the zygote's, which a child cannot leave. */
 };

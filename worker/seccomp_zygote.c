@@ -1,7 +1,7 @@
 /*
- * What the zygote may ask of the kernel: fork, see its children end, and
- * install the shorter list in them.  A worker has this list and its own: only
- * what stands in both.
+ * What the zygote may ask of the kernel: the workers' rows, so that their list is
+ * this one less the rest (sandbox_compile_less); and the rest, which is to make a
+ * worker, to see it end or to end it, and to take the rest from it.
  */
 #include <sys/prctl.h>
 
@@ -31,6 +31,6 @@ const struct sandbox sandbox_zygote = {
 	.name = "zygote",
 	.rows = rows,
 	.nrows = sizeof(rows) / sizeof(rows[0]),
-	.limits = { .nofile = 4096, .may_fork = true, .may_write = true },
+	.limits = { WORKER_LIMITS, .may_fork = true },
 	.paths = { { "/", false }, { NULL, false } },
 };

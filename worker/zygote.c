@@ -23,6 +23,7 @@
 
 #include "../privsep/log.h"
 #include "../privsep/sandbox.h"
+#include "heap.h"
 #include "worker.h"
 #include "zygote.h"
 
@@ -83,13 +84,13 @@ become_worker(uint64_t id, int fd, pid_t parent)
 		fatal("PR_SET_PDEATHSIG");
 	if (getppid() != parent)
 		_exit(1); /* it was too late for that */
+	heap_worker();
 	close(child_signal);
 	close(to_master.fd);
-	free(children);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	setproctitle("-ided: worker");
-	sandbox_limits(&sandbox_worker.limits);
+	sandbox_no_process();
 	sandbox_install(&worker_filter);
 	worker_main(id, fd);
 }
@@ -243,7 +244,8 @@ main(int argc, char *argv[], char *envp[])
 		fatal("signalfd");
 	tzset();
 	worker_prepare(&conf);
-	worker_filter = sandbox_compile(&sandbox_worker);
+	worker_filter = sandbox_compile_less(&sandbox_worker, &sandbox_zygote);
+	heap_settle();
 	sandbox_enter(&sandbox_zygote);
 	if (chan_send(&to_master, M_READY, 0, -1, NULL, 0) == -1)
 		fatalx("master is gone");
