@@ -1,10 +1,10 @@
-// Tables of attempts (escape.table, bombs.table, next-door.table), asked by probe/
+// Tables of attempts (*.table), asked by probe/
 // inside sandboxes: what stands in {} is put in, and answers become results.
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { obj } from '../system/daemon.mjs';
+import { obj, waitFor } from '../system/daemon.mjs';
 
 export const probe = `${obj}/regress/hostile/probe`;
 const here = path.dirname(fileURLToPath(import.meta.url));
@@ -28,6 +28,12 @@ export function table(name, values) {
 			if (values[key] === undefined) throw new Error(`${name}.table: ${all}`);
 			return values[key];
 		}));
+}
+
+// A program that was started as `probe serve' is reachable: the terminal that it has.
+export async function serve(p, who) {
+	await waitFor(`${who}'s servers`, () => /ready/.test(p.out), 20000).catch((e) => { throw new Error(`${e.message}: ${p.out}${p.err}`); });
+	return /terminal (\S+)/.exec(p.out)[1];
 }
 
 export const names = (rows) => rows.map((r) => r.split('|')[0].trim());

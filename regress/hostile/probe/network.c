@@ -16,6 +16,7 @@
 #include <mqueue.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -218,34 +219,56 @@ q_claim(char **arg)
 		result(sendmsg(p[0], &m, 0));
 }
 
+static const char *const shared_dirs[] = { "/dev/shm", "/tmp" };
+
 static int
-shared_file(const char *dir, const char *name)
+shared_file(const char *dir, const char *name, bool make)
 {
 	char path[128];
 	int fd;
 
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	if (!make)
+		return unlink(path);
 	fd = open(path, O_CREAT | O_RDWR, 0666);
 	if (fd == -1)
 		return -1;
 	return fchmod(fd, 0666);
 }
 
-/* Everything that another user must not reach. */
+static const char *
+terminal(void)
+{
+	const char *name;
+	int fd = posix_openpt(O_RDWR | O_NOCTTY);
+
+	if (fd == -1 || unlockpt(fd) == -1 || (name = ptsname(fd)) == NULL)
+		return "none";
+	(void)open(name, O_RDWR | O_NOCTTY); /* so that it stays */
+	return name;
+}
+
+/* Everything that another user must not reach, until it is told to end. */
 int
 serve(char **arg)
 {
 	char queue[64];
 	struct mq_attr attr = { .mq_maxmsg = 1, .mq_msgsize = 8 };
 	key_t key = (key_t)strtol(arg[3], NULL, 0);
+	sigset_t end;
+	int shm, sem, sig;
 
+	sigemptyset(&end);
+	sigaddset(&end, SIGTERM);
+	(void)sigprocmask(SIG_BLOCK, &end, NULL);
 	snprintf(queue, sizeof(queue), "/%s", arg[1]);
 	if (local(SOCK_STREAM, arg[0], false, true) == -1 ||
 	    local(SOCK_STREAM, arg[1], true, true) == -1 ||
 	    inet("127.0.0.1", arg[2], true) == -1 ||
-	    shmget(key, 4096, IPC_CREAT | 0666) == -1 ||
-	    semget(key, 1, IPC_CREAT | 0666) == -1 ||
-	    shared_file("/dev/shm", arg[1]) == -1 || shared_file("/tmp", arg[1]) == -1) {
+	    (shm = shmget(key, 4096, IPC_CREAT | 0666)) == -1 ||
+	    (sem = semget(key, 1, IPC_CREAT | 0666)) == -1 ||
+	    shared_file(shared_dirs[0], arg[1], true) == -1 ||
+	    shared_file(shared_dirs[1], arg[1], true) == -1) {
 		result(-1);
 		return 1;
 	}
@@ -253,10 +276,16 @@ serve(char **arg)
 	if (mq_open(queue, O_CREAT | O_RDWR, 0666, &attr) == (mqd_t)-1)
 		fprintf(stderr, "no queue\n");
 	(void)chmod(arg[0], 0777);
-	printf("ready\n");
+	printf("terminal %s\nready\n", terminal());
 	fflush(stdout);
-	for (;;)
-		pause();
+	(void)sigwait(&end, &sig);
+	(void)unlink(arg[0]);
+	(void)shmctl(shm, IPC_RMID, NULL);
+	(void)semctl(sem, 0, IPC_RMID);
+	(void)mq_unlink(queue);
+	(void)shared_file(shared_dirs[0], arg[1], false);
+	(void)shared_file(shared_dirs[1], arg[1], false);
+	return 0;
 }
 
 const struct question network_questions[] = {
