@@ -83,7 +83,18 @@ $(HOSTILE)/bindsource.so: regress/hostile/bindsource.c
 	@mkdir -p $(@D)
 	$(call say,CC) $(CC) -std=c17 -D_GNU_SOURCE -O1 $(WARN) -fPIC -shared -o $@ $<
 
-hostile: $(EVIL) $(HOSTILE)/bindsource.so
+# Likewise with the session, which is an attacker's there.
+$(HOSTILE)/session/ide-session: regress/hostile/evil_session.c $(COMMON)
+	@mkdir -p $(@D)
+	$(call say,CC) $(CC) $(CFLAGS_ALL) -MMD -MP -o $@ $< $(LDHARDEN) $(COMMON) \
+	    $(call PC,$(PKGS))
+
+$(HOSTILE)/session/%: $(O)/%
+	@mkdir -p $(@D)
+	$(call say,CP) cp -f $< $@
+
+hostile: $(EVIL) $(HOSTILE)/bindsource.so \
+    $(addprefix $(HOSTILE)/session/,$(PROGRAMS))
 
 # With SAN=1: the programs again, so that they look for what they leaked from
 # inside their sandboxes.
