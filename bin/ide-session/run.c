@@ -80,10 +80,12 @@ pid_t
 run_program(char *const argv[], const int fd[3])
 {
 	static const char nofile[] = "cannot be started: ";
+	char *const *env;
 	sigset_t none;
 	pid_t pid;
 	int i, tmp[3];
 
+	env = environment(); /* not in the child, whose pid is never 1 */
 	pid = fork();
 	if (pid != 0)
 		return pid;
@@ -101,7 +103,7 @@ run_program(char *const argv[], const int fd[3])
 			_exit(126);
 	if (chdir(session.home) == -1)
 		_exit(126);
-	environ = (char **)(uintptr_t)environment();
+	environ = (char **)(uintptr_t)env;
 	execvp(argv[0], argv);
 	i = errno == ENOENT ? 127 : 126;
 	(void)!write(STDERR_FILENO, argv[0], strlen(argv[0]));
