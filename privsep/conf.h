@@ -16,6 +16,7 @@
 #include <sys/un.h>
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define CONF_PATH_MAX     1024 /* a path, terminator included */
@@ -27,6 +28,10 @@
 #define CONF_HEADER_MAX   8   /* header lines of one location */
 #define CONF_ARG_MAX      16  /* extra arguments of the IDE */
 #define CONF_ARGLEN_MAX   256
+#define CONF_TABLE_MAX    16   /* of addresses */
+#define CONF_PREFIX_MAX   1024 /* addresses in all tables, those of files aside */
+#define CONF_EGRESS_MAX   128
+#define CONF_RESOLVER_MAX 3 /* more than these no C library looks at */
 #define CONF_INEFFECT_MAX 64
 #define CONF_BIND_MAX     16 /* folders of the site's own in sandboxes */
 #define CONF_IO_WEIGHT    100
@@ -144,6 +149,7 @@ enum conf_network {
 #define REQUIRE_CGROUP   0x02
 #define REQUIRE_LANDLOCK 0x04
 #define REQUIRE_STORAGE  0x08
+#define REQUIRE_NETWORK  0x10
 
 /* What makes a user's storage end where it must. */
 enum conf_storage {
@@ -185,6 +191,58 @@ struct conf_isolation {
 	uint8_t user_namespaces; /* users' programs may make them */
 	uint32_t nbind;
 	struct conf_bind bind[CONF_BIND_MAX];
+};
+
+/* An address, or those that begin with the same len bits. */
+struct conf_prefix {
+	uint8_t family; /* AF_INET, AF_INET6 */
+	uint8_t len;
+	uint8_t addr[16];
+};
+
+/* table <name> */
+struct conf_addresses {
+	char name[CONF_NAME_MAX];
+	char file[CONF_PATH_MAX]; /* "": they are in the configuration */
+	uint32_t first;           /* in prefix[] */
+	uint32_t count;
+	uint8_t defined;
+};
+
+enum conf_egress_to {
+	EGRESS_ANY,
+	EGRESS_PREFIX,
+	EGRESS_TABLE,
+};
+
+struct conf_egress {
+	uint8_t allow;
+	uint8_t to;    /* enum conf_egress_to */
+	uint8_t proto; /* IPPROTO_TCP, IPPROTO_UDP; 0: every protocol */
+	struct conf_prefix prefix;
+	uint32_t table;
+	uint16_t port_first; /* 0: every port */
+	uint16_t port_last;
+};
+
+enum conf_resolver {
+	RESOLVER_HOST, /* those of the host that can be reached */
+	RESOLVER_LIST,
+};
+
+/* The way out of private networks: isolation. */
+struct conf_net {
+	struct conf_prefix pool[2]; /* IPv4, IPv6 */
+	uint32_t connections;       /* of one sandbox at once */
+	uint8_t resolver_from;      /* enum conf_resolver */
+	uint32_t nresolver;
+	struct conf_prefix resolver[CONF_RESOLVER_MAX];
+	uint32_t ntable;
+	struct conf_addresses table[CONF_TABLE_MAX];
+	uint32_t nprefix;
+	struct conf_prefix prefix[CONF_PREFIX_MAX];
+	uint32_t negress;
+	struct conf_egress egress[CONF_EGRESS_MAX];
 };
 
 enum conf_limits_for {
@@ -271,6 +329,7 @@ struct conf {
 	struct conf_auth auth;
 	struct conf_ratelimit ratelimit;
 	struct conf_isolation isolation;
+	struct conf_net net;
 	uint32_t nlimits;
 	struct conf_limits limits[CONF_LIMITS_MAX];
 	struct conf_ide ide;
@@ -321,6 +380,14 @@ int conf_parse_buf(struct conf *conf, const char *name, const char *buf, uint64_
  * error says what to do.  Returns the number of errors reported.
  */
 int conf_check(const struct conf *conf, conf_error_fn error, void *arg);
+
+/*
+ * ADDRESS or ADDRESS/LENGTH: NULL, or what is wrong with it, "" where there is
+ * no more to say.  And back, and whether one holds all of another.
+ */
+const char *conf_prefix_parse(const char *s, struct conf_prefix *out);
+const char *conf_prefix_text(const struct conf_prefix *p, char *buf, size_t size);
+bool conf_prefix_holds(const struct conf_prefix *p, const struct conf_prefix *q);
 
 void conf_defaults(struct conf *conf);
 

@@ -83,6 +83,25 @@ default_isolation(struct conf_isolation *isolation)
 	isolation->memory_every = 10;
 }
 
+/*
+ * Both networks are seen by sandboxes and the host alone, as what leaves the host
+ * has the host's address.  That of IPv4 was set aside for subscribers behind
+ * their provider's translator, and is long enough to give each of the first four
+ * million uids an address of its own; that of IPv6 spells "ided".
+ */
+static void
+default_net(struct conf_net *net)
+{
+	static const struct conf_prefix pool[2] = {
+		{ AF_INET, 10, { 100, 64 } },
+		{ AF_INET6, 64, { 0xfd, 'i', 'd', 'e', 'd' } },
+	};
+
+	memcpy(net->pool, pool, sizeof(net->pool));
+	net->connections = 4096;
+	net->resolver_from = RESOLVER_HOST;
+}
+
 static void
 default_ide(struct conf_ide *ide)
 {
@@ -122,6 +141,7 @@ conf_defaults(struct conf *conf)
 	default_auth(&conf->auth);
 	default_ratelimit(&conf->ratelimit);
 	default_isolation(&conf->isolation);
+	default_net(&conf->net);
 	default_ide(&conf->ide);
 	default_http(&conf->http);
 

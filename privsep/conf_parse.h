@@ -10,6 +10,7 @@
  * conf_listen.c	addresses: listeners and the targets of locations
  * conf_env.c		the IDED_ variables
  * conf_limits.c	what roles and users have of their own
+ * conf_network.c	the network of sandboxes
  * conf_verify.c	what no single statement can tell; what has no effect yet
  * conf_default.c	the defaults
  *
@@ -156,6 +157,10 @@ enum conf_kind {
 	K_COMPRESSION,
 	K_ARGUMENT,
 	K_HEADER,
+	K_NETPOOL,
+	K_RESOLVER,
+	K_TABLE,
+	K_EGRESS,
 	K_WHOSE,
 };
 
@@ -216,6 +221,7 @@ struct conf_parser {
 	struct conf_where location_at[CONF_LOCATION_MAX];
 	struct conf_where limits_at[CONF_LIMITS_MAX];
 	struct conf_where bind_at[CONF_BIND_MAX];
+	struct conf_where table_at[CONF_TABLE_MAX];
 	struct conf_where end; /* of the first file */
 
 	bool files; /* include is allowed */
@@ -305,6 +311,14 @@ bool conf_value_argument(
 bool conf_value_header(
     struct conf_parser *, const struct conf_row *, struct conf_location *);
 
+/* conf_network.c */
+bool conf_value_pool(struct conf_parser *, const struct conf_row *, struct conf_net *);
+bool conf_value_resolver(
+    struct conf_parser *, const struct conf_row *, struct conf_net *);
+bool conf_value_table(struct conf_parser *, const struct conf_row *);
+bool conf_value_egress(struct conf_parser *, const struct conf_row *);
+void conf_verify_network(struct conf_parser *);
+
 /* conf_limits.c */
 bool conf_value_whose(
     struct conf_parser *, const struct conf_row *, struct conf_limits *);
@@ -326,6 +340,8 @@ void conf_environment(struct conf_parser *, char *const[]);
 bool conf_location_check(
     struct conf_parser *, const struct conf_location *, struct conf_where);
 void conf_verify(struct conf_parser *);
+struct conf_where conf_later(
+    const struct conf_parser *, const struct conf_row *, const struct conf_row *);
 void conf_ineffect(struct conf_parser *);
 
 #endif

@@ -89,6 +89,7 @@ static const struct conf_word require[] = {
 	{ "cgroup", REQUIRE_CGROUP, NULL },
 	{ "landlock", REQUIRE_LANDLOCK, NULL },
 	{ "storage", REQUIRE_STORAGE, NULL },
+	{ "network", REQUIRE_NETWORK, NULL },
 	{ NULL, 0, NULL },
 };
 
@@ -106,9 +107,7 @@ static const struct conf_word whose[] = {
 };
 
 static const struct conf_word network[] = {
-	{ "private", NETWORK_PRIVATE,
-	    "isolation network private separates the users, "
-	    "but its way out is not in effect yet: it works as none" },
+	{ "private", NETWORK_PRIVATE, NULL },
 	{ "none", NETWORK_NONE, NULL },
 	{ "host", NETWORK_HOST, NULL },
 	{ NULL, 0, NULL },
@@ -117,6 +116,12 @@ static const struct conf_word network[] = {
 static const struct conf_word user_namespaces[] = {
 	{ "deny", 0, NULL },
 	{ "allow", 1, NULL },
+	{ NULL, 0, NULL },
+};
+
+static const struct conf_word egress[] = {
+	{ "allow", 1, NULL },
+	{ "deny", 0, NULL },
 	{ NULL, 0, NULL },
 };
 
@@ -204,6 +209,11 @@ const struct conf_row conf_rows[] = {
 { B_ISOLATION, "network", K_WORD, 0, 0, C(isolation.network), 0, 0, network, "IDED_ISOLATION_NETWORK", NULL },
 { B_ISOLATION, "user-namespaces", K_WORD, 0, 0, C(isolation.user_namespaces), 0, 0, user_namespaces, "IDED_ISOLATION_USER_NAMESPACES", NULL },
 { B_ISOLATION, "bind", K_BIND, 0, KW_MULTI, NOWHERE, 0, 0, NULL, "IDED_ISOLATION_BIND", NULL },
+{ B_ISOLATION, "network-pool", K_NETPOOL, 0, 0, NOWHERE, 0, 0, NULL, "IDED_ISOLATION_NETWORK_POOL", NULL },
+{ B_ISOLATION, "resolver", K_RESOLVER, 0, 0, NOWHERE, 0, 0, NULL, "IDED_ISOLATION_RESOLVER", NULL },
+{ B_ISOLATION, "connections", K_NUMBER, 0, 0, C(net.connections), 16, 1000000, NULL, "IDED_ISOLATION_CONNECTIONS", NULL },
+{ B_ISOLATION, "table", K_TABLE, 0, KW_MULTI, NOWHERE, 0, 0, NULL, NULL, NULL },
+{ B_ISOLATION, "egress", K_EGRESS, 0, KW_MULTI, NOWHERE, 0, 0, egress, NULL, NULL },
 { B_ISOLATION, "spare", K_NUMBER, 0, 0, C(isolation.spare), 0, CONF_SPARE_MAX, NULL, "IDED_ISOLATION_SPARE", NULL },
 { B_ISOLATION, "memory", K_SIZE, 0, 0, C(isolation.memory), MEMORY, NULL, "IDED_ISOLATION_MEMORY", NULL },
 { B_ISOLATION, "swap", K_SIZE, 0, 0, C(isolation.swap), 0, 64 * TB, NULL, "IDED_ISOLATION_SWAP", NULL },

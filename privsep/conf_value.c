@@ -410,6 +410,14 @@ conf_value(struct conf_parser *p, const struct conf_row *row, void *base)
 		return conf_value_compression(p, row, &p->conf->http);
 	case K_ARGUMENT:
 		return conf_value_argument(p, row, &p->conf->ide);
+	case K_NETPOOL:
+		return conf_value_pool(p, row, &p->conf->net);
+	case K_RESOLVER:
+		return conf_value_resolver(p, row, &p->conf->net);
+	case K_TABLE:
+		return conf_value_table(p, row);
+	case K_EGRESS:
+		return conf_value_egress(p, row);
 	case K_HEADER:
 		return conf_value_header(p, row, base);
 	case K_WHOSE:

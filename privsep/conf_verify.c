@@ -61,8 +61,9 @@ where(const struct conf_parser *p, const struct conf_row *row)
 }
 
 /* Which of two set the value that spoilt it: the one that comes last. */
-static struct conf_where
-later(const struct conf_parser *p, const struct conf_row *a, const struct conf_row *b)
+struct conf_where
+conf_later(
+    const struct conf_parser *p, const struct conf_row *a, const struct conf_row *b)
 {
 	struct conf_where wa = where(p, a), wb = where(p, b);
 
@@ -90,7 +91,7 @@ verify_orders(struct conf_parser *p)
 		vb = conf_load(p->conf, b);
 		if (va < vb || (va == vb && orders[i].equal))
 			continue;
-		conf_error(p, later(p, a, b),
+		conf_error(p, conf_later(p, a, b),
 		    "expected \"%s\" %s \"%s\", which "
 		    "is %s, got %s; lower the one or raise the other",
 		    a->name, orders[i].equal ? "not above" : "below", b->name,
@@ -290,7 +291,7 @@ verify_namespaces(struct conf_parser *p)
 	if (p->conf->isolation.user_namespaces &&
 	    (p->conf->isolation.require & REQUIRE_LANDLOCK) != 0 &&
 	    !p->bad[conf_row_index(allow)] && !p->bad[conf_row_index(require)])
-		conf_error(p, later(p, require, allow),
+		conf_error(p, conf_later(p, require, allow),
 		    "expected \"user-namespaces deny\" with \"require landlock\", got "
 		    "allow; Landlock for files and mounts of one's own exclude each "
 		    "other");
@@ -308,9 +309,10 @@ conf_verify(struct conf_parser *p)
 	verify_listen(p);
 	verify_binds(p);
 	verify_namespaces(p);
+	conf_verify_network(p);
 	if (!bad(p, B_TOP, "data") && !bad(p, B_TOP, "runtime") &&
 	    strcmp(p->conf->common.data, p->conf->common.runtime) == 0)
-		conf_error(p, later(p, data, runtime),
+		conf_error(p, conf_later(p, data, runtime),
 		    "expected two folders "
 		    "for \"data\" and \"runtime\", got one");
 }

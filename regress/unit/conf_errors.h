@@ -200,13 +200,64 @@
 { OK "tls { protocols \"tlsv1.1 tlsv1.2\" }", NULL, NULL, {
   "t:2: expected tlsv1.2, tlsv1.3 or both after \"protocols\", got \"tlsv1.1 tlsv1.2\"" } },
 { OK "isolation { require seccomp, cgruop }", NULL, NULL, {
-  "t:2: expected seccomp, cgroup, landlock or storage after \"require\", got \"cgruop\"" } },
+  "t:2: expected seccomp, cgroup, landlock, storage or network after \"require\", got \"cgruop\"" } },
 { OK "isolation { io-weight 0 }", NULL, NULL, {
   "t:2: expected a number from 1 to 1000 after \"io-weight\", got \"0\"" } },
 { OK "isolation { io-read 0 }", NULL, NULL, {
   "t:2: expected a size from 64K to 1T after \"io-read\", got \"0\"; units are K, M, G and T" } },
 
 /* users */
+{ OK "isolation { network-pool 10.0.0.0/31 }", NULL, NULL, {
+  "t:2: expected an IPv4 network of length 8 to 30, such as 100.64.0.0/10, after \"network-pool\", got \"10.0.0.0/31\"" } },
+{ OK "isolation { network-pool fd00::/64 }", NULL, NULL, {
+  "t:2: expected an IPv4 network of length 8 to 30, such as 100.64.0.0/10, after \"network-pool\", got \"fd00::/64\"" } },
+{ OK "isolation { network-pool 10/8 fd00::/97 }", NULL, NULL, {
+  "t:2: expected an IPv6 network of length 8 to 96, such as fd69:6465:6400::/64, after \"network-pool\", got \"fd00::/97\"" } },
+{ OK "isolation { network-pool 10.1.0.0/16\n uids 200000:65537 }", NULL, NULL, {
+  "t:3: expected a \"network-pool\" with an address for each of \"uids\", which are 65537, got one of 65536; give it a shorter length" } },
+{ OK "isolation {\n require network\n network none\n}", NULL, NULL, {
+  "t:4: expected \"isolation namespace\" and \"network private\" with \"require network\", got another" } },
+{ OK "isolation directory { require network }", NULL, NULL, {
+  "t:2: expected \"isolation namespace\" and \"network private\" with \"require network\", got another" } },
+{ OK "isolation { resolver 10.0.0.0/8 }", NULL, NULL, {
+  "t:2: expected none or the address of a name server after \"resolver\", got \"10.0.0.0/8\"" } },
+{ OK "isolation { resolver 1.1.1.1 2.2.2.2 3.3.3.3 4.4.4.4 }", NULL, NULL, {
+  "t:2: expected at most 3 addresses after \"resolver\", got \"4.4.4.4\"" } },
+{ OK "isolation { egress permit to any }", NULL, NULL, {
+  "t:2: expected allow or deny after \"egress\", got \"permit\"" } },
+{ OK "isolation {\n egress allow any\n egress deny to\n egress deny to example.com\n}", NULL, NULL, {
+  "t:3: expected \"to\" after \"allow\", got \"any\"",
+  "t:4: expected an address such as 192.0.2.0/24 or 2001:db8::1 after \"to\", got the end of the line",
+  "t:5: expected an address such as 192.0.2.0/24 or 2001:db8::1 after \"to\", got \"example.com\"" } },
+{ OK "isolation {\n egress allow to 10.1.2.3/8\n egress allow to 10.0.0.0/33\n egress allow to ::ffff:1.2.3.4\n egress allow to 1.2.3\n}", NULL, NULL, {
+  "t:3: expected an address such as 192.0.2.0/24 or 2001:db8::1 after \"to\", got \"10.1.2.3/8\"; the address has bits beyond its length",
+  "t:4: expected an address such as 192.0.2.0/24 or 2001:db8::1 after \"to\", got \"10.0.0.0/33\"; lengths are from 0 to 32",
+  "t:5: expected an address such as 192.0.2.0/24 or 2001:db8::1 after \"to\", got \"::ffff:1.2.3.4\"; write it as the IPv4 address that it is",
+  "t:6: expected an address such as 192.0.2.0/24 or 2001:db8::1 after \"to\", got \"1.2.3\"" } },
+{ OK "isolation {\n egress allow to any port 0\n egress allow to any port 9-8\n egress allow to any port x\n egress allow to any port 70000\n}", NULL, NULL, {
+  "t:3: expected a port, or a range of ports such as 8000-8080, after \"port\", got \"0\"",
+  "t:4: expected a port, or a range of ports such as 8000-8080, after \"port\", got \"9-8\"",
+  "t:5: expected a port, or a range of ports such as 8000-8080, after \"port\", got \"x\"",
+  "t:6: expected a port, or a range of ports such as 8000-8080, after \"port\", got \"70000\"" } },
+{ OK "isolation {\n egress allow to any tcp udp\n egress allow to any port 1 port 2\n egress allow to any icmp\n}", NULL, NULL, {
+  "t:3: expected the end of the line after \"egress\", got \"udp\"",
+  "t:4: expected the end of the line after \"egress\", got \"port\"",
+  "t:5: expected the end of the line after \"egress\", got \"icmp\"" } },
+{ OK "isolation {\n egress deny to <a>\n egress deny to <b b>\n egress deny to <>\n}", NULL, NULL, {
+  "t:4: expected the name of a table, such as <internal>, after \"to\", got \"<b\"",
+  "t:5: expected the name of a table, such as <internal>, after \"to\", got \"<>\"",
+  "t:3: expected a table <a>, which this rule is about, got none; add: table <a> { 192.0.2.0/24 }" } },
+{ OK "isolation {\n table a { 10/8 }\n table <b> { 10/8, x,\n 10/99 }\n table <b> { }\n table <c> 10/8\n table <d> file x\n cpu 9\n}", NULL, NULL, {
+  "t:3: expected the name of a table, such as <internal>, after \"table\", got \"a\"",
+  "t:4: expected an address such as 192.0.2.0/24 or 2001:db8::1 after \"{\", got \"x\"",
+  "t:5: expected an address such as 192.0.2.0/24 or 2001:db8::1 after \"{\", got \"10/99\"; lengths are from 0 to 32",
+  "t:6: expected the table <b> once, got \"{\"",
+  "t:7: expected \"{\" or file after \"<c>\", got \"10/8\"",
+  "t:8: expected an absolute path after \"file\", got \"x\"",
+  "t:9: expected a percentage from 1% to 409600% after \"cpu\", got \"9\"" } },
+{ OK "isolation {\n table <a> {\n 10/8\n", NULL, NULL, {
+  "t:4: expected \"}\" to end the table <a>, got the end of the file",
+  "t:4: expected \"}\" to end the block \"isolation\" of t:2, got the end of the file" } },
 { OK "isolation { uids 999:1 }", NULL, NULL, {
   "t:2: expected first:count, users from 1000 to 4294967293, after \"uids\", got \"999:1\"; below 1000 are accounts of the system" } },
 { OK "isolation { uids 200000:4294967295 }", NULL, NULL, {
