@@ -88,6 +88,21 @@ SRC_ide-session	    = $(SESSION_SRC)
 
 $(foreach p,$(PROGRAMS),$(eval $(O)/$(p): $(call objs,$(SRC_$(p))) $(COMMON)))
 
+# The worker holds its libraries, as far as it uses them: a process with eleven
+# objects to map costs half as much again to fork and to end.  Its code starts at
+# 2 MB, where large pages do (worker/text.c).  What libraries could do and a worker
+# never does is left out, and who calls it ends (worker/absent.c).  -w: the C
+# library would have us know that it could still load something.
+ifneq ($(SAN),1)
+ABSENT	 = dlopen dlsym dlclose dlerror dladdr socket bind listen accept connect \
+	   getaddrinfo freeaddrinfo gai_strerror getnameinfo gethostbyname \
+	   getservbyname getprotobynumber if_nametoindex if_indextoname
+LDSTATIC = $(LDHARDEN:-pie=-static-pie) -Wl,-z,max-page-size=0x200000 -Wl,-w \
+	   $(ABSENT:%=-Wl,--defsym=%=absent)
+$(O)/ided-worker: LDHARDEN := $(LDSTATIC)
+$(O)/ided-worker: PKGS := --static $(PKGS)
+endif
+
 LIBS_ided-isolation = -lcrypto
 LIBS_ided-auth	    = -ldb-5.3 -lcrypto
 LIBS_ided-hash	    = -largon2

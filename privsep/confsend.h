@@ -30,6 +30,7 @@ struct conf_for_worker {
 	uint32_t certlen; /* PEM chain follows in cert */
 	char cert[65536];
 	uint8_t keyid[32]; /* SHA-256 of the SPKI */
+	char openssl[64];  /* the machine's; the worker has one of its own */
 };
 
 struct conf_for_auth {

@@ -61,7 +61,7 @@ fuzz: $(FUZZ)
 HOSTILE	  = $(O)/regress/hostile
 EVIL	  = $(addprefix $(HOSTILE)/bin/,$(PROGRAMS)) $(HOSTILE)/probe
 
-ZYGOTE	  = $(addprefix $(O)/worker/,zygote.o heap.o)
+ZYGOTE	  = $(addprefix $(O)/worker/,zygote.o heap.o text.o)
 
 $(HOSTILE)/bin/ided-worker: regress/hostile/evil_worker.c $(ZYGOTE) $(COMMON)
 	@mkdir -p $(@D)

@@ -213,6 +213,20 @@ check_id(X509 *cert, const uint8_t want[WIRE_KEYID])
 		fatalx("TLS certificate: not of the key that keys has");
 }
 
+/* The worker holds the OpenSSL that it was built with.  The machine's may have
+ * been mended since. */
+static void
+check_version(const struct conf_for_worker *conf)
+{
+	const char *own = OpenSSL_version(OPENSSL_VERSION);
+
+	if (conf->openssl[0] != '\0' && strcmp(own, conf->openssl) != 0)
+		log_event(LOG_WARNING, "tls.library", LOG_S("worker", own),
+		    LOG_S("machine", conf->openssl),
+		    LOG_S("hint",
+			"build ided again, so that its worker has the machine's"));
+}
+
 void
 tls_prepare(const struct conf_for_worker *conf)
 {
@@ -225,6 +239,7 @@ tls_prepare(const struct conf_for_worker *conf)
 		    OPENSSL_INIT_LOAD_CRYPTO_STRINGS,
 		NULL) != 1)
 		fatalx("OpenSSL cannot be initialised");
+	check_version(conf);
 	keyprov_load();
 	chain = sk_X509_new_null();
 	if (chain == NULL)

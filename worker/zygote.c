@@ -24,6 +24,7 @@
 #include "../privsep/log.h"
 #include "../privsep/sandbox.h"
 #include "heap.h"
+#include "text.h"
 #include "worker.h"
 #include "zygote.h"
 
@@ -243,6 +244,7 @@ main(int argc, char *argv[], char *envp[])
 	if (child_signal == -1)
 		fatal("signalfd");
 	tzset();
+	text_large();
 	worker_prepare(&conf);
 	worker_filter = sandbox_compile_less(&sandbox_worker, &sandbox_zygote);
 	heap_settle();

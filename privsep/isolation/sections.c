@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include <openssl/bio.h>
+#include <openssl/crypto.h>
 #include <openssl/pem.h>
 #include <openssl/sha.h>
 #include <openssl/x509.h>
@@ -171,6 +172,7 @@ sections_read(struct sections *s, const struct conf *conf, char *err, size_t err
 		return -1;
 	}
 	memcpy(w->keyid, s->keyid, sizeof(w->keyid));
+	strlcpy(w->openssl, OpenSSL_version(OPENSSL_VERSION), sizeof(w->openssl));
 	return 0;
 }
 

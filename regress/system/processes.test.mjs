@@ -81,6 +81,11 @@ test('its programs may lie where nobody but root can look', async () => {
 	}
 });
 
+test('no process has memory that is both writable and executable', () => {
+	for (const p of d.tree())
+		assert.doesNotMatch(fs.readFileSync(`/proc/${p.pid}/maps`, 'latin1'), /^\S+ .wx/m, p.cmd);
+});
+
 test('a connection takes a spare, and a new spare takes its place', async () => {
 	const s = await d.raw();
 	await waitFor('four workers', () => d.role('worker').length === 4);

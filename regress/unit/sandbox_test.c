@@ -19,9 +19,14 @@
 #include "../../privsep/log.h"
 #include "../../privsep/sandbox.h"
 
-#define ALLOW(call)                                  \
-	{                                            \
-		SCMP_SYS(call), ACT_ALLOW, { { 0 } } \
+#define ALLOW(call)                                                                      \
+	{                                                                                \
+		SCMP_SYS(call), ACT_ALLOW,                                               \
+		{                                                                        \
+			{                                                                \
+				0                                                        \
+			}                                                                \
+		}                                                                        \
 	}
 #define COMMON ALLOW(getpid), ALLOW(exit_group), ALLOW(write), ALLOW(rt_sigreturn)
 
@@ -46,10 +51,9 @@ static const struct sandbox_row other_rows[] = {
 	{ SCMP_SYS(alarm), ACT_ALLOW, { { 0, ~0ULL, 1 } } },
 };
 
-#define SANDBOX(rows_)                                                \
-	{                                                             \
-		.name = #rows_, .rows = rows_,                        \
-		.nrows = sizeof(rows_) / sizeof(rows_[0])             \
+#define SANDBOX(rows_)                                                                   \
+	{                                                                                \
+		.name = #rows_, .rows = rows_, .nrows = sizeof(rows_) / sizeof(rows_[0]) \
 	}
 
 static const struct sandbox parent = SANDBOX(parent_rows);

@@ -263,6 +263,39 @@ test_no_renegotiation(void **state)
 	SSL_CTX_free(ctx);
 }
 
+/* What tls_prepare says when the machine's OpenSSL is called that. */
+static void
+prepare_says(const char *openssl, char *said, size_t size)
+{
+	struct conf_for_worker conf = kinds[P256].conf;
+	int fds[2], err = dup(STDERR_FILENO);
+	ssize_t n;
+
+	assert_int_equal(pipe(fds), 0);
+	assert_true(snprintf(conf.openssl, sizeof(conf.openssl), "%s", openssl) >= 0);
+	log_init("test", fds[1], LOG_FORMAT_TEXT, LOG_INFO, false);
+	tls_prepare(&conf);
+	log_init("test", err, LOG_FORMAT_TEXT, LOG_CRIT, false);
+	close(fds[1]);
+	n = read(fds[0], said, size - 1);
+	assert_true(n >= 0);
+	said[n] = '\0';
+	close(fds[0]);
+}
+
+static void
+test_other_library(void **state)
+{
+	char said[1024];
+
+	(void)state;
+	prepare_says(OpenSSL_version(OPENSSL_VERSION), said, sizeof(said));
+	assert_string_equal(said, "");
+	prepare_says("OpenSSL 9.9.9", said, sizeof(said));
+	assert_non_null(strstr(said, "tls.library"));
+	assert_non_null(strstr(said, "OpenSSL 9.9.9"));
+}
+
 /* A reload: workers of the old zygote and of the new one, both served. */
 static void
 test_two_keys(void **state)
@@ -505,6 +538,7 @@ main(int argc, char *argv[])
 		cmocka_unit_test(test_alpn),
 		cmocka_unit_test(test_server_name),
 		cmocka_unit_test(test_no_renegotiation),
+		cmocka_unit_test(test_other_library),
 		cmocka_unit_test(test_two_keys),
 		cmocka_unit_test(test_bad_certificates),
 		cmocka_unit_test(test_without_keys),
