@@ -103,7 +103,7 @@ $(O)/ided-worker: LDHARDEN := $(LDSTATIC)
 $(O)/ided-worker: PKGS := --static $(PKGS)
 endif
 
-LIBS_ided-isolation = -lcrypto
+LIBS_ided-isolation = -lcrypto -lnftables -lmnl
 LIBS_ided-auth	    = -ldb-5.3 -lcrypto
 LIBS_ided-hash	    = -largon2
 LIBS_ided-keys	    = -lcrypto

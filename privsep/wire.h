@@ -280,6 +280,8 @@ struct m_sandbox {
 	int64_t storage_at;  /* when these were counted; 0: they were not */
 	uint32_t storage_by; /* enum wire_storage */
 	uint32_t pad2;
+	uint64_t received; /* bytes of its network, since it started */
+	uint64_t sent;
 };
 
 /* A process of a session, as ide-session sees it: the user's word about the

@@ -226,6 +226,7 @@ static void
 render_usage(struct evbuffer *out, const struct m_sandbox *sb, int64_t now)
 {
 	char since[48], used[24], most[24], memory[64], processes[48];
+	char received[24], sent[24], traffic[64];
 
 	date_span(since, sizeof(since), now - sb->started);
 	bytes_format(used, sizeof(used), sb->memory);
@@ -234,10 +235,14 @@ render_usage(struct evbuffer *out, const struct m_sandbox *sb, int64_t now)
 	    memory, sizeof(memory), sb->memory_max > 0 ? "%s of %s" : "%s", used, most);
 	snprintf(processes, sizeof(processes), sb->processes_max > 0 ? "%u of %u" : "%u",
 	    sb->processes, sb->processes_max);
+	bytes_format(received, sizeof(received), sb->received);
+	bytes_format(sent, sizeof(sent), sb->sent);
+	snprintf(traffic, sizeof(traffic), "%s received, %s sent", received, sent);
 	page_render(out, "portal_usage.html",
 	    (const struct page_value[]){ PAGE_TEXT("since", since),
-		PAGE_TEXT("memory", memory), PAGE_TEXT("processes", processes) },
-	    3);
+		PAGE_TEXT("memory", memory), PAGE_TEXT("processes", processes),
+		PAGE_TEXT("traffic", traffic) },
+	    4);
 }
 
 /* What was noticed of the memory, the latest first. */
@@ -367,11 +372,12 @@ sessions_json(struct rows *r)
 			json_time(m->expires), "connections", (int)m->connections,
 			"current", m->current != 0));
 	}
-	env = json_pack("{s:s, s:I, s:I, s:i, s:o, s:o}", "state",
+	env = json_pack("{s:s, s:I, s:I, s:i, s:I, s:I, s:o, s:o}", "state",
 	    state_name(r->has_sandbox ? r->sandbox.state : SANDBOX_ABSENT), "memory",
 	    (json_int_t)r->sandbox.memory, "memoryMax", (json_int_t)r->sandbox.memory_max,
-	    "processes", (int)r->sandbox.processes, "largest",
-	    processes_json(&r->processes), "notes", notes_json(r));
+	    "processes", (int)r->sandbox.processes, "received",
+	    (json_int_t)r->sandbox.received, "sent", (json_int_t)r->sandbox.sent,
+	    "largest", processes_json(&r->processes), "notes", notes_json(r));
 	respond_data(r->s, json_pack("{s:o, s:o}", "sessions", list, "environment", env));
 }
 

@@ -113,6 +113,8 @@ row_sandbox(const struct m_sandbox *s)
 	set(o, "cpu_max", json_integer(s->cpu_max));
 	set(o, "processes", json_integer(s->processes));
 	set(o, "processes_max", json_integer(s->processes_max));
+	set(o, "received", json_integer((json_int_t)s->received));
+	set(o, "sent", json_integer((json_int_t)s->sent));
 	return o;
 }
 
@@ -247,7 +249,8 @@ is_time(const char *key)
 static bool
 is_bytes(const char *key)
 {
-	static const char *const keys[] = { "memory", "memory_max", "grown" };
+	static const char *const keys[] = { "memory", "memory_max", "grown", "received",
+		"sent" };
 	size_t i;
 
 	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)

@@ -13,6 +13,7 @@
 #include "../log.h"
 #include "box.h"
 #include "isolation.h"
+#include "net.h"
 #include "sandbox_cgroup.h"
 #include "sandbox_steps.h"
 
@@ -143,12 +144,12 @@ on_sweep(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (cgroup_remove(b->uid) == 0) {
+	if (cgroup_remove(b->uid) == 0 && b->detach <= 0) {
 		box_forget(b);
 		return;
 	}
 	if (++b->sweeps >= SWEEPS_MAX) {
-		log_warn("control group of uid %u cannot be removed", b->uid);
+		log_warn("control group or network of uid %u cannot be removed", b->uid);
 		box_forget(b);
 		return;
 	}
@@ -170,6 +171,8 @@ box_end(struct box *b)
 		close(b->pidfd);
 	b->pidfd = -1;
 	end_all(b);
+	if (b->detach <= 0)
+		b->detach = net_detach(b->uid);
 	set_timer(b, 0, on_sweep);
 }
 
@@ -314,6 +317,9 @@ box_begun(struct box *b)
 		return;
 	}
 	free_event(&b->ev_timer);
+	/* It was begun under a configuration that is no longer in effect. */
+	if (!net_ready())
+		b->detach = net_detach(b->uid);
 	box_runs(b);
 	log_event(LOG_INFO, "sandbox.started", LOG_S("user", b->user),
 	    LOG_N("uid", b->uid), LOG_N("pid", b->pid),
@@ -372,8 +378,8 @@ box_reap(pid_t pid)
 	struct box *b;
 
 	TAILQ_FOREACH(b, &boxes, entry)
-		if (b->helper == pid) {
-			b->helper = 0;
+		if (b->helper == pid || b->detach == pid) {
+			*(b->helper == pid ? &b->helper : &b->detach) = 0;
 			return true;
 		}
 	return false;
@@ -466,4 +472,5 @@ box_row(const struct box *b, struct m_sandbox *row)
 	row->ide_running = b->ide_running;
 	limits_row(&b->limits, row);
 	shares_usage(b->uid, row);
+	net_usage(b->uid, row);
 }

@@ -95,6 +95,7 @@ struct box {
 	struct event *ev_end;
 	struct event *ev_timer;
 	unsigned int sweeps;
+	pid_t detach; /* takes its network interface away */
 	struct asks asks;
 	unsigned int nasks;
 	unsigned int nexecs;

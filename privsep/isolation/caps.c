@@ -22,7 +22,7 @@ static const int kept[] = {
 	CAP_CHOWN,                     /* a new home */
 	CAP_FOWNER, CAP_DAC_OVERRIDE,  /* homes and the store's folder are not root's */
 	CAP_DAC_READ_SEARCH, CAP_KILL, /* end a user's processes */
-	CAP_NET_ADMIN,                 /* the loopback interface of a new namespace */
+	CAP_NET_ADMIN,                 /* interfaces, routes and rules of sandboxes */
 	CAP_NET_BIND_SERVICE,          /* listeners of a new configuration */
 	CAP_SYS_RESOURCE,              /* limits of children, where it can be had */
 };
@@ -52,4 +52,16 @@ caps_keep(void)
 	d[1].inheritable = 0;
 	if (syscall(SYS_capset, &h, d) == -1)
 		fatal("capset");
+}
+
+/* In a process that is left with this one thing to do; 0, or -1 with errno. */
+int
+caps_only(int cap)
+{
+	struct __user_cap_header_struct h = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct d[2];
+
+	memset(d, 0, sizeof(d));
+	d[cap / 32].effective = d[cap / 32].permitted = 1U << (cap % 32);
+	return (int)syscall(SYS_capset, &h, d);
 }

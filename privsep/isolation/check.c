@@ -23,6 +23,7 @@
 #include "../sandbox.h"
 #include "../spawn.h"
 #include "sandbox_steps.h"
+#include "net.h"
 
 struct check {
 	conf_error_fn fn;
@@ -263,6 +264,24 @@ uses_tls(const struct conf *conf)
 	return false;
 }
 
+/* The addresses that stand in files of their own. */
+static void
+table_files(struct check *c, const struct conf *conf)
+{
+	char err[CONF_PATH_MAX + NET_ERR];
+	struct net_list list;
+	uint32_t t;
+
+	for (t = 0; t < conf->net.ntable; t++) {
+		if (conf->net.table[t].file[0] == '\0')
+			continue;
+		if (net_file_read(conf->net.table[t].file, &list, err, sizeof(err)) == -1)
+			complain(c, "%s", err);
+		else
+			net_file_free(&list);
+	}
+}
+
 int
 conf_check(const struct conf *conf, conf_error_fn error, void *arg)
 {
@@ -280,5 +299,6 @@ conf_check(const struct conf *conf, conf_error_fn error, void *arg)
 		tls_files(&c, conf);
 	ide(&c, conf);
 	binds(&c, &conf->isolation);
+	table_files(&c, conf);
 	return c.count;
 }

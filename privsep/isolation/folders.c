@@ -94,6 +94,6 @@ folders_open(void)
 	isolation.empty = folder_open(dir, runtime, "empty", 0, 0, 0555);
 	isolation.boxes = folder_open(dir, runtime, "sandbox", 0, 0, 0700);
 	isolation.users = folder_open(dir, runtime, "user", 0, 0, 0711);
-	close(dir);
+	isolation.runtime = dir;
 	must_be_empty(isolation.empty, runtime);
 }

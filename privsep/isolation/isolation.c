@@ -23,6 +23,7 @@
 #include "../spawn.h"
 #include "box.h"
 #include "isolation.h"
+#include "net.h"
 #include "sandbox_cgroup.h"
 #include "sandbox_steps.h"
 
@@ -205,11 +206,14 @@ serve(void)
 	    nothing, on_master_gone, NULL);
 	caps_keep();
 	seccomp_isolation();
+	net_start();
 	box_adopt_all();
+	net_sweep();
 	watch_configure();
 	children_start();
 	spare_fill();
 	event_base_dispatch(isolation.base);
+	net_leave();
 	cgroup_leave();
 	event_free(child);
 }

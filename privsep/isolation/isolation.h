@@ -14,6 +14,7 @@
  * features.c		what this kernel has
  * seccomp_isolation.c	its own system calls
  * requests.c		what auth asks (M_SB_*)
+ * net_*.c		the network of sandboxes (net.h)
  *
  * box.c		users' sandboxes: list, life, end
  * box_folder.c	their folders and control sockets
@@ -52,11 +53,12 @@ struct isolation {
 	struct chan *auth;  /* NULL while there is none */
 	int control;        /* listening socket of idectl, for auth */
 	/* Folders, opened once. */
-	int homes;  /* data/home, root's */
-	int store;  /* data/store, auth's */
-	int empty;  /* runtime/empty */
-	int boxes;  /* runtime/sandbox, root only */
-	int users;  /* runtime/user, for `directory\' */
+	int homes; /* data/home, root's */
+	int store; /* data/store, auth's */
+	int empty; /* runtime/empty */
+	int boxes; /* runtime/sandbox, root only */
+	int users; /* runtime/user, for `directory\' */
+	int runtime;
 	int hostns; /* our own mount namespace */
 };
 
@@ -102,6 +104,7 @@ void worker_root_out(int root);
 
 /* caps.c, seccomp_isolation.c, features.c */
 void caps_keep(void);
+int caps_only(int cap);
 void seccomp_isolation(void);
 /* Each thing that this kernel lacks, and whether the configuration requires it. */
 typedef void (*features_fn)(void *arg, const char *what, const char *why, bool required);

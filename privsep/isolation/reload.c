@@ -12,6 +12,7 @@
 #include "../log.h"
 #include "box.h"
 #include "isolation.h"
+#include "net.h"
 
 extern char **environ;
 
@@ -180,6 +181,9 @@ read_all(struct reload *r)
 		complain(r, err);
 	if (r->errors == 0)
 		open_listeners(r);
+	/* Last, as its rules are in effect at once. */
+	if (r->errors == 0 && net_reload(&fresh, err, sizeof(err)) == -1)
+		complain(r, err);
 }
 
 void
@@ -206,6 +210,7 @@ reload_conf(struct chan *c, uint32_t id)
 	new_log();
 	tell_master(&r);
 	children_reload();
+	net_sweep();
 	box_limits_all();
 	watch_configure();
 	spare_renew();

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "net.h"
 #include "sandbox_steps.h"
 
 #define SHELL_PATH "/bin/bash"
@@ -58,12 +59,18 @@ etc_localtime(void)
 	return symlink(target, "etc/localtime");
 }
 
+/* The host's own with its network, the one that is kept for all with a way out. */
 static int
 etc_resolv(const struct setup *s)
 {
-	if (s->conf->isolation.network != NETWORK_HOST)
-		return etc_write("resolv.conf", "# no network\n");
-	if (mnt_bind(AT_FDCWD, "/etc/resolv.conf", "etc/resolv.conf",
+	char path[CONF_PATH_MAX + sizeof(NET_RESOLV) + 1] = "/etc/" NET_RESOLV;
+
+	if (s->conf->isolation.network != NETWORK_HOST) {
+		if (!net_ready())
+			return etc_write(NET_RESOLV, "# no network\n");
+		snprintf(path, sizeof(path), "%s/" NET_RESOLV, s->conf->common.runtime);
+	}
+	if (mnt_bind(AT_FDCWD, path, "etc/" NET_RESOLV,
 		MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
 		    MOUNT_ATTR_NOEXEC,
 		false) == -1 &&

@@ -49,6 +49,7 @@ setup_to_own(struct setup *s)
 /* Without a user, as root. */
 static const struct setup_step blank[] = {
 	{ "closing descriptors", setup_keep },
+	{ "reaching the host's network", setup_network_host },
 	{ "entering the empty folder", setup_enter_empty },
 	{ "making namespaces", setup_namespaces },
 	{ "making mounts private", setup_private },
@@ -69,6 +70,7 @@ static const struct setup_step owned[] = {
 	{ "opening the home", setup_home },
 	{ "taking the home", setup_home_tree },
 	{ "entering the sandbox", setup_to_own },
+	{ "making the network", setup_network },
 	{ NULL, NULL },
 };
 

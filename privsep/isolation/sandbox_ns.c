@@ -1,11 +1,7 @@
 /* Namespaces. */
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 
 #include <linux/sched.h>
-#include <net/if.h>
-
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
@@ -46,25 +42,6 @@ ns_blank(const struct conf_isolation *conf)
 	if (conf->network != NETWORK_HOST)
 		flags |= CLONE_NEWNET;
 	return flags;
-}
-
-int
-setup_loopback(struct setup *s)
-{
-	struct ifreq ifr;
-	int fd, r;
-
-	if (s->conf->isolation.network == NETWORK_HOST)
-		return 0;
-	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd == -1)
-		return -1;
-	memset(&ifr, 0, sizeof(ifr));
-	strcpy(ifr.ifr_name, "lo");
-	ifr.ifr_flags = IFF_UP | IFF_RUNNING;
-	r = ioctl(fd, SIOCSIFFLAGS, &ifr);
-	close(fd);
-	return r;
 }
 
 int

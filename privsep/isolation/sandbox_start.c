@@ -361,7 +361,7 @@ sandbox_start(int report)
 	s.report = report;
 	s.homes = isolation.homes;
 	s.empty = isolation.empty;
-	s.home = s.control = s.root = s.ownns = -1;
+	s.home = s.control = s.root = s.ownns = s.hostnet = -1;
 	make(&s);
 	_exit(1);
 }

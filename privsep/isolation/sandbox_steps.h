@@ -33,6 +33,7 @@ struct setup {
 	} path;              /* as the user's programs see them */
 	int ownns;           /* mount namespace */
 	int empty;           /* runtime/empty, to mount on */
+	int hostnet;         /* of setup_network_host */
 	struct m_fail fault; /* why a step failed, if it knows better */
 };
 
@@ -103,8 +104,12 @@ int setup_cgroup(struct setup *s);
 pid_t ns_clone(uint64_t flags, int cgroup, int *pidfd);
 uint64_t ns_blank(const struct conf_isolation *conf);
 #define NS_LAST (CLONE_NEWPID | CLONE_NEWCGROUP)
-int setup_loopback(struct setup *s);
 int setup_hostname(struct setup *s);
+
+/* net_setup.c */
+int setup_network_host(struct setup *s);
+int setup_loopback(struct setup *s);
+int setup_network(struct setup *s);
 
 /* sandbox_mnt.c, sandbox_proc.c, sandbox_etc.c */
 int setup_private(struct setup *s);

@@ -10,8 +10,10 @@
  * other processes' own filters kill.
  */
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 
+#include <linux/netlink.h>
 #include <linux/seccomp.h>
 
 #include <errno.h>
@@ -35,6 +37,9 @@ static const struct sandbox_row more[] = {
 	A(setns),
 	A(sethostname),
 	A(setdomainname),
+	/* The rules of its network; interfaces and routes are the user's list's. */
+	{ SCMP_SYS(socket), ACT_ALLOW,
+	    { { 0, 0xffffffffU, AF_NETLINK }, { 2, 0xffffffffU, NETLINK_NETFILTER } } },
 	/* The sandbox's root, and the workers'. */
 	A(mount),
 	A(umount2),

@@ -46,7 +46,7 @@ function check(rows, user = 'ann') {
 }
 
 before(async () => {
-	d = await startDaemon({ users: ['ann', 'bob'], isolation: `processes ${PROCESSES}\nmemory ${MEMORY}M` });
+	d = await startDaemon({ users: ['ann', 'bob'], network: 'none', isolation: `processes ${PROCESSES}\nmemory ${MEMORY}M` });
 	port = await freePort();
 	hostPort = await freePort();
 	hostServer = net.createServer((s) => s.destroy()).listen(hostPort, '127.0.0.1');

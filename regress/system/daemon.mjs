@@ -144,7 +144,9 @@ ${extra}
 		this.log = '';
 		this.exit = null;
 		const env = { PATH: process.env.PATH, LANG: 'C.UTF-8', ...this.env, ...(this.opts.env || {}) };
-		this.child = spawn(`${this.obj}/ided`, ['-d', '-f', this.conf, ...(this.opts.args || [])],
+		// `enter' is a command that goes before: one that enters a network namespace.
+		const argv = [...(this.opts.enter || []), `${this.obj}/ided`, '-d', '-f', this.conf, ...(this.opts.args || [])];
+		this.child = spawn(argv[0], argv.slice(1),
 			{ env, stdio: ['ignore', 'ignore', 'pipe'], cwd: '/' });
 		this.child.stderr.setEncoding('utf8');
 		this.child.stderr.on('data', (s) => {
