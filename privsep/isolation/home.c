@@ -81,7 +81,7 @@ code_of(int error)
 
 /* Why a name did not open as a folder, for a person. */
 static void
-not_a_folder(int dir, const char *name, const char *what, struct m_fail *f)
+not_a_folder(int dir, const char *name, const char *what, uint32_t uid, struct m_fail *f)
 {
 	struct stat st;
 	int error = errno;
@@ -95,6 +95,10 @@ not_a_folder(int dir, const char *name, const char *what, struct m_fail *f)
 		    what);
 	else if (!S_ISDIR(st.st_mode))
 		fault_set(f, FAIL_INVALID, "%s is no folder: remove it", what);
+	else if (error == EACCES && st.st_uid == uid)
+		fault_set(f, FAIL_DENIED,
+		    "%s cannot be opened by its own user (mode %04o): make it 0700", what,
+		    (unsigned int)st.st_mode & 07777);
 	else if (error == EACCES)
 		fault_set(f, FAIL_DENIED, "%s belongs to another user", what);
 	else
@@ -124,10 +128,16 @@ home_make(int homes, const char *user, uint32_t uid, struct m_fail *f)
 	return fd;
 bad:
 	error = errno;
-	fault_set(f, code_of(error), "home of %s: %s", user, strerror(error));
-	if (fd != -1)
+	if (fd == -1 && error == EEXIST)
+		fault_set(f, FAIL_UNAVAILABLE,
+		    "home of %s: %s is in the way, in the folder of homes: remove it",
+		    user, fresh);
+	else
+		fault_set(f, code_of(error), "home of %s: %s", user, strerror(error));
+	if (fd != -1) {
 		close(fd);
-	(void)unlinkat(homes, fresh, AT_REMOVEDIR);
+		(void)unlinkat(homes, fresh, AT_REMOVEDIR);
+	}
 	errno = error;
 	return -1;
 }
@@ -144,7 +154,7 @@ home_open(int homes, const char *user, uint32_t uid, struct m_fail *f)
 	if (fd == -1 && errno == ENOENT)
 		return home_make(homes, user, uid, f);
 	if (fd == -1) {
-		not_a_folder(homes, user, what, f);
+		not_a_folder(homes, user, what, uid, f);
 		return -1;
 	}
 	if (fstat(fd, &st) == -1) {
@@ -180,7 +190,7 @@ folder_check(int home, const char *name, const char *user, uint32_t uid, struct 
 	if (fd == -1 && errno == ENOENT)
 		return 1;
 	if (fd == -1) {
-		not_a_folder(home, name, what, f);
+		not_a_folder(home, name, what, uid, f);
 		return -1;
 	}
 	if (fstat(fd, &st) == -1 || st.st_uid != uid) {

@@ -1,6 +1,7 @@
 /* Files, mounts and devices. */
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/select.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -243,6 +244,37 @@ q_overwrite(char **arg)
 	result(fd);
 }
 
+/* A folder and a link in its place, in turns, as fast as it goes, until input ends;
+ * and one that is there and is not. */
+static void
+q_swap(char **arg)
+{
+	char link_name[128], none_name[128];
+	struct timeval no = { 0, 0 };
+	long n = 0;
+	fd_set in;
+
+	snprintf(link_name, sizeof(link_name), "%s.link", arg[1]);
+	snprintf(none_name, sizeof(none_name), "%s.none", arg[1]);
+	(void)symlink(arg[2], link_name);
+	printf("swapping\n");
+	fflush(stdout);
+	for (;; n++) {
+		(void)renameat2(AT_FDCWD, arg[1], AT_FDCWD, link_name, RENAME_EXCHANGE);
+		if (n % 3 == 0) {
+			(void)rename(arg[1], none_name);
+			(void)symlink(arg[2], arg[1]);
+			(void)unlink(arg[1]);
+			(void)rename(none_name, arg[1]);
+		}
+		FD_ZERO(&in);
+		FD_SET(STDIN_FILENO, &in);
+		if (n % 64 == 0 && select(1, &in, NULL, NULL, &no) != 0)
+			break;
+	}
+	printf("%ld times\n", n);
+}
+
 /* Run it, and say as whom it ran. */
 static void
 q_run(char **arg)
@@ -299,6 +331,7 @@ const struct question file_questions[] = {
 	{ "bindmount", q_bindmount },
 	{ "chroot", q_chroot },
 	{ "overwrite", q_overwrite },
+	{ "swap", q_swap },
 	{ "run", q_run },
 	{ "fds", q_fds },
 	{ NULL, NULL },
