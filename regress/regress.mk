@@ -26,6 +26,11 @@ $(O)/regress/unit/%: regress/unit/%.c $(O)/libtest.a
 unit: $(UNIT)
 	regress/run-unit $(UNIT)
 
+# A change of what processes may ask of the kernel is wanted: write it down.
+filters: $(O)/regress/unit/filters_test
+	-FILTERS_OUT=regress/unit/filters.txt $< >/dev/null 2>&1
+	$<
+
 # Fuzz targets are built whole with clang, for coverage of what they test.
 FUZZ_SECONDS ?= 5
 FUZZ_SRC  = $(wildcard regress/fuzz/*_fuzz.c)
@@ -180,4 +185,4 @@ format:
 bench: all $(O)/regress/vm/ide
 	O=$(O) node regress/bench/run.mjs
 
-.PHONY: lint format unit fuzz vm check check-vm check-long check-deps system hostile browser bench
+.PHONY: lint format unit filters fuzz vm check check-vm check-long check-deps system hostile browser bench

@@ -1,7 +1,8 @@
 /*
- * What a worker may ask of the kernel: these 36 calls, all else kills it.  It
- * can open files only below its static root and only to read them; it cannot
- * make sockets or processes, signal, or run anything.
+ * What a worker may ask of the kernel: what it is seen to call, and all else kills
+ * it.  It can open files only below its static root and only to read them; it cannot
+ * make sockets or processes, signal, or run anything.  There is no way back from a
+ * signal either (rt_sigreturn), as it handles none.
  *
  * The zygote's list holds these rows too (a child cannot have more than its
  * parent), hence a header.
@@ -27,37 +28,35 @@
 #define WORKER_LIMITS .nofile = 512, .nproc = 0, .fsize = 0, .as = 512UL << 20
 
 /* clang-format off */
+/* Not TCP_ULP, by which a socket gets other code of the kernel's. */
+#define SET_TCP_(option)							\
+	{ SCMP_SYS(setsockopt), ACT_ALLOW, { { 1, 0xffffffff, IPPROTO_TCP },	\
+	    { 2, 0xffffffff, option } } }
 #define WORKER_ROWS								\
 	/* the connection, its upstreams, the channels */			\
-	ALLOW_(read), ALLOW_(readv), ALLOW_(write), ALLOW_(writev),		\
-	ALLOW_(recvmsg), ALLOW_(sendmsg), ALLOW_(recvfrom), ALLOW_(sendto),	\
+	ALLOW_(read), ALLOW_(write), ALLOW_(recvmsg), ALLOW_(sendmsg),		\
 	ALLOW_(shutdown), ALLOW_(close),					\
-	/* libevent asks how much there is to read */				\
-	{ SCMP_SYS(ioctl), ACT_ALLOW, { { 1, 0xffffffff, 0x541b /* FIONREAD */ } } }, \
 	{ SCMP_SYS(getsockopt), ACT_ALLOW, { { 1, ~0ULL, SOL_SOCKET } } },	\
 	{ SCMP_SYS(getsockopt), ACT_ALLOW, { { 1, ~0ULL, IPPROTO_TCP },	\
 	    { 2, ~0ULL, TCP_INFO } } },						\
-	{ SCMP_SYS(setsockopt), ACT_ALLOW, { { 1, ~0ULL, IPPROTO_TCP } } },	\
 	{ SCMP_SYS(setsockopt), ACT_ALLOW, { { 1, ~0ULL, SOL_SOCKET },		\
 	    { 2, ~0ULL, SO_LINGER } } },					\
-	{ SCMP_SYS(fcntl), ACT_ALLOW, { { 1, ~0ULL, F_GETFL } } },		\
-	{ SCMP_SYS(fcntl), ACT_ALLOW, { { 1, ~0ULL, F_SETFL } } },		\
+	SET_TCP_(TCP_NODELAY), SET_TCP_(TCP_NOTSENT_LOWAT),			\
+	SET_TCP_(TCP_USER_TIMEOUT),						\
 	/* static files: below the one folder, to read */			\
 	{ SCMP_SYS(openat), ACT_ALLOW, { { 0, 0xffffffff, FD_STATIC },		\
 	    { 2, 0xffffffff, STATIC_FLAGS } } },				\
 	ALLOW_(pread64), ALLOW_(fstat),						\
 	{ SCMP_SYS(newfstatat), ACT_ALLOW, { { 3, AT_EMPTY_PATH, AT_EMPTY_PATH } } }, \
-	/* event loop, time */							\
+	/* event loop; the time, where it is not to be had without a call */	\
 	ALLOW_(poll), ALLOW_(clock_gettime), ALLOW_(gettimeofday),		\
-	ALLOW_(restart_syscall),						\
-	/* memory: nothing that can be executed */				\
-	ALLOW_(brk), ALLOW_(munmap), ALLOW_(mremap), ALLOW_(madvise),		\
+	ALLOW_(restart_syscall) /* one that was stopped goes on */,		\
+	/* memory: nothing that can be executed, nor becomes so */		\
+	ALLOW_(brk), ALLOW_(munmap), ALLOW_(mremap),				\
 	{ SCMP_SYS(mmap), ACT_ALLOW, { { 2, 4 /* PROT_EXEC */, 0 } } },		\
-	{ SCMP_SYS(mprotect), ACT_ALLOW, { { 2, 4, 0 } } },			\
-	ALLOW_(futex), ALLOW_(getrandom),					\
-	/* signals are only ever the kernel's (SIGPIPE is ignored) */		\
-	ALLOW_(rt_sigprocmask), ALLOW_(rt_sigreturn), ALLOW_(rt_sigaction),	\
-	ALLOW_(getpid), ALLOW_(exit), ALLOW_(exit_group),
+	ALLOW_(futex) /* what libraries do once */, ALLOW_(getrandom),		\
+	ALLOW_(getpid) /* was it forked?  the generator of random numbers */,	\
+	ALLOW_(exit_group),
 /* clang-format on */
 
 #endif

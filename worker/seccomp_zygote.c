@@ -16,9 +16,12 @@ static const struct sandbox_row rows[] = {
 	WORKER_ROWS
 	/* one worker more, and the end of one */
 	{ SCMP_SYS(clone), ACT_ALLOW, { { 0, 0x7e020000 /* CLONE_NEW* */, 0 } } },
-	{ SCMP_SYS(wait4), ACT_ALLOW, { { 0 } } },
-	{ SCMP_SYS(set_robust_list), ACT_ALLOW, { { 0 } } },
+	ALLOW_(wait4),
+	ALLOW_(set_robust_list),
+	ALLOW_(rt_sigprocmask),
 	{ SCMP_SYS(kill), ACT_ALLOW, { { 1, 0xffffffff, SIGKILL } } },
+	/* heap.c, in the child: pages that it is going to fill */
+	{ SCMP_SYS(madvise), ACT_ALLOW, { { 2, ~0ULL, 23 /* MADV_POPULATE_WRITE */ } } },
 	/* in the child: dies with its parent, and has fewer rights */
 	{ SCMP_SYS(prctl), ACT_ALLOW,
 	    { { 0, 0xffffffff, PR_SET_PDEATHSIG }, { 1, ~0ULL, SIGKILL } } },

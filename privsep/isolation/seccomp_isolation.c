@@ -50,11 +50,14 @@ static const struct sandbox_row more[] = {
 	A(mount_setattr),
 };
 
+const struct seccomp_list seccomp_isolation_own = { NULL, 0, more,
+	sizeof(more) / sizeof(more[0]) };
+
 void
 seccomp_isolation(void)
 {
-	const struct seccomp_list own = { NULL, 0, more, sizeof(more) / sizeof(more[0]) };
-	const struct seccomp_list *const lists[] = { &seccomp_user_allowed, &own, NULL };
+	const struct seccomp_list *const lists[] = { &seccomp_user_allowed,
+		&seccomp_isolation_own, NULL };
 	struct sock_fprog prog;
 
 	prog = seccomp_build("isolation", lists, SCMP_ACT_ERRNO(EPERM), SCMP_ACT_ALLOW);

@@ -25,6 +25,9 @@ extern const struct seccomp_list seccomp_user_namespaces; /* if configured */
 extern const struct seccomp_list seccomp_user_refused;
 void seccomp_user_compile(void);
 
+/* seccomp_isolation.c: what isolation may call beyond them. */
+extern const struct seccomp_list seccomp_isolation_own;
+
 /* seccomp_build.c */
 
 /* A filter of several lists, ended by NULL: `action' for what stands in one of them,
