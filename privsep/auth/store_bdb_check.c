@@ -169,13 +169,17 @@ check_version(struct store *st)
 	int r;
 
 	r = bdb_meta_get(st, NULL, META_VERSION, &v);
-	if (r == 0)
-		return v == 0 ? BDB_BAD_RECORD : v > STORE_VERSION ? BDB_NEWER_RECORD : 0;
-	if (r != DB_NOTFOUND)
+	if (r == 0 && v == 0)
+		return BDB_BAD_RECORD;
+	if (r == 0 && v >= STORE_VERSION)
+		return v > STORE_VERSION ? BDB_NEWER_RECORD : 0;
+	if (r != 0 && r != DB_NOTFOUND)
 		return r;
 	/* A store that was just made has nothing in it. */
-	if (st->counts.accounts != 0 || st->counts.sessions != 0)
+	if (r == DB_NOTFOUND && (st->counts.accounts != 0 || st->counts.sessions != 0))
 		return BDB_BAD_RECORD;
+	/* Before the first record of this version is written: an earlier ided that
+	 * finds it is to know why it does not understand. */
 	return bdb_meta_put(st, NULL, META_VERSION, STORE_VERSION);
 }
 

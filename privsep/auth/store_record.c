@@ -249,16 +249,14 @@ session_encode(const struct store_session *s, uint8_t buf[STORE_RECORD_MAX])
 	return STORE_RECORD_MAX - o.left;
 }
 
-enum record_result
-session_decode(struct store_session *s, const void *data, size_t len)
+static enum record_result
+session_read(struct store_session *s, const void *data, size_t len, bool ms)
 {
 	struct in in = { data, len, len > STORE_RECORD_MAX };
 	uint8_t version, flags;
 
 	memset(s, 0, sizeof(*s));
 	version = (uint8_t)get_int(&in, 1);
-	if (!in.bad && version > STORE_VERSION)
-		return RECORD_NEWER;
 	flags = (uint8_t)get_int(&in, 1);
 	s->source.unix_peer = (flags & SESSION_UNIX) != 0;
 	s->uid = (uint32_t)get_int(&in, 4);
@@ -266,7 +264,8 @@ session_decode(struct store_session *s, const void *data, size_t len)
 	s->created = (int64_t)get_int(&in, 8);
 	s->seen = (int64_t)get_int(&in, 8);
 	s->expires = (int64_t)get_int(&in, 8);
-	s->created_ms = (uint16_t)get_int(&in, 2);
+	if (ms)
+		s->created_ms = (uint16_t)get_int(&in, 2);
 	get_bytes(&in, s->source.ip, sizeof(s->source.ip));
 	s->source.port = (uint16_t)get_int(&in, 2);
 	get_str(&in, s->agent, sizeof(s->agent));
@@ -274,6 +273,27 @@ session_decode(struct store_session *s, const void *data, size_t len)
 	    !session_ok(s))
 		return RECORD_BAD;
 	return RECORD_OK;
+}
+
+/*
+ * Version 1 was written with and without created_ms.  Read as the other form, the
+ * length of the agent would stand where two of its bytes do, or the port: one of them
+ * would have to be a NUL, which no agent has, so that only one of the forms fits.
+ */
+enum record_result
+session_decode(struct store_session *s, const void *data, size_t len)
+{
+	const uint8_t *version = data;
+
+	if (len > 0 && *version > STORE_VERSION) {
+		memset(s, 0, sizeof(*s));
+		return RECORD_NEWER;
+	}
+	if (session_read(s, data, len, true) == RECORD_OK)
+		return RECORD_OK;
+	if (len > 0 && *version == 1)
+		return session_read(s, data, len, false);
+	return RECORD_BAD;
 }
 
 void

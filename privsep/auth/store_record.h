@@ -2,13 +2,14 @@
  * Records of the store as bytes: little-endian, versioned, bounded, and checked
  * in full both when they are written and when they are read.
  *
- * Account, version 1 (key: uid, big-endian, so that the order is that of uids)
+ * Account, versions 1 and 2 (key: uid, big-endian, so that the order is that of uids)
  *	u8 version, u8 flags, u32 uid, i64 created, updated, last_login,
  *	str name, email, role, hash, last_query, u8 mint[32] if flagged
- * Session, version 1 (key: SHA-256 of the token)
+ * Session, version 2 (key: SHA-256 of the token)
  *	u8 version, u8 flags (1: unix peer), u32 uid, u8 id[16],
  *	i64 created, seen, expires, u16 created_ms, u8 ip[16], u16 port,
  *	str agent
+ * Session, version 1: the same, with or without created_ms
  * str is u16 length and bytes without NUL.
  */
 #ifndef AUTH_STORE_RECORD_H
@@ -20,7 +21,9 @@
 
 #include "store.h"
 
-#define STORE_VERSION    1 /* of the records, and of the store as a whole */
+/* Of the records, and of the store as a whole: counted up whenever the form of a
+ * record changes.  All versions are read, this one is written. */
+#define STORE_VERSION    2
 #define STORE_RECORD_MAX 4096
 
 enum record_result {
