@@ -21,6 +21,8 @@
 #define TICK_SECONDS  1
 #define STORE_SECONDS 60
 #define IDLE_SECONDS  30
+/* One that was told to leave, or whose isolation was killed, writes to the last. */
+#define PREDECESSOR_MS 10000
 
 struct auth auth;
 
@@ -232,6 +234,7 @@ open_store(void)
 					    * last slash: "/" would leave nothing. */
 		.home = "/.",
 		.shown = shown,
+		.patience = PREDECESSOR_MS,
 		.uid_first = auth.conf.uid_first,
 		.uid_count = auth.conf.uid_count
 	};

@@ -59,6 +59,7 @@ struct store_options {
 	const char *home;  /* as seen from inside the root folder */
 	const char *shown; /* the same as a person knows it */
 	bool memory;       /* nothing on disk: development, tests */
+	uint32_t patience; /* milliseconds to wait for a predecessor to be gone */
 	uint32_t uid_first;
 	uint32_t uid_count;
 };

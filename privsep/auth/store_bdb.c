@@ -154,8 +154,19 @@ on_error(const DB_ENV *env, const char *prefix, const char *text)
 	struct store *st = env->app_private;
 
 	(void)prefix;
-	strlcpy(st->why, text, sizeof(st->why));
+	/* The first says what is wrong, the others what comes of it. */
+	if (st->why[0] == '\0')
+		strlcpy(st->why, text, sizeof(st->why));
 	log_debug("store: %s", text);
+}
+
+static void
+on_event(DB_ENV *env, u_int32_t event, void *info)
+{
+	struct store *st = env->app_private;
+
+	if (event == DB_EVENT_PANIC && info != NULL)
+		st->panic = *(const int *)info;
 }
 
 int
@@ -208,6 +219,7 @@ env_open(struct store *st)
 	int r;
 
 	st->why[0] = '\0';
+	st->panic = 0;
 	if ((r = db_env_create(&st->env, 0)) != 0) {
 		st->env = NULL;
 		return r;
@@ -215,6 +227,7 @@ env_open(struct store *st)
 	env = st->env;
 	env->app_private = st;
 	env->set_errcall(env, on_error);
+	(void)env->set_event_notify(env, on_event);
 	/* It looks for one in the usual places, and there is none here. */
 	if (!st->memory && (r = env->set_tmp_dir(env, st->home)) != 0)
 		return r;
@@ -317,7 +330,7 @@ store_open(const struct store_options *opt, char *err, size_t errlen)
 		snprintf(err, errlen, "%s: path too long", st->shown);
 		goto fail;
 	}
-	if (!st->memory && !bdb_home(st, err, errlen))
+	if (!st->memory && !bdb_home(st, opt->patience, err, errlen))
 		goto fail;
 	if (space(st) < BDB_FREE_AT_START) {
 		bdb_explain(st, ENOSPC, err, errlen);
@@ -409,6 +422,7 @@ bdb_result(struct store *st, int r)
 		"a record is not sound" :
 		st->why[0] != '\0' ? st->why :
 				     db_strerror(r));
+	st->why[0] = '\0';
 	return STORE_ERROR;
 }
 

@@ -34,7 +34,8 @@ struct store {
 	uint32_t uid_first;
 	uint32_t uid_count;
 	struct store_counts counts;
-	char why[256]; /* the engine's last complaint */
+	char why[256]; /* the engine's first complaint since it was last heard */
+	int panic;     /* what made the engine give up; 0: it did not say */
 };
 
 /* Everything that touches the engine starts with one of these: they heal what
@@ -50,7 +51,7 @@ const char *bdb_file(enum table);
 
 /* store_bdb_check.c: the folder, with the remedy in err; every record. */
 #define BDB_FREE_AT_START (16u << 20)
-bool bdb_home(struct store *, char *err, size_t errlen);
+bool bdb_home(struct store *, uint32_t patience, char *err, size_t errlen);
 int bdb_check(struct store *);
 void bdb_explain(const struct store *, int r, char *err, size_t errlen);
 

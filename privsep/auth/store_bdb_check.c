@@ -11,9 +11,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "../log.h"
 #include "store_bdb.h"
+
+/* Memory that the engine's tools share through files and leave behind: ours is
+ * private, and nobody else has any business here. */
+static bool
+is_region(const char *name)
+{
+	return strncmp(name, "__db.", 5) == 0 && strlen(name) == 8 &&
+	    strspn(name + 5, "0123456789") == 3;
+}
 
 /* One entry of the store's folder; false with the remedy in err. */
 static bool
@@ -21,6 +32,8 @@ entry_ok(const struct store *st, const char *name, char *err, size_t errlen)
 {
 	struct stat sb;
 
+	if (is_region(name) && unlinkat(st->dir, name, 0) == 0)
+		return true;
 	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
 	    strcmp(name, "lost+found") == 0)
 		return true;
@@ -50,9 +63,26 @@ entry_ok(const struct store *st, const char *name, char *err, size_t errlen)
 	return false;
 }
 
+/* The one before us may be about to leave. */
+static bool
+take_lock(int fd, uint32_t patience)
+{
+	const struct timespec step = { 0, 20000000 };
+	uint32_t waited;
+
+	for (waited = 0; flock(fd, LOCK_EX | LOCK_NB) == -1; waited += 20) {
+		if (errno != EWOULDBLOCK || waited >= patience)
+			return false;
+		if (waited == 0)
+			log_info("waiting for the one before to be done with the store");
+		(void)nanosleep(&step, NULL);
+	}
+	return true;
+}
+
 /* The folder must be ours alone, and no other ided may work in it. */
 bool
-bdb_home(struct store *st, char *err, size_t errlen)
+bdb_home(struct store *st, uint32_t patience, char *err, size_t errlen)
 {
 	const struct dirent *e;
 	struct stat sb;
@@ -73,7 +103,7 @@ bdb_home(struct store *st, char *err, size_t errlen)
 		    st->shown);
 		return false;
 	}
-	if (flock(st->dir, LOCK_EX | LOCK_NB) == -1) {
+	if (!take_lock(st->dir, patience)) {
 		snprintf(err, errlen,
 		    "%s is in use by another ided: stop that "
 		    "one first",
@@ -263,55 +293,74 @@ bdb_check(struct store *st)
 	return check_version(st);
 }
 
+/* Is it the machine that has failed, rather than what is in the files? */
+static bool
+is_passing(int r)
+{
+	return r == ENOMEM || r == EMFILE || r == ENFILE || r == EAGAIN || r == EINTR ||
+	    r == EBUSY || r == EIO || r == ETIMEDOUT || r == ESTALE || r == ENODEV;
+}
+
 /* What a person is to do about it. */
 void
 bdb_explain(const struct store *st, int r, char *err, size_t errlen)
 {
 	const char *why = st->why[0] != '\0' ? st->why : db_strerror(r);
 
+	if (r == DB_RUNRECOVERY && st->panic > 0)
+		r = st->panic;
+	if (is_passing(r)) {
+		snprintf(err, errlen,
+		    "%s cannot be used now (%s): that is this machine's doing, see its "
+		    "own log, and start again; nothing was changed",
+		    st->shown, strerror(r));
+		return;
+	}
 	switch (r) {
 	case BDB_NEWER_RECORD:
 		snprintf(err, errlen,
-		    "%s was written by a newer ided than this "
-		    "one (which knows version %d): install that ided again, or "
-		    "restore a backup made before it; nothing was changed",
+		    "%s was written by a newer ided than this one (which knows version "
+		    "%d): install that ided again, or restore a backup made before it; "
+		    "nothing was changed",
 		    st->shown, STORE_VERSION);
 		break;
-	case BDB_BAD_RECORD:
 	case BDB_BAD_LOG:
-		why = r == BDB_BAD_LOG ? "log.* files are missing" :
-					 "a record or an index is not sound";
+		snprintf(err, errlen,
+		    "%s: its log.* files are missing, or older than the rest: put them "
+		    "back, or keep a copy of the folder and restore it from a backup; "
+		    "nothing was changed",
+		    st->shown);
+		break;
+	case BDB_BAD_RECORD:
+		why = "a record or an index is not sound";
 		/* FALLTHROUGH */
 	default:
 		snprintf(err, errlen,
-		    "%s is damaged (%s): keep a copy of the "
-		    "folder, then restore it from a backup",
+		    "%s is damaged (%s): keep a copy of the folder, then restore it "
+		    "from a backup",
 		    st->shown, why);
 		break;
 	case ENOSPC:
 	case EDQUOT:
 		snprintf(err, errlen,
-		    "%s: no space left: free at least %u MB "
-		    "there and start again; nothing was lost",
+		    "%s: no space left: free at least %u MB there and start again; "
+		    "nothing was lost",
 		    st->shown, BDB_FREE_AT_START >> 20);
 		break;
 	case EACCES:
 	case EPERM:
 	case EROFS:
 		snprintf(err, errlen,
-		    "%s cannot be written (%s): it must belong "
-		    "to uid %u and be mounted for writing",
+		    "%s cannot be written (%s): it must belong to uid %u and be mounted "
+		    "for writing",
 		    st->shown, strerror(r), geteuid());
 		break;
 	case DB_VERSION_MISMATCH:
 	case DB_OLD_VERSION:
 		snprintf(err, errlen,
-		    "%s was written by another version of "
-		    "Berkeley DB (%s): this one is %s",
+		    "%s was written by another version of Berkeley DB (%s): this one is "
+		    "%s",
 		    st->shown, why, DB_VERSION_STRING);
-		break;
-	case ENOMEM:
-		snprintf(err, errlen, "%s: out of memory", st->shown);
 		break;
 	}
 }
