@@ -223,7 +223,7 @@ not_the_stores_fault(void **state)
 	 * engine waits twelve seconds for another), at every place. */
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
 	few = was;
-	for (n = open_fds(); n < open_fds() + (rounds ? 20 : 1); n++) {
+	for (n = open_fds() - 1; n < open_fds() - 1 + (rounds ? 20 : 1); n++) {
 		few.rlim_cur = n;
 		assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
 		st = store_open(&o, err, sizeof(err));
