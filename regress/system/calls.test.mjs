@@ -22,7 +22,9 @@ function listed(role) {
 // Listed, and not to be seen here.
 const reasons = {
 	brk: 'memory that did not suffice',
-	mremap: 'a large piece of memory that grows',
+	mmap: 'a large piece of memory',
+	mremap: 'one that grows',
+	munmap: 'and its end',
 	futex: 'what a library does once, where the zygote has not done it',
 	clock_gettime: 'on machines that do not show the time in memory',
 	gettimeofday: 'the same',
