@@ -5,7 +5,7 @@
 #	make check	all tests, with what they need installed first
 #	make install	DESTDIR= PREFIX=/usr/local
 #	make deps ide	Debian packages; the VS Code server
-#	make bench fuzz check-long
+#	make bench fuzz fuzz-coverage check-long
 #
 # SAN=1 builds with AddressSanitizer and UBSan into obj-san/; CC=clang works.
 
@@ -136,7 +136,7 @@ $(O)/ided-msg.7: man/msg-page.c privsep/msg.c privsep/msg.h privsep/wire.h
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
 
 clean:
-	rm -rf obj obj-san obj-fuzz
+	rm -rf obj obj-san obj-fuzz obj-cov
 
 include regress/regress.mk
 

@@ -33,33 +33,48 @@ filters: $(O)/regress/unit/filters_test
 
 # Fuzz targets are built whole with clang, for coverage of what they test.
 FUZZ_SECONDS ?= 5
+FUZZ_DIR ?= obj-fuzz
+FUZZ_SAN ?= -fsanitize=address,undefined -fno-sanitize-recover=all
 FUZZ_SRC  = $(wildcard regress/fuzz/*_fuzz.c)
-FUZZ	  = $(patsubst regress/fuzz/%.c,obj-fuzz/%,$(FUZZ_SRC))
+FUZZ	  = $(patsubst regress/fuzz/%.c,$(FUZZ_DIR)/%,$(FUZZ_SRC))
 FUZZ_CFLAGS = -I. -std=c17 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' \
 	    -DLIBEXECDIR='"$(LIBEXECDIR)"' -O1 -g -w -fno-common \
-	    -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
-FUZZ_OBJ  = $(patsubst %.c,obj-fuzz/%.o,$(LIB_SRC)) obj-fuzz/worker/www.o
+	    -fsanitize=fuzzer-no-link $(FUZZ_SAN)
+FUZZ_OBJ  = $(patsubst %.c,$(FUZZ_DIR)/%.o,$(LIB_SRC)) $(FUZZ_DIR)/worker/www.o
 
-obj-fuzz/%.o: %.c
+$(FUZZ_DIR)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,FUZZ) clang $(FUZZ_CFLAGS) -MMD -MP -c -o $@ $<
 
-obj-fuzz/worker/www.o: $(O)/worker/www.c
+$(FUZZ_DIR)/worker/www.o: $(O)/worker/www.c
 	@mkdir -p $(@D)
 	$(call say,FUZZ) clang $(FUZZ_CFLAGS) -Iworker -c -o $@ $<
 
-obj-fuzz/libfuzz.a: $(FUZZ_OBJ)
+$(FUZZ_DIR)/libfuzz.a: $(FUZZ_OBJ)
 	@rm -f $@
 	$(call say,AR) ar rcs $@ $^
 
-obj-fuzz/%_fuzz: regress/fuzz/%_fuzz.c obj-fuzz/libfuzz.a
-	$(call say,FUZZ) clang $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $< -Wl,--start-group \
-	    obj-fuzz/libfuzz.a -Wl,--end-group $(TEST_LIBS)
+$(FUZZ_DIR)/%_fuzz: regress/fuzz/%_fuzz.c $(FUZZ_DIR)/libfuzz.a
+	$(call say,FUZZ) clang $(FUZZ_CFLAGS) -MMD -MP -fsanitize=fuzzer -o $@ $< \
+	    -Wl,--start-group $(FUZZ_DIR)/libfuzz.a -Wl,--end-group $(TEST_LIBS)
 
--include $(shell find obj-fuzz -name '*.d' 2>/dev/null)
+-include $(shell find $(FUZZ_DIR) -name '*.d' 2>/dev/null)
 
 fuzz: $(FUZZ)
 	regress/run-fuzz $(FUZZ_SECONDS) $(FUZZ)
+
+# Lines of what reads a stranger's bytes that the targets reach.
+FUZZ_READS = $(addprefix worker/,chunk.c cookie.c dates.c http1.c httpfield.c origin.c \
+	    proxy_head.c range.c url.c h1.c h2.c h2_guard.c h2_head.c h2_stream.c session.c) \
+	    $(addprefix privsep/,chan.c msg.c conf_grammar.c conf_lex.c conf_listen.c \
+	    conf_special.c conf_table.c conf_value.c auth/auth_worker.c keys/serve.c) \
+	    master/pool.c
+fuzz-coverage:
+	etc/install-deps build check coverage
+	$(MAKE) FUZZ_DIR=obj-cov FUZZ_SAN='-fprofile-instr-generate -fcoverage-mapping' \
+	    fuzz-coverage-run
+fuzz-coverage-run: $(FUZZ)
+	regress/run-coverage $(FUZZ_SECONDS) $(FUZZ) -- $(FUZZ_READS)
 
 # The hostile suite: a tree of programs in which the worker is an attacker's,
 # and what asks the kernel from inside a sandbox.
@@ -185,4 +200,4 @@ format:
 bench: all $(O)/regress/vm/ide
 	O=$(O) node regress/bench/run.mjs
 
-.PHONY: lint format unit filters fuzz vm check check-vm check-long check-deps system hostile browser bench
+.PHONY: lint format unit filters fuzz fuzz-coverage fuzz-coverage-run vm check check-vm check-long check-deps system hostile browser bench

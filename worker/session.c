@@ -374,6 +374,11 @@ on_who(void *arg, struct msg *m)
 	se.asked = false;
 	if (m == NULL)
 		return; /* they wait for auth to come back */
+	/* A row would leave the question open, and its answer be another's. */
+	if (m->head.type != M_WHO && m->head.type != M_FAIL) {
+		conn_abort(w->conn, "auth's answer is unsound");
+		return;
+	}
 	a = MSG_DATA(m, m_who);
 	switch (m->head.type == M_WHO ? a->result : 0) {
 	case AUTH_OK:

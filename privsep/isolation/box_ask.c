@@ -236,7 +236,9 @@ box_ask(
 		free(copy);
 		for (i = 0; fd != NULL && i < 3; i++)
 			close(fd[i]);
-		answer_fail(epoch, id, FAIL_BUSY, "the session has too much to do");
+		if (id != 0) /* somebody's question */
+			answer_fail(
+			    epoch, id, FAIL_BUSY, "the session has too much to do");
 		return;
 	}
 	a->exec = copy;
