@@ -217,6 +217,13 @@ bring_up(const struct conf *conf, struct net_host *host, char *err, size_t errle
 }
 
 static void
+not_held(const char *what, const char *why)
+{
+	log_event(
+	    LOG_WARNING, "isolation.not-held", LOG_S("what", what), LOG_S("why", why));
+}
+
+static void
 came_up(const struct conf *conf, const struct net_host *host)
 {
 	char pool[2][64];
@@ -224,7 +231,7 @@ came_up(const struct conf *conf, const struct net_host *host)
 	net.ready = true;
 	net.ready6 = host->v6;
 	if (!host->forwards)
-		log_event(LOG_WARNING, "network.lacking", LOG_S("what", not_forwarding));
+		not_held("way out of network private", not_forwarding);
 	log_event(LOG_INFO, "network.ready",
 	    LOG_S("pool", conf_prefix_text(&conf->net.pool[0], pool[0], sizeof(pool[0]))),
 	    LOG_S("pool6",
@@ -271,10 +278,10 @@ net_start(void)
 	net.kernel6 = access("/proc/sys/net/ipv6", F_OK) == 0;
 	if (conf->isolation.network == NETWORK_HOST &&
 	    conf->isolation.kind != ISOLATION_DIRECTORY)
-		log_event(LOG_WARNING, "isolation.weak",
+		log_event(LOG_WARNING, "isolation.weaker",
 		    LOG_S("what",
-			"network host: users reach the host's own addresses and "
-			"one another's ports; set: network private"));
+			"network host: users reach the host's own ports and one "
+			"another's; see ided-isolation(7)"));
 	if (!wanted(conf))
 		return;
 	if (bring_up(conf, &host, err, sizeof(err)) == 0) {
@@ -283,8 +290,7 @@ net_start(void)
 	}
 	if ((conf->isolation.require & REQUIRE_NETWORK) != 0)
 		fatalx("network private, which the configuration requires: %s", err);
-	log_event(LOG_WARNING, "network.lacking", LOG_S("what", err),
-	    LOG_S("so", "sandboxes have no way out"));
+	not_held("network private: it works as none", err);
 }
 
 /*
@@ -307,8 +313,7 @@ net_reload(const struct conf *fresh, char *err, size_t errlen)
 	}
 	if (must)
 		return -1;
-	log_event(LOG_WARNING, "network.lacking", LOG_S("what", err),
-	    LOG_S("so", "sandboxes have no way out"));
+	not_held("network private: it works as none", err);
 	return 0;
 }
 

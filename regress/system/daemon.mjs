@@ -1,6 +1,7 @@
 // Starts a real ided on free loopback ports, in a folder of its own, and talks
 // to it as users do.  Everything is gone after stop().
 import { spawn, spawnSync, execFileSync } from 'node:child_process';
+import crypto from 'node:crypto';
 import fs from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
@@ -282,6 +283,17 @@ ${extra}
 		}
 	}
 
+	// The table of rules of a daemon that was killed, which would find it at its next
+	// start.
+	clearRules() {
+		if (!fs.existsSync(`${this.runtime}/resolv.conf`)) return;
+		let v = crypto.createHash('sha256').update(this.runtime).digest().readUInt32LE(0);
+		let key = '';
+		for (let i = 0; i < 4; i++, v = Math.floor(v / 36)) key += (v % 36).toString(36);
+		const argv = [...(this.opts.enter || []), 'nft', 'delete', 'table', 'inet', `ided_${key}`];
+		spawnSync(argv[0], argv.slice(1));
+	}
+
 	async stop({ keep = false } = {}) {
 		if (this.child && !this.exit) {
 			for (const s of this.sandboxes()) this.ctl(['sandbox', 'stop', s.user]);
@@ -300,6 +312,7 @@ ${extra}
 		try {
 			this.check();
 		} finally {
+			if (!keep) this.clearRules();
 			if (!keep) fs.rmSync(this.dir, { recursive: true, force: true });
 		}
 	}

@@ -271,7 +271,7 @@ test('ided dies, its rules stand; those that run are found again with their netw
 	assert.ok(again.received >= row.received && row.received > 1000000, 'the count goes on');
 	assert.match(ask('ann', [`tcp ${at.web} 80`])[`tcp ${at.web} 80`], /^you are/);
 	assert.deepEqual(ask('ann', [`tcp ${at.host} 22`]), { [`tcp ${at.host} 22`]: 'ECONNREFUSED' });
-	assert.doesNotMatch(d.log, /network\.lacking/);
+	assert.doesNotMatch(d.log, /isolation\.not-held what="(network|way out)/);
 });
 
 test('what ends is cleared: its interface, its routes, and what holds them', { skip }, async () => {
@@ -376,7 +376,7 @@ test('what is lacking is named at start, and require makes it fatal', { skip }, 
 	assert.equal(r.status, 1);
 	assert.match(r.stderr, /requires: sandboxes would have addresses that the host has a route to, 100\.64\.0\.0\/10 by up0; set another network-pool/);
 	let e = await start({ users: ['eve'] });
-	assert.match(e.log, /network\.lacking.*another network-pool.*sandboxes have no way out/);
+	assert.match(e.log, /isolation\.not-held what="network private: it works as none".*another network-pool/);
 	assert.equal(ask('eve', [`tcp ${at.web} 80`], e)[`tcp ${at.web} 80`], 'ENETUNREACH');
 	await gone(e, others);
 	e = await start({ users: ['eve'], isolation: 'require network\nnetwork-pool 10.64.0.0/10 fd00:77::/64' });
@@ -387,7 +387,7 @@ test('what is lacking is named at start, and require makes it fatal', { skip }, 
 	assert.equal(r.status, 1);
 	assert.match(r.stderr, /requires: the host does not forward, net\.ipv4\.ip_forward is 0: sysctl -w/);
 	e = await start({ users: ['eve'] });
-	assert.match(e.log, /network\.lacking.*ip_forward is 0/);
+	assert.match(e.log, /isolation\.not-held what="way out of network private".*ip_forward is 0/);
 	// It works from the moment that the host forwards; only where it must.
 	world.sh('host', 'sysctl -qw net.ipv4.conf.up0.forwarding=1');
 	assert.match(ask('eve', [`tcp ${at.web} 80`], e)[`tcp ${at.web} 80`], /^you are/);
@@ -399,7 +399,7 @@ test('what is lacking is named at start, and require makes it fatal', { skip }, 
 		{ [`tcp ${at.web6} 80`]: 'ENETUNREACH', [`tcp ${at.web} 80`]: `you are ::ffff:${at.host}` });
 	await gone(e, others);
 	e = await start({ users: ['eve'], network: 'host' });
-	assert.match(e.log, /isolation\.weak.*network host/);
+	assert.match(e.log, /isolation\.weaker.*network host/);
 	assert.equal(ask('eve', [`tcp ${at.host} 22`], e)[`tcp ${at.host} 22`], 'the host');
 	assert.deepEqual(tables(), others);
 	await gone(e, others);
