@@ -199,5 +199,6 @@ format:
 
 bench: all $(O)/regress/vm/ide
 	O=$(O) node regress/bench/run.mjs
+	O=$(O) node regress/bench/enumeration.mjs
 
 .PHONY: lint format unit filters fuzz fuzz-coverage fuzz-coverage-run vm check check-vm check-long check-deps system hostile browser bench

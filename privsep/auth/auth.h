@@ -96,6 +96,8 @@ struct live {
 	LIST_HEAD(, worker) workers;
 };
 
+/* 256 random bits, and what the store keeps of them. */
+void session_token(uint8_t token[WIRE_TOKEN], uint8_t key[STORE_KEY]);
 enum store_result session_create(const struct store_account *, const struct wire_addr *,
     const char *agent, uint8_t token[WIRE_TOKEN], struct store_session *);
 enum store_result session_find(

@@ -74,6 +74,13 @@ make_room(const struct store_account *a)
 	return STORE_OK;
 }
 
+void
+session_token(uint8_t token[WIRE_TOKEN], uint8_t key[STORE_KEY])
+{
+	arc4random_buf(token, WIRE_TOKEN);
+	hash_token(token, key);
+}
+
 enum store_result
 session_create(const struct store_account *a, const struct wire_addr *source,
     const char *agent, uint8_t token[WIRE_TOKEN], struct store_session *s)
@@ -86,8 +93,7 @@ session_create(const struct store_account *a, const struct wire_addr *source,
 	if ((r = make_room(a)) != STORE_OK)
 		return r;
 	memset(s, 0, sizeof(*s));
-	arc4random_buf(token, WIRE_TOKEN);
-	hash_token(token, s->key);
+	session_token(token, s->key);
 	arc4random_buf(id, sizeof(id));
 	for (i = 0; i < sizeof(id); i++)
 		snprintf(s->id + 2 * i, 3, "%02x", id[i]);

@@ -216,7 +216,7 @@ ${extra}
 			}, (res) => {
 				const parts = [];
 				res.on('data', (d) => parts.push(d));
-				res.on('end', () => resolve({ status: res.statusCode, headers: res.headers,
+				res.on('end', () => resolve({ status: res.statusCode, headers: res.headers, rawHeaders: res.rawHeaders,
 					raw: Buffer.concat(parts), get body() { return this.raw.toString('utf8'); },
 					get json() { return JSON.parse(this.body); } }));
 				res.on('error', reject);
