@@ -182,7 +182,7 @@ check:
 # What takes hours: the same tests with more rounds, and an hour a fuzz target.
 check-long:
 	$(MAKE) check-deps ide
-	$(MAKE) all unit
+	STORE_ROUNDS=200 $(MAKE) all unit
 	IDED_ROUNDS=200 IDED_CRASH_SECONDS=600 $(MAKE) system
 	IDED_LONG=1 $(MAKE) hostile
 	$(MAKE) browser
