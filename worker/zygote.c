@@ -116,6 +116,22 @@ tell_exit(uint64_t id, pid_t pid, int status)
 	}
 }
 
+/* It may fail for every spare that is wanted, and again: a line a second says it. */
+static void
+no_process(void)
+{
+	static struct timespec said;
+	struct timespec now;
+	int why = errno;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (said.tv_sec == now.tv_sec)
+		return;
+	said = now;
+	errno = why;
+	log_warn("no process for a worker");
+}
+
 static void
 on_fork(struct msg *m)
 {
@@ -126,7 +142,7 @@ on_fork(struct msg *m)
 	pid = fork();
 	switch (pid) {
 	case -1:
-		log_warn("fork");
+		no_process();
 		tell_exit(f->id, -1, 0);
 		break;
 	case 0:

@@ -106,6 +106,76 @@ test('killed workers are replaced and nobody else notices', async () => {
 	s.destroy();
 });
 
+test('each has its own filter, on isolation\'s; a worker has the zygote\'s as well', () => {
+	const filters = (p) => Number(/^Seccomp_filters:\s+(\d+)/m.exec(fs.readFileSync(`/proc/${p.pid}/status`, 'utf8'))[1]);
+	const want = { isolation: 1, auth: 2, hash: 2, keys: 2, zygote: 2, worker: 3 };
+	// Master is isolation's sibling, not its child.
+	for (const [role, n] of Object.entries({ ...want, master: 1 }))
+		for (const p of d.role(role)) assert.equal(filters(p), n, role);
+});
+
+// The worker at the other end of a connection.
+function workerOf(socket) {
+	const out = execFileSync('ss', ['-Htnp', `sport = :${d.port}`, `and dport = :${socket.localPort}`], { encoding: 'utf8' });
+	return Number(/"ided-worker",pid=(\d+)/.exec(out)[1]);
+}
+
+test('a worker that does not react does not outlive its session', async () => {
+	const cookie = await d.login('ann');
+	const s = await d.raw();
+	s.write(`GET / HTTP/1.1\r\nHost: localhost:${d.port}\r\nCookie: ${cookie}\r\n\r\n`);
+	await new Promise((resolve) => { s.once('data', resolve); });
+	s.on('error', () => {});
+	s.resume();
+	const pid = workerOf(s);
+	process.kill(pid, 'SIGSTOP');
+	d.ok(['session', 'revoke', ...JSON.parse(d.ok(['-j', 'session', 'list', 'ann'])).map((x) => x.session).slice(-1)]);
+	for (const { session } of JSON.parse(d.ok(['-j', 'session', 'list', 'ann']))) d.ok(['session', 'revoke', session]);
+	await waitFor('its end', () => !fs.existsSync(`/proc/${pid}`), 30000);
+	assert.match(d.log, /worker\.killed worker=\d+ why="its work was over, and it did not leave"/);
+	s.destroy();
+});
+
+// A control group in which there may be no process more; null where none can be had.
+function noMore(pid) {
+	for (const root of ['/sys/fs/cgroup/pids', '/sys/fs/cgroup']) {
+		const dir = `${root}/ided-test-${process.pid}`;
+		try {
+			const home = /^\d+:pids:(.*)$/m.exec(fs.readFileSync(`/proc/${pid}/cgroup`, 'utf8'))?.[1] ??
+				/^0::(.*)$/m.exec(fs.readFileSync(`/proc/${pid}/cgroup`, 'utf8'))[1];
+			fs.mkdirSync(dir);
+			try {
+				fs.writeFileSync(`${dir}/pids.max`, '1');
+				fs.writeFileSync(`${dir}/cgroup.procs`, String(pid));
+			} catch (e) { fs.rmdirSync(dir); throw e; }
+			return () => { fs.writeFileSync(`${root}${home}/cgroup.procs`, String(pid)); fs.rmdirSync(dir); };
+		} catch { /* the next one */ }
+	}
+	return null;
+}
+
+test('no process to be had: nothing spins, it is said, and it passes', async (t) => {
+	const again = noMore(d.role('zygote')[0].pid);
+	if (!again) return t.skip('no control group of pids can be made here');
+	const at = d.log.length;
+	try {
+		// The spares are used up, then there is nobody to serve.
+		const open = [];
+		for (let i = 0; i < 12; i++) open.push(await d.raw().catch(() => null));
+		assert.ok(open.some((s) => s === null), 'not all were served');
+		await sleep(1500);
+		for (const s of open) s?.destroy();
+		const lines = d.log.slice(at).split('\n').filter((l) => /no process for a worker/.test(l));
+		assert.ok(lines.length >= 1 && lines.length < 20, `${lines.length} lines`);
+	} finally {
+		again();
+	}
+	await waitFor('service', () => d.request('GET', '/healthz').then((r) => r.status === 200, () => false));
+	await waitFor('three spares', () => d.role('worker').length === 3);
+	const s = JSON.parse(d.ok(['-j', 'status']));
+	assert.equal(s.workers, 3, JSON.stringify(s));
+});
+
 for (const role of ['keys', 'auth', 'hash', 'zygote'])
 	test(`kill -9 of ${role}: back, and logins work again`, async () => {
 		const cookie = await d.login('ann');
