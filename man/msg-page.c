@@ -33,7 +33,7 @@ main(void)
 	    "Every message that may pass between two processes of\n.Xr ided 8 .\n"
 	    "The receiver checks sender, state, length and descriptor against this\n"
 	    "table before it looks at a message; whatever differs closes the channel\n"
-	    "and is logged as\n.Li channel.violation .\n"
+	    "and is logged as\n.Li channel.violation ;\na worker dies of it.\n"
 	    "The state is of the receiving end:\n.Li new\nuntil the channel acts for a "
 	    "user,\n.Li bound\nfrom then on.\n"
 	    "Lengths are of the payload, in bytes.\n.Bl -tag -width Ds\n");
