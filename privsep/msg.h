@@ -55,6 +55,7 @@ enum msg_fd {
 
 #define X_(t) sizeof(struct t), sizeof(struct t) /* exactly this struct */
 #define NONE_ 0, 0
+#define SESS_ WIRE_SESS(0), WIRE_SESS(WIRE_SESSDER)
 
 /* clang-format off */
 #define MSG_TABLE(M)								\
@@ -98,9 +99,9 @@ M(STATUS_MASTER, P_MASTER, P_AUTH,	S_ANY,	X_(m_status),	FD_NONE)	\
 /* TLS: only during the handshake. */						\
 M(SIGN,		P_WORKER, P_KEYS,	S_NEW,	X_(m_sign),	FD_NONE)	\
 M(SIGNED,	P_KEYS, P_WORKER,	S_ANY,	X_(m_signed),	FD_NONE)	\
-M(SESS_PUT,	P_WORKER, P_KEYS,	S_ANY,	X_(m_sess),	FD_NONE)	\
-M(SESS_GET,	P_WORKER, P_KEYS,	S_NEW,	X_(m_sess),	FD_NONE)	\
-M(SESS,		P_KEYS, P_WORKER,	S_ANY,	X_(m_sess),	FD_NONE)	\
+M(SESS_PUT,	P_WORKER, P_KEYS,	S_ANY,	SESS_,		FD_NONE)	\
+M(SESS_GET,	P_WORKER, P_KEYS,	S_NEW,	SESS_,		FD_NONE)	\
+M(SESS,		P_KEYS, P_WORKER,	S_ANY,	SESS_,		FD_NONE)	\
 /* Who is it, and what may it have: a worker and auth. */			\
 M(AUTH_TOKEN,	P_WORKER, P_AUTH,	S_ANY,	X_(m_auth_token), FD_NONE)	\
 M(LOGIN,	P_WORKER, P_AUTH,	S_ANY,	X_(m_login),	FD_NONE)	\

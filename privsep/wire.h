@@ -133,8 +133,9 @@ struct m_sess {
 	uint8_t id[WIRE_SESSID];
 	uint32_t len; /* 0 in an answer: not found */
 	uint32_t pad;
-	uint8_t der[WIRE_SESSDER];
+	uint8_t der[WIRE_SESSDER]; /* as much of it as len says is sent */
 };
+#define WIRE_SESS(len) (offsetof(struct m_sess, der) + (len))
 
 /* Who a connection is bound to. */
 struct wire_who {

@@ -161,7 +161,7 @@ on_soon(int fd, short what, void *arg)
 
 /* --- the handshake --- */
 
-/* Someone speaks HTTP to the TLS port: nothing was read yet. */
+/* Someone speaks HTTP to the TLS port. */
 static void
 plain_answer(struct conn *c)
 {
@@ -180,22 +180,6 @@ plain_answer(struct conn *c)
 			;
 	}
 	conn_over(c, "plain HTTP on a TLS port");
-}
-
-static bool
-looks_plain(struct conn *c)
-{
-	char b[2];
-	struct iovec iov = { b, sizeof(b) };
-	struct msghdr mh;
-
-	memset(&mh, 0, sizeof(mh));
-	mh.msg_iov = &iov;
-	mh.msg_iovlen = 1;
-	if (recvmsg(c->fd, &mh, MSG_PEEK) != sizeof(b))
-		return (false);
-	c->peeked = true;
-	return (b[0] >= 'A' && b[0] <= 'Z' && b[1] >= 'A' && b[1] <= 'Z');
 }
 
 static void
@@ -225,9 +209,9 @@ on_handshake(int fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (!c->peeked && looks_plain(c))
-		plain_answer(c);
 	rv = tls_handshake(c->ssl, &want, &why);
+	if (rv == -1 && tls_saw_plain())
+		plain_answer(c);
 	if (rv == -1) {
 		log_event(LOG_DEBUG, "handshake.failed", LOG_S("why", why));
 		worker_stage(STAGE_BAD_REQUEST);
@@ -278,10 +262,6 @@ conn_start(struct worker *w, int fd)
 	}
 	if ((c->ssl = tls_new(fd, &w->keys)) == NULL)
 		fatalx("out of memory for TLS");
-	SSL_set_mode(c->ssl,
-	    SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-		SSL_MODE_RELEASE_BUFFERS);
-	SSL_set_read_ahead(c->ssl, 1);
 	event_add(c->ev_read, NULL);
 	time_arm(c);
 }

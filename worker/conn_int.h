@@ -46,7 +46,6 @@ struct conn {
 	bool kicked;
 	bool over;         /* output was above the low mark */
 	bool ending;       /* conn_end() */
-	bool peeked;       /* first byte of the handshake was looked at */
 	const char *abort; /* conn_abort() was called */
 
 	int64_t since;    /* start of the phase; times are in ms */

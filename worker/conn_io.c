@@ -20,6 +20,7 @@
 
 #include "../privsep/log.h"
 #include "conn_int.h"
+#include "tls.h"
 
 #define RECORD       16384        /* of one TLS record */
 #define PIN_LIMIT    (32 * 1024)  /* input moves down above this */
@@ -118,12 +119,14 @@ io_write(struct conn *c, const uint8_t *p, size_t len)
 {
 	ssize_t n;
 
+	/* The last word goes with the end (conn_linger). */
 	if (c->ssl != NULL) {
 		ERR_clear_error();
+		tls_more(c->ending);
 		n = SSL_write(c->ssl, p, (int)(len < RECORD ? len : RECORD));
 		return (n > 0 ? n : tls_result(c, (int)n));
 	}
-	n = write(c->fd, p, len);
+	n = send(c->fd, p, len, MSG_NOSIGNAL | (c->ending ? MSG_MORE : 0));
 	if (n >= 0)
 		return (n);
 	return (errno == EAGAIN || errno == EINTR ? IO_AGAIN : IO_FAIL);

@@ -19,68 +19,105 @@
 #include "../privsep/log.h"
 #include "text.h"
 
+#define PAGE  4096UL
 #define LARGE (2UL << 20)
+#define WORTH (256UL << 10) /* a segment below this is not */
+
+#define DOWN(a, size) ((a) & ~((size)-1))
+#define UP(a, size)   DOWN((a) + (size)-1, size)
 
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE 25 /* Linux 6.1 */
 #endif
 
-#define UP(a)   (((a) + LARGE - 1) & ~(LARGE - 1))
-#define DOWN(a) ((a) & ~(LARGE - 1))
-
-/* A large page at each LARGE of [to, end), filled with what stands there; data
- * ends before end.  The old mapping is gone in one step. */
-static void
-replace(uintptr_t to, uintptr_t data, uintptr_t end, int prot)
+/* Large pages in the place of [from, to), with what stands in [start, end).  The old
+ * mapping is gone in one step. */
+static bool
+replace(uintptr_t from, uintptr_t to, uintptr_t start, uintptr_t end, int prot)
 {
-	size_t size = end - to;
+	size_t size = to - from;
 	uint8_t *map, *copy;
+	bool ok;
 
 	map = mmap(NULL, size + LARGE, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (map == MAP_FAILED)
-		return;
-	copy = (uint8_t *)UP((uintptr_t)map);
+		return false;
+	copy = (uint8_t *)UP((uintptr_t)map, LARGE);
 	(void)madvise(copy, size, MADV_HUGEPAGE);
-	memcpy(copy, (const void *)to, data - to);
-	if (madvise(copy, size, MADV_COLLAPSE) == -1 ||
-	    mprotect(copy, size, prot) == -1 ||
-	    mremap(copy, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)to) ==
-		MAP_FAILED)
-		log_debug("no large pages for the code");
+	memcpy(copy + (start - from), (const void *)start, end - start);
+	ok = madvise(copy, size, MADV_COLLAPSE) == 0 && mprotect(copy, size, prot) == 0 &&
+	    mremap(copy, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)from) !=
+		MAP_FAILED;
 	/* What is left of it: the ends, or all. */
 	(void)munmap(map, size + LARGE);
+	return ok;
 }
 
-/*
- * The program's own segments that are not written to.  The linker leaves the space
- * up to the next one free (-z max-page-size).
- */
+/* Takes free address space; false when something is there. */
+static bool
+reserve(uintptr_t from, uintptr_t to)
+{
+	void *p;
+
+	if (from == to)
+		return true;
+	p = mmap((void *)from, to - from, PROT_NONE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+	if (p != MAP_FAILED && p != (void *)from)
+		(void)munmap(p, to - from); /* before Linux 4.17 */
+	return p == (void *)from;
+}
+
+static void
+release(uintptr_t from, uintptr_t to)
+{
+	if (from < to)
+		(void)munmap((void *)from, to - from);
+}
+
+/* The linker leaves the space around a segment free, up to where a large page begins
+ * and ends (-z max-page-size).  Where it did not, the segment keeps its ends. */
+static void
+segment(uintptr_t start, uintptr_t end, int prot)
+{
+	uintptr_t from, to;
+
+	start = DOWN(start, PAGE);
+	end = UP(end, PAGE);
+	from = DOWN(start, LARGE);
+	to = UP(end, LARGE);
+	if (!reserve(from, start))
+		from = start = UP(start, LARGE);
+	if (!reserve(end, to))
+		to = end = DOWN(end, LARGE);
+	if (start < end && replace(from, to, start, end, prot))
+		return;
+	release(from, start);
+	release(end, to);
+	log_debug("no large pages for a part of the code");
+}
+
+/* What is not written to, or not any more now that it is relocated; but not the
+ * headers, which nobody looks at again. */
 static int
 segments(struct dl_phdr_info *info, size_t size, void *arg)
 {
-	uintptr_t start, data, end, next;
-	const ElfW(Phdr) * p, *q;
+	const ElfW(Phdr) * p;
+	uintptr_t start;
 	int i;
 
 	(void)size;
 	(void)arg;
-	for (i = 0; i + 1 < info->dlpi_phnum; i++) {
+	for (i = 0; i < info->dlpi_phnum; i++) {
 		p = &info->dlpi_phdr[i];
-		q = &info->dlpi_phdr[i + 1];
-		if (p->p_type != PT_LOAD || q->p_type != PT_LOAD || p->p_flags & PF_W)
+		if (p->p_memsz < WORTH || p->p_offset == 0 ||
+		    !(p->p_type == PT_GNU_RELRO ||
+			(p->p_type == PT_LOAD && (p->p_flags & PF_W) == 0)))
 			continue;
-		start = UP(info->dlpi_addr + p->p_vaddr);
-		data = info->dlpi_addr + p->p_vaddr + p->p_memsz;
-		next = info->dlpi_addr + q->p_vaddr;
-		if (p->p_memsz < LARGE / 2)
-			continue;
-		end = UP(data) <= DOWN(next) ? UP(data) : DOWN(data);
-		if (data > end)
-			data = end;
-		if (start < end)
-			replace(start, data, end,
-			    PROT_READ | (p->p_flags & PF_X ? PROT_EXEC : 0));
+		start = info->dlpi_addr + p->p_vaddr;
+		segment(start, start + p->p_memsz,
+		    PROT_READ | (p->p_flags & PF_X ? PROT_EXEC : 0));
 	}
 	return 1; /* the program comes first: no library */
 }

@@ -16,13 +16,19 @@ SSL *
 tls_new(int fd, struct chan *keys)
 {
 	SSL *ssl;
+	BIO *bio;
 
 	ssl = SSL_new(tls_ctx);
-	if (ssl == NULL || SSL_set_fd(ssl, fd) != 1) {
+	bio = tls_bio_new(fd);
+	if (ssl == NULL || bio == NULL) {
 		SSL_free(ssl);
+		BIO_free(bio);
 		ERR_clear_error();
 		return NULL;
 	}
+	SSL_set_bio(ssl, bio, bio);
+	tls_conn.nseen = 0;
+	tls_conn.plain = tls_conn.more = false;
 	SSL_set_accept_state(ssl);
 	tls_keys_start(keys);
 	return ssl;
@@ -37,6 +43,8 @@ reason(int error, int saved_errno)
 
 	if (tls_conn.why != NULL)
 		return tls_conn.why;
+	if (tls_conn.plain)
+		return "TLS handshake: http request";
 	s = ERR_reason_error_string(ERR_peek_last_error());
 	if (s == NULL && error == SSL_ERROR_SYSCALL)
 		s = saved_errno != 0 ? strerror(saved_errno) : "connection closed";
@@ -72,6 +80,18 @@ tls_handshake(SSL *ssl, short *want, const char **why)
 		tls_keys_end();
 		return -1;
 	}
+}
+
+bool
+tls_saw_plain(void)
+{
+	return tls_conn.plain;
+}
+
+void
+tls_more(bool more)
+{
+	tls_conn.more = more;
 }
 
 bool

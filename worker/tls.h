@@ -23,6 +23,11 @@ SSL *tls_new(int fd, struct chan *keys);
 /* 1 done, 0 wants the events in *want (EV_READ/EV_WRITE), -1 failed: *why is a
  * static or thread-local sentence for the log. */
 int tls_handshake(SSL *ssl, short *want, const char **why);
+/* After a handshake that failed: the client speaks what may be HTTP.  Nothing was
+ * written then. */
+bool tls_saw_plain(void);
+/* What is written from now on is followed by more at once, or by the end. */
+void tls_more(bool more);
 bool tls_is_h2(const SSL *ssl);
 /* The server name the client asked for ("" when none); h2 and Host must agree with it. */
 const char *tls_server_name(const SSL *ssl);

@@ -107,9 +107,10 @@ set_policy(SSL_CTX *ctx)
 	SSL_CTX_set_options(ctx,
 	    SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA |
 		SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET);
-	SSL_CTX_set_mode(ctx,
-	    SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-		SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	/* Its buffers it keeps: given back, they would be pages of this process still. */
+	SSL_CTX_set_mode(
+	    ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	SSL_CTX_set_read_ahead(ctx, 1);
 	SSL_CTX_set_timeout(ctx, SESSION_LIFETIME);
 	SSL_CTX_set_alpn_select_cb(ctx, alpn, NULL);
 	return SSL_CTX_set_cipher_list(ctx, suites12) == 1 &&
@@ -241,6 +242,7 @@ tls_prepare(const struct conf_for_worker *conf)
 		fatalx("OpenSSL cannot be initialised");
 	check_version(conf);
 	keyprov_load();
+	tls_bio_prepare();
 	chain = sk_X509_new_null();
 	if (chain == NULL)
 		fatalx("TLS: out of memory");

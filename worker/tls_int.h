@@ -2,6 +2,7 @@
  * What the files of TLS share, and nobody else includes.
  *
  * tls.c	the connection: made, shaken hands with, asked about
+ * tls_bio.c	the socket under it
  * tls_ctx.c	the one SSL_CTX, made ready before any client
  * tls_keys.c	what is asked of keys during a handshake
  * tls_warm.c	handshakes of the zygote with itself
@@ -27,6 +28,11 @@ struct tls_conn {
 	uint8_t asked_id[WIRE_SESSID];
 	SSL_SESSION *got; /* what it brought, in case of a second hello */
 	const char *why;  /* what went wrong with keys */
+
+	char seen[2]; /* the first bytes that came */
+	size_t nseen;
+	bool plain; /* they are not TLS, but may be HTTP */
+	bool more;  /* what is written waits for what follows it */
 };
 
 extern struct tls_conn tls_conn;
@@ -41,6 +47,10 @@ void tls_keys_callbacks(SSL_CTX *ctx);
 SSL_CTX *tls_ctx_make(
     X509 *cert, STACK_OF(X509) * chain, bool tls12, bool tls13, const char **why);
 extern SSL_CTX *tls_ctx;
+
+/* tls_bio.c: made ready in the zygote; NULL when memory ran out. */
+void tls_bio_prepare(void);
+BIO *tls_bio_new(int fd);
 
 /* tls_warm.c */
 void tls_warm(SSL_CTX *ctx, bool tls12, bool tls13);

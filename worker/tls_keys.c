@@ -10,6 +10,10 @@
 #include "keyprov.h"
 #include "tls_int.h"
 
+/* Not on the stack, where each would touch pages of its own. */
+static struct msg answer;
+static struct m_sess sess;
+
 static bool
 by_keys(void *arg, uint32_t scheme, const uint8_t *tbs, size_t tbslen, uint8_t *sig,
     size_t *siglen)
@@ -17,7 +21,6 @@ by_keys(void *arg, uint32_t scheme, const uint8_t *tbs, size_t tbslen, uint8_t *
 	struct tls_conn *t = arg;
 	const struct m_signed *ans;
 	struct m_sign req;
-	struct msg m;
 
 	memset(&req, 0, sizeof(req));
 	if (tbslen > sizeof(req.tbs)) {
@@ -29,12 +32,12 @@ by_keys(void *arg, uint32_t scheme, const uint8_t *tbs, size_t tbslen, uint8_t *
 	req.len = (uint32_t)tbslen;
 	memcpy(req.tbs, tbs, tbslen);
 	if (t->keys == NULL ||
-	    chan_call(t->keys, M_SIGN, &req, sizeof(req), M_SIGNED, &m,
+	    chan_call(t->keys, M_SIGN, &req, sizeof(req), M_SIGNED, &answer,
 		TLS_KEYS_TIMEOUT) == -1) {
 		t->why = "TLS handshake: no answer from keys";
 		return false;
 	}
-	ans = MSG_DATA(&m, m_signed);
+	ans = MSG_DATA(&answer, m_signed);
 	if (ans->ok == 0 || ans->len > sizeof(ans->sig) || ans->len > *siglen) {
 		t->why = "TLS handshake: keys did not sign";
 		return false;
@@ -73,8 +76,7 @@ session_new(SSL *ssl, SSL_SESSION *s)
 {
 	const unsigned char *id;
 	unsigned int idlen;
-	struct m_sess put;
-	uint8_t *p = put.der;
+	uint8_t *p = sess.der;
 	int len;
 
 	if (tls_conn.keys == NULL || SSL_version(ssl) != TLS1_3_VERSION)
@@ -83,25 +85,25 @@ session_new(SSL *ssl, SSL_SESSION *s)
 	(void)SSL_SESSION_set1_hostname(s, NULL);
 	id = SSL_SESSION_get_id(s, &idlen);
 	len = i2d_SSL_SESSION(s, NULL);
-	if (idlen != sizeof(put.id) || len <= 0 || (size_t)len > sizeof(put.der))
+	if (idlen != sizeof(sess.id) || len <= 0 || (size_t)len > sizeof(sess.der))
 		return 0;
-	memset(&put, 0, sizeof(put));
-	memcpy(put.id, id, sizeof(put.id));
-	put.len = (uint32_t)i2d_SSL_SESSION(s, &p);
-	(void)chan_send(tls_conn.keys, M_SESS_PUT, 0, -1, &put, sizeof(put));
-	explicit_bzero(&put, sizeof(put));
+	memset(&sess, 0, WIRE_SESS(0));
+	memcpy(sess.id, id, sizeof(sess.id));
+	sess.len = (uint32_t)i2d_SSL_SESSION(s, &p);
+	(void)chan_send(tls_conn.keys, M_SESS_PUT, 0, -1, &sess, WIRE_SESS(sess.len));
+	explicit_bzero(&sess, WIRE_SESS(sess.len));
 	return 0; /* no reference was kept */
 }
 
 /* Another worker wrote it: it is what it is said to be, or nothing. */
 static SSL_SESSION *
-decode(const struct m_sess *m, const uint8_t id[WIRE_SESSID])
+decode(const struct m_sess *m, size_t size, const uint8_t id[WIRE_SESSID])
 {
 	const unsigned char *p = m->der, *have;
 	SSL_SESSION *s;
 	unsigned int len;
 
-	if (m->len == 0 || m->len > sizeof(m->der))
+	if (m->len == 0 || m->len > size - WIRE_SESS(0))
 		return NULL;
 	s = d2i_SSL_SESSION(NULL, &p, (long)m->len);
 	ERR_clear_error();
@@ -120,16 +122,14 @@ static SSL_SESSION *
 fetch(const uint8_t id[WIRE_SESSID])
 {
 	SSL_SESSION *s;
-	struct m_sess get;
-	struct msg m;
 
-	memset(&get, 0, sizeof(get));
-	memcpy(get.id, id, sizeof(get.id));
-	if (chan_call(tls_conn.keys, M_SESS_GET, &get, sizeof(get), M_SESS, &m,
+	memset(&sess, 0, WIRE_SESS(0));
+	memcpy(sess.id, id, sizeof(sess.id));
+	if (chan_call(tls_conn.keys, M_SESS_GET, &sess, WIRE_SESS(0), M_SESS, &answer,
 		TLS_KEYS_TIMEOUT) == -1)
 		return NULL;
-	s = decode(MSG_DATA(&m, m_sess), id);
-	explicit_bzero(&m.u, sizeof(struct m_sess));
+	s = decode(MSG_DATA(&answer, m_sess), answer.head.len, id);
+	explicit_bzero(&answer.u, answer.head.len);
 	return s;
 }
 

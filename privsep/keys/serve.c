@@ -156,7 +156,7 @@ answer_sess_put(struct chan *c, struct msg *m)
 	const struct m_sess *s = MSG_DATA(m, m_sess);
 	struct peer *p = c->arg;
 
-	if (s->len == 0 || s->len > sizeof(s->der)) {
+	if (s->len == 0 || s->len > m->head.len - WIRE_SESS(0)) {
 		peer_violation(p, "SESS_PUT", "length out of bounds");
 		return;
 	}
@@ -172,7 +172,7 @@ answer_sess_get(struct chan *c, struct msg *m)
 {
 	const struct m_sess *s = MSG_DATA(m, m_sess);
 	struct peer *p = c->arg;
-	struct m_sess ans;
+	static struct m_sess ans;
 
 	if (s->len != 0) {
 		peer_violation(p, "SESS_GET", "a question with an answer in it");
@@ -183,9 +183,9 @@ answer_sess_get(struct chan *c, struct msg *m)
 		return;
 	}
 	_Static_assert(SESS_DER_MAX <= sizeof(ans.der), "a session fits its message");
-	memset(&ans, 0, sizeof(ans));
+	memset(&ans, 0, WIRE_SESS(0));
 	memcpy(ans.id, s->id, sizeof(ans.id));
 	ans.len = (uint32_t)sess_take(s->id, ans.der, now());
-	chan_send(c, M_SESS, m->head.id, -1, &ans, sizeof(ans));
-	explicit_bzero(&ans, sizeof(ans));
+	chan_send(c, M_SESS, m->head.id, -1, &ans, WIRE_SESS(ans.len));
+	explicit_bzero(&ans, WIRE_SESS(ans.len));
 }
