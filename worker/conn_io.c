@@ -126,7 +126,7 @@ io_write(struct conn *c, const uint8_t *p, size_t len)
 		n = SSL_write(c->ssl, p, (int)(len < RECORD ? len : RECORD));
 		return (n > 0 ? n : tls_result(c, (int)n));
 	}
-	n = send(c->fd, p, len, MSG_NOSIGNAL | (c->ending ? MSG_MORE : 0));
+	n = write(c->fd, p, len);
 	if (n >= 0)
 		return (n);
 	return (errno == EAGAIN || errno == EINTR ? IO_AGAIN : IO_FAIL);
