@@ -104,22 +104,37 @@ async function breakAll(chans, state, user) {
 	return total(want);
 }
 
+// What thousands of workers that died leave behind: nothing.
+const weighed = ['master', 'zygote', 'auth', 'keys', 'isolation'];
+const weigh = () => Object.fromEntries(weighed.map((r) => [r, { fds: site.fdCount(r), rss: site.rss(r) }]));
+
+async function flat(t, was) {
+	for (const role of weighed)
+		await waitFor(`descriptors of ${role}`, () => site.fdCount(role) <= was[role].fds, 10000)
+			.catch(() => assert.fail(`${role}: ${was[role].fds} descriptors before, ${site.fdCount(role)} after`));
+	const now = weigh();
+	t.diagnostic(weighed.map((r) => `${r} ${now[r].rss - was[r].rss} kB`).join(', '));
+	// Master's table of sources has an entry for each of them, and an end.
+	for (const role of weighed)
+		assert.ok(now[role].rss <= was[role].rss + 2048, `${role}: ${was[role].rss} kB before, ${now[role].rss} kB after`);
+}
+
 test('every type, direction, length and number of descriptors, from a worker that nobody logged in on', async (t) => {
-	const before = { auth: site.fdCount('auth'), keys: site.fdCount('keys'), master: site.fdCount('master') };
+	const was = weigh();
 	const n = await breakAll(['master', 'keys', 'auth'], S.fresh);
 	t.diagnostic(`${n} violations`);
 	assert.ok(n > 3000, `${n}`);
 	await alive('after it');
-	for (const role of Object.keys(before))
-		await waitFor(`descriptors of ${role}`, () => site.fdCount(role) <= before[role] + 4, 10000)
-			.catch(() => assert.fail(`${role}: ${before[role]} descriptors before, ${site.fdCount(role)} after`));
+	await flat(t, was);
 });
 
 test('the same to auth, from a worker that is bound to a user', async (t) => {
+	const was = weigh();
 	const n = await breakAll(['auth'], S.bound, 'ann');
 	t.diagnostic(`${n} violations`);
 	assert.ok(n > 1200, `${n}`);
 	await alive('after it');
+	await flat(t, was);
 });
 
 test('bytes that are no message', async () => {
