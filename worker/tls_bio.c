@@ -60,10 +60,12 @@ bio_read(BIO *b, char *p, int len)
 static int
 bio_write(BIO *b, const char *p, int len)
 {
+	struct iovec iov = { (void *)(uintptr_t)p, (size_t)len };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
 	ssize_t n;
 
 	BIO_clear_retry_flags(b);
-	n = send(fd_of(b), p, (size_t)len, MSG_NOSIGNAL | (tls_conn.more ? MSG_MORE : 0));
+	n = sendmsg(fd_of(b), &m, MSG_NOSIGNAL | (tls_conn.more ? MSG_MORE : 0));
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
 		BIO_set_retry_write(b);
 	return (int)n;
