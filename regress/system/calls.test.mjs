@@ -3,9 +3,9 @@
 // than that without a reason.
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
-import { startDaemon, waitFor, sanitized, top } from './daemon.mjs';
+import { startDaemon, waitFor, obj, sanitized, top } from './daemon.mjs';
 import { prepareTraffic, traffic, room } from './traffic.mjs';
 
 // As filters_test.c writes it down.
@@ -72,3 +72,26 @@ test('every system call of a worker is on its list, and most of the list is need
 			await d.stop();
 		}
 	});
+
+// A path that is seldom taken calls as well: what the worker's own code imports from
+// libc, and makes a system call that is not listed.
+test('no function of libc that a worker may not call is linked into its code', { skip: sanitized && 'sanitizers call more' }, () => {
+	const never = ('send recv sendto recvfrom readv writev preadv pwritev pread64 pwrite ioctl fcntl fcntl64 socket socketpair ' +
+		'connect bind listen accept accept4 dup dup2 dup3 pipe pipe2 open open64 creat opendir stat stat64 lstat fstatat access ' +
+		'faccessat readlink unlink mkdir rename lseek lseek64 fopen fopen64 getdents64 select pselect ppoll epoll_create1 ' +
+		'epoll_wait epoll_ctl eventfd timerfd_create sleep usleep nanosleep clock_nanosleep kill raise signal sigaction ' +
+		'sigprocmask pthread_sigmask alarm setitimer fork vfork execve waitpid prctl syscall madvise mprotect mlock ' +
+		'getrlimit setrlimit getuid geteuid getgid getegid sched_yield pthread_create memfd_create sendfile splice').split(' ');
+	// What runs in the zygote: before there are workers, or to make one.
+	const zygote = { 'zygote.o': null, 'heap.o': null, 'text.o': null, 'worker.o': ['open', 'dup3', 'pipe2'] };
+	const listedCalls = listed('worker');
+	const found = [];
+	for (const o of fs.readdirSync(`${obj}/worker`).filter((n) => n.endsWith('.o'))) {
+		if (zygote[o] === null) continue;
+		for (const sym of execFileSync('nm', ['-u', `${obj}/worker/${o}`], { encoding: 'utf8' }).split('\n')) {
+			const name = /U (\w+)/.exec(sym)?.[1];
+			if (name && never.includes(name) && !listedCalls.has(name) && !zygote[o]?.includes(name)) found.push(`${o}: ${name}`);
+		}
+	}
+	assert.deepEqual(found, []);
+});
