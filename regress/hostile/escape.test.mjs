@@ -3,6 +3,7 @@
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
+import dgram from 'node:dgram';
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import net from 'node:net';
@@ -116,4 +117,36 @@ test('bombs: each ends at a bound, and the user next door works', async (t) => {
 	assert.ok(n > 3, 'bob was answered all the time');
 	assert.equal(d.sandboxes().length, 2, 'both sandboxes still run');
 	assert.equal(d.ok(['sandbox', 'exec', 'ann', '--', 'echo', 'still']), 'still\n');
+});
+
+test('with a network of its own: what goes to nobody in particular arrives nowhere', async (t) => {
+	const p = await startDaemon({ users: ['ann', 'bob'] });
+	const heard = [];
+	const sockets = [];
+	try {
+		const rows = table('outward', { hostaddress: u.ann.values.hostaddress, idedport: p.port });
+		for (const [port, group] of [[20067], [20353, '224.0.0.251']]) {
+			const s = dgram.createSocket({ type: 'udp4', reuseAddr: true });
+			sockets.push(s);
+			s.on('message', (m, from) => heard.push(`${port}: ${m} of ${from.address}`));
+			await new Promise((r) => s.bind(port, '0.0.0.0', r));
+			if (group) s.addMembership(group);
+		}
+		for (const user of users) {
+			const uid = Number(p.ok(['sandbox', 'exec', user, '--', 'id', '-u']));
+			fs.copyFileSync(probe, `${p.data}/home/${user}/data/probe`);
+			fs.chownSync(`${p.data}/home/${user}/data/probe`, uid, uid);
+			fs.chmodSync(`${p.data}/home/${user}/data/probe`, 0o755);
+		}
+		await report(t, 'ann', await attempt(p, 'ann', rows));
+		// A control, which comes after them: the sockets do hear.
+		const c = dgram.createSocket('udp4');
+		for (const port of [20067, 20353]) c.send('control', port, '127.0.0.1');
+		await waitFor('the control', () => heard.filter((h) => /control/.test(h)).length === 2);
+		c.close();
+		assert.deepEqual(heard.filter((h) => !/control/.test(h)), []);
+	} finally {
+		for (const s of sockets) s.close();
+		await p.stop();
+	}
 });
