@@ -93,6 +93,26 @@ test('one that goes away ends the start of a sandbox, and says so', async () => 
 	} finally { await d.stop(); }
 });
 
+test('a reload gives and takes folders, for sandboxes that start after it', async () => {
+	const d = await startDaemon({ users: ['ann', 'bob'], isolation: `bind "${dir}/read"` });
+	try {
+		assert.equal(sh(d, 'ann', `cat ${dir}/read/file`).out, 'for all\n');
+		d.opts.isolation = `bind "${dir}/one"`;
+		d.write();
+		d.ok(['reload']);
+		assert.equal(sh(d, 'bob', `cat ${dir}/one; ls ${dir}`).out, 'one file\none\n');
+		assert.equal(sh(d, 'ann', `cat ${dir}/read/file`).out, 'for all\n', 'one that runs keeps what it has');
+		d.ok(['sandbox', 'stop', 'ann']);
+		assert.equal(sh(d, 'ann', `cat ${dir}/one; ls ${dir}`).out, 'one file\none\n');
+		// A bad one is refused, and the old stays.
+		d.opts.isolation = `bind "${dir}/link"`;
+		d.write();
+		assert.notEqual(d.ctl(['reload']).status, 0);
+		d.ok(['sandbox', 'stop', 'ann']);
+		assert.equal(sh(d, 'ann', `ls ${dir}`).out, 'one\n');
+	} finally { await d.stop(); }
+});
+
 test('user namespaces: refused by default', async () => {
 	const d = await startDaemon({ users: ['ann'] });
 	try {

@@ -13,6 +13,8 @@ before(async () => {
 	vm = await Vm.boot();
 	d = await startDaemon(vm);
 	const u = {};
+	// Numbers of processes by which a sandbox cannot mean its own.
+	await vm.ok('echo 20000 >/proc/sys/kernel/ns_last_pid');
 	for (const [i, user] of users.entries()) {
 		const home = `/var/ided/home/${user}/data`, uid = d.uids + i;
 		u[user] = { uid, port: 4001 + i, key: `0x${i + 1}d3d` };
@@ -35,13 +37,14 @@ before(async () => {
 		const other = users.find((o) => o !== user);
 		values[user] = { me: user, mine: u[user].uid, other, his: u[other].uid, pid: u[other].pid, port: u[other].port,
 			key: u[other].key, hostport: 7, idedport: 8443, hostaddress: '10.0.2.15', data: '/var/ided', runtime: '/run/ided',
-			conf: '/etc/ided.conf', tlskey: '/etc/server.key', ...pids };
+			conf: '/etc/ided.conf', tlskey: '/etc/server.key', home: `/home/${other}`, tmp: '/tmp',
+			tty: '/dev/pts/7', group: '/sys/fs/cgroup', ...pids };
 	}
 });
 after(() => vm?.stop());
 
-const attempt = async (user) => {
-	const rows = table('escape', values[user]);
+const attempt = async (user, name = 'escape') => {
+	const rows = table(name, values[user]);
 	const r = await d.ctl(['sandbox', 'exec', user, '--', `/home/${user}/data/probe`, 'table'], `${rows.join('\n')}\n`);
 	const got = results(r.out);
 	for (const name of names(rows)) if (!got.has(name)) got.set(name, { ok: false, said: `no answer: ${r.err}` });
@@ -56,8 +59,25 @@ test('what this kernel holds less is named at start, each by itself', () => {
 });
 
 test('ways out, both at once: every refusal is the same as on the newest kernel', async (t) => {
-	const got = await Promise.all(users.map(attempt));
+	const got = await Promise.all(users.map((user) => attempt(user)));
 	for (const [i, user] of users.entries()) await report(t, user, got[i]);
+});
+
+test('nor is anything reached next door', async (t) => report(t, 'ann', await attempt('ann', 'next-door')));
+
+test("no core is dumped, not even by the host's own program for them", async () => {
+	await vm.ok(`printf '#!/bin/sh\\necho "$@" >>/tmp/cores\\n' >/usr/sbin/collect; chmod 755 /usr/sbin/collect
+		echo '|/usr/sbin/collect %u %p' >/proc/sys/kernel/core_pattern`);
+	const crash = { input: 'crash\n' };
+	// Outside, for a control: the kernel runs it.
+	await vm.ok('ulimit -c unlimited; probe', crash);
+	await vm.ok('n=0; until [ -s /tmp/cores ]; do sleep 0.1; n=$((n + 1)); [ $n -lt 100 ]; done; grep "^0 " /tmp/cores; rm /tmp/cores');
+	const r = await d.ctl(['sandbox', 'exec', 'ann', '--', '/home/ann/data/probe'], 'crash\ncrash\n');
+	assert.equal(r.out, 'SIGABRT no core\nSIGABRT no core\n');
+	// One more outside: what the kernel would have run before it has been run by now.
+	await vm.ok('ulimit -c unlimited; probe', crash);
+	await vm.ok('n=0; until [ -s /tmp/cores ]; do sleep 0.1; n=$((n + 1)); [ $n -lt 100 ]; done');
+	assert.match(await vm.read('/tmp/cores'), /^0 \d+$/);
 });
 
 test('nothing was hurt by them', async () => {
