@@ -9,7 +9,9 @@
 #include <linux/seccomp.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -30,6 +32,8 @@ static const struct {
 	{ SYS_mount_setattr, "mount_setattr (Linux 5.12)" },
 	{ SYS_open_tree, "open_tree (Linux 5.2)" },
 };
+
+#define FILE_SIZE_MIN 256 /* bytes that an open file takes of a user's memory */
 
 static const char *const namespaces[] = { "mnt", "pid", "ipc", "uts", "net", "cgroup" };
 
@@ -89,6 +93,60 @@ share_lacking(void *arg, const char *what, const char *why)
 	l->fn(l->arg, what, why, (l->conf->require & REQUIRE_CGROUP) != 0);
 }
 
+/* A file of /proc/sys with one number; 0 if there is none. */
+static uint64_t
+sysctl_number(const char *name)
+{
+	char path[64], buf[32];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/sys/%s", name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd == -1)
+		return 0;
+	n = read(fd, buf, sizeof(buf) - 1);
+	close(fd);
+	if (n <= 0)
+		return 0;
+	buf[n] = '\0';
+	return strtoull(buf, NULL, 10);
+}
+
+/*
+ * What the kernel has so many of for all users together, and counts for none of
+ * them: one user must not be able to take half of it.
+ */
+static void
+numbers_lacking(const struct conf_isolation *conf, features_fn fn, void *arg)
+{
+	const uint64_t files = (uint64_t)conf->processes * OPEN_FILES_MAX;
+	const uint64_t room = conf->memory / FILE_SIZE_MIN;
+	const struct {
+		const char *what;
+		const char *sysctl;
+		uint64_t one;
+	} numbers[] = {
+		{ "open files for all users", "fs/file-max",
+		    files < room ? files : room },
+		{ "process numbers for all users", "kernel/pid_max", conf->processes },
+		{ "threads for all users", "kernel/threads-max", conf->processes },
+	};
+	char why[96];
+	uint64_t all;
+	unsigned int i;
+
+	for (i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		all = sysctl_number(numbers[i].sysctl);
+		if (all == 0 || all / 2 >= numbers[i].one)
+			continue;
+		snprintf(why, sizeof(why), "%s is %llu, and one user may take %llu",
+		    numbers[i].sysctl, (unsigned long long)all,
+		    (unsigned long long)numbers[i].one);
+		fn(arg, numbers[i].what, why, false);
+	}
+}
+
 void
 features_lacking(const struct conf_isolation *conf, features_fn fn, void *arg)
 {
@@ -98,6 +156,7 @@ features_lacking(const struct conf_isolation *conf, features_fn fn, void *arg)
 	int abi = sandbox_landlock_abi();
 
 	shares_lacking(conf, share_lacking, &l);
+	numbers_lacking(conf, fn, arg);
 	if (conf->idle_freeze != 0 && cgroup_top(CG_FREEZE) == -1)
 		fn(arg, "freezing of idle sandboxes", "there is no control group for it",
 		    (conf->require & REQUIRE_CGROUP) != 0);

@@ -129,6 +129,7 @@ int bind_open(const char *path); /* O_PATH, over no link; -1 with errno */
 int setup_site_binds(struct setup *s);
 
 /* sandbox_user.c, sandbox_landlock.c, seccomp_user.c */
+#define OPEN_FILES_MAX 65536 /* of a process */
 int setup_limits(struct setup *s);
 int setup_oom(struct setup *s);
 int setup_user(struct setup *s);

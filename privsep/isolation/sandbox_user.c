@@ -26,7 +26,7 @@ struct limit_row {
 
 static const struct limit_row limits[] = {
 	/* Descriptors bound what can be in flight over sockets as well. */
-	{ RLIMIT_NOFILE, 65536, 65536 },
+	{ RLIMIT_NOFILE, OPEN_FILES_MAX, OPEN_FILES_MAX },
 	/* 1, not 0: a program that the host pipes core dumps to runs as the
 	 * host's root, and only the value 1 keeps it from being run. */
 	{ RLIMIT_CORE, 1, 1 },

@@ -53,8 +53,6 @@ static const struct seccomp_group allowed_groups[] = {
 	  "eventfd eventfd2 inotify_add_watch inotify_init inotify_init1 inotify_rm_watch "
 	  "poll ppoll pselect6 select signalfd signalfd4 timerfd_create timerfd_gettime "
 	  "timerfd_settime" },
-	{ "asynchronous files, of the old kind: databases use them",
-	  "io_cancel io_destroy io_getevents io_pgetevents io_setup io_submit" },
 	{ "memory of one's own",
 	  "brk madvise map_shadow_stack membarrier memfd_create memfd_secret mincore "
 	  "mlock mlock2 mlockall mmap mprotect mremap mseal msync munlock munlockall "
@@ -123,6 +121,8 @@ static const struct seccomp_group refused_groups[] = {
 	  "kcmp pidfd_getfd process_madvise" },
 	{ "files past their names, and quotas",
 	  "name_to_handle_at open_by_handle_at quotactl quotactl_fd" },
+	{ "asynchronous files of the old kind: the kernel has so many for all users together",
+	  "io_cancel io_destroy io_getevents io_pgetevents io_setup io_submit" },
 	{ "where memory lies in the machine",
 	  "get_mempolicy mbind migrate_pages move_pages set_mempolicy "
 	  "set_mempolicy_home_node" },

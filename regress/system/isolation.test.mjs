@@ -143,3 +143,19 @@ test('user namespaces: where they are allowed, they work and lead nowhere', asyn
 		says(inside('chown 1:1 /home/ann/data'), /Invalid argument|not permitted/);
 	} finally { await d.stop(); }
 });
+
+test('what the kernel has for all users together is named where one could take half of it', async () => {
+	const all = (name) => Number(fs.readFileSync(`/proc/sys/${name}`, 'latin1'));
+	for (const [memory, processes] of [['64M', 64], ['64G', 16384]]) {
+		const d = await startDaemon({ isolation: `memory ${memory}\nprocesses ${processes}` });
+		try {
+			const bytes = parseInt(memory, 10) * (memory.endsWith('G') ? 2 ** 30 : 2 ** 20);
+			const want = [['open files', 'fs/file-max', Math.min(processes * 65536, bytes / 256)], ['process numbers', 'kernel/pid_max', processes],
+				['threads', 'kernel/threads-max', processes]];
+			for (const [what, name, one] of want) {
+				const line = `what="${what} for all users" why="${name} is ${all(name)}, and one user may take ${one}"`;
+				assert.equal(d.log.includes(line), Math.floor(all(name) / 2) < one, `${line}\n${d.log}`);
+			}
+		} finally { await d.stop(); }
+	}
+});
