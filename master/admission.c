@@ -7,7 +7,7 @@
 #define SOURCES 65536
 #define BUCKETS 65536
 
-/* Penalties are enforced from the first to the second, in seconds. */
+/* In seconds: what adds up to the first is enforced, to its end; the second is most. */
 #define PENALTY_FROM 15
 #define PENALTY_CAP  600
 
@@ -29,6 +29,7 @@ struct source {
 	uint32_t connections;
 	uint32_t bound;
 	int64_t until_ms; /* end of the penalty */
+	bool enforced;    /* it has come to PENALTY_FROM */
 };
 
 static struct {
@@ -172,6 +173,12 @@ source_get(const struct wire_addr *addr, int64_t now_ms)
 	return s;
 }
 
+static bool
+is_penalised(const struct source *s, int64_t now_ms)
+{
+	return s->enforced && s->until_ms > now_ms;
+}
+
 /* sshd's random early drop: from rate percent at begin to all at full. */
 static bool
 early_drop(uint32_t n)
@@ -200,7 +207,7 @@ admission_check(const struct wire_addr *addr, int64_t now_ms, uint32_t unauthent
 	if (!addr->unix_peer)
 		s = source_get(addr, now_ms);
 	if (s != NULL) {
-		if (s->until_ms - now_ms >= PENALTY_FROM * 1000)
+		if (is_penalised(s, now_ms))
 			return ADMIT_PENALTY;
 		if (s->connections >= adm.conf.per_source)
 			return ADMIT_PER_SOURCE;
@@ -246,11 +253,15 @@ admission_penalise(struct source *src, enum penalty p, int64_t now_ms)
 {
 	if (src == NULL)
 		return;
-	if (src->until_ms < now_ms)
+	if (src->until_ms <= now_ms) {
 		src->until_ms = now_ms;
+		src->enforced = false;
+	}
 	src->until_ms += (int64_t)penalties[p].seconds * 1000;
 	if (src->until_ms > now_ms + PENALTY_CAP * 1000)
 		src->until_ms = now_ms + PENALTY_CAP * 1000;
+	if (src->until_ms - now_ms >= PENALTY_FROM * 1000)
+		src->enforced = true;
 }
 
 void
@@ -269,7 +280,7 @@ admission_penalised(int64_t now_ms)
 	uint32_t i, n = 0;
 
 	for (i = 0; i < adm.used; i++)
-		if (adm.pool[i].until_ms - now_ms >= PENALTY_FROM * 1000)
+		if (is_penalised(&adm.pool[i], now_ms))
 			n++;
 	return n;
 }

@@ -134,14 +134,23 @@ test_penalties(void **state)
 	assert_int_equal(admission_check(&a, 0, 0, &t), ADMIT_PENALTY);
 	assert_int_equal(admission_penalised(0), 1);
 	assert_int_equal(admission_check(&b, 0, 0, &t), ADMIT_OK);
-	assert_int_equal(admission_check(&a, 5001, 0, &t), ADMIT_OK);
-	admission_penalise(s, PENALTY_CRASH, 6000);
-	assert_int_equal(admission_check(&a, 6000 + 75000, 0, &t), ADMIT_PENALTY);
+	/* Five times four seconds, to the end. */
+	assert_int_equal(admission_check(&a, 19999, 0, &t), ADMIT_PENALTY);
+	assert_int_equal(admission_check(&a, 20000, 0, &t), ADMIT_OK);
+	admission_release(t, false);
+	assert_int_equal(admission_penalised(20000), 0);
+	/* A new one begins below 15 s again. */
+	admission_penalise(s, PENALTY_GRACE, 20000);
+	assert_int_equal(admission_check(&a, 20000, 0, &t), ADMIT_OK);
+	admission_release(t, false);
+	admission_penalise(s, PENALTY_CRASH, 30000);
+	assert_int_equal(admission_check(&a, 30000 + 89999, 0, &t), ADMIT_PENALTY);
+	assert_int_equal(admission_check(&a, 30000 + 90000, 0, &t), ADMIT_OK);
 	/* Never longer than ten minutes. */
 	for (i = 0; i < 100; i++)
-		admission_penalise(s, PENALTY_CRASH, 100000);
-	assert_int_equal(admission_check(&a, 100000 + 584999, 0, &t), ADMIT_PENALTY);
-	assert_int_equal(admission_check(&a, 100000 + 585001, 0, &t), ADMIT_OK);
+		admission_penalise(s, PENALTY_CRASH, 200000);
+	assert_int_equal(admission_check(&a, 200000 + 599999, 0, &t), ADMIT_PENALTY);
+	assert_int_equal(admission_check(&a, 200000 + 600000, 0, &t), ADMIT_OK);
 }
 
 static void

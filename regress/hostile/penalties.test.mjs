@@ -1,0 +1,119 @@
+// Penalties by source: what is done from one address is paid for by that one, for
+// as long as ided(8) says, and by no other.
+import { test, before, after } from 'node:test';
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import net from 'node:net';
+import { startDaemon, sleep, waitFor } from '../system/daemon.mjs';
+import { sources, status } from './backend.mjs';
+
+const LONG = Boolean(process.env.IDED_LONG);
+let d;
+before(async () => {
+	d = await startDaemon({ users: ['ann'], crashes: true, prefork: 'spare 8\n\thandshake-timeout 1s\n\theader-timeout 2s' });
+});
+after(() => d?.stop());
+
+const enters = (localAddress) => d.request('GET', '/healthz', { localAddress }).then((r) => r.status === 200, () => false);
+
+// How long it is refused from there, from now on; at most `most` seconds are waited for.
+async function refused(address, most) {
+	const start = Date.now();
+	while (Date.now() - start < most * 1000) {
+		if (await enters(address)) break;
+		// Whoever did nothing is served all the while.
+		assert.equal(await enters('127.0.0.3'), true);
+		await sleep(250);
+	}
+	return (Date.now() - start) / 1000;
+}
+
+const silent = (localAddress) => new Promise((resolve) => {
+	const s = net.connect({ port: d.port, host: '127.0.0.1', localAddress });
+	s.on('connect', () => s.write(Buffer.from([0x16, 3, 1, 2, 0, 1])));
+	s.on('error', () => {});
+	s.on('data', () => {});
+	s.on('close', resolve);
+});
+
+// The worker that has this client's connection, by its socket.
+function workerOf(s) {
+	const hex = (port) => port.toString(16).toUpperCase().padStart(4, '0');
+	const inode = fs.readFileSync('/proc/net/tcp', 'latin1').split('\n').map((l) => l.trim().split(/\s+/))
+		.find((f) => f[1]?.endsWith(`:${hex(d.port)}`) && f[2]?.endsWith(`:${hex(s.localPort)}`))[9];
+	for (const p of d.role('worker')) {
+		for (const fd of fs.readdirSync(`/proc/${p.pid}/fd`)) {
+			try { if (fs.readlinkSync(`/proc/${p.pid}/fd/${fd}`) === `socket:[${inode}]`) return p.pid; } catch { /* closed */ }
+		}
+	}
+	throw new Error('no worker has it');
+}
+
+test('failed logins: four seconds each, refused once they come to 15', { timeout: 120000 }, async () => {
+	const address = '127.0.0.2';
+	const start = Date.now();
+	let failed = 0;
+	for (; failed < 5; failed++) {
+		const r = await d.post('/login', { username: 'ann', password: 'wrong' }, { localAddress: address }).catch(() => null);
+		if (r === null) break;
+		assert.equal(r.status, 401);
+	}
+	assert.ok(failed >= 4, `after ${failed}`);
+	assert.equal(status(d).penalised, 1);
+	await refused(address, 60);
+	const seconds = (Date.now() - start) / 1000;
+	assert.ok(seconds >= 4 * failed - 1 && seconds <= 4 * failed + 5, `${seconds} s for ${failed}`);
+});
+
+test('one handshake that is too slow is forgiven, two cost 20 seconds', { timeout: 120000 }, async () => {
+	const address = '127.0.0.4';
+	await silent(address);
+	assert.equal(await enters(address), true);
+	await silent(address);
+	await waitFor('the penalty', async () => !await enters(address));
+	const seconds = await refused(address, 60);
+	assert.ok(seconds >= 15 && seconds <= 20 + 5, `${seconds} s`);
+});
+
+test('who opens a connection ahead of need, and does not use it, is not punished', { timeout: 60000 }, async () => {
+	const address = '127.0.0.5';
+	await Promise.all([1, 2, 3].map(async () => {
+		const s = await d.raw({ localAddress: address });
+		s.resume();
+		await new Promise((r) => { s.on('close', r); });
+	}));
+	assert.equal(await enters(address), true);
+});
+
+test(`a crash: 90 seconds${LONG ? '' : ', of which 10 are waited for'}`, { timeout: 180000 }, async () => {
+	const address = '127.0.0.6';
+	const s = await d.raw({ localAddress: address });
+	s.on('error', () => {});
+	const closed = new Promise((r) => { s.on('close', r); });
+	process.kill(workerOf(s), 'SIGSEGV');
+	await closed;
+	await waitFor('it to be counted', () => status(d).crashes === 1);
+	const seconds = await refused(address, LONG ? 120 : 10);
+	if (LONG) assert.ok(seconds >= 88 && seconds <= 95, `${seconds} s`);
+	else assert.ok(seconds >= 10, `${seconds} s`);
+	assert.equal(await enters('127.0.0.3'), true);
+});
+
+test('65,536 sources are remembered in less than 16 MiB', { timeout: 600000, skip: !LONG && 'minutes: IDED_LONG=1' }, async () => {
+	const rss = () => Number(/^VmRSS:\s+(\d+)/m.exec(fs.readFileSync(`/proc/${d.pid}/status`, 'utf8'))[1]);
+	const before = rss();
+	const next = sources(20);
+	let left = 70000;
+	await Promise.all(Array.from({ length: 16 }, async () => {
+		while (left-- > 0) {
+			await new Promise((resolve) => {
+				const c = net.connect({ port: d.port, host: '127.0.0.1', localAddress: next() });
+				c.on('connect', () => c.destroy());
+				c.on('error', resolve);
+				c.on('close', resolve);
+			});
+		}
+	}));
+	assert.ok(rss() - before < 16384, `${rss() - before} kB`);
+	assert.equal(await enters('127.0.0.3'), true);
+});
