@@ -11,8 +11,10 @@
 #include "admission.h"
 #include "master.h"
 
-#define SLOTS          65536
-#define KIND_NONE      UINT32_MAX /* serves nobody yet */
+#define SLOTS     65536
+#define KIND_NONE UINT32_MAX /* serves nobody yet */
+/* So many may be there beside prefork max, for the moment that an end takes. */
+#define DYING_MAX      32
 #define LOG_PER_SECOND 10
 #define LEAVE_MS       10000 /* that one whose work is over has to leave */
 
@@ -22,6 +24,7 @@ static struct {
 	uint16_t free[SLOTS];
 	uint32_t nfree;
 	uint32_t workers;
+	uint32_t dying; /* killed, and not known to be gone */
 	uint32_t spares;
 	uint32_t unauthenticated;
 	uint64_t count;
@@ -115,7 +118,9 @@ worker_free(struct mworker *w)
 	admission_release(w->source, w->bound);
 	w->source = NULL;
 	chan_close(&w->chan);
-	if (w->state != WORKER_KILLED)
+	if (w->state == WORKER_KILLED)
+		pool.dying--;
+	else
 		pool.workers--;
 	w->used = false;
 	pool.free[pool.nfree++] = (uint16_t)(w->id & 0xffff);
@@ -134,6 +139,7 @@ worker_kill(struct mworker *w)
 	leave_ring(w);
 	w->state = WORKER_KILLED;
 	pool.workers--;
+	pool.dying++;
 	chan_close(&w->chan);
 	zygote_kill(w->zygote, w->id);
 	master_drained();
@@ -287,7 +293,8 @@ worker_fork(void)
 	struct mworker *w;
 	int fds[2];
 
-	if (z == NULL || pool.workers >= master.conf.prefork.max)
+	if (z == NULL || pool.workers >= master.conf.prefork.max ||
+	    pool.dying >= DYING_MAX)
 		return NULL;
 	if (chan_pair(fds) == -1) {
 		log_warn("channel for a worker");

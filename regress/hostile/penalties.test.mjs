@@ -1,6 +1,6 @@
 // Penalties by source: what is done from one address is paid for by that one, for
 // as long as ided(8) says, and by no other.
-import { test, before, after } from 'node:test';
+import { test, describe, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import net from 'node:net';
@@ -49,54 +49,57 @@ function workerOf(s) {
 	throw new Error('no worker has it');
 }
 
-test('failed logins: four seconds each, refused once they come to 15', { timeout: 120000 }, async () => {
-	const address = '127.0.0.2';
-	const start = Date.now();
-	let failed = 0;
-	for (; failed < 5; failed++) {
-		const r = await d.post('/login', { username: 'ann', password: 'wrong' }, { localAddress: address }).catch(() => null);
-		if (r === null) break;
-		assert.equal(r.status, 401);
-	}
-	assert.ok(failed >= 4, `after ${failed}`);
-	assert.equal(status(d).penalised, 1);
-	await refused(address, 60);
-	const seconds = (Date.now() - start) / 1000;
-	assert.ok(seconds >= 4 * failed - 1 && seconds <= 4 * failed + 5, `${seconds} s for ${failed}`);
-});
+// Each waits for its own; so all of them together.
+describe('penalties', { concurrency: true }, () => {
+	test('failed logins: four seconds each, refused once they come to 15', { timeout: 120000 }, async () => {
+		const address = '127.0.0.2';
+		const start = Date.now();
+		let failed = 0;
+		for (; failed < 5; failed++) {
+			const r = await d.post('/login', { username: 'ann', password: 'wrong' }, { localAddress: address }).catch(() => null);
+			if (r === null) break;
+			assert.equal(r.status, 401);
+		}
+		assert.ok(failed >= 4, `after ${failed}`);
+		assert.ok(status(d).penalised >= 1);
+		await refused(address, 60);
+		const seconds = (Date.now() - start) / 1000;
+		assert.ok(seconds >= 4 * failed - 1 && seconds <= 4 * failed + 5, `${seconds} s for ${failed}`);
+	});
 
-test('one handshake that is too slow is forgiven, two cost 20 seconds', { timeout: 120000 }, async () => {
-	const address = '127.0.0.4';
-	await silent(address);
-	assert.equal(await enters(address), true);
-	await silent(address);
-	await waitFor('the penalty', async () => !await enters(address));
-	const seconds = await refused(address, 60);
-	assert.ok(seconds >= 15 && seconds <= 20 + 5, `${seconds} s`);
-});
+	test('one handshake that is too slow is forgiven, two cost 20 seconds', { timeout: 120000 }, async () => {
+		const address = '127.0.0.4';
+		await silent(address);
+		assert.equal(await enters(address), true);
+		await silent(address);
+		await waitFor('the penalty', async () => !await enters(address));
+		const seconds = await refused(address, 60);
+		assert.ok(seconds >= 15 && seconds <= 20 + 5, `${seconds} s`);
+	});
 
-test('who opens a connection ahead of need, and does not use it, is not punished', { timeout: 60000 }, async () => {
-	const address = '127.0.0.5';
-	await Promise.all([1, 2, 3].map(async () => {
+	test('who opens a connection ahead of need, and does not use it, is not punished', { timeout: 60000 }, async () => {
+		const address = '127.0.0.5';
+		await Promise.all([1, 2, 3].map(async () => {
+			const s = await d.raw({ localAddress: address });
+			s.resume();
+			await new Promise((r) => { s.on('close', r); });
+		}));
+		assert.equal(await enters(address), true);
+	});
+
+	test(`a crash: 90 seconds${LONG ? '' : ', of which 10 are waited for'}`, { timeout: 180000 }, async () => {
+		const address = '127.0.0.6';
 		const s = await d.raw({ localAddress: address });
-		s.resume();
-		await new Promise((r) => { s.on('close', r); });
-	}));
-	assert.equal(await enters(address), true);
-});
-
-test(`a crash: 90 seconds${LONG ? '' : ', of which 10 are waited for'}`, { timeout: 180000 }, async () => {
-	const address = '127.0.0.6';
-	const s = await d.raw({ localAddress: address });
-	s.on('error', () => {});
-	const closed = new Promise((r) => { s.on('close', r); });
-	process.kill(workerOf(s), 'SIGSEGV');
-	await closed;
-	await waitFor('it to be counted', () => status(d).crashes === 1);
-	const seconds = await refused(address, LONG ? 120 : 10);
-	if (LONG) assert.ok(seconds >= 88 && seconds <= 95, `${seconds} s`);
-	else assert.ok(seconds >= 10, `${seconds} s`);
-	assert.equal(await enters('127.0.0.3'), true);
+		s.on('error', () => {});
+		const closed = new Promise((r) => { s.on('close', r); });
+		process.kill(workerOf(s), 'SIGSEGV');
+		await closed;
+		await waitFor('it to be counted', () => status(d).crashes === 1);
+		const seconds = await refused(address, LONG ? 120 : 10);
+		if (LONG) assert.ok(seconds >= 88 && seconds <= 95, `${seconds} s`);
+		else assert.ok(seconds >= 10, `${seconds} s`);
+		assert.equal(await enters('127.0.0.3'), true);
+	});
 });
 
 test('65,536 sources are remembered in less than 16 MiB', { timeout: 600000, skip: !LONG && 'minutes: IDED_LONG=1' }, async () => {
