@@ -294,7 +294,7 @@ worker_fork(void)
 	int fds[2];
 
 	if (z == NULL || pool.workers >= master.conf.prefork.max ||
-	    pool.dying >= DYING_MAX)
+	    pool.workers + pool.dying >= master.conf.prefork.max + DYING_MAX)
 		return NULL;
 	if (chan_pair(fds) == -1) {
 		log_warn("channel for a worker");
