@@ -13,6 +13,7 @@ VERSION	 = 0.1
 PREFIX	?= /usr/local
 DESTDIR	?=
 SYSCONFDIR ?= /etc
+LOCALSTATEDIR ?= /var
 LIBEXECDIR = $(PREFIX)/libexec/ided
 IDEDIR	?= $(PREFIX)/lib/ided/vscode
 CC	?= cc
@@ -154,7 +155,9 @@ install: all
 	    $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man7 $(DESTDIR)$(PREFIX)/share/man/man8 \
 	    $(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)$(PREFIX)/lib/sysusers.d \
 	    $(DESTDIR)$(PREFIX)/share/doc/ided/examples \
-	    $(DESTDIR)$(SYSCONFDIR)/logrotate.d
+	    $(DESTDIR)$(SYSCONFDIR)/logrotate.d $(DESTDIR)$(SYSCONFDIR)/ided
+	install -d -m 0700 $(DESTDIR)$(SYSCONFDIR)/ided/private
+	install -d -m 0711 $(DESTDIR)$(LOCALSTATEDIR)/ided
 	install -m 0755 $(O)/ided $(O)/idectl $(DESTDIR)$(PREFIX)/sbin
 	install -m 0755 $(filter-out $(O)/ided $(O)/idectl,$(BINS)) \
 	    $(DESTDIR)$(LIBEXECDIR)

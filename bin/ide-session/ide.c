@@ -89,7 +89,7 @@ arguments(char *argv[])
 	snprintf(extensions, sizeof(extensions), "%s/extensions", session.home);
 	for (n = 0; fixed[n] != NULL; n++)
 		argv[n] = (char *)(uintptr_t)fixed[n];
-	for (i = 0; session.ide_args[i] != NULL && i < CONF_ARG_MAX; i++)
+	for (i = 0; i < CONF_ARG_MAX && session.ide_args[i] != NULL; i++)
 		argv[n++] = session.ide_args[i];
 	argv[n] = NULL;
 }
