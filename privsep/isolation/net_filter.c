@@ -40,6 +40,7 @@ apply(const char *text, int to)
 	err = nft_ctx_get_error_buffer(nft);
 	if (r != 0 && err != NULL && write(to, err, strcspn(err, "\n")) == -1)
 		_exit(1);
+	nft_ctx_free(nft);
 	_exit(r == 0 ? 0 : 1);
 }
 
