@@ -28,6 +28,7 @@ struct process {
 	uint64_t born; /* with the pid, its name for good */
 	bool known;    /* kind and name are */
 	bool seen;
+	bool exiting;
 	unsigned int looks;
 	uint64_t past[LOOKS]; /* memory, oldest first */
 	struct m_process say;
@@ -79,9 +80,17 @@ proc_read(pid_t pid, const char *name, char *buf, size_t len)
 	return n;
 }
 
+struct stat_line {
+	pid_t parent;
+	uint64_t born;
+	bool exiting; /* on its way out, and may still hold all that it had */
+};
+
+#define FLAG_EXITING 0x4
+
 /* proc(5): the name stands in brackets and may hold anything. */
 static bool
-read_stat(pid_t pid, pid_t *parent, uint64_t *born)
+read_stat(pid_t pid, struct stat_line *line)
 {
 	char text[1024], *p;
 	unsigned int field;
@@ -94,14 +103,16 @@ read_stat(pid_t pid, pid_t *parent, uint64_t *born)
 		return false; /* it has ended, and holds nothing */
 	for (field = 3; field < 22 && p != NULL; field++) {
 		if (field == 4)
-			*parent = (pid_t)strtol(p, NULL, 10);
+			line->parent = (pid_t)strtol(p, NULL, 10);
+		if (field == 9)
+			line->exiting = (strtoul(p, NULL, 10) & FLAG_EXITING) != 0;
 		p = strchr(p, ' ');
 		if (p != NULL)
 			p++;
 	}
 	if (p == NULL)
 		return false;
-	*born = strtoull(p, NULL, 10);
+	line->born = strtoull(p, NULL, 10);
 	return true;
 }
 
@@ -217,23 +228,23 @@ static void
 look_at(pid_t pid)
 {
 	struct process *p;
-	uint64_t born = 0;
-	pid_t parent = 0;
+	struct stat_line line = { 0 };
 
-	if (pid == getpid() || !read_stat(pid, &parent, &born))
+	if (pid == getpid() || !read_stat(pid, &line))
 		return;
 	p = find(pid);
 	if (p == NULL && count < PROCESSES_MAX)
 		p = &table[count++];
 	if (p == NULL)
 		return;
-	if (p->pid != pid || p->born != born) {
+	if (p->pid != pid || p->born != line.born) {
 		memset(p, 0, sizeof(*p));
 		p->pid = pid;
-		p->born = born;
+		p->born = line.born;
 		p->say.pid = (uint32_t)pid;
 	}
-	p->parent = parent;
+	p->parent = line.parent;
+	p->exiting = line.exiting;
 	p->seen = true;
 	remember(p, read_memory(pid));
 }
@@ -289,10 +300,9 @@ watch_look(struct chan *c, struct msg *m)
 static bool
 is_there(const struct process *p)
 {
-	uint64_t born = 0;
-	pid_t parent;
+	struct stat_line line = { 0 };
 
-	return read_stat(p->pid, &parent, &born) && born == p->born;
+	return read_stat(p->pid, &line) && line.born == p->born;
 }
 
 /* The one that was told to end; one at a time. */
@@ -326,12 +336,26 @@ end(const struct process *p)
 		(void)kill(p->pid, SIGKILL);
 }
 
-/* A large one takes a while to give its memory back: no other is to go for it. */
+/*
+ * A large one takes a while to give its memory back, whoever told it to go, we or
+ * the kernel: no other is to go for it.
+ */
 static bool
 still_ending(void)
 {
-	return ending.pid != 0 && session_now() - ending_since < ENDING_MS &&
-	    is_there(&ending);
+	static int64_t since;
+	unsigned int i;
+
+	if (ending.pid != 0 && session_now() - ending_since < ENDING_MS &&
+	    is_there(&ending))
+		return true;
+	for (i = 0; i < count && !table[i].exiting; i++)
+		;
+	if (i == count)
+		since = 0;
+	else if (since == 0)
+		since = session_now();
+	return i < count && session_now() - since < ENDING_MS;
 }
 
 /*

@@ -73,16 +73,22 @@ adopt(uint32_t uid)
 	box_ask(b, ASK_OURS, 0, NULL, NULL);
 }
 
-/* A control group whose sandbox has no folder: a start that died half way. */
+/*
+ * A control group whose sandbox has no folder: a start that died half way.  What
+ * runs in it takes a moment to end, as in every sandbox that is cleared.
+ */
 static void
 clear_group(uint32_t uid)
 {
+	struct box *b;
+
 	if (box_find(uid) != NULL)
 		return;
-	cgroup_kill(uid);
-	if (cgroup_remove(uid) == 0)
-		log_event(LOG_NOTICE, "sandbox.cleared", LOG_N("uid", uid),
-		    LOG_S("why", "a control group without a session"));
+	b = box_new("unknown", "", uid);
+	if (b == NULL)
+		fatalx("sandbox: out of memory");
+	fault_set(&b->fault, FAIL_UNAVAILABLE, "a control group without a session");
+	clear(b);
 }
 
 void

@@ -157,6 +157,9 @@ features_lacking(const struct conf_isolation *conf, features_fn fn, void *arg)
 
 	shares_lacking(conf, share_lacking, &l);
 	numbers_lacking(conf, fn, arg);
+	/* Named as not in effect where it is only set; who requires it is refused. */
+	if ((conf->require & REQUIRE_STORAGE) != 0)
+		fn(arg, "storage", "how much a home may hold is not limited yet", true);
 	if (conf->idle_freeze != 0 && cgroup_top(CG_FREEZE) == -1)
 		fn(arg, "freezing of idle sandboxes", "there is no control group for it",
 		    (conf->require & REQUIRE_CGROUP) != 0);

@@ -79,10 +79,11 @@ test('nearly out of memory: slowed down, told to isolation, and the largest proc
 });
 
 test('out of memory: the process that took it ends, and nothing else', async () => {
-	// Too late a mark to be of use.
-	d.opts.isolation += '\n\tmemory-warn 99% critical 100%';
+	// Nobody looks any more, and there is no mark before it.
+	d.opts.isolation += '\n\tmemory-warn 85% critical 95% every 1h';
 	await d.write();
 	await d.ok(['reload']);
+	await vm.ok(`echo max >${group}/${d.uids}/memory.high`);
 	const before = await d.row('ann');
 	const keep = exec('ann', 'until test -e /tmp/go; do sleep 0.2; done; echo lived');
 	const r = await exec('ann', 'load memory 400 1; echo $?');
