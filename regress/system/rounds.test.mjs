@@ -25,7 +25,8 @@ const exec = (user, line, ms = 30000) => new Promise((resolve) => {
 	const t = setTimeout(() => c.kill('SIGKILL'), ms);
 	c.on('exit', (status) => { clearTimeout(t); resolve({ status, out }); });
 });
-const boxes = () => Object.fromEntries(d.sandboxes().map((s) => [s.user, s.pid]));
+// One that was hit the round before may still be on its way out.
+const boxes = () => Object.fromEntries(d.sandboxes().filter((s) => s.state === 'running').map((s) => [s.user, s.pid]));
 const servedBy = async () => (await d.request('GET', '/healthz')).status;
 
 // Whoever is there of a kind; what ided's own tree does not hold is found by uid.
