@@ -69,6 +69,18 @@ tls_handshake(SSL *ssl, short *want, const char **why)
 }
 
 bool
+tls_saw_plain(void)
+{
+	return (false);
+}
+
+void
+tls_more(bool more)
+{
+	(void)more;
+}
+
+bool
 tls_is_h2(const SSL *ssl)
 {
 	(void)ssl;
