@@ -134,9 +134,11 @@ hears(struct peer *p)
 		} else {
 			check(m.head.type == M_SESS);
 			s = MSG_DATA(&m, m_sess);
+			/* Exactly as much as there is, whatever was said before. */
+			check(m.head.len == WIRE_SESS(s->len));
 			if (s->len == 0)
 				continue;
-			check(memcmp(s, &kept[s->id[0]], sizeof(*s)) == 0);
+			check(memcmp(s, &kept[s->id[0]], WIRE_SESS(s->len)) == 0);
 			kept[s->id[0]].len = 0; /* had once, and no more */
 		}
 	}
@@ -189,6 +191,7 @@ static void
 says_sess(struct peer *p, uint8_t how, enum msg_type type)
 {
 	struct m_sess s;
+	size_t len = sizeof(s);
 
 	memset(&s, 0, sizeof(s));
 	memset(s.id, next(), sizeof(s.id));
@@ -199,7 +202,9 @@ says_sess(struct peer *p, uint8_t how, enum msg_type type)
 	if (how & 0x80)
 		fill((uint8_t *)&s, sizeof(s));
 	/* The first one keeps the id; what does not fit is not kept. */
-	(void)chan_send(&p->chan, type, next(), -1, &s, sizeof(s));
+	if ((how & 2) != 0 && s.len <= sizeof(s.der))
+		len = WIRE_SESS(s.len);
+	(void)chan_send(&p->chan, type, next(), -1, &s, len);
 	if (type == M_SESS_PUT) {
 		unsigned int before = sess_count();
 
