@@ -45,13 +45,14 @@ async function starts(spare) {
 async function many() {
 	const d = await startDaemon({ ...options, isolation: 'spare 4\n\tmemory 64M\n\tprocesses 64', users: [...Array(MANY).keys()].map(name) });
 	try {
-		const t = await ms(async () => { for (let i = 0; i < MANY; i++) d.ok(['sandbox', 'exec', name(i), '--', 'true']); });
+		// Its log is a pipe that we have to read.
+		const t = await ms(async () => { for (let i = 0; i < MANY; i++) { d.ok(['sandbox', 'exec', name(i), '--', 'true']); await sleep(1); } });
 		const boxes = d.sandboxes();
 		const added = boxes.map((b) => pss(b.pid));
 		console.log(`${boxes.length} sandboxes at once, started in ${(t / 1000).toFixed(1)} s (${(t / MANY).toFixed(1)} ms each, idectl's own start included)`);
 		console.log(`what ided adds for each: ide-session ${median(added)} kB (PSS), isolation ${(pss(d.role('isolation')[0].pid) / MANY).toFixed(1)} kB`);
 		// The other ones go, so that as many are adopted as are asked for.
-		for (const b of boxes.slice(ADOPT)) d.ctl(['sandbox', 'stop', b.user]);
+		for (const b of boxes.slice(ADOPT)) { d.ctl(['sandbox', 'stop', b.user]); await sleep(1); }
 		d.child.kill('SIGKILL');
 		await d.ended;
 		while (processes().some((p) => p.ppid === d.pid)) await sleep(5);
