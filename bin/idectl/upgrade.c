@@ -43,7 +43,8 @@ program(const char *given)
 	slash = strrchr(path, '/');
 	if (slash == NULL)
 		die("%s: no folder", path);
-	strcpy(slash, "/ided");
+	/* There is room: see the readlink above. */
+	strlcpy(slash, "/ided", sizeof(path) - (size_t)(slash - path));
 	return path;
 }
 

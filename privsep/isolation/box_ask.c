@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include <bsd/string.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -425,7 +426,7 @@ on_fail(struct chan *c, struct msg *m)
 
 	if (a == NULL)
 		return;
-	strcpy(text, "the session cannot");
+	strlcpy(text, "the session cannot", sizeof(text));
 	if (wire_str(f->text) && f->text[0] != '\0')
 		clean(text, sizeof(text), f->text);
 	if (f->code >= FAIL_INTERNAL && f->code <= FAIL_UNAVAILABLE)
