@@ -299,7 +299,9 @@ bdb_open(struct store *st)
 	int r, t;
 
 	st->broken = false;
-	r = env_open(st);
+	r = st->memory ? 0 : bdb_check_files(st);
+	if (r == 0)
+		r = env_open(st);
 	for (t = 0; r == 0 && t < T_MAX; t++)
 		r = table_open(st, (enum table)t);
 	if (r == 0)

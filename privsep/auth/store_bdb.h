@@ -35,6 +35,7 @@ struct store {
 	uint32_t uid_count;
 	struct store_counts counts;
 	char why[256]; /* the engine's first complaint since it was last heard */
+	bool log_gap;  /* a file in the middle of the log is not there */
 	int panic;     /* what made the engine give up; 0: it did not say */
 };
 
@@ -52,6 +53,7 @@ const char *bdb_file(enum table);
 /* store_bdb_check.c: the folder, with the remedy in err; every record. */
 #define BDB_FREE_AT_START (16u << 20)
 bool bdb_home(struct store *, uint32_t patience, char *err, size_t errlen);
+int bdb_check_files(struct store *); /* before it is opened */
 int bdb_check(struct store *);
 void bdb_explain(const struct store *, int r, char *err, size_t errlen);
 
@@ -62,6 +64,7 @@ void bdb_buf(DBT *, void *buf, size_t size);
 #define BDB_BAD_RECORD   (-29999)
 #define BDB_NEWER_RECORD (-29998)
 #define BDB_BAD_LOG      (-29997)
+#define BDB_NO_LOG       (-29996)
 int bdb_decoded(enum record_result);
 
 int bdb_meta_get(struct store *, DB_TXN *, const char *key, uint32_t *v);

@@ -3,6 +3,7 @@
  * if it is not, what is a person to do?
  */
 #include <sys/file.h>
+#include <sys/param.h>
 #include <sys/stat.h>
 
 #include <dirent.h>
@@ -214,12 +215,17 @@ check_version(struct store *st)
 }
 
 /*
- * Every page names the log record that changed it last.  Pages that are ahead of
- * the log mean that log files were taken away: what is written from then on
- * would be lost in the next recovery.  The engine itself does not look.
+ * Every page names the log record that changed it last.  Pages that are ahead of the
+ * log mean that log files were taken away: what is written from then on would be lost
+ * in the next recovery.  The engine itself does not look.
  */
+struct log_end {
+	uint32_t file;
+	uint32_t offset;
+};
+
 static int
-check_file(const struct store *st, const char *file, const DB_LOG_STAT *end)
+check_file(const struct store *st, const char *file, const struct log_end *end, int bad)
 {
 	uint32_t lsn[2]; /* file and offset, as the engine has them */
 	ssize_t n;
@@ -233,29 +239,79 @@ check_file(const struct store *st, const char *file, const DB_LOG_STAT *end)
 		n = pread(fd, lsn, sizeof(lsn), at);
 		if (n != sizeof(lsn))
 			break;
-		if (lsn[0] > end->st_cur_file ||
-		    (lsn[0] == end->st_cur_file && lsn[1] > end->st_cur_offset))
-			r = BDB_BAD_LOG;
+		if (lsn[0] > end->file || (lsn[0] == end->file && lsn[1] > end->offset))
+			r = bad;
 	}
 	close(fd);
 	return r;
 }
 
+/* The number in a log file's name, 0 if it is none. */
+static uint32_t
+log_number(const char *name)
+{
+	if (strncmp(name, "log.", 4) != 0 || strlen(name) != 14 ||
+	    strspn(name + 4, "0123456789") != 10)
+		return 0;
+	return (uint32_t)strtoul(name + 4, NULL, 10);
+}
+
+/*
+ * Before the engine sees them, as it would make what it does not find: no page may be
+ * newer than the newest file of the log.  Older ones may be gone; only if recovery
+ * fails, and one in between is not there, that is the reason.
+ */
+int
+bdb_check_files(struct store *st)
+{
+	struct log_end end = { 0, UINT32_MAX };
+	const struct dirent *e;
+	DIR *d;
+	int fd, r = 0, t;
+	uint32_t n, first = UINT32_MAX, count = 0;
+
+	fd = openat(st->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd == -1)
+		return errno;
+	if ((d = fdopendir(fd)) == NULL) {
+		r = errno;
+		close(fd);
+		return r;
+	}
+	while ((e = readdir(d)) != NULL) {
+		if ((n = log_number(e->d_name)) == 0)
+			continue;
+		count++;
+		first = MIN(first, n);
+		end.file = MAX(end.file, n);
+	}
+	closedir(d);
+	st->log_gap = count > 0 && end.file - first + 1 != count;
+	for (t = 0; r == 0 && t < T_MAX; t++) {
+		r = check_file(st, bdb_file((enum table)t), &end, BDB_NO_LOG);
+		if (r == ENOENT)
+			r = 0; /* it is made */
+	}
+	return r;
+}
+
+/* Once more with the end of the log as the engine has found it. */
 static int
 check_log(struct store *st)
 {
-	DB_LOG_STAT *end;
-	const char *file;
+	struct log_end end;
+	DB_LOG_STAT *l;
 	int r, t;
 
 	if (st->memory)
 		return 0;
-	if ((r = st->env->log_stat(st->env, &end, 0)) != 0)
+	if ((r = st->env->log_stat(st->env, &l, 0)) != 0)
 		return r;
+	end.file = l->st_cur_file;
+	end.offset = l->st_cur_offset;
+	free(l);
 	for (t = 0; r == 0 && t < T_MAX; t++)
-		if ((file = bdb_file((enum table)t)) != NULL)
-			r = check_file(st, file, end);
-	free(end);
+		r = check_file(st, bdb_file((enum table)t), &end, BDB_BAD_LOG);
 	return r;
 }
 
@@ -309,6 +365,9 @@ bdb_explain(const struct store *st, int r, char *err, size_t errlen)
 
 	if (r == DB_RUNRECOVERY && st->panic > 0)
 		r = st->panic;
+	if (st->log_gap &&
+	    (r == DB_RUNRECOVERY || r == DB_NOTFOUND || r == ENOENT || r == EINVAL))
+		r = BDB_NO_LOG;
 	if (is_passing(r)) {
 		snprintf(err, errlen,
 		    "%s cannot be used now (%s): that is this machine's doing, see its "
@@ -324,15 +383,16 @@ bdb_explain(const struct store *st, int r, char *err, size_t errlen)
 		    "nothing was changed",
 		    st->shown, STORE_VERSION);
 		break;
-	case BDB_BAD_LOG:
+	case BDB_NO_LOG:
 		snprintf(err, errlen,
-		    "%s: its log.* files are missing, or older than the rest: put them "
-		    "back, or keep a copy of the folder and restore it from a backup; "
-		    "nothing was changed",
+		    "%s: log.* files are missing: put them back, or keep a copy of the "
+		    "folder and restore it from a backup; nothing was changed",
 		    st->shown);
 		break;
+	case BDB_BAD_LOG:
 	case BDB_BAD_RECORD:
-		why = "a record or an index is not sound";
+		why = r == BDB_BAD_LOG ? "its log.* files are older than the rest" :
+					 "a record or an index is not sound";
 		/* FALLTHROUGH */
 	default:
 		snprintf(err, errlen,

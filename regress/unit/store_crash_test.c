@@ -377,6 +377,7 @@ fill_log(void)
 static void
 log_ends(void **state)
 {
+	char last[128], away[128];
 	DB_LOG_STAT *l;
 	struct store *st;
 	bool done;
@@ -394,11 +395,62 @@ log_ends(void **state)
 	st = open_store(false);
 	assert_int_equal(st->env->log_stat(st->env, &l, 0), 0);
 	assert_true(l->st_cur_file > 1);
+	snprintf(last, sizeof(last), "%s/log.%010u", dir, l->st_cur_file);
 	free(l);
 	store_close(st);
+	/* The newest log alone is taken away, and comes back. */
+	snprintf(away, sizeof(away), "%s/away", dir);
+	assert_int_equal(rename(last, away), 0);
+	refused("log.* files are missing");
+	assert_int_equal(rename(away, last), 0);
+	check(0);
 	every_call(job_write, base, 60);
 	drop(base);
 	drop(broken);
+}
+
+/* A log in the middle that recovery needs: it is asked for, and nothing is lost. */
+static void
+log_missing(void **state)
+{
+	struct store *st;
+	struct store_account a;
+	struct store_session s;
+	char middle[128], away[128];
+	DB_LOG_STAT *l;
+	uint32_t n, file;
+	int i;
+
+	(void)state;
+	assert_int_equal(folder(base), 0);
+	empty_dir();
+	st = open_store(false);
+	a = account("ann", "");
+	assert_int_equal(store_account_add(st, &a), STORE_OK);
+	for (n = 1, file = 1; file < 3; n++) {
+		s = session(a.uid, n);
+		assert_int_equal(store_session_add(st, &s), STORE_OK);
+		if (n % 100 != 0)
+			continue;
+		assert_int_equal(st->env->log_stat(st->env, &l, 0), 0);
+		file = l->st_cur_file;
+		free(l);
+	}
+	copy_dir(dir, base); /* as one that is killed leaves it */
+	store_close(st);
+	empty_dir();
+	copy_dir(base, dir);
+	snprintf(middle, sizeof(middle), "%s/log.0000000002", dir);
+	snprintf(away, sizeof(away), "%s/away", dir);
+	assert_int_equal(rename(middle, away), 0);
+	for (i = 0; i < 3; i++)
+		refused("log.* files are missing");
+	assert_int_equal(rename(away, middle), 0);
+	st = open_store(false);
+	s = session(a.uid, n - 1);
+	assert_int_equal(store_session_by_key(st, s.key, &s), STORE_OK);
+	store_close(st);
+	drop(base);
 }
 
 int
@@ -407,6 +459,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(making),
 		cmocka_unit_test(log_ends),
+		cmocka_unit_test(log_missing),
 	};
 
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);
