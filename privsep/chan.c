@@ -425,7 +425,8 @@ chan_dispatch(struct chan *c, struct msg *m)
 			break;
 	if (h->type == M_NONE)
 		return false;
-	h->fn(c, m);
+	if (c->permit == NULL || c->permit(c, m))
+		h->fn(c, m);
 	return true;
 }
 

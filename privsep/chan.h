@@ -63,6 +63,9 @@ struct chan {
 	enum msg_state state;
 	void *arg;
 	const struct chan_handler *handlers;
+	/* Set by an owner whose peer may not say all that is handled: asked before
+	 * a handler runs.  False when it has refused, and seen to an answer. */
+	bool (*permit)(struct chan *, const struct msg *);
 	chan_gone_fn gone;
 	struct event_base *base;
 	struct event *ev_read;

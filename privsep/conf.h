@@ -19,12 +19,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "permission.h"
+
 #define CONF_PATH_MAX     1024 /* a path, terminator included */
 #define CONF_NAME_MAX     64   /* a name: role, ide, macro */
 #define CONF_DOMAIN_MAX   256  /* a host name or pattern */
 #define CONF_LISTEN_MAX   32
 #define CONF_LOCATION_MAX 64
 #define CONF_LIMITS_MAX   256 /* roles and users with limits of their own */
+#define CONF_ROLE_MAX     32  /* beside those that are built in */
 #define CONF_HEADER_MAX   8   /* header lines of one location */
 #define CONF_ARG_MAX      16  /* extra arguments of the IDE */
 #define CONF_ARGLEN_MAX   256
@@ -327,6 +330,8 @@ struct conf {
 	struct conf_tls tls;
 	struct conf_prefork prefork;
 	struct conf_auth auth;
+	uint32_t nroles;
+	struct role role[CONF_ROLE_MAX];
 	struct conf_ratelimit ratelimit;
 	struct conf_isolation isolation;
 	struct conf_net net;

@@ -11,6 +11,7 @@
  * conf_env.c		the IDED_ variables
  * conf_limits.c	what roles and users have of their own
  * conf_network.c	the network of sandboxes
+ * conf_role.c	roles and what they permit
  * conf_verify.c	what no single statement can tell; what has no effect yet
  * conf_default.c	the defaults
  *
@@ -162,6 +163,7 @@ enum conf_kind {
 	K_TABLE,
 	K_EGRESS,
 	K_WHOSE,
+	K_ROLE,
 };
 
 #define KW_MULTI  0x01 /* may be repeated */
@@ -324,6 +326,9 @@ bool conf_value_whose(
     struct conf_parser *, const struct conf_row *, struct conf_limits *);
 bool conf_limits_check(
     struct conf_parser *, const struct conf_limits *, struct conf_where);
+
+/* conf_role.c */
+bool conf_value_role(struct conf_parser *, const struct conf_row *);
 
 /* conf_listen.c */
 bool conf_listen(struct conf_parser *, const struct conf_row *);

@@ -193,6 +193,8 @@ const struct conf_row conf_rows[] = {
 { B_TOKEN, "access", K_DURATION, 0, 0, C(auth.token_access), 1, 30 * DAY, NULL, NULL, NULL },
 { B_TOKEN, "refresh", K_DURATION, 0, 0, C(auth.token_refresh), 1, YEAR, NULL, NULL, NULL },
 
+{ B_TOP, "role", K_ROLE, 0, KW_MULTI, NOWHERE, 0, 0, NULL, NULL, NULL },
+
 { B_TOP, "ratelimit", K_BLOCK, B_RATELIMIT, 0, NOWHERE, 0, 0, NULL, NULL, NULL },
 { B_RATELIMIT, "login", K_RATE, 0, 0, C(ratelimit.login), 1, 1000000, NULL, "IDED_RATELIMIT_LOGIN", NULL },
 { B_RATELIMIT, "api", K_RATE, 0, 0, C(ratelimit.api), 1, 1000000, NULL, "IDED_RATELIMIT_API",

@@ -36,6 +36,8 @@ struct conf_for_worker {
 struct conf_for_auth {
 	struct conf_common common;
 	struct conf_auth auth;
+	uint32_t nroles;
+	struct role role[CONF_ROLE_MAX];
 	struct conf_ratelimit ratelimit;
 	struct conf_audit audit;
 	uint32_t uid_first;

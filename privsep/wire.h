@@ -209,6 +209,7 @@ enum wire_fail {
 	FAIL_DENIED,
 	FAIL_NO_SPACE,
 	FAIL_UNAVAILABLE,
+	FAIL_MUST_CHANGE, /* the password, first */
 };
 
 /* M_LAST: the query of the last opened folder or workspace; like M_BEAT it has

@@ -89,7 +89,8 @@ auth_error(struct stream *s, const struct msg *m)
 		[FAIL_INVALID] = 400,
 		[FAIL_DENIED] = 403,
 		[FAIL_NO_SPACE] = 503,
-		[FAIL_UNAVAILABLE] = 503 };
+		[FAIL_UNAVAILABLE] = 503,
+		[FAIL_MUST_CHANGE] = 403 };
 	uint32_t code = 0;
 
 	if (m != NULL && m->head.type == M_FAIL)

@@ -45,8 +45,8 @@ static void send_revoke(const struct command *, const struct given *);
 
 static const struct command commands[] = {
 	{ "user", "add", "[-e email] [-r role] NAME",
-	    "make a user; role is admin, operator or user", "+e:r:", 1, 1, M_CTL_USER_ADD,
-	    SHAPE_TEXT, send_edit },
+	    "make a user; built-in roles are admin, operator and user", "+e:r:", 1, 1,
+	    M_CTL_USER_ADD, SHAPE_TEXT, send_edit },
 	{ "user", "list", "", "all users", "+", 0, 0, M_CTL_USER_LIST, SHAPE_LIST,
 	    send_none },
 	{ "user", "show", "NAME", "one user", "+", 1, 1, M_CTL_USER_SHOW, SHAPE_ONE,
@@ -155,7 +155,7 @@ send_edit(const struct command *c, const struct given *g)
 	if (strlcpy(m.email, g->email, sizeof(m.email)) >= sizeof(m.email))
 		die("an e-mail address has at most %zu bytes", sizeof(m.email) - 1);
 	if (strlcpy(m.role, g->role, sizeof(m.role)) >= sizeof(m.role))
-		die("a role is admin, operator or user");
+		die("there is no such role");
 	password_read(m.password, sizeof(m.password));
 	ctl_send(c->type, -1, &m, sizeof(m));
 	explicit_bzero(&m, sizeof(m));

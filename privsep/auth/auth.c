@@ -89,6 +89,7 @@ on_conf(struct chan *c, struct msg *m)
 	log_config(&conf->common, log_get_fd());
 	store_set_range(auth.store, conf->uid_first, conf->uid_count);
 	login_config();
+	worker_roles();
 	log_debug("new configuration");
 }
 

@@ -58,6 +58,8 @@ struct worker {
 	char from[INET6_ADDRSTRLEN];
 	uint32_t uid; /* 0: bound to nobody yet */
 	char user[WIRE_NAME];
+	permits have;      /* what its user's roles permit */
+	bool changing;     /* the password must be changed first */
 	struct live *live; /* the session that it acts for */
 	bool over;         /* revoked or logged out: nothing more */
 	int64_t back_by;   /* when it must have said who it is; 0: any time */
@@ -71,6 +73,8 @@ void worker_close(struct worker *);
 bool worker_bind(
     struct worker *, const struct store_account *, const struct store_session *);
 void worker_revoke(struct worker *, enum wire_revoked);
+/* Roles have another meaning: of those who are bound, too. */
+void worker_roles(void);
 void worker_note(const struct worker *, enum wire_note);
 /* The same about a source, whose worker (id, or 0) may be gone. */
 void source_note(uint64_t id, const struct wire_addr *, enum wire_note);
@@ -181,6 +185,9 @@ const char *addr_text(const struct wire_addr *, char buf[INET6_ADDRSTRLEN]);
 /* What counts as one source: an IPv4 address, an IPv6 /64. */
 void addr_prefix(const struct wire_addr *, uint8_t prefix[16]);
 void fold(char *); /* to lower case, ASCII only */
+
+/* What those roles of an account permit, as the configuration has them now. */
+permits account_permits(const struct store_account *);
 
 /* seccomp_auth.c */
 extern const struct sandbox sandbox_auth;

@@ -384,6 +384,19 @@ on_stop(struct chan *chan, struct msg *m)
 		ctl_ok(c, "ided stops; sandboxes go on running");
 }
 
+/* Who is root may do all there is; what that is, permission.h's table says. */
+static bool
+on_permit(struct chan *chan, const struct msg *m)
+{
+	struct ctl *c = chan->arg;
+
+	if (access_ok((enum msg_type)m->head.type, c->have, false))
+		return true;
+	if (ctl_begin(c, m))
+		ctl_fail(c, FAIL_DENIED, "not permitted");
+	return false;
+}
+
 static void
 ctl_new(int fd, const struct ucred *peer)
 {
@@ -398,7 +411,9 @@ ctl_new(int fd, const struct ucred *peer)
 	TAILQ_INSERT_TAIL(&ctls, c, entry);
 	if (++nctls >= CTLS_MAX)
 		event_del(ev_listen);
+	c->have = PERMIT_ALL;
 	chan_init(&c->chan, fd, P_AUTH, P_CTL, auth.base, handlers, on_gone, c);
+	c->chan.permit = on_permit;
 }
 
 static void

@@ -15,7 +15,8 @@ enum ctl_list {
 struct ctl {
 	TAILQ_ENTRY(ctl) entry;
 	struct chan chan;
-	char actor[32];        /* who it is, for the audit */
+	char actor[32]; /* who it is, for the audit */
+	permits have;
 	uint32_t id;           /* of the command under way */
 	enum msg_type command; /* M_NONE: none */
 	struct event *timer;

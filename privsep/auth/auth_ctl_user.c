@@ -74,8 +74,9 @@ edit_wrong(struct m_user_edit *e)
 		return "this is no e-mail address";
 	if (e->role[0] == '\0')
 		strlcpy(e->role, "user", sizeof(e->role));
-	if (!account_role_ok(e->role))
-		return "a role is admin, operator or user";
+	if (role_find(auth.conf.role, auth.conf.nroles, e->role) == NULL)
+		return "there is no such role: admin, operator and user are built in, "
+		       "others are in ided.conf";
 	return NULL;
 }
 

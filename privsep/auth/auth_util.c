@@ -100,6 +100,12 @@ addr_prefix(const struct wire_addr *a, uint8_t prefix[16])
 	memcpy(prefix, a->ip, IN6_IS_ADDR_V4MAPPED(&in6) ? 16 : 8);
 }
 
+permits
+account_permits(const struct store_account *a)
+{
+	return roles_permit(auth.conf.role, auth.conf.nroles, a->role);
+}
+
 void
 fold(char *s)
 {

@@ -3,6 +3,7 @@
  * whom the channel is bound to, which the first valid credential does for life.
  * Assume that the worker on the other end belongs to an attacker.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -140,6 +141,33 @@ worker_charge(struct worker *w, enum cost cost)
 	}
 }
 
+/* Before any handler: what permission.h's table says of the message. */
+static bool
+on_permit(struct chan *c, const struct msg *m)
+{
+	struct worker *w = c->arg;
+	enum msg_type type = (enum msg_type)m->head.type;
+	const struct access_row *row = access_row(type);
+	char text[WIRE_TEXT];
+
+	if (access_ok(type, w->have, w->changing))
+		return true;
+	worker_charge(w, COST_LOOK);
+	if (log_allowed())
+		log_event(LOG_NOTICE, "access.denied", LOG_S("user", w->user),
+		    LOG_S("source", w->from), LOG_S("message", msg_name(type)),
+		    LOG_S("permission", permission_table[row->permission].name));
+	if (w->changing && (row->flags & A_CHANGING) == 0)
+		worker_fail(w, m->head.id, FAIL_MUST_CHANGE,
+		    "the password must be changed first");
+	else {
+		snprintf(text, sizeof(text), "this needs the permission %s",
+		    permission_table[row->permission].name);
+		worker_fail(w, m->head.id, FAIL_DENIED, text);
+	}
+	return false;
+}
+
 void
 worker_new(const struct m_worker *m, int fd)
 {
@@ -164,6 +192,7 @@ worker_new(const struct m_worker *m, int fd)
 		nreturning++;
 	}
 	chan_init(&w->chan, fd, P_AUTH, P_WORKER, auth.base, handlers, on_gone, w);
+	w->chan.permit = on_permit;
 }
 
 /*
@@ -211,10 +240,27 @@ worker_bind(
 		present_bind(w->uid, w->user);
 		worker_note(w, NOTE_BOUND);
 	}
+	w->have = account_permits(a);
 	session_join(w, s);
 	session_beat(w->live);
 	present_beat(w->uid);
 	return true;
+}
+
+void
+worker_roles(void)
+{
+	struct store_account a;
+	struct worker *w;
+
+	TAILQ_FOREACH(w, &workers, entry) {
+		if (w->uid == 0)
+			continue;
+		w->have = 0;
+		if (store_account_by_uid(auth.store, w->uid, &a) == STORE_OK)
+			w->have = account_permits(&a);
+		explicit_bzero(&a, sizeof(a));
+	}
 }
 
 static void

@@ -1,6 +1,7 @@
 /* Records of the store: see store_record.h. */
 #include <string.h>
 
+#include "../permission.h"
 #include "store_record.h"
 
 #define ACCOUNT_ACTIVE 0x01
@@ -134,18 +135,6 @@ account_email_ok(const char *email)
 }
 
 bool
-account_role_ok(const char *role)
-{
-	static const char *const roles[] = { "admin", "operator", "user" };
-	unsigned int i;
-
-	for (i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
-		if (strcmp(role, roles[i]) == 0)
-			return true;
-	return false;
-}
-
-bool
 session_id_ok(const char *id)
 {
 	size_t i;
@@ -163,7 +152,7 @@ account_ok(const struct store_account *a)
 {
 	return a->uid != 0 && account_name_ok(a->name) &&
 	    (a->email[0] == '\0' || account_email_ok(a->email)) &&
-	    account_role_ok(a->role) && a->hash[0] == '$' && a->created >= 0 &&
+	    role_name_ok(a->role) && a->hash[0] == '$' && a->created >= 0 &&
 	    a->updated >= 0 && a->last_login >= 0;
 }
 

@@ -43,7 +43,6 @@ enum record_result session_decode(struct store_session *s, const void *data, siz
 /* What is sound, for those who make one. */
 bool account_name_ok(const char *name);
 bool account_email_ok(const char *email); /* folded; "" is not one */
-bool account_role_ok(const char *role);
 bool session_id_ok(const char *id);
 
 void record_put32be(uint8_t p[4], uint32_t v);

@@ -247,6 +247,8 @@ section_auth(void)
 	memset(&a, 0, sizeof(a));
 	a.common = conf->common;
 	a.auth = conf->auth;
+	a.nroles = conf->nroles;
+	memcpy(a.role, conf->role, sizeof(a.role));
 	a.ratelimit = conf->ratelimit;
 	a.audit = conf->audit;
 	a.uid_first = conf->isolation.uid_first;

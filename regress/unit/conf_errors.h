@@ -383,6 +383,17 @@
   "t:2: expected role or user after \"limits\", got \"{\"" } },
 { OK "limits group x { memory 1G }", NULL, NULL, {
   "t:2: expected role or user after \"limits\", got \"group\"" } },
+{ OK "role permit users.read", NULL, NULL, {
+  "t:2: expected \"permit\" after \"permit\", got \"users.read\"" } },
+{ OK "role admin permit users.read\nrole Big permit users.read", NULL, NULL, {
+  "t:2: expected the name of a new role after \"role\", got \"admin\"; this one is built in",
+  "t:3: expected the name of a role after \"role\", got \"Big\"" } },
+{ OK "role a permit users.raed\nrole b permit\nrole c users.read", NULL, NULL, {
+  "t:2: expected a permission after \"permit\", got \"users.raed\"; did you mean \"users.read\"?",
+  "t:3: expected a permission after \"permit\", got the end of the line; ided.conf(5) lists them",
+  "t:4: expected \"permit\" after \"c\", got \"users.read\"" } },
+{ OK "role a permit ide.use\nrole a permit ide.use", NULL, NULL, {
+  "t:3: expected the role \"a\" once, got \"a\"" } },
 { OK "limits role { memory 1G }", NULL, NULL, {
   "t:2: expected the name of a role after \"role\", got \"{\"" } },
 { OK "limits user \"Ann\" { memory 1G }", NULL, NULL, {

@@ -75,6 +75,8 @@
 { OK "isolation { storage 2G by quota }", "IDED_ISOLATION_STORAGE=3G by accounting", U(isolation.storage_by), STORAGE_ACCOUNTING },
 { OK, "IDED_ISOLATION_FILES=2000", U(isolation.files), 2000 },
 { OK "isolation { require storage }", NULL, U(isolation.require), REQUIRE_STORAGE },
+{ OK "role \"auditor\" permit audit.read users.read\nrole b permit ide.use", NULL, U(nroles), 2 },
+{ OK "role \"auditor\" permit audit.read, users.read", NULL, U(role[0].permit), PERMIT(PERMISSION_AUDIT_READ) | PERMIT(PERMISSION_USERS_READ) },
 { OK "limits role \"student\" { cpu 100% }", NULL, U(nlimits), 1 },
 { OK "limits role student { memory 1G cpu 100% processes 256 storage 2G files 1000 }", NULL, U(limits[0].memory), 1 << 30 },
 { OK "limits role student { memory 1G cpu 100% processes 256 storage 2G files 1000 }", NULL, U(limits[0].cpu), 100 },
