@@ -58,7 +58,9 @@ h2_stream_new(struct h2 *h, int32_t id, size_t bytes)
 	st->moved = h->now;
 	st->out = buffer_new();
 	TAILQ_INSERT_TAIL(&h->streams, st, entry);
-	h->nstreams++;
+	/* Even one that is answered in this very turn ends the time of idling. */
+	if (h->nstreams++ == 0)
+		conn_phase(h->c, PHASE_WORK);
 	return (st);
 }
 

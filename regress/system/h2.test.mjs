@@ -252,3 +252,23 @@ test('a reader that stands still does not stop the others', () => on(async (c) =
 	assert.ok(rest.every((r) => r.status === 200));
 	slow.close();
 }));
+
+test('a connection on which one request follows the other is not idle', async () => {
+	const e = await startDaemon({ prefork: 'spare 2\nidle-timeout 4s' });
+	const c = http2.connect(`https://127.0.0.1:${e.port}`, { rejectUnauthorized: false });
+	let ended = null;
+	c.on('goaway', () => { ended ??= 'GOAWAY'; });
+	c.on('close', () => { ended ??= 'closed'; });
+	c.on('error', (err) => { ended ??= err.message; });
+	try {
+		const from = Date.now();
+		while (Date.now() - from < 6000 && !ended) {
+			const r = await request(c, { ':path': '/healthz' });
+			assert.equal(r.status, 200, `${ended}`);
+		}
+		assert.equal(ended, null);
+	} finally {
+		c.destroy();
+		await e.stop();
+	}
+});
