@@ -106,7 +106,7 @@ on_sb_gone(struct chan *c, struct msg *m)
 	const struct m_sb *sb = MSG_DATA(m, m_sb);
 
 	(void)c;
-	log_event(LOG_INFO, "sandbox.gone", LOG_N("uid", sb->uid),
+	(void)audit_event(AUDIT_SANDBOX_GONE, LOG_N("uid", sb->uid),
 	    LOG_S("user", wire_str(sb->user) ? sb->user : ""));
 	present_gone(sb->uid);
 }
@@ -129,7 +129,7 @@ on_sb_memory(struct chan *c, struct msg *m)
 	else
 		auth.memory_warned++;
 	memory_text(text, sizeof(text), n);
-	log_event(LOG_WARNING, "sandbox.memory", LOG_S("user", n->user),
+	(void)audit_event(AUDIT_SANDBOX_MEMORY, LOG_S("user", n->user),
 	    LOG_N("uid", n->uid), LOG_S("event", memory_event_name(n->event)),
 	    LOG_N("used", (int64_t)n->used), LOG_N("max", (int64_t)n->max),
 	    LOG_S("process", n->process.name), LOG_S("text", text));
@@ -155,7 +155,7 @@ on_reload(struct chan *c, struct msg *m)
 {
 	(void)c;
 	(void)m;
-	log_event(LOG_NOTICE, "reload", LOG_S("actor", "signal"));
+	(void)audit_event(AUDIT_RELOAD, LOG_S("actor", "signal"));
 	reload_start(NULL);
 }
 

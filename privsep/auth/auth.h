@@ -25,6 +25,7 @@
 #include "../confsend.h"
 #include "../log.h"
 #include "../sandbox.h"
+#include "audit.h"
 #include "store.h"
 
 /* auth.c */
@@ -102,7 +103,8 @@ struct live {
 
 /* 256 random bits, and what the store keeps of them. */
 void session_token(uint8_t token[WIRE_TOKEN], uint8_t key[STORE_KEY]);
-enum store_result session_create(const struct store_account *, const struct wire_addr *,
+/* With room made for it; it is not in the store yet. */
+enum store_result session_new(const struct store_account *, const struct wire_addr *,
     const char *agent, uint8_t token[WIRE_TOKEN], struct store_session *);
 enum store_result session_find(
     const uint8_t token[WIRE_TOKEN], struct store_session *, struct store_account *);

@@ -42,7 +42,7 @@ on_made(void *owner, uint32_t tag, enum wire_hashed result, const char *encoded)
 	wipe();
 	if ((r = store_account_add(auth.store, &a)) != STORE_OK)
 		fatalx("the first administrator: %s", store_strerror(r));
-	log_event(LOG_NOTICE, "user.added", LOG_S("user", a.name), LOG_N("uid", a.uid),
+	(void)audit_event(AUDIT_USER_ADDED, LOG_S("user", a.name), LOG_N("uid", a.uid),
 	    LOG_S("role", a.role), LOG_S("actor", "environment"));
 	explicit_bzero(&a, sizeof(a));
 	ready();

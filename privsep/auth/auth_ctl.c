@@ -78,8 +78,8 @@ on_gone(struct chan *chan, const char *why)
 	struct ctl *c = chan->arg;
 
 	if (why != NULL)
-		log_event(LOG_WARNING, "idectl.violation", LOG_S("actor", c->actor),
-		    LOG_S("why", why));
+		(void)audit_event(
+		    AUDIT_IDECTL_VIOLATION, LOG_S("actor", c->actor), LOG_S("why", why));
 	ctl_close(c);
 }
 
@@ -366,8 +366,10 @@ on_reload(struct chan *chan, struct msg *m)
 
 	if (!ctl_begin(c, m))
 		return;
-	log_event(LOG_NOTICE, "reload", LOG_S("actor", c->actor));
-	reload_start(c);
+	if (!audit_event(AUDIT_RELOAD, LOG_S("actor", c->actor)))
+		ctl_fail(c, FAIL_NO_SPACE, "%s", AUDIT_FULL);
+	else
+		reload_start(c);
 }
 
 static void
@@ -377,7 +379,8 @@ on_stop(struct chan *chan, struct msg *m)
 
 	if (!ctl_begin(c, m))
 		return;
-	log_event(LOG_NOTICE, "stop", LOG_S("actor", c->actor));
+	/* Never refused: to stop is what an administrator does about a full disk. */
+	(void)audit_event(AUDIT_STOP, LOG_S("actor", c->actor));
 	if (chan_send(&auth.master, M_STOP, 0, -1, NULL, 0) == -1)
 		ctl_fail(c, FAIL_UNAVAILABLE, "master does not answer");
 	else
@@ -437,8 +440,7 @@ on_accept(evutil_socket_t lfd, short what, void *arg)
 		return;
 	}
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == -1 || peer.uid != 0) {
-		if (log_allowed())
-			log_event(LOG_WARNING, "idectl.refused", LOG_N("uid", peer.uid));
+		(void)audit_event(AUDIT_IDECTL_REFUSED, LOG_N("uid", peer.uid));
 		close(fd);
 		return;
 	}

@@ -84,9 +84,12 @@ ask_about(struct ctl *c, struct msg *m, enum msg_type type, int timeout)
 		return;
 	sandbox_payload(&sb, a.uid, a.name);
 	explicit_bzero(&a, sizeof(a));
-	if (type == M_SB_STOP)
-		log_event(LOG_NOTICE, "sandbox.stop", LOG_S("user", sb.user),
-		    LOG_S("actor", c->actor));
+	if (type == M_SB_STOP &&
+	    !audit_event(
+		AUDIT_SANDBOX_STOP, LOG_S("user", sb.user), LOG_S("actor", c->actor))) {
+		ctl_fail(c, FAIL_NO_SPACE, "%s", AUDIT_FULL);
+		return;
+	}
 	if (ask(&auth.isolation, type, &sb, sizeof(sb), timeout, on_rows, c, 0) == 0)
 		ctl_fail(c, FAIL_BUSY, "too many requests are under way");
 }
@@ -118,7 +121,7 @@ argv_ok(const struct m_exec *e)
 }
 
 /* All arguments in one line; what is cut is seen to be cut. */
-static void
+static bool
 audit_exec(const struct ctl *c)
 {
 	const struct m_exec *e = c->exec;
@@ -128,7 +131,7 @@ audit_exec(const struct ctl *c)
 	for (i = 0; i < e->len - 1 && i < sizeof(line) - 4; i++)
 		line[i] = e->argv[i] == '\0' ? ' ' : e->argv[i];
 	strlcpy(line + i, i < e->len - 1 ? "..." : "", 4);
-	log_event(LOG_NOTICE, "sandbox.exec", LOG_S("actor", c->actor),
+	return audit_event(AUDIT_SANDBOX_EXEC, LOG_S("actor", c->actor),
 	    LOG_S("user", e->user), LOG_N("argc", e->argc), LOG_S("argv", line));
 }
 
@@ -192,7 +195,7 @@ on_exec(void *owner, uint32_t tag, struct msg *m)
 	(void)tag;
 	if (m != NULL && m->head.type == M_SB_EXIT) {
 		status = MSG_DATA(m, m_exit)->status;
-		log_event(LOG_NOTICE, "sandbox.exec.end", LOG_S("actor", c->actor),
+		(void)audit_event(AUDIT_SANDBOX_EXEC_END, LOG_S("actor", c->actor),
 		    LOG_N("status", status));
 		ctl_exit(c, status);
 		return true;
@@ -213,7 +216,10 @@ exec_start(struct ctl *c)
 	uint32_t i, id;
 
 	event_del(c->timer);
-	audit_exec(c);
+	if (!audit_exec(c)) {
+		ctl_fail(c, FAIL_NO_SPACE, "%s", AUDIT_FULL);
+		return;
+	}
 	id = ask(&auth.isolation, M_SB_EXEC, c->exec, sizeof(*c->exec), 0, on_exec, c, 0);
 	if (id == 0) {
 		ctl_fail(c, FAIL_BUSY, "too many requests are under way");

@@ -26,11 +26,29 @@ ctl_user_row(const struct store_account *a, struct m_user *row)
 	row->last_login = a->last_login;
 }
 
-static void
-audit(const struct ctl *c, const char *event, const struct store_account *a)
+/* Before it is done; false, and answered, where that cannot be written down. */
+static bool
+audit(struct ctl *c, enum audit_event event, const struct store_account *a)
 {
-	log_event(LOG_NOTICE, event, LOG_S("user", a->name), LOG_N("uid", a->uid),
-	    LOG_S("role", a->role), LOG_S("actor", c->actor));
+	/* One that is new has no uid yet. */
+	if (a->uid == 0 ? audit_event(event, LOG_S("user", a->name),
+			      LOG_S("role", a->role), LOG_S("actor", c->actor)) :
+			  audit_event(event, LOG_S("user", a->name), LOG_N("uid", a->uid),
+			      LOG_S("role", a->role), LOG_S("actor", c->actor)))
+		return true;
+	ctl_fail(c, FAIL_NO_SPACE, "%s", AUDIT_FULL);
+	return false;
+}
+
+/* What was announced and did not happen. */
+static void
+undone(struct ctl *c, enum audit_event event, const struct store_account *a,
+    enum store_result r)
+{
+	(void)audit_event(AUDIT_USER_ERROR, LOG_S("user", a->name),
+	    LOG_S("event", audit_table[event].event), LOG_S("why", store_strerror(r)),
+	    LOG_S("actor", c->actor));
+	ctl_store_fail(c, r, a->name);
 }
 
 /* Take over what came, every string of it with an end. */
@@ -99,13 +117,12 @@ on_added(void *owner, uint32_t tag, enum wire_hashed result, const char *encoded
 	strlcpy(a.hash, encoded, sizeof(a.hash));
 	a.active = true;
 	a.created = a.updated = auth_now();
-	r = store_account_add(auth.store, &a);
-	if (r != STORE_OK) {
-		ctl_store_fail(c, r, a.name);
-	} else {
-		audit(c, "user.added", &a);
+	if (!audit(c, AUDIT_USER_ADDED, &a))
+		;
+	else if ((r = store_account_add(auth.store, &a)) != STORE_OK)
+		undone(c, AUDIT_USER_ADDED, &a, r);
+	else
 		ctl_ok(c, "user %s added with role %s and uid %u", a.name, a.role, a.uid);
-	}
 	explicit_bzero(&a, sizeof(a));
 }
 
@@ -175,17 +192,20 @@ on_passwd(void *owner, uint32_t tag, enum wire_hashed result, const char *encode
 		return;
 	}
 	r = store_account_by_name(auth.store, c->edit.name, &a);
-	if (r == STORE_OK) {
-		strlcpy(a.hash, encoded, sizeof(a.hash));
-		a.updated = auth_now();
-		r = store_account_put(auth.store, &a);
-	}
-	if (r == STORE_OK) {
-		audit(c, "user.password", &a);
-		r = session_revoke_user(a.uid, REVOKED_ADMIN, c->actor);
-	}
-	if (r != STORE_OK)
+	if (r != STORE_OK) {
 		ctl_store_fail(c, r, c->edit.name);
+		return;
+	}
+	if (!audit(c, AUDIT_USER_PASSWORD, &a)) {
+		explicit_bzero(&a, sizeof(a));
+		return;
+	}
+	strlcpy(a.hash, encoded, sizeof(a.hash));
+	a.updated = auth_now();
+	if ((r = store_account_put(auth.store, &a)) == STORE_OK)
+		r = session_revoke_user(a.uid, REVOKED_ADMIN, c->actor);
+	if (r != STORE_OK)
+		undone(c, AUDIT_USER_PASSWORD, &a, r);
 	else
 		ctl_ok(c, "password of %s changed; all sessions ended", a.name);
 	explicit_bzero(&a, sizeof(a));
@@ -227,15 +247,18 @@ ctl_user_disable(struct chan *chan, struct msg *m)
 
 	if (!ctl_begin(c, m) || !ctl_account(c, n->name, sizeof(n->name), &a))
 		return;
+	if (!audit(c, AUDIT_USER_DISABLED, &a)) {
+		explicit_bzero(&a, sizeof(a));
+		return;
+	}
 	if ((r = set_active(&a, false)) == STORE_OK) {
-		audit(c, "user.disabled", &a);
 		/* Should this fail, no session of an inactive user is valid. */
 		r = session_revoke_user(a.uid, REVOKED_DISABLED, c->actor);
 		session_drop_user(a.uid, REVOKED_DISABLED);
 		sandbox_stop_user(a.uid, a.name);
 	}
 	if (r != STORE_OK)
-		ctl_store_fail(c, r, a.name);
+		undone(c, AUDIT_USER_DISABLED, &a, r);
 	else
 		ctl_ok(
 		    c, "user %s disabled; all sessions ended, the sandbox stops", a.name);
@@ -252,12 +275,12 @@ ctl_user_enable(struct chan *chan, struct msg *m)
 
 	if (!ctl_begin(c, m) || !ctl_account(c, n->name, sizeof(n->name), &a))
 		return;
-	if ((r = set_active(&a, true)) != STORE_OK) {
-		ctl_store_fail(c, r, a.name);
-	} else {
-		audit(c, "user.enabled", &a);
+	if (!audit(c, AUDIT_USER_ENABLED, &a))
+		;
+	else if ((r = set_active(&a, true)) != STORE_OK)
+		undone(c, AUDIT_USER_ENABLED, &a, r);
+	else
 		ctl_ok(c, "user %s enabled", a.name);
-	}
 	explicit_bzero(&a, sizeof(a));
 }
 
@@ -271,12 +294,13 @@ ctl_user_delete(struct chan *chan, struct msg *m)
 
 	if (!ctl_begin(c, m) || !ctl_account(c, n->name, sizeof(n->name), &a))
 		return;
-	if ((r = store_account_delete(auth.store, a.uid)) != STORE_OK) {
-		ctl_store_fail(c, r, a.name);
+	if (!audit(c, AUDIT_USER_DELETED, &a)) {
+		;
+	} else if ((r = store_account_delete(auth.store, a.uid)) != STORE_OK) {
+		undone(c, AUDIT_USER_DELETED, &a, r);
 	} else {
 		session_drop_user(a.uid, REVOKED_DISABLED);
 		sandbox_stop_user(a.uid, a.name);
-		audit(c, "user.deleted", &a);
 		ctl_ok(c,
 		    "user %s deleted; the home %s/home/%s stays, and uid %u, "
 		    "which owns it, is never given out again",

@@ -148,10 +148,9 @@ answer(struct login *l, enum wire_auth result, uint32_t retry)
 static void
 log_limited(const struct login *l, uint32_t retry)
 {
-	if (log_allowed())
-		log_event(LOG_NOTICE, "login.limited", LOG_S("user", l->name),
-		    LOG_S("source", l->from), LOG_N("retry", retry),
-		    LOG_S("rid", l->rid));
+	(void)audit_event(AUDIT_LOGIN_LIMITED, LOG_S("user", l->name),
+	    LOG_S("source", l->from), LOG_N("retry", retry), LOG_S("rid", l->rid),
+	    LOG_S("agent", l->agent));
 }
 
 /* Is the account or the source at its end?  The worse of both counts. */
@@ -272,9 +271,8 @@ failed(struct login *l)
 
 	leave_places(l, true);
 	explicit_bzero(l->password, sizeof(l->password));
-	if (log_allowed())
-		log_event(LOG_NOTICE, "login.failed", LOG_S("user", l->name),
-		    LOG_S("source", l->from), LOG_S("rid", l->rid));
+	(void)audit_event(AUDIT_LOGIN_FAILED, LOG_S("user", l->name),
+	    LOG_S("source", l->from), LOG_S("rid", l->rid), LOG_S("agent", l->agent));
 	source_note(0, &l->source, NOTE_LOGIN_FAILED);
 	if (l->worker == NULL) {
 		login_free(l);
@@ -314,9 +312,9 @@ no_session(struct login *l, enum store_result r)
 	struct worker *w = l->worker;
 	uint32_t id = l->id;
 
-	log_event(LOG_WARNING, "login.error", LOG_S("user", l->name),
+	(void)audit_event(AUDIT_LOGIN_ERROR, LOG_S("user", l->name),
 	    LOG_S("source", l->from), LOG_S("rid", l->rid),
-	    LOG_S("why", store_strerror(r)));
+	    LOG_S("why", store_strerror(r)), LOG_S("agent", l->agent));
 	login_free(l);
 	if (r == STORE_NO_SPACE)
 		worker_fail(w, id, FAIL_NO_SPACE, "no space is left");
@@ -340,7 +338,14 @@ succeeded(struct login *l, struct store_account *a)
 	/* Making room may end the session that it acted for: it moves on first. */
 	moved = w->live != NULL;
 	session_leave(w);
-	r = session_create(a, &l->source, l->agent, token, &s);
+	r = session_new(a, &l->source, l->agent, token, &s);
+	if (r == STORE_OK &&
+	    !audit_event(AUDIT_LOGIN_OK, LOG_S("user", a->name), LOG_S("source", l->from),
+		LOG_S("session", s.id), LOG_S("rid", l->rid), LOG_S("actor", a->name),
+		LOG_S("agent", l->agent)))
+		r = STORE_NO_SPACE;
+	if (r == STORE_OK)
+		r = store_session_add(auth.store, &s);
 	if (r != STORE_OK) {
 		no_session(l, r);
 		if (moved)
@@ -349,8 +354,6 @@ succeeded(struct login *l, struct store_account *a)
 	}
 	a->last_login = auth_now();
 	(void)store_account_put(auth.store, a);
-	log_event(LOG_INFO, "login.ok", LOG_S("user", a->name), LOG_S("source", l->from),
-	    LOG_S("session", s.id), LOG_S("rid", l->rid));
 	(void)worker_bind(w, a, &s);
 	worker_who_ok(w, l->id, token, a, &s);
 	explicit_bzero(token, sizeof(token));

@@ -23,8 +23,8 @@ reload_end(bool ok, enum wire_fail code, const char *text)
 
 	reload.running = false;
 	reload.ctl = NULL;
-	log_event(ok ? LOG_NOTICE : LOG_WARNING, ok ? "reload.done" : "reload.refused",
-	    LOG_S("text", text));
+	(void)audit_event(
+	    ok ? AUDIT_RELOAD_DONE : AUDIT_RELOAD_REFUSED, LOG_S("text", text));
 	if (c == NULL)
 		return;
 	if (ok)

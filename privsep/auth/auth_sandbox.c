@@ -166,9 +166,9 @@ on_stopped(void *owner, uint32_t tag, struct msg *m)
 {
 	(void)owner;
 	if (m == NULL || m->head.type == M_SB_FAIL)
-		log_event(LOG_WARNING, "sandbox.stop.failed", LOG_N("uid", tag));
+		(void)audit_event(AUDIT_SANDBOX_STOP_FAILED, LOG_N("uid", tag));
 	else
-		log_event(LOG_INFO, "sandbox.stopped", LOG_N("uid", tag));
+		(void)audit_event(AUDIT_SANDBOX_STOPPED, LOG_N("uid", tag));
 	return true;
 }
 
@@ -189,7 +189,7 @@ on_frozen(void *owner, uint32_t tag, struct msg *m)
 {
 	(void)owner;
 	if (m != NULL && m->head.type == M_SB_OK)
-		log_event(LOG_INFO, "sandbox.frozen", LOG_N("uid", tag));
+		(void)audit_event(AUDIT_SANDBOX_FROZEN, LOG_N("uid", tag));
 	return true;
 }
 
@@ -221,12 +221,12 @@ on_idle_row(void *owner, uint32_t tag, struct msg *m)
 		return false;
 	r = store_account_by_uid(auth.store, row->uid, &a);
 	if (r == STORE_NOT_FOUND || (r == STORE_OK && !a.active)) {
-		log_event(LOG_NOTICE, "sandbox.orphan", LOG_S("user", row->user),
+		(void)audit_event(AUDIT_SANDBOX_ORPHAN, LOG_S("user", row->user),
 		    LOG_N("uid", row->uid));
 		sandbox_stop_user(row->uid, row->user);
 	} else if (r == STORE_OK && present_idle(row->uid, auth.conf.idle_stop)) {
-		log_event(LOG_INFO, "sandbox.idle", LOG_S("user", row->user),
-		    LOG_N("uid", row->uid));
+		(void)audit_event(
+		    AUDIT_SANDBOX_IDLE, LOG_S("user", row->user), LOG_N("uid", row->uid));
 		sandbox_stop_user(row->uid, row->user);
 	} else if (r == STORE_OK && row->state == SANDBOX_RUNNING &&
 	    auth.conf.idle_freeze != 0 && present_idle(row->uid, auth.conf.idle_freeze)) {

@@ -82,7 +82,7 @@ session_token(uint8_t token[WIRE_TOKEN], uint8_t key[STORE_KEY])
 }
 
 enum store_result
-session_create(const struct store_account *a, const struct wire_addr *source,
+session_new(const struct store_account *a, const struct wire_addr *source,
     const char *agent, uint8_t token[WIRE_TOKEN], struct store_session *s)
 {
 	enum store_result r;
@@ -104,7 +104,7 @@ session_create(const struct store_account *a, const struct wire_addr *source,
 	s->expires = s->created + auth.conf.auth.session_lifetime;
 	s->source = *source;
 	strlcpy(s->agent, agent, sizeof(s->agent));
-	return store_session_add(auth.store, s);
+	return STORE_OK;
 }
 
 /* The session and the active account that a token stands for. */
@@ -160,19 +160,26 @@ why_text(enum wire_revoked why)
 enum store_result
 session_revoke(const struct store_session *s, enum wire_revoked why, const char *by)
 {
+	struct store_session there;
 	char id[WIRE_SESSION];
 	enum store_result r;
 	struct live *l;
 
 	/* s may be a copy of what goes away. */
 	strlcpy(id, s->id, sizeof(id));
-	r = store_session_delete(auth.store, s->key);
+	r = store_session_by_key(auth.store, s->key, &there);
+	explicit_bzero(&there, sizeof(there));
+	/* One whose time is up is over, whether that can be written down or not. */
+	if (r == STORE_OK &&
+	    !audit_event(AUDIT_SESSION_REVOKED, LOG_S("session", id),
+		LOG_N("uid", s->uid), LOG_S("reason", why_text(why)),
+		LOG_S("actor", by)) &&
+	    why != REVOKED_EXPIRED)
+		return STORE_NO_SPACE;
+	if (r == STORE_OK)
+		r = store_session_delete(auth.store, s->key);
 	if (r != STORE_OK && r != STORE_NOT_FOUND)
 		return r;
-	if (r == STORE_OK)
-		log_event(LOG_INFO, "session.revoked", LOG_S("session", id),
-		    LOG_N("uid", s->uid), LOG_S("reason", why_text(why)),
-		    LOG_S("by", by));
 	if ((l = live_find(id)) != NULL)
 		live_end(l, why);
 	return r;
@@ -193,11 +200,13 @@ session_revoke_user(uint32_t uid, enum wire_revoked why, const char *by)
 {
 	enum store_result r;
 
+	if (!audit_event(AUDIT_SESSION_REVOKED, LOG_N("uid", uid),
+		LOG_S("session", "all"), LOG_S("reason", why_text(why)),
+		LOG_S("actor", by)))
+		return STORE_NO_SPACE;
 	r = store_session_delete_user(auth.store, uid, NULL);
 	if (r != STORE_OK)
 		return r;
-	log_event(LOG_INFO, "session.revoked", LOG_N("uid", uid), LOG_S("session", "all"),
-	    LOG_S("reason", why_text(why)), LOG_S("by", by));
 	session_drop_user(uid, why);
 	return STORE_OK;
 }

@@ -39,7 +39,10 @@ ctl_handover(struct chan *chan, struct msg *m)
 
 	if (!ctl_begin(c, m))
 		return;
-	log_event(LOG_NOTICE, "upgrade", LOG_S("actor", c->actor));
+	if (!audit_event(AUDIT_UPGRADE, LOG_S("actor", c->actor))) {
+		ctl_fail(c, FAIL_NO_SPACE, "%s", AUDIT_FULL);
+		return;
+	}
 	if (ask(&auth.master, M_HANDOVER, NULL, 0, HANDOVER_TIMEOUT, on_handed, c, 0) ==
 	    0)
 		ctl_fail(c, FAIL_BUSY, "too many requests are under way");
@@ -53,8 +56,8 @@ ctl_leave(struct chan *chan, struct msg *m)
 
 	if (!ctl_begin(c, m))
 		return;
-	log_event(LOG_NOTICE, "upgrade.leave", LOG_S("actor", c->actor),
-	    LOG_N("successor", l.pid));
+	(void)audit_event(
+	    AUDIT_UPGRADE_LEAVE, LOG_S("actor", c->actor), LOG_N("successor", l.pid));
 	if (chan_send(&auth.master, M_LEAVE, 0, -1, &l, sizeof(l)) == -1)
 		ctl_fail(c, FAIL_UNAVAILABLE, "master does not answer");
 	else

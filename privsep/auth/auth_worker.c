@@ -78,10 +78,8 @@ on_gone(struct chan *c, const char *why)
 	struct worker *w = c->arg;
 
 	if (why != NULL) {
-		if (log_allowed())
-			log_event(LOG_WARNING, "worker.violation", LOG_N("worker", w->id),
-			    LOG_S("source", w->from), LOG_S("user", w->user),
-			    LOG_S("why", why));
+		(void)audit_event(AUDIT_WORKER_VIOLATION, LOG_N("worker", w->id),
+		    LOG_S("source", w->from), LOG_S("user", w->user), LOG_S("why", why));
 		worker_note(w, NOTE_VIOLATION);
 	} else if (w->uid != 0 && !w->over) {
 		/* An honest one ends.  What this one holds of its user's could
@@ -153,10 +151,10 @@ on_permit(struct chan *c, const struct msg *m)
 	if (access_ok(type, w->have, w->changing))
 		return true;
 	worker_charge(w, COST_LOOK);
-	if (log_allowed())
-		log_event(LOG_NOTICE, "access.denied", LOG_S("user", w->user),
-		    LOG_S("source", w->from), LOG_S("message", msg_name(type)),
-		    LOG_S("permission", permission_table[row->permission].name));
+	(void)audit_event(AUDIT_ACCESS_DENIED, LOG_S("user", w->user),
+	    LOG_S("source", w->from), LOG_S("message", msg_name(type)),
+	    LOG_S("permission", permission_table[row->permission].name),
+	    LOG_S("actor", w->user));
 	if (w->changing && (row->flags & A_CHANGING) == 0)
 		worker_fail(w, m->head.id, FAIL_MUST_CHANGE,
 		    "the password must be changed first");
@@ -310,7 +308,7 @@ worker_who(struct worker *w, uint32_t id, enum wire_auth result, uint32_t retry_
 	m.retry_after = retry_after;
 	chan_send(&w->chan, M_WHO, id, -1, &m, sizeof(m));
 	if (result == AUTH_OTHER_USER) {
-		log_event(LOG_NOTICE, "worker.other_user", LOG_N("worker", w->id),
+		(void)audit_event(AUDIT_WORKER_OTHER_USER, LOG_N("worker", w->id),
 		    LOG_S("user", w->user), LOG_S("source", w->from));
 		worker_note(w, NOTE_OVER);
 		worker_close(w);
@@ -426,8 +424,12 @@ on_logout(struct chan *c, struct msg *m)
 	memcpy(s.key, w->live->key, sizeof(s.key));
 	strlcpy(s.id, w->live->id, sizeof(s.id));
 	s.uid = w->uid;
-	log_event(LOG_INFO, "logout", LOG_S("user", w->user), LOG_S("source", w->from),
-	    LOG_S("session", s.id));
+	if (!audit_event(AUDIT_LOGOUT, LOG_S("user", w->user), LOG_S("source", w->from),
+		LOG_S("session", s.id), LOG_S("actor", w->user))) {
+		explicit_bzero(&s, sizeof(s));
+		worker_fail(w, m->head.id, FAIL_NO_SPACE, AUDIT_FULL);
+		return;
+	}
 	/* It gets its answer; the others of this session are revoked. */
 	session_leave(w);
 	r = session_revoke(&s, REVOKED_LOGOUT, w->user);

@@ -1,0 +1,104 @@
+/*
+ * The audit trail: what happened, to whom, who did it, from where, and what came
+ * of it.  This is the one list of what is audited:
+ *
+ *	A(name, event, level, outcome, limit, keys)
+ *
+ * name     AUDIT_<name> in the code
+ * event    noun.verb, in records and in the log, where every record is a line too
+ * level    of that line
+ * outcome  ok, denied or failed, unless the caller gives another one
+ * limit    L_NONE, L_LOG or L_ALL: strangers can cause it at will, so its lines in
+ *          the log (and with L_ALL its records as well) come at a bounded rate; those
+ *          left out are counted, and the count is a record (audit.suppressed)
+ * keys     what may be said of it.  actor (who did it), user (whom it is about),
+ *          source, agent, session, rid and outcome are columns of every record,
+ *          any other key is a detail of this event
+ *
+ * No key ever holds a password, a token, or what a user's file or terminal holds.
+ */
+#ifndef AUTH_AUDIT_H
+#define AUTH_AUDIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../log.h"
+
+enum audit_limit { L_NONE, L_LOG, L_ALL };
+
+/* clang-format off */
+#define AUDIT_TABLE(A)								\
+/* Logins and sessions. */							\
+A(LOGIN_OK,	"login.ok",	LOG_INFO,	"ok",	  L_NONE, "user source session rid actor agent")	\
+A(LOGIN_FAILED,	"login.failed",	LOG_NOTICE,	"denied", L_LOG,  "user source rid agent")		\
+A(LOGIN_LIMITED, "login.limited", LOG_NOTICE,	"denied", L_ALL,  "user source retry rid agent")	\
+A(LOGIN_ERROR,	"login.error",	LOG_WARNING,	"failed", L_NONE, "user source rid why agent")		\
+A(LOGOUT,	"logout",	LOG_INFO,	"ok",	  L_NONE, "user source session actor")		\
+A(SESSION_REVOKED, "session.revoked", LOG_INFO,	"ok",	  L_NONE, "session uid reason actor user")	\
+/* Accounts. */									\
+A(USER_ADDED,	"user.added",	LOG_NOTICE,	"ok",	  L_NONE, "user uid role actor")		\
+A(USER_PASSWORD, "user.password", LOG_NOTICE,	"ok",	  L_NONE, "user uid role actor")		\
+A(USER_DISABLED, "user.disabled", LOG_NOTICE,	"ok",	  L_NONE, "user uid role actor")		\
+A(USER_ENABLED,	"user.enabled",	LOG_NOTICE,	"ok",	  L_NONE, "user uid role actor")		\
+A(USER_DELETED,	"user.deleted",	LOG_NOTICE,	"ok",	  L_NONE, "user uid role actor")		\
+A(USER_ERROR,	"user.error",	LOG_WARNING,	"failed", L_NONE, "user event why actor")		\
+/* Sandboxes. */								\
+A(SANDBOX_OPEN,	"sandbox.open",	LOG_DEBUG,	"ok",	  L_NONE, "user source session rid actor")	\
+A(SANDBOX_GONE,	"sandbox.gone",	LOG_INFO,	"ok",	  L_NONE, "uid user")				\
+A(SANDBOX_MEMORY, "sandbox.memory", LOG_WARNING, "ok",	  L_NONE, "user uid event used max process text") \
+A(SANDBOX_STOP,	"sandbox.stop",	LOG_NOTICE,	"ok",	  L_NONE, "user actor")				\
+A(SANDBOX_STOPPED, "sandbox.stopped", LOG_INFO,	"ok",	  L_NONE, "uid")				\
+A(SANDBOX_STOP_FAILED, "sandbox.stop.failed", LOG_WARNING, "failed", L_NONE, "uid")			\
+A(SANDBOX_FROZEN, "sandbox.frozen", LOG_INFO,	"ok",	  L_NONE, "uid")				\
+A(SANDBOX_ORPHAN, "sandbox.orphan", LOG_NOTICE,	"ok",	  L_NONE, "user uid")				\
+A(SANDBOX_IDLE,	"sandbox.idle",	LOG_INFO,	"ok",	  L_NONE, "user uid")				\
+A(SANDBOX_EXEC,	"sandbox.exec",	LOG_NOTICE,	"ok",	  L_NONE, "actor user argc argv")		\
+A(SANDBOX_EXEC_END, "sandbox.exec.end", LOG_NOTICE, "ok", L_NONE, "actor status")			\
+/* The daemon itself. */							\
+A(RELOAD,	"reload",	LOG_NOTICE,	"ok",	  L_NONE, "actor")				\
+A(RELOAD_DONE,	"reload.done",	LOG_NOTICE,	"ok",	  L_NONE, "text")				\
+A(RELOAD_REFUSED, "reload.refused", LOG_WARNING, "failed", L_NONE, "text")				\
+A(STOP,		"stop",		LOG_NOTICE,	"ok",	  L_NONE, "actor")				\
+A(UPGRADE,	"upgrade",	LOG_NOTICE,	"ok",	  L_NONE, "actor")				\
+A(UPGRADE_LEAVE, "upgrade.leave", LOG_NOTICE,	"ok",	  L_NONE, "actor successor")			\
+/* Who broke a rule. */								\
+A(WORKER_VIOLATION, "worker.violation", LOG_WARNING, "denied", L_ALL, "worker source user why")		\
+A(WORKER_OTHER_USER, "worker.other_user", LOG_NOTICE, "denied", L_ALL, "worker user source")		\
+A(ACCESS_DENIED,	"access.denied", LOG_NOTICE,	"denied", L_ALL,  "user source message permission actor")	\
+A(IDECTL_VIOLATION, "idectl.violation", LOG_WARNING, "denied", L_NONE, "actor why")			\
+A(IDECTL_REFUSED, "idectl.refused", LOG_WARNING, "denied", L_ALL, "uid")				\
+/* end */
+/* clang-format on */
+
+#define A_ENUM_(n, ...) AUDIT_##n,
+enum audit_event { AUDIT_TABLE(A_ENUM_) AUDIT_MAX };
+#undef A_ENUM_
+
+struct audit_row {
+	const char *event;
+	int level;
+	const char *outcome;
+	enum audit_limit limit;
+	const char *keys;
+};
+extern const struct audit_row audit_table[AUDIT_MAX];
+
+/*
+ * audit_event(AUDIT_LOGIN_OK, LOG_S("user", name), LOG_S("actor", name), ...);
+ *
+ * Called before what it is about is done, and before its answer: nothing that auth
+ * sends afterwards leaves before the record is on the disk.  False when it cannot
+ * be written: then it is not to be done, and the answer is AUDIT_FULL.  What has
+ * happened anyway is kept until there is room.  When what was announced fails
+ * after all, a second record says so.
+ */
+#define audit_event(event, ...)                                                          \
+	audit_event_values((event),                                                      \
+	    (const struct log_value[]){ __VA_ARGS__, { LOG_VALUE_END, NULL, NULL, 0 } })
+bool audit_event_values(enum audit_event, const struct log_value *);
+
+#define AUDIT_FULL "the audit trail cannot be written: no space is left"
+
+#endif
