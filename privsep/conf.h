@@ -123,6 +123,9 @@ struct conf_auth {
 	uint32_t session_max; /* per user */
 	uint32_t token_access;
 	uint32_t token_refresh;
+	uint32_t token_rotate;   /* a key signs for so long */
+	uint8_t token_algorithm; /* enum wire_jwt_alg */
+	char token_issuer[128];  /* WIRE_ISSUER */
 };
 
 struct conf_rate {

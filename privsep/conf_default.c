@@ -8,6 +8,7 @@
 #include <bsd/string.h>
 
 #include "conf.h"
+#include "wire.h"
 
 #define KB 1024ULL
 #define MB (1024 * KB)
@@ -48,6 +49,9 @@ default_auth(struct conf_auth *auth)
 	auth->session_max = 5;
 	auth->token_access = 15 * MINUTE;
 	auth->token_refresh = 7 * DAY;
+	auth->token_rotate = 30 * DAY;
+	auth->token_algorithm = JWT_EDDSA;
+	strlcpy(auth->token_issuer, "ided", sizeof(auth->token_issuer));
 }
 
 static void

@@ -10,6 +10,7 @@
 #include <syslog.h>
 
 #include "conf_parse.h"
+#include "wire.h"
 
 #define KB 1024ULL
 #define MB (1024 * KB)
@@ -61,6 +62,12 @@ static const struct conf_word auth_mode[] = {
 	{ "single", AUTH_SINGLE,
 	    "auth mode single is not in effect yet: it works as multi" },
 	{ "none", AUTH_NONE, "auth mode none is not in effect yet: it works as multi" },
+	{ NULL, 0, NULL },
+};
+
+static const struct conf_word token_algorithm[] = {
+	{ "eddsa", JWT_EDDSA, NULL },
+	{ "rs256", JWT_RS256, NULL },
 	{ NULL, 0, NULL },
 };
 
@@ -188,10 +195,12 @@ const struct conf_row conf_rows[] = {
 { B_SESSION, "lifetime", K_DURATION, 0, 0, C(auth.session_lifetime), 1, YEAR, NULL, NULL, NULL },
 { B_SESSION, "idle", K_DURATION, 0, 0, C(auth.session_idle), 1, YEAR, NULL, NULL, NULL },
 { B_SESSION, "max", K_NUMBER, 0, 0, C(auth.session_max), 1, 1000, NULL, NULL, NULL },
-{ B_AUTH, "token", K_NONE, B_TOKEN, 0, NOWHERE, 0, 0, NULL, "IDED_AUTH_TOKEN",
-    "auth token is not in effect yet: only the session cookie is known" },
+{ B_AUTH, "token", K_NONE, B_TOKEN, 0, NOWHERE, 0, 0, NULL, "IDED_AUTH_TOKEN", NULL },
 { B_TOKEN, "access", K_DURATION, 0, 0, C(auth.token_access), 1, 30 * DAY, NULL, NULL, NULL },
 { B_TOKEN, "refresh", K_DURATION, 0, 0, C(auth.token_refresh), 1, YEAR, NULL, NULL, NULL },
+{ B_TOKEN, "rotate", K_DURATION, 0, 0, C(auth.token_rotate), HOUR, YEAR, NULL, NULL, NULL },
+{ B_TOKEN, "algorithm", K_WORD, 0, 0, C(auth.token_algorithm), 0, 0, token_algorithm, NULL, NULL },
+{ B_TOKEN, "issuer", K_TEXT, 0, 0, C(auth.token_issuer), 0, 0, NULL, NULL, NULL },
 
 { B_TOP, "role", K_ROLE, 0, KW_MULTI, NOWHERE, 0, 0, NULL, NULL, NULL },
 

@@ -13,6 +13,7 @@
 #include <bsd/string.h>
 
 #include "conf_parse.h"
+#include "jwt.h"
 
 /* The first is to be below the second, or may equal it. */
 static const struct {
@@ -98,6 +99,19 @@ verify_orders(struct conf_parser *p)
 		    conf_format(b, vb, high, sizeof(high)),
 		    conf_format(a, va, low, sizeof(low)));
 	}
+}
+
+/* It stands in every token as it is. */
+static void
+verify_issuer(struct conf_parser *p)
+{
+	const struct conf_row *row = conf_row_find(B_TOKEN, "issuer");
+
+	if (!p->bad[conf_row_index(row)] && !jwt_issuer_ok(p->conf->auth.token_issuer))
+		conf_error(p, where(p, row),
+		    "expected \"issuer\" to be a name or an address of letters, digits "
+		    "and signs that addresses have, got \"%s\"",
+		    p->conf->auth.token_issuer);
 }
 
 /* Would the one take connections of the other?  "*" takes those of IPv4 too. */
@@ -304,6 +318,7 @@ conf_verify(struct conf_parser *p)
 	const struct conf_row *runtime = conf_row_find(B_TOP, "runtime");
 
 	verify_orders(p);
+	verify_issuer(p);
 	verify_addresses(p);
 	verify_tls(p);
 	verify_listen(p);

@@ -174,6 +174,13 @@ M(SB_TEXT,	P_ISOLATION, P_AUTH,	S_ANY,	X_(m_ok),	FD_NONE)	\
 M(SB_OK,	P_ISOLATION, P_AUTH,	S_ANY,	X_(m_ok),	FD_NONE)	\
 M(SB_EXIT,	P_ISOLATION, P_AUTH,	S_ANY,	X_(m_exit),	FD_NONE)	\
 M(SB_GONE,	P_ISOLATION, P_AUTH,	S_ANY,	X_(m_sb),	FD_NONE)	\
+/* Keys and auth: isolation joins them; auth alone may have tokens signed. */	\
+M(JOIN_PEER,	P_ISOLATION, P_AUTH | P_KEYS, S_ANY, NONE_,	FD_CHAN)	\
+M(KEYSTORE,	P_ISOLATION, P_KEYS,	S_ANY,	X_(m_keystore),	FD_FILE)	\
+M(JWT_SIGN,	P_AUTH, P_KEYS,		S_ANY,	X_(m_jwt_sign),	FD_NONE)	\
+M(JWT_SIGNED,	P_KEYS, P_AUTH,		S_ANY,	X_(m_jwt_signed), FD_NONE)	\
+M(JWT_KEYS,	P_KEYS, P_AUTH,		S_ANY,	X_(m_jwt_keys),	FD_NONE)	\
+M(JWT_ROTATE,	P_AUTH, P_KEYS,		S_ANY,	X_(m_jwt_rotate), FD_NONE)	\
 /* A user's own session: nobody trusts what it says. */				\
 M(SESSION_CONNECT, P_ISOLATION, P_SESSION, S_ANY, X_(m_session_what), FD_NONE)	\
 M(SESSION_FD,	P_SESSION, P_ISOLATION,	S_ANY,	NONE_,		FD_SOCK)	\

@@ -27,6 +27,7 @@
 struct auth auth;
 
 static void on_join_hash(struct chan *, struct msg *);
+static void on_join_peer(struct chan *, struct msg *);
 static void on_conf(struct chan *, struct msg *);
 static void on_log_file(struct chan *, struct msg *);
 static void on_sb_gone(struct chan *, struct msg *);
@@ -38,6 +39,7 @@ static void on_stopping(struct chan *, struct msg *);
 
 static const struct chan_handler from_isolation[] = {
 	{ M_JOIN_HASH, on_join_hash },
+	{ M_JOIN_PEER, on_join_peer },
 	{ M_CONF_AUTH, on_conf },
 	{ M_LOG_FILE, on_log_file },
 	{ M_SB_FD, ask_answer },
@@ -68,6 +70,13 @@ on_join_hash(struct chan *c, struct msg *m)
 {
 	(void)c;
 	hash_join(msg_take_fd(m));
+}
+
+static void
+on_join_peer(struct chan *c, struct msg *m)
+{
+	(void)c;
+	keys_join(msg_take_fd(m));
 }
 
 static void
@@ -275,6 +284,7 @@ main(int argc, char *argv[], char *envp[])
 	ignore_signals();
 	conf_section_recv(FD_CONF, &auth.conf, sizeof(auth.conf));
 	log_config(&auth.conf.common, FD_LOG);
+	auth.keys.closed = true;
 	open_store();
 	auth.started = auth_now();
 	start_loop();

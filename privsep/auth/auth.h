@@ -35,6 +35,7 @@ struct auth {
 	struct store *store;
 	struct chan master;
 	struct chan isolation;
+	struct chan keys; /* closed while there is none */
 	int64_t started;
 	uint32_t memory_warned; /* notes on sandboxes' memory */
 	uint32_t memory_ended;  /* processes ended for it */
@@ -161,6 +162,9 @@ unsigned int ask_count_user(uint32_t uid);
 void ask_forget(const void *owner);
 void ask_answer(struct chan *, struct msg *);
 void ask_tick(void);
+
+/* auth_keys.c: the channel to keys, joined by isolation. */
+void keys_join(int fd);
 
 /* auth_sandbox.c */
 void sandbox_ide(struct worker *, uint32_t id);

@@ -2,6 +2,7 @@
  * The processes that isolation starts, one row each, and starts again when they
  * die: their channels are joined anew, and nobody else has to go.
  */
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <errno.h>
@@ -161,6 +162,56 @@ open_key(void)
 	return fd;
 }
 
+/*
+ * The file that token keys are kept in: keys gets it open, and no folder.  It is
+ * root's, which nobody else finds a way to.
+ */
+static int
+open_keystore(void)
+{
+	struct stat st;
+	int fd;
+
+	fd = openat(
+	    isolation.keys, "token", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd == -1 || fstat(fd, &st) == -1)
+		fatal("%s/keys/token", isolation.conf.common.data);
+	if (!S_ISREG(st.st_mode) || st.st_uid != 0 || st.st_nlink != 1 ||
+	    (st.st_mode & 077) != 0)
+		fatalx("%s/keys/token: must be a file of root's that nobody else may "
+		       "read: remove it, and all tokens are void",
+		    isolation.conf.common.data);
+	return fd;
+}
+
+static void
+give_keystore(struct chan *c)
+{
+	const struct conf_auth *a = &isolation.conf.auth;
+	struct m_keystore m;
+
+	memset(&m, 0, sizeof(m));
+	m.alg = a->token_algorithm;
+	m.rotate = a->token_rotate;
+	m.overlap = a->token_refresh;
+	chan_send(c, M_KEYSTORE, 0, open_keystore(), &m, sizeof(m));
+}
+
+/* Auth and keys, as soon as there are both. */
+static void
+join_peers(void)
+{
+	struct child *keys = current(KEYS);
+	int fds[2];
+
+	if (keys == NULL || isolation.auth == NULL)
+		return;
+	if (chan_pair(fds) == -1)
+		fatal("channel between auth and keys");
+	chan_send(&keys->chan, M_JOIN_PEER, 0, fds[0], NULL, 0);
+	chan_send(isolation.auth, M_JOIN_PEER, 0, fds[1], NULL, 0);
+}
+
 /* fork and exec, with its root open for as long as that takes. */
 static pid_t
 child_spawn(const struct child_row *row, int parent, int peer)
@@ -223,6 +274,10 @@ child_start(enum kind kind)
 		close(side[0]);
 	else
 		chan_send(peer, row->join, 0, side[0], NULL, 0);
+	if (kind == KEYS)
+		give_keystore(&c->chan);
+	if (kind == KEYS || kind == AUTH)
+		join_peers();
 	log_event(LOG_INFO, "process.started", LOG_S("process", row->name),
 	    LOG_N("pid", c->pid));
 }
@@ -377,6 +432,7 @@ children_reload(void)
 		memset(&key, 0, sizeof(key));
 		memcpy(key.keyid, section_keyid(), sizeof(key.keyid));
 		chan_send(&c->chan, M_KEY, 0, open_key(), &key, sizeof(key));
+		give_keystore(&c->chan);
 	}
 	children_renew();
 }

@@ -55,6 +55,7 @@ struct isolation {
 	/* Folders, opened once. */
 	int homes; /* data/home, root's */
 	int store; /* data/store, auth's */
+	int keys;  /* data/keys, root's: what keys keeps */
 	int empty; /* runtime/empty */
 	int boxes; /* runtime/sandbox, root only */
 	int users; /* runtime/user, for `directory\' */

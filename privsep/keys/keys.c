@@ -1,9 +1,11 @@
 /*
- * ided-keys: holds the TLS private key, and the sessions that TLS clients may
- * resume, for workers that must have neither.
+ * ided-keys: holds the TLS private key, the keys that tokens are signed with, and
+ * the sessions that TLS clients may resume, for those who must have none of them.
  *
- *	isolation	starts it, gives it the key's file, at reload another
+ *	isolation	starts it, gives it the keys' files, at reload others,
+ *			and its channel to auth
  *	master		gives it the channels of new workers
+ *	auth		has tokens signed
  *	workers		ask for what serve.h lists
  */
 #include <bsd/unistd.h>
@@ -12,11 +14,13 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../chan.h"
 #include "../confsend.h"
 #include "../log.h"
+#include "jwt_keys.h"
 #include "key.h"
 #include "keys.h"
 #include "serve.h"
@@ -25,13 +29,23 @@
 static struct event_base *base;
 static struct chan parent;
 static struct chan master;
+static struct chan peer; /* auth */
+static bool have_peer;
+
+#define JWT_TICK 30 /* seconds between looks at the age of token keys */
 
 static void on_key(struct chan *, struct msg *);
 static void on_log_file(struct chan *, struct msg *);
 static void on_worker(struct chan *, struct msg *);
+static void on_keystore(struct chan *, struct msg *);
+static void on_join_peer(struct chan *, struct msg *);
+static void on_jwt_sign(struct chan *, struct msg *);
+static void on_jwt_rotate(struct chan *, struct msg *);
 
 static const struct chan_handler from_isolation[] = {
 	{ M_KEY, on_key },
+	{ M_KEYSTORE, on_keystore },
+	{ M_JOIN_PEER, on_join_peer },
 	{ M_LOG_FILE, on_log_file },
 	{ M_NONE, NULL },
 };
@@ -40,6 +54,92 @@ static const struct chan_handler from_master[] = {
 	{ M_WORKER_KEYS, on_worker },
 	{ M_NONE, NULL },
 };
+
+static const struct chan_handler from_auth[] = {
+	{ M_JWT_SIGN, on_jwt_sign },
+	{ M_JWT_ROTATE, on_jwt_rotate },
+	{ M_NONE, NULL },
+};
+
+/* Tokens tell the time to others: it is the wall clock's. */
+static int64_t
+wall(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return ts.tv_sec;
+}
+
+/* Auth verifies by itself. */
+static void
+tell_public(uint32_t id)
+{
+	static struct m_jwt_keys m;
+
+	jwt_keys_public(&m);
+	if (have_peer)
+		chan_send(&peer, M_JWT_KEYS, id, -1, &m, sizeof(m));
+}
+
+static void
+on_jwt_tick(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	if (jwt_keys_tick(wall()))
+		tell_public(0);
+}
+
+static void
+on_keystore(struct chan *c, struct msg *m)
+{
+	const struct m_keystore *k = MSG_DATA(m, m_keystore);
+
+	(void)c;
+	if (jwt_keys_open(msg_take_fd(m), k, wall()))
+		tell_public(0);
+}
+
+/* Either end will notice a dead one and be joined anew. */
+static void
+peer_gone(struct chan *c, const char *why)
+{
+	if (why != NULL)
+		log_warnx("channel to %s: %s", proc_name(c->peer), why);
+	have_peer = false;
+}
+
+static void
+on_join_peer(struct chan *c, struct msg *m)
+{
+	(void)c;
+	if (have_peer)
+		chan_close(&peer);
+	chan_init(
+	    &peer, msg_take_fd(m), P_KEYS, P_AUTH, base, from_auth, peer_gone, NULL);
+	have_peer = true;
+	tell_public(0);
+}
+
+static void
+on_jwt_sign(struct chan *c, struct msg *m)
+{
+	struct m_jwt_signed ans;
+
+	jwt_sign(MSG_DATA(m, m_jwt_sign), &ans, wall());
+	chan_send(c, M_JWT_SIGNED, m->head.id, -1, &ans, sizeof(ans));
+	explicit_bzero(&ans, sizeof(ans));
+}
+
+static void
+on_jwt_rotate(struct chan *c, struct msg *m)
+{
+	(void)c;
+	(void)jwt_keys_rotate(MSG_DATA(m, m_jwt_rotate)->forget != 0, wall());
+	tell_public(m->head.id);
+}
 
 /* A new key joins those that are there; when it is no good they go on. */
 static void
@@ -87,6 +187,17 @@ first_key(const struct conf_for_keys *conf)
 	close(FD_EXTRA);
 }
 
+static void
+start_ticks(void)
+{
+	static const struct timeval every = { JWT_TICK, 0 };
+	struct event *ev;
+
+	ev = event_new(base, -1, EV_PERSIST, on_jwt_tick, NULL);
+	if (ev == NULL || event_add(ev, &every) == -1)
+		fatalx("out of memory");
+}
+
 int
 main(int argc, char *argv[], char *envp[])
 {
@@ -105,6 +216,7 @@ main(int argc, char *argv[], char *envp[])
 	if (base == NULL)
 		fatalx("no event loop");
 	serve_init(base, &master);
+	start_ticks();
 	sandbox_enter(&sandbox_keys);
 	chan_init(
 	    &parent, FD_PARENT, P_KEYS, P_ISOLATION, base, from_isolation, on_gone, NULL);
@@ -112,6 +224,7 @@ main(int argc, char *argv[], char *envp[])
 	chan_send(&master, M_READY, 0, -1, NULL, 0);
 	event_base_dispatch(base);
 	sess_forget_all();
+	jwt_keys_forget_all();
 	key_forget_all();
 	return 0;
 }
