@@ -46,8 +46,7 @@ chan_init(struct chan *c, int fd, enum proc self, enum proc peer, struct event_b
 	if (base == NULL)
 		return;
 	c->ev_read = event_new(base, fd, EV_READ | EV_PERSIST, chan_on_read, c);
-	c->ev_write = event_new(base, fd, EV_WRITE, chan_on_write, c);
-	if (c->ev_read == NULL || c->ev_write == NULL)
+	if (c->ev_read == NULL)
 		fatalx("channel to %s: out of memory", proc_name(peer));
 	event_add(c->ev_read, NULL);
 }
@@ -141,7 +140,10 @@ chan_enqueue(struct chan *c, const struct msg_head *head, const void *payload, i
 
 	if (c->out_count >= CHAN_QUEUE_MAX)
 		return -1;
-	o = malloc(sizeof(*o) + head->len);
+	/* Most channels never need it. */
+	if (c->ev_write == NULL)
+		c->ev_write = event_new(c->base, c->fd, EV_WRITE, chan_on_write, c);
+	o = c->ev_write == NULL ? NULL : malloc(sizeof(*o) + head->len);
 	if (o == NULL)
 		return -1;
 	o->next = NULL;

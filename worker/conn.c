@@ -190,6 +190,10 @@ conn_speak(struct conn *c)
 	/* Nothing more may be signed for this connection. */
 	if (c->w->keys.fd > 0 && !c->w->keys.closed)
 		chan_close(&c->w->keys);
+	/* Now, where the handshake had its buffers. */
+	c->out_size = OUT_MIN;
+	if ((c->out = malloc(c->out_size)) == NULL)
+		fatal("malloc");
 	c->front = h2 ? &front_h2 : &front_h1;
 	conn_phase(c, PHASE_HEADER);
 	c->running = true;
@@ -240,13 +244,10 @@ conn_start(struct worker *w, int fd)
 	c->w = w;
 	c->fd = fd;
 	c->in = input;
-	c->out_size = OUT_MIN;
 	c->armed = INT64_MAX;
 	c->since = time_now();
 	w->conn = c;
 	io_options(c);
-	if ((c->out = malloc(c->out_size)) == NULL)
-		fatal("malloc");
 	c->ev_read = event_new(
 	    w->base, fd, EV_READ | EV_PERSIST, tls ? on_handshake : on_read, c);
 	c->ev_write = event_new(

@@ -25,9 +25,11 @@
 #define TRIES 64
 
 /* What a connection needs at least, as seen. */
-#define PAGE  4096UL
-#define HEAP  (26 * PAGE)
-#define STACK (5 * PAGE)
+#define PAGE    4096UL
+#define DOWN(a) ((a) & ~(PAGE - 1))
+#define UP(a)   DOWN((a) + PAGE - 1)
+#define HEAP    (22 * PAGE)
+#define STACK   (4 * PAGE)
 
 #define KEEP_FREE (512 * 1024)  /* at the heap's end */
 #define APART     (1024 * 1024) /* pieces from this on are mapped apart */
@@ -45,6 +47,7 @@ static void **taken;
 static char *
 take(size_t size)
 {
+	uintptr_t within, end;
 	void **p;
 
 	p = malloc(size);
@@ -52,10 +55,16 @@ take(size_t size)
 		return NULL;
 	*p = taken;
 	taken = p;
+	/* The pages within it are nobody's. */
+	within = UP((uintptr_t)(p + 1));
+	end = DOWN((uintptr_t)p + size);
+	if (within < end)
+		(void)madvise((void *)within, end - within, MADV_DONTNEED);
 	return (char *)p;
 }
 
-/* All pieces of that size before the end; the first one behind it is given back. */
+/* All pieces of that size before the end.  The first one behind it is given back, if
+ * it joins the rest again then; a small one would be put aside. */
 static void
 take_all(size_t size, const char *end)
 {
@@ -66,6 +75,8 @@ take_all(size_t size, const char *end)
 		if (p == NULL)
 			return;
 	} while ((uintptr_t)p < (uintptr_t)end);
+	if (size <= SMALL)
+		return;
 	taken = *taken;
 	free(p);
 }
@@ -91,8 +102,8 @@ heap_settle(void)
 		take_all(size, end);
 	for (size = SMALL; size >= STEP; size -= STEP)
 		take_all(size, end);
-	p = malloc(SMALL);
-	fresh = (uintptr_t)p & ~(PAGE - 1);
+	p = malloc(LARGE / 2);
+	fresh = DOWN((uintptr_t)p);
 	free(p);
 }
 
@@ -104,6 +115,5 @@ heap_worker(void)
 	if (fresh == 0)
 		return;
 	(void)madvise((void *)fresh, HEAP, MADV_POPULATE_WRITE);
-	(void)madvise((void *)(((uintptr_t)&here & ~(PAGE - 1)) - STACK), STACK,
-	    MADV_POPULATE_WRITE);
+	(void)madvise((void *)(UP((uintptr_t)&here) - STACK), STACK, MADV_POPULATE_WRITE);
 }

@@ -1,7 +1,7 @@
 /*
  * Answers that are put together here: see respond.h.
  */
-#include <bsd/stdlib.h>
+#include <sys/random.h>
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -102,15 +102,18 @@ http_prepare(const struct conf_for_worker *conf)
 		"login.html", "login_error.html", "portal.html", "portal_current.html",
 		"portal_notice.html", "portal_session.html", "portal_usage.html",
 		"style.css" };
+	size_t seed;
 
 	(void)conf;
+	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
+		fatal("getrandom");
 	/* A page that is missing is noticed now. */
 	for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++)
 		if (www_find(pages[i]) == NULL)
 			fatalx("BUG: no page file %s", pages[i]);
 	/* Else jansson opens a file for it.  Renewed with the zygote, like the
 	 * layout of memory. */
-	json_object_seed((size_t)arc4random() | 1);
+	json_object_seed(seed | 1);
 }
 
 /* --- heads --- */

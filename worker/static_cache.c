@@ -14,8 +14,8 @@
 #include "static.h"
 #include "static_cache.h"
 
-static struct cached files[CACHE_FILES];
-static size_t nfiles; /* that were ever used: the rest was never touched */
+static struct cached *files[CACHE_FILES];
+static size_t nfiles; /* that were ever used */
 static uint64_t clock_hand;
 
 static const struct {
@@ -49,7 +49,8 @@ cache_get(const char *path)
 	if (len == 0 || len >= CACHE_PATH)
 		return (NULL);
 	clock_hand++;
-	for (c = files; c < files + nfiles; c++) {
+	for (size_t i = 0; i < nfiles; i++) {
+		c = files[i];
 		if (c->pathlen == len && memcmp(c->path, path, len) == 0) {
 			c->used = clock_hand;
 			return (c);
@@ -57,8 +58,11 @@ cache_get(const char *path)
 		if (c->refs == 0 && (oldest == NULL || c->used < oldest->used))
 			oldest = c;
 	}
-	if (nfiles < CACHE_FILES)
-		oldest = &files[nfiles++];
+	if (nfiles < CACHE_FILES) {
+		if ((oldest = calloc(1, sizeof(*oldest))) == NULL)
+			fatal("calloc");
+		files[nfiles++] = oldest;
+	}
 	if (oldest == NULL)
 		return (NULL);
 	cache_clear(oldest);

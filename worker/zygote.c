@@ -47,14 +47,19 @@ static struct child *children;
 static size_t nchildren, children_room;
 
 static void
+children_grow(void)
+{
+	children_room = children_room == 0 ? 256 : children_room * 2;
+	children = reallocarray(children, children_room, sizeof(*children));
+	if (children == NULL)
+		fatal("workers");
+}
+
+static void
 child_add(pid_t pid, uint64_t id)
 {
-	if (nchildren == children_room) {
-		children_room = children_room == 0 ? 256 : children_room * 2;
-		children = reallocarray(children, children_room, sizeof(*children));
-		if (children == NULL)
-			fatal("workers");
-	}
+	if (nchildren == children_room)
+		children_grow();
 	children[nchildren].pid = pid;
 	children[nchildren].id = id;
 	nchildren++;
@@ -139,7 +144,9 @@ on_fork(struct msg *m)
 	pid_t pid, parent = getpid();
 	int fd = msg_take_fd(m);
 
-	pid = fork();
+	/* Nothing is to be done at a fork: there is one thread, and what draws random
+	 * numbers looks at its pid. */
+	pid = _Fork();
 	switch (pid) {
 	case -1:
 		no_process();
@@ -175,8 +182,8 @@ reap(void)
 	pid_t pid;
 	int status;
 
-	while (read(child_signal, &si, sizeof(si)) > 0)
-		;
+	/* One, however many children ended. */
+	(void)!read(child_signal, &si, sizeof(si));
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		for (i = 0; i < nchildren; i++)
 			if (children[i].pid == pid)
@@ -263,6 +270,7 @@ main(int argc, char *argv[], char *envp[])
 	text_large();
 	worker_prepare(&conf);
 	worker_filter = sandbox_compile_less(&sandbox_worker, &sandbox_zygote);
+	children_grow();
 	heap_settle();
 	sandbox_enter(&sandbox_zygote);
 	if (chan_send(&to_master, M_READY, 0, -1, NULL, 0) == -1)

@@ -41,7 +41,7 @@ test('a new certificate: old connections go on, new ones see it', async () => {
 	s.destroy();
 });
 
-test('no request fails while it reloads again and again', async () => {
+test('no request fails while it reloads again and again', { timeout: 120000 }, async () => {
 	let stop = false;
 	let n = 0;
 	const load = (async () => {
@@ -50,14 +50,13 @@ test('no request fails while it reloads again and again', async () => {
 			n++;
 		}
 	})();
-	for (let i = 0; i < 10; i++) {
+	for (let i = 0; i < 10 || n <= 20; i++) {
 		makeCertificate(d.dir, 'server', 'ec');
 		d.ok(['reload']);
 		await sleep(100);
 	}
 	stop = true;
 	await load;
-	assert.ok(n > 20, `${n} requests`);
 });
 
 test('a bad configuration is refused, all errors named, and the old stays', async () => {
