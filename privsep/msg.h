@@ -102,6 +102,10 @@ M(SIGNED,	P_KEYS, P_WORKER,	S_ANY,	X_(m_signed),	FD_NONE)	\
 M(SESS_PUT,	P_WORKER, P_KEYS,	S_ANY,	SESS_,		FD_NONE)	\
 M(SESS_GET,	P_WORKER, P_KEYS,	S_NEW,	SESS_,		FD_NONE)	\
 M(SESS,		P_KEYS, P_WORKER,	S_ANY,	SESS_,		FD_NONE)	\
+/* Keys for auth: checkpoints of the audit trail, and the files of its key. */	\
+M(KEY_FILE,	P_ISOLATION, P_KEYS,	S_ANY,	X_(m_key_file),	FD_FILE)	\
+M(AUDIT_SIGN,	P_AUTH, P_KEYS,		S_ANY,	X_(m_audit_sign), FD_NONE)	\
+M(AUDIT_SIGNED,	P_KEYS, P_AUTH,		S_ANY,	X_(m_audit_signed), FD_NONE)	\
 /* Who is it, and what may it have: a worker and auth. */			\
 M(AUTH_TOKEN,	P_WORKER, P_AUTH,	S_ANY,	X_(m_auth_token), FD_NONE)	\
 M(LOGIN,	P_WORKER, P_AUTH,	S_ANY,	X_(m_login),	FD_NONE)	\

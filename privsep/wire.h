@@ -531,6 +531,40 @@ struct m_jwt_rotate {
 	uint32_t pad;
 };
 
+/* M_KEY_FILE: a file of the audit trail's key, which isolation opens. */
+struct m_key_file {
+	uint32_t which; /* enum wire_key_file */
+	uint32_t pad;
+};
+enum wire_key_file {
+	KEY_FILE_AUDIT = 1,  /* the key of its checkpoints */
+	KEY_FILE_AUDIT_PUB,  /* its public half, for people */
+	KEY_FILE_AUDIT_LAST, /* the last checkpoint signed */
+};
+
+/* M_AUDIT_SIGN, M_AUDIT_SIGNED: a checkpoint of the audit trail (audit_sign.h). */
+#define WIRE_HASH256    32
+#define WIRE_ED25519    32
+#define WIRE_ED25519SIG 64
+struct m_audit_sign {
+	uint64_t seq; /* of the last record */
+	int64_t time; /* milliseconds since the epoch */
+	uint8_t hash[WIRE_HASH256];
+};
+struct m_audit_signed {
+	struct m_audit_sign what;
+	uint64_t last;   /* seq of the last one signed */
+	uint32_t result; /* enum wire_audit_sign */
+	uint32_t pad;
+	uint8_t key[WIRE_ED25519]; /* public half */
+	uint8_t sig[WIRE_ED25519SIG];
+};
+enum wire_audit_sign {
+	AUDIT_SIGN_OK = 1,
+	AUDIT_SIGN_OLDER, /* than one that was signed */
+	AUDIT_SIGN_FAILED,
+};
+
 /* Between isolation and ide-session: see bin/ide-session. */
 struct m_session_what {
 	uint32_t what; /* enum wire_what */

@@ -163,24 +163,24 @@ open_key(void)
 }
 
 /*
- * The file that token keys are kept in: keys gets it open, and no folder.  It is
+ * A file that keys keeps something in: it gets it open, and no folder.  It is
  * root's, which nobody else finds a way to.
  */
 static int
-open_keystore(void)
+open_keyfile(const char *name)
 {
 	struct stat st;
 	int fd;
 
 	fd = openat(
-	    isolation.keys, "token", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	    isolation.keys, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd == -1 || fstat(fd, &st) == -1)
-		fatal("%s/keys/token", isolation.conf.common.data);
+		fatal("%s/keys/%s", isolation.conf.common.data, name);
 	if (!S_ISREG(st.st_mode) || st.st_uid != 0 || st.st_nlink != 1 ||
 	    (st.st_mode & 077) != 0)
-		fatalx("%s/keys/token: must be a file of root's that nobody else may "
-		       "read: remove it, and all tokens are void",
-		    isolation.conf.common.data);
+		fatalx("%s/keys/%s: must be a file of root's that nobody else may read: "
+		       "remove it, and another one is made",
+		    isolation.conf.common.data, name);
 	return fd;
 }
 
@@ -194,7 +194,29 @@ give_keystore(struct chan *c)
 	m.alg = a->token_algorithm;
 	m.rotate = a->token_rotate;
 	m.overlap = a->token_refresh;
-	chan_send(c, M_KEYSTORE, 0, open_keystore(), &m, sizeof(m));
+	chan_send(c, M_KEYSTORE, 0, open_keyfile("token"), &m, sizeof(m));
+}
+
+/* The files of the audit trail's key; keys makes what is not there yet. */
+static void
+give_key_files(struct chan *c)
+{
+	static const struct {
+		enum wire_key_file which;
+		const char *name;
+	} files[] = {
+		{ KEY_FILE_AUDIT, "audit.key" },
+		{ KEY_FILE_AUDIT_PUB, "audit.pub" },
+		{ KEY_FILE_AUDIT_LAST, "audit.last" },
+	};
+	struct m_key_file m;
+	unsigned int i;
+
+	memset(&m, 0, sizeof(m));
+	for (i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		m.which = files[i].which;
+		chan_send(c, M_KEY_FILE, 0, open_keyfile(files[i].name), &m, sizeof(m));
+	}
 }
 
 /* Auth and keys, as soon as there are both. */
@@ -276,6 +298,8 @@ child_start(enum kind kind)
 		chan_send(peer, row->join, 0, side[0], NULL, 0);
 	if (kind == KEYS)
 		give_keystore(&c->chan);
+	if (kind == KEYS)
+		give_key_files(&c->chan);
 	if (kind == KEYS || kind == AUTH)
 		join_peers();
 	log_event(LOG_INFO, "process.started", LOG_S("process", row->name),

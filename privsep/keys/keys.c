@@ -20,6 +20,7 @@
 #include "../chan.h"
 #include "../confsend.h"
 #include "../log.h"
+#include "audit_key.h"
 #include "jwt_keys.h"
 #include "key.h"
 #include "keys.h"
@@ -41,10 +42,13 @@ static void on_keystore(struct chan *, struct msg *);
 static void on_join_peer(struct chan *, struct msg *);
 static void on_jwt_sign(struct chan *, struct msg *);
 static void on_jwt_rotate(struct chan *, struct msg *);
+static void on_key_file(struct chan *, struct msg *);
+static void on_audit_sign(struct chan *, struct msg *);
 
 static const struct chan_handler from_isolation[] = {
 	{ M_KEY, on_key },
 	{ M_KEYSTORE, on_keystore },
+	{ M_KEY_FILE, on_key_file },
 	{ M_JOIN_PEER, on_join_peer },
 	{ M_LOG_FILE, on_log_file },
 	{ M_NONE, NULL },
@@ -58,6 +62,7 @@ static const struct chan_handler from_master[] = {
 static const struct chan_handler from_auth[] = {
 	{ M_JWT_SIGN, on_jwt_sign },
 	{ M_JWT_ROTATE, on_jwt_rotate },
+	{ M_AUDIT_SIGN, on_audit_sign },
 	{ M_NONE, NULL },
 };
 
@@ -139,6 +144,40 @@ on_jwt_rotate(struct chan *c, struct msg *m)
 	(void)c;
 	(void)jwt_keys_rotate(MSG_DATA(m, m_jwt_rotate)->forget != 0, wall());
 	tell_public(m->head.id);
+}
+
+/* Files of the audit trail's key, made where there is none yet. */
+static void
+on_key_file(struct chan *c, struct msg *m)
+{
+	static const struct {
+		enum wire_key_file which;
+		const char *name;
+		const char *(*take)(int);
+	} files[] = {
+		{ KEY_FILE_AUDIT, "audit.key", audit_key_file },
+		{ KEY_FILE_AUDIT_PUB, "audit.pub", audit_key_pub },
+		{ KEY_FILE_AUDIT_LAST, "audit.last", audit_key_last },
+	};
+	uint32_t which = MSG_DATA(m, m_key_file)->which;
+	const char *why;
+	size_t i;
+
+	(void)c;
+	for (i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		if (which == (uint32_t)files[i].which &&
+		    (why = files[i].take(msg_take_fd(m))) != NULL)
+			log_event(LOG_ERR, "key.refused", LOG_S("file", files[i].name),
+			    LOG_S("why", why));
+}
+
+static void
+on_audit_sign(struct chan *c, struct msg *m)
+{
+	struct m_audit_signed ans;
+
+	audit_key_sign(MSG_DATA(m, m_audit_sign), &ans);
+	chan_send(c, M_AUDIT_SIGNED, m->head.id, -1, &ans, sizeof(ans));
 }
 
 /* A new key joins those that are there; when it is no good they go on. */

@@ -1,7 +1,7 @@
 /*
  * What keys may ask of the kernel.  It computes and answers: it opens nothing,
- * makes no socket, starts nothing and signals nobody.  The one file that it
- * writes is given to it.
+ * makes no socket, starts nothing and signals nobody.  The files that it
+ * writes are given to it.
  */
 #include <sys/socket.h>
 
@@ -20,10 +20,11 @@ static const struct sandbox_row rows[] = {
 	{ SCMP_SYS(getsockopt), ACT_ALLOW, { { 1, ~0ULL, SOL_SOCKET } } },
 	{ SCMP_SYS(newfstatat), ACT_ALLOW, { { 3, AT_EMPTY_PATH, AT_EMPTY_PATH } } },
 	{ SCMP_SYS(fstat), ACT_ALLOW, { { 0 } } },
-	/* the file of a new key; the one of token keys; log lines */
+	/* the file of a new key; those of keys for auth; log lines */
 	{ SCMP_SYS(pread64), ACT_ALLOW, { { 0 } } },
 	{ SCMP_SYS(pwrite64), ACT_ALLOW, { { 0 } } },
 	{ SCMP_SYS(fdatasync), ACT_ALLOW, { { 0 } } },
+	{ SCMP_SYS(ftruncate), ACT_ALLOW, { { 0 } } },
 	{ SCMP_SYS(write), ACT_ALLOW, { { 0 } } },
 	/* event loop */
 	{ SCMP_SYS(epoll_wait), ACT_ALLOW, { { 0 } } },

@@ -414,7 +414,8 @@ users(void)
 		check(store_account_put(auth.store, &a) == STORE_OK);
 		uids[i] = a.uid;
 		check(store_session_delete_user(auth.store, a.uid, NULL) == STORE_OK);
-		check(session_create(&a, &source, "agent", tokens[i], &s) == STORE_OK);
+		check(session_new(&a, &source, "agent", tokens[i], &s) == STORE_OK);
+		check(store_session_add(auth.store, &s) == STORE_OK);
 		strlcpy(sessions[i], s.id, sizeof(sessions[i]));
 	}
 }

@@ -131,8 +131,8 @@ only_the_hash(void **state)
 	auth.conf.auth.session_lifetime = auth.conf.auth.session_idle = 3600;
 	assert_int_equal(store_account_add(auth.store, &a), STORE_OK);
 	for (i = 0; i < 50; i++) {
-		assert_int_equal(
-		    session_create(&a, &source, "test", token, &s), STORE_OK);
+		assert_int_equal(session_new(&a, &source, "test", token, &s), STORE_OK);
+		assert_int_equal(store_session_add(auth.store, &s), STORE_OK);
 		assert_int_equal(session_find(token, &found, &b), STORE_OK);
 		assert_string_equal(found.id, s.id);
 		assert_int_equal(b.uid, a.uid);
