@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "../privsep/log.h"
+#include "encode.h"
 #include "respond.h"
 #include "stream.h"
 #include "url.h"
@@ -81,6 +82,7 @@ stream_close(struct stream *s)
 	if (s->closed)
 		return;
 	stream_abandon(s);
+	encode_free(s);
 	s->closed = true;
 	stream_log(s);
 	worker_count(1, 0, 0);
@@ -132,12 +134,17 @@ stream_respond(struct stream *s, unsigned int status, const struct header *h, si
     int64_t length)
 {
 	struct header copy[STREAM_RESP_HEADERS];
+	struct encode_head head;
 
 	if (s->status != 0 || s->closed)
 		return;
-	n = headers_check(s, &h, n, copy);
+	head.status = status;
+	head.n = headers_check(s, &h, n, copy);
+	head.h = h;
+	head.length = length;
+	encode_begin(s, &head);
 	s->status = status;
-	s->front->respond(s, status, h, n, length);
+	s->front->respond(s, status, head.h, head.n, head.length);
 }
 
 void
@@ -156,23 +163,42 @@ stream_upgrade(struct stream *s, const struct header *h, size_t n)
 void
 stream_write(struct stream *s, const void *data, size_t len)
 {
-	if (len > 0 && s->status != 0 && !s->ended && !s->closed)
+	if (len == 0 || s->status == 0 || s->ended || s->closed)
+		return;
+	if (s->encode != NULL)
+		encode_write(s, data, len);
+	else
 		s->front->write(s, data, len);
+}
+
+/* An encoder takes it piece by piece. */
+static void
+write_encoded(struct stream *s, struct evbuffer *src)
+{
+	struct evbuffer_iovec v;
+
+	while (evbuffer_peek(src, -1, NULL, &v, 1) > 0 && v.iov_len > 0) {
+		stream_write(s, v.iov_base, v.iov_len);
+		evbuffer_drain(src, v.iov_len);
+	}
 }
 
 void
 stream_write_buffer(struct stream *s, struct evbuffer *src)
 {
-	if (s->status != 0 && !s->ended && !s->closed)
-		s->front->write_buffer(s, src);
-	else
+	if (s->status == 0 || s->ended || s->closed)
 		evbuffer_drain(src, evbuffer_get_length(src));
+	else if (s->encode != NULL)
+		write_encoded(s, src);
+	else
+		s->front->write_buffer(s, src);
 }
 
 uint8_t *
 stream_reserve(struct stream *s, size_t want)
 {
-	if (s->front->reserve == NULL || s->status == 0 || s->ended || s->closed)
+	if (s->front->reserve == NULL || s->status == 0 || s->ended || s->closed ||
+	    s->encode != NULL)
 		return (NULL);
 	return (s->front->reserve(s, want));
 }
@@ -188,6 +214,12 @@ stream_end(struct stream *s)
 {
 	if (s->status == 0 || s->ended || s->closed)
 		return;
+	if (s->encode != NULL) {
+		encode_end(s);
+		if (s->ended)
+			return; /* it failed, and the stream was reset */
+		encode_free(s);
+	}
 	s->ended = true;
 	s->front->end(s);
 }

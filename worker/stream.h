@@ -37,6 +37,7 @@
 #define STREAM_RESP_HEADERS 64           /* of an answer */
 #define STREAM_PATH_MAX     (HTTP_TARGET_MAX + 1)
 
+struct encode;
 struct stream;
 struct worker;
 struct route;
@@ -96,10 +97,11 @@ struct stream {
 	/* The answer. */
 	unsigned int status; /* 0 until answered */
 	bool ended;
-	bool tunnel;        /* after stream_upgrade() */
-	bool closed;        /* on_close was called */
-	uint64_t bytes_out; /* of the body */
-	int64_t started_us; /* monotonic */
+	bool tunnel;           /* after stream_upgrade() */
+	bool closed;           /* on_close was called */
+	uint64_t bytes_out;    /* of the body */
+	int64_t started_us;    /* monotonic */
+	struct encode *encode; /* the answer is compressed: encode.h; or NULL */
 
 	/* Set by what answers. */
 	uint32_t question; /* auth_ask_for()'s */
@@ -136,8 +138,9 @@ void stream_fail(struct stream *s, unsigned int status);
 /*
  * Start the answer.  length is the body's size, or -1 when it is not known
  * (chunked in HTTP/1.1).  The front adds Date, framing and connection headers;
- * respond.c adds the security headers.  For HEAD, 204 and 304 the front drops the
- * body.  Once per stream; a second one is ignored.
+ * respond.c adds the security headers.  An answer that compresses may go
+ * compressed (encode.h), then length is not what is sent.  For HEAD, 204 and 304
+ * the front drops the body.  Once per stream; a second one is ignored.
  */
 void stream_respond(struct stream *s, unsigned int status, const struct header *h,
     size_t n, int64_t length);

@@ -8,14 +8,14 @@ import { Daemon, idePath, top, waitFor } from '../system/daemon.mjs';
 const here = path.join(top, 'regress/hostile');
 
 // A folder as `make ide` leaves it, as far as ided looks at it.
-export function makeIde() {
+export function makeIde(server = `${here}/recorder.js`) {
 	const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'ided-recorder-'));
 	fs.chmodSync(dir, 0o755);
 	for (const d of ['node/bin', 'server/out', 'static/vscode', 'static/front'])
 		fs.mkdirSync(`${dir}/${d}`, { recursive: true });
 	const node = `${idePath}/node/bin/node`;
 	try { fs.linkSync(node, `${dir}/node/bin/node`); } catch { fs.copyFileSync(node, `${dir}/node/bin/node`); }
-	fs.copyFileSync(`${here}/recorder.js`, `${dir}/server/out/server-main.js`);
+	fs.copyFileSync(server, `${dir}/server/out/server-main.js`);
 	fs.copyFileSync(`${here}/evil.js`, `${dir}/server/out/evil.js`);
 	fs.writeFileSync(`${dir}/product`, 'quality=stable\ncommit=0\nversion=1.0.0\n');
 	return dir;
@@ -47,7 +47,7 @@ export function readRecord(file) {
 
 // With a user "ann" whose sandbox runs; d.bearer is her credential.
 export async function startRecorder(opts = {}) {
-	const d = new RecorderDaemon({ ...opts, idePath: makeIde() });
+	const d = new RecorderDaemon({ ...opts, idePath: makeIde(opts.server) });
 	await d.prepare();
 	await d.start();
 	for (const u of opts.users ?? ['ann']) d.addUser(u);

@@ -36,6 +36,20 @@ test('every executable is hardened', () => {
 	}
 });
 
+// The linker says nothing of a function that is nowhere to be found (-w): it
+// leaves a call of sixteen zeros, which is noticed when somebody comes there.
+test('whoever holds its libraries lacks nothing of them', () => {
+	for (const f of programs.filter(whole)) {
+		const out = `${obj}/${f}.plt`;
+		execFileSync('objcopy', ['-O', 'binary', '--only-section=.plt.sec', `${obj}/${f}`, out]);
+		const plt = fs.readFileSync(out);
+		fs.rmSync(out);
+		assert.ok(plt.length > 0, f);
+		for (let at = 0; at < plt.length; at += 16)
+			assert.ok(plt.subarray(at, at + 16).some((b) => b !== 0), `${f}: entry ${at / 16} of its procedure linkage table is empty`);
+	}
+});
+
 test('every executable has stack protector, FORTIFY_SOURCE and shadow stack', hardened, () => {
 	for (const f of programs) {
 		const names = functions(f);
