@@ -16,6 +16,7 @@
 
 #define ACCEPT_BURST 16
 #define PAUSE_MS     100 /* when descriptors or memory ran out */
+#define BEHIND_MS    5   /* when workers are not made that fast */
 
 struct listener {
 	struct conf_listen conf;
@@ -97,10 +98,19 @@ on_resume(evutil_socket_t fd, short what, void *arg)
 		set_accepting(true);
 }
 
+/* Connections wait in the kernel, which holds as many as listen(2) was told. */
+static void
+rest(int ms)
+{
+	const struct timeval pause = { 0, ms * 1000 };
+
+	set_accepting(false);
+	event_add(resume, &pause);
+}
+
 static void
 on_accept(evutil_socket_t fd, short what, void *arg)
 {
-	const struct timeval pause = { 0, PAUSE_MS * 1000 };
 	struct listener *l = arg;
 	struct sockaddr_storage ss;
 	struct wire_addr addr;
@@ -111,6 +121,10 @@ on_accept(evutil_socket_t fd, short what, void *arg)
 
 	(void)what;
 	for (i = 0; i < ACCEPT_BURST; i++) {
+		if (pool_behind()) {
+			rest(BEHIND_MS);
+			return;
+		}
 		len = sizeof(ss);
 		memset(&ss, 0, sizeof(ss));
 		c = accept4(
@@ -119,8 +133,7 @@ on_accept(evutil_socket_t fd, short what, void *arg)
 			if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
 			    errno == ENOMEM) {
 				log_warn("accept; pausing");
-				set_accepting(false);
-				event_add(resume, &pause);
+				rest(PAUSE_MS);
 			}
 			return;
 		}

@@ -71,14 +71,17 @@ void master_ready(void);    /* one of those who must be is ready */
 void zygote_join(int fd);            /* a new one; the one before retires */
 struct zygote *zygote_current(void); /* NULL while there is none */
 bool zygote_ready(void);
+bool zygote_behind(void); /* it has not read yet what it was asked for */
 int zygote_fork(struct zygote *, uint64_t id, int fd);
 void zygote_kill(struct zygote *, uint64_t id);
 
 /* pool.c: workers. */
+#define POOL_SLOTS 65536 /* of any state, at any time */
 void pool_init(void);
 void pool_fill(void);                   /* as many spares as configured */
 void pool_retire(struct zygote *);      /* its spares go */
 void pool_zygote_gone(struct zygote *); /* and with it all its workers */
+bool pool_behind(void); /* a new connection would have to wait for its worker */
 void pool_evict(void);
 void pool_give(int fd, const struct wire_addr *addr, uint32_t kind, struct source *src);
 void pool_join_auth(void);

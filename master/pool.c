@@ -11,7 +11,6 @@
 #include "admission.h"
 #include "master.h"
 
-#define SLOTS     65536
 #define KIND_NONE UINT32_MAX /* serves nobody yet */
 /* So many may be there beside prefork max, for the moment that an end takes. */
 #define DYING_MAX      32
@@ -19,9 +18,9 @@
 #define LEAVE_MS       10000 /* that one whose work is over has to leave */
 
 static struct {
-	struct mworker *slot[SLOTS];
+	struct mworker *slot[POOL_SLOTS];
 	uint32_t nslots; /* ever used */
-	uint16_t free[SLOTS];
+	uint16_t free[POOL_SLOTS];
 	uint32_t nfree;
 	uint32_t workers;
 	uint32_t dying; /* killed, and not known to be gone */
@@ -271,7 +270,7 @@ slot_take(void)
 
 	if (pool.nfree > 0) {
 		i = pool.free[--pool.nfree];
-	} else if (pool.nslots < SLOTS) {
+	} else if (pool.nslots < POOL_SLOTS) {
 		i = (uint16_t)pool.nslots++;
 		pool.slot[i] = calloc(1, sizeof(*w));
 		if (pool.slot[i] == NULL)
@@ -369,6 +368,13 @@ spare_take(void)
 	if (w != NULL)
 		leave_ring(w);
 	return w;
+}
+
+/* Faster than they can be made, and given their keys, workers are not promised. */
+bool
+pool_behind(void)
+{
+	return zygote_behind() || master.keys.out_count > 0;
 }
 
 /* All places are taken: the oldest connection that nobody logged in on goes. */

@@ -62,6 +62,9 @@ zygote_join(int fd)
 		fatal("zygote");
 	chan_init(&current->chan, fd, P_MASTER, P_ZYGOTE, master.base, handlers, on_gone,
 	    current);
+	/* All workers would go with it: it has the time for the fork and the end of
+	 * every one of them. */
+	current->chan.out_max = 2 * POOL_SLOTS;
 	if (old != NULL) {
 		pool_retire(old);
 		chan_send(&old->chan, M_RETIRE, 0, -1, NULL, 0);
@@ -78,6 +81,12 @@ bool
 zygote_ready(void)
 {
 	return current != NULL && current->ready;
+}
+
+bool
+zygote_behind(void)
+{
+	return current == NULL || current->chan.out_count > 0;
 }
 
 int

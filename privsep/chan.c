@@ -43,6 +43,7 @@ chan_init(struct chan *c, int fd, enum proc self, enum proc peer, struct event_b
 	c->gone = gone;
 	c->arg = arg;
 	c->base = base;
+	c->out_max = CHAN_QUEUE_MAX;
 	if (base == NULL)
 		return;
 	c->ev_read = event_new(base, fd, EV_READ | EV_PERSIST, chan_on_read, c);
@@ -138,7 +139,7 @@ chan_enqueue(struct chan *c, const struct msg_head *head, const void *payload, i
 {
 	struct chan_out *o;
 
-	if (c->out_count >= CHAN_QUEUE_MAX)
+	if (c->out_count >= c->out_max)
 		return -1;
 	/* Most channels never need it. */
 	if (c->ev_write == NULL)

@@ -73,6 +73,7 @@ struct chan {
 	struct chan_out *out_head; /* waiting to be sent */
 	struct chan_out *out_tail;
 	unsigned int out_count;
+	unsigned int out_max; /* CHAN_QUEUE_MAX, unless the owner says otherwise */
 	bool closed;
 	bool gone_pending; /* a send failed: gone runs from the loop */
 };
@@ -90,8 +91,8 @@ void chan_close(struct chan *c); /* gone is not called */
 /*
  * Send; never blocks.  fd (or -1) is owned by the channel from the call on,
  * whatever comes of it.  What cannot go now is queued; a peer that lets more
- * than CHAN_QUEUE_MAX messages pile up is given up (gone is called from the
- * loop).  Returns 0, or -1 if the channel is closed or was given up.
+ * than out_max messages pile up is given up (gone is called from the loop).
+ * Returns 0, or -1 if the channel is closed or was given up.
  */
 int chan_send(struct chan *c, enum msg_type type, uint32_t id, int fd,
     const void *payload, size_t len);
