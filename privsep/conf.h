@@ -256,7 +256,10 @@ enum conf_limits_for {
 	LIMITS_USER,
 };
 
-/* What a role or a user has instead of what isolation says; 0: the same. */
+/*
+ * What a role or a user has instead of what isolation says; 0: the same.  What
+ * conf_limits() gives has them all, and what is the same for everybody.
+ */
 struct conf_limits {
 	uint8_t whose; /* enum conf_limits_for */
 	char name[CONF_NAME_MAX];
@@ -265,6 +268,10 @@ struct conf_limits {
 	uint32_t processes;
 	uint64_t storage;
 	uint64_t files;
+	uint64_t swap;
+	uint32_t io_weight;
+	uint64_t io_read;
+	uint64_t io_write;
 };
 
 struct conf_ide {
@@ -400,10 +407,12 @@ bool conf_prefix_holds(const struct conf_prefix *p, const struct conf_prefix *q)
 void conf_defaults(struct conf *conf);
 
 /*
- * The one place where limits come together: *out is conf->isolation with what
- * "limits" says for that role, and over it, for that user.
+ * The one place where limits come together: what isolation says, over it what
+ * "limits" says for that role, and over that, for that user.
  */
-void conf_limits(const struct conf *conf, const char *user, const char *role,
-    struct conf_isolation *out);
+void conf_limits(
+    const struct conf *conf, const char *user, const char *role, struct conf_limits *out);
+/* Those of isolation alone. */
+void conf_limits_all(const struct conf_isolation *all, struct conf_limits *out);
 
 #endif

@@ -60,7 +60,7 @@ conf_limits_check(
 }
 
 static void
-apply(const struct conf_limits *l, struct conf_isolation *out)
+apply(const struct conf_limits *l, struct conf_limits *out)
 {
 	if (l->memory != 0)
 		out->memory = l->memory;
@@ -75,15 +75,30 @@ apply(const struct conf_limits *l, struct conf_isolation *out)
 }
 
 void
-conf_limits(const struct conf *conf, const char *user, const char *role,
-    struct conf_isolation *out)
+conf_limits_all(const struct conf_isolation *all, struct conf_limits *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->memory = all->memory;
+	out->cpu = all->cpu;
+	out->processes = all->processes;
+	out->storage = all->storage;
+	out->files = all->files;
+	out->swap = all->swap;
+	out->io_weight = all->io_weight;
+	out->io_read = all->io_read;
+	out->io_write = all->io_write;
+}
+
+void
+conf_limits(
+    const struct conf *conf, const char *user, const char *role, struct conf_limits *out)
 {
 	static const enum conf_limits_for order[] = { LIMITS_ROLE, LIMITS_USER };
 	const char *names[] = { role, user };
 	unsigned int k;
 	uint32_t i;
 
-	*out = conf->isolation;
+	conf_limits_all(&conf->isolation, out);
 	for (k = 0; k < 2; k++)
 		for (i = 0; i < conf->nlimits && i < CONF_LIMITS_MAX; i++)
 			if (conf->limits[i].whose == order[k] &&

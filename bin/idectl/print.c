@@ -99,6 +99,8 @@ row_sandbox(const struct m_sandbox *s)
 {
 	static const char *const states[] = { "absent", "starting", "running", "stopping",
 		"frozen" };
+	static const char *const storages[] = { "unknown", "quota", "volume",
+		"accounting" };
 	json_t *o = json_object();
 
 	set(o, "user", STR(s->user));
@@ -115,6 +117,13 @@ row_sandbox(const struct m_sandbox *s)
 	set(o, "processes_max", json_integer(s->processes_max));
 	set(o, "received", json_integer((json_int_t)s->received));
 	set(o, "sent", json_integer((json_int_t)s->sent));
+	set(o, "storage", json_integer((json_int_t)s->storage));
+	set(o, "storage_max", json_integer((json_int_t)s->storage_max));
+	set(o, "storage_by",
+	    json_string(s->storage_by < 4 ? storages[s->storage_by] : "unknown"));
+	set(o, "storage_at", json_integer(s->storage_at));
+	set(o, "files", json_integer((json_int_t)s->files));
+	set(o, "files_max", json_integer((json_int_t)s->files_max));
 	return o;
 }
 
@@ -237,7 +246,7 @@ static bool
 is_time(const char *key)
 {
 	static const char *const keys[] = { "created", "updated", "last_login", "seen",
-		"expires", "started", "at" };
+		"expires", "started", "at", "storage_at" };
 	size_t i;
 
 	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
@@ -250,7 +259,7 @@ static bool
 is_bytes(const char *key)
 {
 	static const char *const keys[] = { "memory", "memory_max", "grown", "received",
-		"sent" };
+		"sent", "storage", "storage_max" };
 	size_t i;
 
 	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)

@@ -13,6 +13,7 @@
 #include "../log.h"
 #include "box.h"
 #include "isolation.h"
+#include "jobs.h"
 #include "net.h"
 #include "sandbox_cgroup.h"
 #include "sandbox_steps.h"
@@ -69,6 +70,7 @@ box_new(const char *user, const char *role, uint32_t uid)
 	b->started = time(NULL);
 	b->since_ms = now_ms();
 	b->pidfd = b->report = b->watch.alarm = -1;
+	b->storage.home = b->storage.loop = -1;
 	b->chan.closed = true;
 	TAILQ_INIT(&b->asks);
 	TAILQ_INSERT_TAIL(&boxes, b, entry);
@@ -113,6 +115,7 @@ box_forget(struct box *b)
 		log_event(LOG_INFO, "sandbox.ended", LOG_S("user", b->user),
 		    LOG_N("uid", b->uid), LOG_S("why", b->fault.text));
 	box_folder_remove(b->uid);
+	job_forget(b);
 	TAILQ_REMOVE(&boxes, b, entry);
 	box_ask_over(b);
 	if (isolation.auth != NULL) {
@@ -136,6 +139,15 @@ end_all(const struct box *b)
 		st->end_all(b->uid);
 }
 
+/* Its home may have to be unmounted first: it has ended when that is done. */
+static void
+box_leave(struct box *b)
+{
+	free_event(&b->ev_timer);
+	if (!storage_release(b, box_forget))
+		box_forget(b);
+}
+
 /* The group can be removed once the last process is out of it. */
 static void
 on_sweep(evutil_socket_t fd, short what, void *arg)
@@ -145,12 +157,12 @@ on_sweep(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (cgroup_remove(b->uid) == 0 && b->detach <= 0) {
-		box_forget(b);
+		box_leave(b);
 		return;
 	}
 	if (++b->sweeps >= SWEEPS_MAX) {
 		log_warn("control group or network of uid %u cannot be removed", b->uid);
-		box_forget(b);
+		box_leave(b);
 		return;
 	}
 	if (b->sweeps % 10 == 0)
@@ -261,36 +273,58 @@ on_late(evutil_socket_t fd, short what, void *arg)
 		"the session did not end when it was asked to");
 }
 
-/*
- * From the set-up: the pidfd, or which step failed; then the end, when
- * ide-session listens or nobody is left.
- */
+/* *fd is taken by setting it to -1. */
+static void
+report_take(struct box *b, struct setup_report *r, int *fd)
+{
+	switch (r->what) {
+	case SETUP_RUNS:
+		if (*fd == -1 || b->pidfd != -1)
+			return;
+		b->pidfd = *fd;
+		*fd = -1;
+		b->pid = r->pid;
+		box_watch(b);
+		return;
+	case SETUP_FAILED:
+		b->fault = r->fault;
+		b->fault.text[sizeof(b->fault.text) - 1] = '\0';
+		return;
+	case SETUP_HOME:
+		storage_found(b, r->storage, *fd, r->loop);
+		*fd = -1;
+		return;
+	case SETUP_MOVES:
+		b->moves = true;
+		if (b->state == SANDBOX_STARTING)
+			set_timer(b, BOX_MOVE_MS, on_late);
+		return;
+	case SETUP_MOVED:
+		b->moves = false;
+		if (b->state == SANDBOX_STARTING)
+			set_timer(b, BOX_START_MS, on_late);
+		storage_sweep();
+		return;
+	}
+}
+
+/* From the set-up: what it has to say, then the end, when ide-session listens or
+ * nobody is left. */
 static void
 on_report(evutil_socket_t fd, short what, void *arg)
 {
 	struct box *b = arg;
 	struct setup_report r;
-	int pass;
+	int pass, got;
 
 	(void)what;
-	switch (setup_recv((int)fd, &r, sizeof(r), &pass)) {
-	case -1:
-		return;
-	case 1:
-		if (pass != -1 && b->pidfd == -1) {
-			b->pidfd = pass;
-			b->pid = r.pid;
-			box_watch(b);
-		} else if (pass != -1) {
-			close(pass);
-		}
-		if (r.failed != 0) {
-			b->fault = r.fault;
-			b->fault.text[sizeof(b->fault.text) - 1] = '\0';
-		}
-		return;
-	}
-	box_begun(b);
+	got = setup_recv((int)fd, &r, sizeof(r), &pass);
+	if (got == 1)
+		report_take(b, &r, &pass);
+	if (pass != -1)
+		close(pass);
+	if (got == 0)
+		box_begun(b);
 }
 
 void
@@ -471,6 +505,7 @@ box_row(const struct box *b, struct m_sandbox *row)
 	row->started = b->started;
 	row->ide_running = b->ide_running;
 	limits_row(&b->limits, row);
+	usage_row(b, b->user, b->uid, row);
 	shares_usage(b->uid, row);
 	net_usage(b->uid, row);
 }

@@ -20,12 +20,14 @@
 #include "../conf.h"
 #include "../wire.h"
 #include "memory_watch.h"
+#include "storage.h"
 
 #define BOX_ASKS_MAX  64 /* of one user, unanswered */
 #define BOX_EXECS_MAX 16 /* commands of one user that run */
 #define BOX_NOTES     8  /* about its memory, kept */
 
 #define BOX_START_MS   5000  /* until ide-session listens */
+#define BOX_MOVE_MS    60000 /* of a home that is moved, without a sign of life */
 #define BOX_CONNECT_MS 25000 /* IDE's own start-up included */
 #define BOX_ASK_MS     5000
 #define BOX_STOP_MS    5000 /* then its processes are killed */
@@ -74,7 +76,7 @@ struct box {
 	char user[WIRE_NAME];
 	char role[WIRE_ROLE];
 	uint32_t uid;
-	struct conf_isolation limits; /* of this user */
+	struct conf_limits limits; /* of this user */
 	enum wire_sandbox state;
 	int64_t started;  /* seconds since the epoch */
 	int64_t since_ms; /* of the start, to tell how long it took */
@@ -84,6 +86,8 @@ struct box {
 	bool dead; /* its pid 1 has ended */
 	bool ide_running;
 	bool frozen;
+	struct box_storage storage;
+	bool moves;       /* the home, into a volume */
 	struct chan chan; /* to ide-session */
 	bool joined;
 	/* While it starts. */
@@ -134,7 +138,7 @@ void box_folder_each(void (*fn)(uint32_t uid));
 /* box_limits.c: what a user may have */
 void box_limits_all(void); /* of a new configuration */
 void box_limits_role(struct box *b, const char *role);
-void limits_row(const struct conf_isolation *limits, struct m_sandbox *row);
+void limits_row(const struct conf_limits *limits, struct m_sandbox *row);
 
 /* box_ask.c */
 extern const struct chan_handler box_handlers[];

@@ -67,7 +67,10 @@ adopt(uint32_t uid)
 	}
 	box_watch(b);
 	box_runs(b);
-	(void)shares_set(uid, &b->limits, false); /* the configuration may be another */
+	storage_adopt(b);
+	/* The configuration may be another. */
+	(void)shares_set(uid, &b->limits, false);
+	storage_limits(b);
 	log_event(LOG_INFO, "sandbox.adopted", LOG_S("user", b->user),
 	    LOG_N("uid", b->uid), LOG_N("pid", b->pid));
 	box_ask(b, ASK_OURS, 0, NULL, NULL);

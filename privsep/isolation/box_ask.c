@@ -128,8 +128,11 @@ on_time(evutil_socket_t fd, short what, void *arg)
 	} else if (a->kind == ASK_LOOK) {
 		watch_seen(a->box, NULL);
 	} else if (a->kind == ASK_CONNECT) {
-		answer_fail(
-		    a->epoch, a->id, FAIL_TIMEOUT, "the session did not answer in time");
+		answer_fail(a->epoch, a->id, a->box->moves ? FAIL_BUSY : FAIL_TIMEOUT,
+		    a->box->moves ?
+			"your home is being moved to a place of its own, which happens "
+			"once: try again in a minute" :
+			"the session did not answer in time");
 	}
 	if (a->number == 0) {
 		ask_free(a);

@@ -17,6 +17,7 @@ renew(struct box *b)
 	if (b->state != SANDBOX_RUNNING)
 		return;
 	(void)shares_set(b->uid, &b->limits, false);
+	storage_limits(b);
 	watch_renew(b);
 }
 
@@ -47,7 +48,7 @@ box_limits_role(struct box *b, const char *role)
 }
 
 void
-limits_row(const struct conf_isolation *limits, struct m_sandbox *row)
+limits_row(const struct conf_limits *limits, struct m_sandbox *row)
 {
 	row->memory_max = limits->memory;
 	row->cpu_max = limits->cpu;

@@ -24,6 +24,8 @@
 #include "../spawn.h"
 #include "sandbox_steps.h"
 #include "net.h"
+#include "storage.h"
+#include "tree.h"
 
 struct check {
 	conf_error_fn fn;
@@ -282,6 +284,41 @@ table_files(struct check *c, const struct conf *conf)
 	}
 }
 
+static void
+skeleton(struct check *c, const struct conf_isolation *conf)
+{
+	struct tree_report report;
+	struct tree_rules rules;
+	const char *why;
+	int fd;
+
+	if (conf->skel[0] == '\0')
+		return;
+	fd = skel_open(conf->skel, &why);
+	if (fd == -1) {
+		complain(c, "isolation skel \"%s\": %s", conf->skel, why);
+		return;
+	}
+	skel_rules(&rules, 0, conf->storage, conf->files);
+	if (tree_check(fd, &rules, &report) == -1)
+		complain(c, "isolation skel \"%s\": %s %s", conf->skel, report.path,
+		    report.why);
+	close(fd);
+}
+
+/* Where it is not to be chosen for what there is. */
+static void
+volumes(struct check *c, const struct conf_isolation *conf)
+{
+	const char *tool = tool_missing();
+
+	if (conf->storage_by == STORAGE_VOLUME && tool != NULL)
+		complain(c,
+		    "isolation storage by volume: %s is missing; install it: "
+		    "apt-get install e2fsprogs",
+		    tool);
+}
+
 int
 conf_check(const struct conf *conf, conf_error_fn error, void *arg)
 {
@@ -298,6 +335,8 @@ conf_check(const struct conf *conf, conf_error_fn error, void *arg)
 	if (uses_tls(conf) || conf->tls.key[0] != '\0')
 		tls_files(&c, conf);
 	ide(&c, conf);
+	skeleton(&c, &conf->isolation);
+	volumes(&c, &conf->isolation);
 	binds(&c, &conf->isolation);
 	table_files(&c, conf);
 	return c.count;

@@ -118,7 +118,7 @@ sysctl_number(const char *name)
  * them: one user must not be able to take half of it.
  */
 static void
-numbers_lacking(const struct conf_isolation *conf, features_fn fn, void *arg)
+numbers_lacking(const struct conf_limits *conf, features_fn fn, void *arg)
 {
 	const uint64_t files = (uint64_t)conf->processes * OPEN_FILES_MAX;
 	const uint64_t room = conf->memory / FILE_SIZE_MIN;
@@ -151,15 +151,14 @@ void
 features_lacking(const struct conf_isolation *conf, features_fn fn, void *arg)
 {
 	struct lacking l = { conf, fn, arg };
+	struct conf_limits all;
 	char why[64];
 	unsigned int i;
 	int abi = sandbox_landlock_abi();
 
-	shares_lacking(conf, share_lacking, &l);
-	numbers_lacking(conf, fn, arg);
-	/* Named as not in effect where it is only set; who requires it is refused. */
-	if ((conf->require & REQUIRE_STORAGE) != 0)
-		fn(arg, "storage", "how much a home may hold is not limited yet", true);
+	conf_limits_all(conf, &all);
+	shares_lacking(&all, share_lacking, &l);
+	numbers_lacking(&all, fn, arg);
 	if (conf->idle_freeze != 0 && cgroup_top(CG_FREEZE) == -1)
 		fn(arg, "freezing of idle sandboxes", "there is no control group for it",
 		    (conf->require & REQUIRE_CGROUP) != 0);

@@ -88,6 +88,7 @@ folders_open(void)
 	/* Without a root of their own, users walk there. */
 	isolation.homes = folder_open(dir, data, "home", 0, 0,
 	    isolation.conf.isolation.kind == ISOLATION_DIRECTORY ? 0711 : 0700);
+	isolation.volumes = folder_open(dir, data, "volume", 0, 0, 0700);
 	isolation.store = folder_open(dir, data, "store", auth->uid, auth->gid, 0700);
 	isolation.keys = folder_open(dir, data, "keys", 0, 0, 0700);
 	close(dir);

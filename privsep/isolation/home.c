@@ -9,6 +9,7 @@
 #include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 
 #include <linux/openat2.h>
 
@@ -21,6 +22,10 @@
 
 #include "box.h"
 #include "sandbox_steps.h"
+#include "storage.h"
+#include "tree.h"
+
+#define MAKING "trusted.ided.making"
 
 static const char *const folders[] = { "data", "settings", "extensions", "workspaces",
 	"logs", NULL };
@@ -106,53 +111,79 @@ not_a_folder(int dir, const char *name, const char *what, uint32_t uid, struct m
 	errno = error;
 }
 
+/* That of a start that died: empty, or marked as being made by us. */
+static void
+home_clear(int homes, const char *name)
+{
+	int fd;
+	bool ours;
+
+	if (unlinkat(homes, name, AT_REMOVEDIR) == 0 || errno != ENOTEMPTY)
+		return;
+	fd = open_folder(homes, name);
+	ours = fd != -1 && fgetxattr(fd, MAKING, NULL, 0) == 0;
+	if (fd != -1)
+		close(fd);
+	if (ours)
+		(void)tree_remove(homes, name);
+}
+
 /*
- * A home is made under another name and renamed when it is the user's, so that
- * one that is there is always whole.
+ * A home is made under another name and renamed when all of it is there and the
+ * user's, so that one that is there is always whole.
  */
 static int
-home_make(int homes, const char *user, uint32_t uid, struct m_fail *f)
+home_make(int homes, const char *user, uint32_t uid, const struct home_new *fresh,
+    struct m_fail *f)
 {
-	char fresh[32];
+	char name[32];
+	bool marked;
 	int fd = -1, error;
 
-	snprintf(fresh, sizeof(fresh), ".new-%u", uid);
-	(void)unlinkat(homes, fresh, AT_REMOVEDIR); /* of a start that died */
-	if (mkdirat(homes, fresh, 0700) == -1)
+	snprintf(name, sizeof(name), ".new-%u", uid);
+	home_clear(homes, name);
+	if (mkdirat(homes, name, 0700) == -1)
 		goto bad;
-	fd = open_folder(homes, fresh);
-	if (fd == -1 || fchown(fd, uid, uid) == -1 || fchmod(fd, 0700) == -1 ||
-	    syscall(SYS_renameat2, homes, fresh, homes, user,
-		1U /* RENAME_NOREPLACE */) == -1)
+	fd = open_folder(homes, name);
+	if (fd == -1 || (fresh->project && quota_mark(fd, uid) == -1))
+		goto bad;
+	marked = fsetxattr(fd, MAKING, "", 0, 0) == 0;
+	if (home_fill(fd, user, uid, fresh, f) == -1 || fchown(fd, uid, uid) == -1 ||
+	    fchmod(fd, 0700) == -1 || (marked && fremovexattr(fd, MAKING) == -1) ||
+	    syscall(SYS_renameat2, homes, name, homes, user, 1U /* RENAME_NOREPLACE */) ==
+		-1)
 		goto bad;
 	return fd;
 bad:
 	error = errno;
-	if (fd == -1 && error == EEXIST)
+	if (f->code == 0 && error == EEXIST)
 		fault_set(f, FAIL_UNAVAILABLE,
 		    "home of %s: %s is in the way, in the folder of homes: remove it",
-		    user, fresh);
-	else
-		fault_set(f, code_of(error), "home of %s: %s", user, strerror(error));
+		    user, name);
+	else if (f->code == 0)
+		fault_set(f, code_of(error), "home of %s: %s", user,
+		    error == ENOSPC ? "the server's disk is full" : strerror(error));
 	if (fd != -1) {
 		close(fd);
-		(void)unlinkat(homes, fresh, AT_REMOVEDIR);
+		(void)tree_remove(homes, name);
 	}
 	errno = error;
 	return -1;
 }
 
 int
-home_open(int homes, const char *user, uint32_t uid, struct m_fail *f)
+home_open(int homes, const char *user, uint32_t uid, const struct home_new *fresh,
+    struct m_fail *f)
 {
 	char what[64];
 	struct stat st;
 	int fd;
 
+	memset(f, 0, sizeof(*f));
 	snprintf(what, sizeof(what), "home of %s", user);
 	fd = open_folder(homes, user);
 	if (fd == -1 && errno == ENOENT)
-		return home_make(homes, user, uid, f);
+		return fresh == NULL ? -1 : home_make(homes, user, uid, fresh, f);
 	if (fd == -1) {
 		not_a_folder(homes, user, what, uid, f);
 		return -1;
@@ -254,13 +285,4 @@ home_folders(int home, const char *user, uint32_t uid, struct m_fail *f)
 	(void)setfsgid(0);
 	errno = error;
 	return r;
-}
-
-int
-setup_home(struct setup *s)
-{
-	s->home = home_open(s->homes, s->user, s->uid, &s->fault);
-	if (s->home == -1)
-		return -1;
-	return home_folders(s->home, s->user, s->uid, &s->fault);
 }

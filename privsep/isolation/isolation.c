@@ -23,6 +23,7 @@
 #include "../spawn.h"
 #include "box.h"
 #include "isolation.h"
+#include "jobs.h"
 #include "net.h"
 #include "sandbox_cgroup.h"
 #include "sandbox_steps.h"
@@ -73,7 +74,8 @@ on_child(evutil_socket_t sig, short what, void *arg)
 	(void)what;
 	(void)arg;
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		if (!children_reap(pid, status) && !box_reap(pid))
+		if (!children_reap(pid, status) && !job_reap(pid, status) &&
+		    !box_reap(pid))
 			(void)spare_reap(pid);
 }
 
@@ -188,6 +190,7 @@ prepare(void)
 	cgroup_find(isolation.conf.common.runtime);
 	shares_find(isolation.homes);
 	features_check(&isolation.conf.isolation);
+	storage_start(&isolation.conf.isolation);
 	sandbox_prepare();
 }
 
@@ -209,6 +212,8 @@ serve(void)
 	net_start();
 	box_adopt_all();
 	net_sweep();
+	usage_start();
+	storage_sweep();
 	watch_configure();
 	children_start();
 	spare_fill();

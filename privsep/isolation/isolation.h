@@ -27,6 +27,10 @@
  * sandbox_*.c		one file per kernel facility
  * seccomp_user.c	the system calls of users' programs
  * home.c		names and homes
+ * home_first.c		what a new home holds
+ * storage*.c		limits of storage: see storage.h
+ * tree*.c		whole trees of files
+ * jobs.c		what takes long, in children of their own
  */
 #ifndef ISOLATION_ISOLATION_H
 #define ISOLATION_ISOLATION_H
@@ -53,12 +57,13 @@ struct isolation {
 	struct chan *auth;  /* NULL while there is none */
 	int control;        /* listening socket of idectl, for auth */
 	/* Folders, opened once. */
-	int homes; /* data/home, root's */
-	int store; /* data/store, auth's */
-	int keys;  /* data/keys, root's: what keys keeps */
-	int empty; /* runtime/empty */
-	int boxes; /* runtime/sandbox, root only */
-	int users; /* runtime/user, for `directory\' */
+	int homes;   /* data/home, root's */
+	int volumes; /* data/volume, root's */
+	int store;   /* data/store, auth's */
+	int keys;    /* data/keys, root's: what keys keeps */
+	int empty;   /* runtime/empty */
+	int boxes;   /* runtime/sandbox, root only */
+	int users;   /* runtime/user, for `directory' */
 	int runtime;
 	int hostns; /* our own mount namespace */
 };

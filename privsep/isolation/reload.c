@@ -25,6 +25,7 @@ struct reload {
 
 static struct conf fresh;
 static struct sections sections;
+static enum wire_storage storage;
 
 /* Each error is a line of the answer, and one of the log. */
 static void
@@ -166,7 +167,8 @@ lacking(void *arg, const char *what, const char *why, bool required)
 static void
 read_all(struct reload *r)
 {
-	char err[CONF_PATH_MAX + 256];
+	char err[CONF_PATH_MAX + 256], why[256];
+	struct storage_dirs dirs;
 
 	if (conf_parse(&fresh, isolation.conf_file, isolation.def, isolation.ndef,
 		environ, complain, r) > 0)
@@ -179,6 +181,11 @@ read_all(struct reload *r)
 	features_lacking(&fresh.isolation, lacking, r);
 	if (sections_read(&sections, &fresh, err, sizeof(err)) == -1)
 		complain(r, err);
+	dirs = storage_dirs();
+	if (storage_choose(&dirs, &fresh.isolation, &storage, why, sizeof(why)) == -1) {
+		snprintf(err, sizeof(err), "isolation storage: %s", why);
+		complain(r, err);
+	}
 	if (r->errors == 0)
 		open_listeners(r);
 	/* Last, as its rules are in effect at once. */
@@ -206,6 +213,7 @@ reload_conf(struct chan *c, uint32_t id)
 		return;
 	}
 	isolation.conf = fresh;
+	storage_set_mode(storage);
 	sections_take(&sections);
 	new_log();
 	tell_master(&r);

@@ -87,33 +87,69 @@ on_connect(struct chan *c, struct msg *m)
 }
 
 static void
-on_show(struct chan *c, struct msg *m)
+show_absent(uint32_t epoch, uint32_t id, const struct m_sb *r)
 {
-	const struct m_sb *r = MSG_DATA(m, m_sb);
-	struct conf_isolation limits;
+	struct conf_limits limits;
+	struct m_sandbox row;
+
+	memset(&row, 0, sizeof(row));
+	memcpy(row.user, r->user, sizeof(row.user));
+	row.uid = r->uid;
+	row.state = SANDBOX_ABSENT;
+	conf_limits(&isolation.conf, r->user, r->role, &limits);
+	limits_row(&limits, &row);
+	usage_row(NULL, r->user, r->uid, &row);
+	answer_row(epoch, id, &row);
+}
+
+/* A question about a sandbox that waits for its home to be counted. */
+struct show {
+	uint32_t epoch;
+	uint32_t id;
+	struct m_sb sb;
+};
+
+static void
+show_now(void *arg)
+{
+	struct show *show = arg;
 	struct m_sandbox row;
 	struct box *b;
 
+	if (show->epoch != answer_epoch()) {
+		free(show); /* who asked is gone */
+		return;
+	}
+	b = box_find(show->sb.uid);
+	if (b == NULL) {
+		show_absent(show->epoch, show->id, &show->sb);
+	} else if (b->state == SANDBOX_RUNNING && !b->frozen) {
+		box_ask(b, ASK_SHOW, show->id, NULL, NULL);
+	} else {
+		box_row(b, &row);
+		answer_row(show->epoch, show->id, &row);
+	}
+	free(show);
+}
+
+static void
+on_show(struct chan *c, struct msg *m)
+{
+	const struct m_sb *r = MSG_DATA(m, m_sb);
+	struct show *show;
+
 	(void)c;
-	if (valid(r->user, r->role, r->uid) && (b = box_find(r->uid)) == NULL) {
-		memset(&row, 0, sizeof(row));
-		memcpy(row.user, r->user, sizeof(row.user));
-		row.uid = r->uid;
-		row.state = SANDBOX_ABSENT;
-		conf_limits(&isolation.conf, r->user, r->role, &limits);
-		limits_row(&limits, &row);
-		answer_row(answer_epoch(), m->head.id, &row);
+	if ((!valid(r->user, r->role, r->uid) || box_find(r->uid) != NULL) &&
+	    find(m->head.id, r->user, r->role, r->uid, false) == NULL)
 		return;
-	}
-	b = find(m->head.id, r->user, r->role, r->uid, false);
-	if (b == NULL)
-		return;
-	if (b->state == SANDBOX_RUNNING && !b->frozen) {
-		box_ask(b, ASK_SHOW, m->head.id, NULL, NULL);
-		return;
-	}
-	box_row(b, &row);
-	answer_row(answer_epoch(), m->head.id, &row);
+	show = calloc(1, sizeof(*show));
+	if (show == NULL)
+		fatalx("out of memory");
+	show->epoch = answer_epoch();
+	show->id = m->head.id;
+	show->sb = *r;
+	if (!usage_wait(r->user, r->uid, show_now, show))
+		show_now(show);
 }
 
 static void

@@ -52,9 +52,9 @@ bool cgroup_word(const char *list, const char *word);
 /* sandbox_shares.c */
 void shares_find(int homes); /* after cgroup_find: what this machine can hold */
 /* Each share that is wanted and that nothing here holds. */
-void shares_lacking(const struct conf_isolation *conf,
+void shares_lacking(const struct conf_limits *conf,
     void (*fn)(void *arg, const char *what, const char *why), void *arg);
-int shares_set(uint32_t uid, const struct conf_isolation *conf, bool fresh);
+int shares_set(uint32_t uid, const struct conf_limits *conf, bool fresh);
 void shares_usage(uint32_t uid, struct m_sandbox *row);
 /* Readable when a user's memory passes that; -1: cannot be had. */
 int shares_alarm(uint32_t uid, uint64_t bytes);

@@ -268,6 +268,8 @@ setup_home_tree(struct setup *s)
 	struct mount_attr ma;
 	int fd;
 
+	if (s->mounted)
+		return 0;
 	fd = open_tree(s->home, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
 	if (fd == -1)
 		return -1;

@@ -143,7 +143,7 @@ has_swap(void)
 
 /* Is the row one that makes a difference, here and with these values? */
 static bool
-wanted(const struct share *s, const struct conf_isolation *conf)
+wanted(const struct share *s, const struct conf_limits *conf)
 {
 	switch (s->value) {
 	case SWAP:
@@ -175,7 +175,7 @@ why_not(const struct share *s, char *why, size_t len)
 }
 
 void
-shares_lacking(const struct conf_isolation *conf,
+shares_lacking(const struct conf_limits *conf,
     void (*fn)(void *arg, const char *what, const char *why), void *arg)
 {
 	const struct share *s;
@@ -204,8 +204,7 @@ rate_text(char *buf, size_t len, const char *key, uint64_t rate, bool v2)
 }
 
 static void
-share_text(
-    const struct share *s, char *buf, size_t len, const struct conf_isolation *conf)
+share_text(const struct share *s, char *buf, size_t len, const struct conf_limits *conf)
 {
 	uint64_t quota = (uint64_t)conf->cpu * (CPU_PERIOD / 100);
 	bool v2 = cgroup_is_v2(s->of);
@@ -246,7 +245,7 @@ share_text(
 
 /* A fresh group has the kernel's values: what is not wanted is so already. */
 int
-shares_set(uint32_t uid, const struct conf_isolation *conf, bool fresh)
+shares_set(uint32_t uid, const struct conf_limits *conf, bool fresh)
 {
 	const struct share *s;
 	char text[64];

@@ -114,7 +114,8 @@ spare_reap(pid_t pid)
 		;
 	if (i == CONF_SPARE_MAX)
 		return false;
-	if (setup_recv(spares[i].report, &r, sizeof(r), &fd) == 1 && r.failed != 0) {
+	if (setup_recv(spares[i].report, &r, sizeof(r), &fd) == 1 &&
+	    r.what == SETUP_FAILED) {
 		r.fault.text[sizeof(r.fault.text) - 1] = '\0';
 		log_event(LOG_WARNING, "sandbox.spare", LOG_S("why", r.fault.text));
 	}

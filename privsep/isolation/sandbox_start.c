@@ -30,6 +30,7 @@
 #include "../spawn.h"
 #include "box.h"
 #include "isolation.h"
+#include "jobs.h"
 #include "sandbox_cgroup.h"
 #include "sandbox_steps.h"
 #include "seccomp_user.h"
@@ -101,12 +102,6 @@ sandbox_prepare(void)
 	seccomp_user_compile();
 }
 
-static int
-by_number(const void *a, const void *b)
-{
-	return *(const int *)a - *(const int *)b;
-}
-
 /*
  * A spare lives as long as isolation, and must not keep any of its channels
  * open: who waits for a channel's end would wait for the spare.
@@ -114,17 +109,10 @@ by_number(const void *a, const void *b)
 int
 setup_keep(struct setup *s)
 {
-	int keep[7 + CGROUP_TREES] = { STDERR_FILENO, s->report, program, s->homes,
-		s->empty, isolation.hostns, isolation.users };
-	unsigned int n, i;
+	int keep[8 + CGROUP_TREES] = { log_get_fd(), s->report, program, s->dirs.homes,
+		s->dirs.volumes, s->empty, isolation.hostns, isolation.users };
 
-	n = 7 + cgroup_fds(&keep[7]);
-	qsort(keep, n, sizeof(keep[0]), by_number);
-	for (i = 0; i + 1 < n; i++)
-		if (keep[i] + 1 < keep[i + 1] &&
-		    syscall(SYS_close_range, keep[i] + 1, keep[i + 1] - 1, 0) == -1)
-			return -1;
-	return (int)syscall(SYS_close_range, keep[n - 1] + 1, ~0U, 0);
+	return fds_keep(keep, 8 + cgroup_fds(&keep[8]));
 }
 
 /* What is needed from here on gets its place, everything else is closed. */
@@ -164,8 +152,8 @@ setup_stdio(struct setup *s)
 	return 0;
 }
 
-static void
-reset_signals(void)
+void
+signals_reset(void)
 {
 	sigset_t none;
 	int i;
@@ -234,7 +222,7 @@ setup_recv(int from, void *data, size_t len, int *fd)
 	return n == (ssize_t)len ? 1 : 0;
 }
 
-static void
+void
 report_send(int to, const struct setup_report *r, int fd)
 {
 	(void)setup_send(to, r, sizeof(*r), fd);
@@ -248,7 +236,7 @@ failed(struct setup *s, const char *step)
 	int error = errno;
 
 	memset(&r, 0, sizeof(r));
-	r.failed = 1;
+	r.what = SETUP_FAILED;
 	r.fault = s->fault;
 	if (r.fault.code == 0)
 		fault_set(&r.fault,
@@ -325,7 +313,7 @@ make(struct setup *s)
 	int pidfd = -1, cgroup;
 	pid_t pid;
 
-	reset_signals();
+	signals_reset();
 	setproctitle("-ided: sandbox set-up");
 	(void)prctl(PR_SET_NAME, "ided-setup", 0, 0, 0);
 	steps_run(s, s->strategy->blank);
@@ -341,6 +329,7 @@ make(struct setup *s)
 		become_session(s);
 	}
 	memset(&r, 0, sizeof(r));
+	r.what = SETUP_RUNS;
 	r.pid = pid;
 	report_send(s->report, &r, pidfd);
 	_exit(0);
@@ -359,7 +348,7 @@ sandbox_start(int report)
 	s.conf = &isolation.conf;
 	s.strategy = strategy_of(s.conf->isolation.kind);
 	s.report = report;
-	s.homes = isolation.homes;
+	s.dirs = storage_dirs();
 	s.empty = isolation.empty;
 	s.home = s.control = s.root = s.ownns = s.hostnet = -1;
 	make(&s);

@@ -14,18 +14,20 @@
 
 #include "../conf.h"
 #include "../wire.h"
+#include "storage.h"
 
 struct setup {
 	const struct conf *conf;
 	const struct strategy *strategy;
 	char user[WIRE_NAME];
 	uint32_t uid; /* and gid */
-	struct conf_isolation limits;
+	struct conf_limits limits;
 	int report;  /* to isolation: pidfd, or what went wrong */
 	int control; /* bound socket, for ide-session */
-	int homes;
-	int home; /* of setup_home, setup_home_tree */
-	int root; /* the new one, of setup_remember */
+	struct storage_dirs dirs;
+	int home;     /* of setup_home, setup_home_tree */
+	bool mounted; /* home is a mount already */
+	int root;     /* the new one, of setup_remember */
 	struct {
 		char home[CONF_PATH_MAX + WIRE_NAME + 8];
 		char run[CONF_PATH_MAX + 32];
@@ -43,7 +45,7 @@ struct setup_who {
 	char user[WIRE_NAME];
 	char pad[3];
 	uint32_t uid;
-	struct conf_isolation limits; /* of this user */
+	struct conf_limits limits; /* of this user */
 };
 
 /*
@@ -72,10 +74,20 @@ struct setup_step {
 	int (*fn)(struct setup *); /* 0, or -1 with errno */
 };
 
-/* What the report says: one message, then its end once ide-session listens. */
+/* What the report says: messages, then its end once ide-session listens. */
+enum setup_what {
+	SETUP_RUNS,   /* pid and pidfd */
+	SETUP_FAILED, /* fault */
+	SETUP_HOME,   /* storage, loop, and the home's folder, if it is a volume */
+	SETUP_MOVES,  /* the home becomes a volume, which takes its time */
+	SETUP_MOVED,
+};
+
 struct setup_report {
-	uint32_t failed;
-	int32_t pid; /* the pidfd comes with it */
+	uint32_t what; /* enum setup_what */
+	int32_t pid;
+	uint32_t storage; /* enum wire_storage */
+	int32_t loop;
 	struct m_fail fault;
 };
 
@@ -89,13 +101,29 @@ int setup_keep(struct setup *s);
 int setup_fds(struct setup *s);
 int setup_stdio(struct setup *s);
 int setup_recv(int from, void *data, size_t len, int *fd);
+void report_send(int to, const struct setup_report *r, int fd);
+void signals_reset(void);
 void sandbox_prepare(void); /* once: executable, filters */
 
-/* home.c */
+/* home.c, home_first.c */
+struct home_new {
+	const char *skel; /* NULL or "": none */
+	uint64_t storage; /* limits of the user */
+	uint64_t files;
+	bool project; /* of a project quota */
+};
+
+struct tree_rules;
 bool user_name_ok(const char name[WIRE_NAME]);
-int home_open(int homes, const char *user, uint32_t uid, struct m_fail *f);
+/* A folder of data/home; where there is none, a new one, or ENOENT and no fault if
+ * fresh is NULL. */
+int home_open(int homes, const char *user, uint32_t uid, const struct home_new *fresh,
+    struct m_fail *f);
 int home_folders(int home, const char *user, uint32_t uid, struct m_fail *f);
-int setup_home(struct setup *s);
+int home_fill(int home, const char *user, uint32_t uid, const struct home_new *fresh,
+    struct m_fail *f);
+int skel_open(const char *path, const char **why);
+void skel_rules(struct tree_rules *rules, uint32_t uid, uint64_t storage, uint64_t files);
 
 /* sandbox_cgroup.c */
 int setup_cgroup(struct setup *s);

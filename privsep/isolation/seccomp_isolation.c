@@ -48,6 +48,11 @@ static const struct sandbox_row more[] = {
 	A(open_tree),
 	A(move_mount),
 	A(mount_setattr),
+	/* Volumes, and quotas. */
+	A(fsopen),
+	A(fsconfig),
+	A(fsmount),
+	A(quotactl_fd),
 };
 
 const struct seccomp_list seccomp_isolation_own = { NULL, 0, more,

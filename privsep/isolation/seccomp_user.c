@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include <linux/fs.h>
 #include <linux/netlink.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
@@ -197,6 +198,10 @@ static const struct sandbox_row refused_rows[] = {
 	A1(ioctl, 1, LOW32, TIOCLINUX),
 	A1(ioctl, 1, LOW32, TIOCCONS),
 	A1(ioctl, 1, LOW32, TIOCSETD),
+	/* Which project a file counts to, and what is made in a folder: out of one's
+	 * quota. */
+	A1(ioctl, 1, LOW32, FS_IOC_FSSETXATTR),
+	A1(ioctl, 1, LOW32, FS_IOC_SETFLAGS),
 };
 /* clang-format on */
 

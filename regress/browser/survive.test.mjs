@@ -25,7 +25,7 @@ test('a terminal outlives ided, killed and upgraded', { timeout: 240000 }, async
 	t.after(() => page.screenshot({ path: `${shots}/survive.png` }).catch(() => {}));
 	await workbench(page, `${d.origin}/ide/?folder=/home/ann/workspaces`);
 	await terminal(page);
-	const home = `${d.data}/home/ann/workspaces`;
+	const home = `${d.home('ann')}/workspaces`;
 	// What is typed while nobody listens is typed again, and says the same.
 	const say = (file) => waitFor(`${file} by the terminal`, async () => {
 		if (fs.existsSync(`${home}/${file}`)) return fs.readFileSync(`${home}/${file}`, 'utf8').trim() || null;

@@ -28,7 +28,7 @@ test('log in, write a file, use the terminal, come back', { timeout: 150000 }, a
 	await page.waitForSelector('.monaco-editor .view-lines');
 	await page.locator('.editor-container .monaco-editor').first().click();
 	await page.keyboard.type('written in the browser');
-	const file = `${d.data}/home/ann/workspaces/note.txt`;
+	const file = `${d.home('ann')}/workspaces/note.txt`;
 	// The dialog puts a name of its own there once it has read the folder, at a time
 	// of its own: one who is too early tries again.
 	const save = async () => {
@@ -50,7 +50,7 @@ test('log in, write a file, use the terminal, come back', { timeout: 150000 }, a
 
 	await terminal(page);
 	await page.keyboard.type('(id; hostname; ls /home) > /home/ann/workspaces/who.txt\n', { delay: 5 });
-	const who = `${d.data}/home/ann/workspaces/who.txt`;
+	const who = `${d.home('ann')}/workspaces/who.txt`;
 	const out = await waitFor('the terminal', () => {
 		const t = fs.existsSync(who) ? fs.readFileSync(who, 'utf8') : '';
 		return /\nann\nann\n$/.test(t) ? t : null;

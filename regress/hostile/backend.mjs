@@ -28,7 +28,7 @@ class RecorderDaemon extends Daemon {
 	}
 
 	// What reached a user's sandbox: for each connection its bytes (latin1).
-	record(user) { return readRecord(`${this.data}/home/${user}/record.jsonl`); }
+	record(user) { return readRecord(`${this.home(user)}/record.jsonl`); }
 }
 
 export function readRecord(file) {

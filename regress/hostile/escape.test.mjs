@@ -23,7 +23,7 @@ before(async () => {
 	hostServer = net.createServer((s) => s.destroy()).listen(hostPort, '127.0.0.1');
 	for (const user of users) {
 		const uid = Number(d.ok(['sandbox', 'exec', user, '--', 'id', '-u']));
-		const data = `${d.data}/home/${user}/data`;
+		const data = `${d.home(user)}/data`;
 		u[user] = { uid, port: await freePort(), key: user === 'ann' ? '0x1d3d' : '0x2d3d' };
 		fs.copyFileSync(probe, `${data}/probe`);
 		fs.chmodSync(`${data}/probe`, 0o755);
@@ -83,8 +83,8 @@ test('nothing was hurt by them', () => {
 	for (const user of users) {
 		assert.ok(fs.existsSync(`/proc/${u[user].pid}`), `${user}'s servers`);
 		assert.match(fs.readFileSync(`/proc/${u[user].pid}/status`, 'utf8'), /^State:\s+[SR]/m);
-		assert.equal(fs.readFileSync(`${d.data}/home/${user}/data/secret`, 'utf8').length, 32);
-		assert.equal(fs.statSync(`${d.data}/home/${user}`).uid, u[user].uid);
+		assert.equal(fs.readFileSync(`${d.home(user)}/data/secret`, 'utf8').length, 32);
+		assert.equal(fs.statSync(d.home(user)).uid, u[user].uid);
 	}
 	assert.equal(d.role('isolation')[0].pid, u.ann.values.isolation);
 	assert.equal(d.sandboxes().length, 2);

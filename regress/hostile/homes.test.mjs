@@ -11,7 +11,9 @@ import { probe } from './tables.mjs';
 let d, home, uid, cookie;
 const folders = ['data', 'settings', 'extensions', 'workspaces', 'logs'];
 before(async () => {
-	d = await startDaemon({ users: ['ann', 'bob'], network: 'none', ratelimit: 'login 100000 per 15m' });
+	// Folders: root can put things into them while nobody uses them.
+	d = await startDaemon({ users: ['ann', 'bob'], network: 'none', ratelimit: 'login 100000 per 15m',
+		isolation: 'storage 5G by accounting' });
 	cookie = await d.login('ann');
 	d.ok(['sandbox', 'exec', 'ann', '--', 'true']);
 	home = `${d.data}/home/ann`;

@@ -55,11 +55,11 @@ before(async () => {
 		assert.equal(r.status, 0, r.err);
 		const uid = Number(r.out);
 		if (user === 'ann') annUid = uid; else bobUid = uid;
-		const to = `${d.data}/home/${user}/data/probe`;
+		const to = `${d.home(user)}/data/probe`;
 		fs.copyFileSync(probe, to);
 		fs.chmodSync(to, 0o755);
-		fs.writeFileSync(`${d.data}/home/${user}/data/secret`, secret, { mode: 0o644 });
-		fs.chownSync(`${d.data}/home/${user}/data/secret`, uid, uid);
+		fs.writeFileSync(`${d.home(user)}/data/secret`, secret, { mode: 0o644 });
+		fs.chownSync(`${d.home(user)}/data/secret`, uid, uid);
 	}
 	held = spawn(`${obj}/idectl`, ['-s', `${d.runtime}/ided.sock`, 'sandbox', 'exec', 'bob', '--',
 		at('bob'), 'serve', '/home/bob/data/socket', 'bob-is-here', String(port), KEY], { stdio: ['ignore', 'pipe', 'pipe'] });
@@ -80,7 +80,7 @@ test("bob's things are there, for bob and for those outside (control)", () => {
 		['abstract bob-is-here', 'ok'], [`tcp 127.0.0.1 ${port}`, 'ok'], [`shm ${KEY}`, 'ok'],
 		['queue /bob-is-here', 'ok'], ['open /tmp/bob-is-here rw', 'ok'], ['open /dev/shm/bob-is-here rw', 'ok']];
 	check(own, 'bob');
-	assert.deepEqual(outside([`open ${d.data}/home/bob/data/secret r`, `kill ${bobPid} 0`, `ptrace ${bobPid}`,
+	assert.deepEqual(outside([`open ${d.home('bob')}/data/secret r`, `kill ${bobPid} 0`, `ptrace ${bobPid}`,
 		`open /proc/${bobPid}/environ r`, `tcp 127.0.0.1 ${hostPort}`, `tcp 127.0.0.1 ${d.port}`,
 		`path ${d.runtime}/ided.sock`]), Array(7).fill('ok'));
 });
@@ -93,7 +93,7 @@ test("other users' files", () => {
 		['create /home/x', ['EROFS', 'EACCES']],
 		['list /home', 'ann'],
 		['open /home/ann/../bob/data/secret r', 'ENOENT'],
-		[`open ${home}/data/secret r`, 'ENOENT'], [`list ${d.data}`, 'ENOENT'], [`list ${d.dir}`, 'ENOENT'],
+		[`open ${home}/data/secret r`, 'ENOENT'], [`list ${d.data}`, 'ENOENT'], [`list ${d.data}/volume`, 'ENOENT'], [`list ${d.dir}`, 'ENOENT'],
 		['open /tmp/bob-is-here r', 'ENOENT'], ['open /dev/shm/bob-is-here r', 'ENOENT'], ['open /var/tmp/bob-is-here r', 'ENOENT'],
 		['list /run', 'ide'], ['list /root', ''], ['open /etc/shadow r', 'ENOENT'], ['open /etc/ssl/private r', 'ENOENT'],
 		['open /home/ann/data/secret r', 'ok', 'control: the own one'],
@@ -201,7 +201,7 @@ test('control groups: not there, and nothing of the path above', () => {
 });
 
 test('identities: no other uid, no group, no set-uid program, no capability', () => {
-	const home = `${d.data}/home/ann/data`;
+	const home = `${d.home('ann')}/data`;
 	// Even if root itself left one in the home.
 	for (const rooted of [`${home}/rooted`, `${d.dir}/rooted`]) {
 		fs.copyFileSync(probe, rooted);
@@ -229,7 +229,7 @@ test('devices: the harmless ones, no other, and none can be made', () => {
 	assert.deepEqual(ask('ann', ['list /dev'])[0].split(' ').sort(), ['fd', 'full', 'mqueue', 'null', 'ptmx', 'pts', 'random', 'shm',
 		'stderr', 'stdin', 'stdout', 'tty', 'urandom', 'zero']);
 	// One that is there does not open.
-	const node = `${d.data}/home/ann/data/node`;
+	const node = `${d.home('ann')}/data/node`;
 	spawnSync('mknod', ['-m', '666', node, 'c', '1', '5']);
 	check([['open /home/ann/data/node r', 'EACCES'], ['mknod /tmp/x c 1 1', 'EPERM'], ['mknod /tmp/x b 8 0', 'EPERM'],
 		['mknod /home/ann/data/x c 1 1', 'EPERM'], ['open /dev/mem r', 'ENOENT'], ['open /dev/kmsg r', 'ENOENT'],

@@ -93,6 +93,11 @@ function named(line) {
 	return r.status === 0 ? `${line} ${r.stdout.trim()}` : line;
 }
 
+// What a user's IDE has said.
+const ideLogs = (home) => ['ide.log', 'ide.log.1'].flatMap((f) => {
+	try { return [fs.readFileSync(`${home}/logs/${f}`, 'utf8')]; } catch { return []; }
+});
+
 export class Daemon {
 	constructor(opts) {
 		this.opts = opts;
@@ -103,6 +108,7 @@ export class Daemon {
 		this.runtime = `${this.dir}/run`;
 		this.conf = `${this.dir}/ided.conf`;
 		this.log = '';
+		this.said = [];	// of users' IDEs
 		this.told = '';	// on stderr, of earlier starts and of idectl
 		this.env = {};
 		// Uids of its own, so that another run's sandboxes are not mistaken for ours.
@@ -273,10 +279,9 @@ ${extra}
 	// Fails if a sanitizer reported anything in any process, or one crashed; a
 	// test whose crashes are its own says so (crashes: true).
 	check() {
-		const said = [this.told + this.log];
+		const said = [this.told + this.log, ...this.said];
 		for (const home of fs.existsSync(`${this.data}/home`) ? fs.readdirSync(`${this.data}/home`) : [])
-			for (const f of ['ide.log', 'ide.log.1'])
-				try { said.push(fs.readFileSync(`${this.data}/home/${home}/logs/${f}`, 'utf8')); } catch { /* none */ }
+			said.push(...ideLogs(`${this.data}/home/${home}`));
 		for (const text of said) {
 			const r = reports(text, this.opts.crashes);
 			if (r) throw new Error(`a process of ided has gone wrong:\n${r}`);
@@ -296,7 +301,10 @@ ${extra}
 
 	async stop({ keep = false } = {}) {
 		if (this.child && !this.exit) {
-			for (const s of this.sandboxes()) this.ctl(['sandbox', 'stop', s.user]);
+			for (const s of this.sandboxes()) {
+				this.said.push(...ideLogs(this.home(s.user)));
+				this.ctl(['sandbox', 'stop', s.user]);
+			}
 			this.child.kill('SIGTERM');
 			let timer;
 			await Promise.race([this.ended, new Promise((r) => { timer = setTimeout(r, 12000); })]);
@@ -315,6 +323,13 @@ ${extra}
 			if (!keep) this.clearRules();
 			if (!keep) fs.rmSync(this.dir, { recursive: true, force: true });
 		}
+	}
+
+	// Where a user's files are, for root outside: a volume is mounted for its
+	// sandbox only, and while that runs.
+	home(user) {
+		const s = this.sandboxes().find((x) => x.user === user);
+		return s?.storage_by === 'volume' && s.pid > 0 ? `/proc/${s.pid}/root/home/${user}` : `${this.data}/home/${user}`;
 	}
 
 	sandboxes() {

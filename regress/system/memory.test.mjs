@@ -40,9 +40,9 @@ before(async () => {
 		isolation: `memory ${MEMORY}M\n\tmemory-warn 50% critical 75% every 1s` });
 	for (const user of ['ann', 'bob', 'eve']) {
 		d.ok(['sandbox', 'exec', user, '--', 'true']);
-		fs.writeFileSync(`${d.data}/home/${user}/data/hog.py`, hog, { mode: 0o644 });
+		fs.writeFileSync(`${d.home(user)}/data/hog.py`, hog, { mode: 0o644 });
 		const { uid } = show(user);
-		fs.chownSync(`${d.data}/home/${user}/data/hog.py`, uid, uid);
+		fs.chownSync(`${d.home(user)}/data/hog.py`, uid, uid);
 	}
 	assert.ok(show('ann').memory_max > 0, 'there is a control group for memory on this machine');
 });

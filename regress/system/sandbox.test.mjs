@@ -47,7 +47,7 @@ test('inside: own uid, name, processes, network, and only own home', () => {
 	assert.match(out('cat', '/proc/net/dev'), /lo:/);
 	assert.doesNotMatch(out('cat', '/proc/net/dev'), /eth0/);
 	for (const dir of ['data', 'settings', 'extensions', 'workspaces', 'logs']) {
-		const st = fs.statSync(`${d.data}/home/ann/${dir}`);
+		const st = fs.statSync(`${d.home('ann')}/${dir}`);
 		assert.equal(st.uid, uid);
 		assert.equal(st.mode & 0o777, 0o700);
 	}

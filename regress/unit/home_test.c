@@ -22,6 +22,7 @@
 
 static char dir[] = "/tmp/home_test.XXXXXX";
 static int homes = -1;
+static const struct home_new bare; /* without a skeleton */
 
 static void
 need_root(void)
@@ -100,7 +101,7 @@ test_new(void **state)
 	(void)state;
 	need_root();
 	umask(0);
-	fd = home_open(homes, "alice", UID, &f);
+	fd = home_open(homes, "alice", UID, &bare, &f);
 	assert_int_not_equal(fd, -1);
 	assert_int_equal(home_folders(fd, "alice", UID, &f), 0);
 	assert_int_equal(fstat(fd, &st), 0);
@@ -115,7 +116,7 @@ test_new(void **state)
 	}
 	close(fd);
 	/* The second time all of it is there. */
-	fd = home_open(homes, "alice", UID, &f);
+	fd = home_open(homes, "alice", UID, &bare, &f);
 	assert_int_not_equal(fd, -1);
 	assert_int_equal(home_folders(fd, "alice", UID, &f), 0);
 	close(fd);
@@ -134,7 +135,7 @@ test_half_made(void **state)
 	need_root();
 	snprintf(fresh, sizeof(fresh), ".new-%u", UID);
 	assert_int_equal(mkdirat(homes, fresh, 0700), 0);
-	fd = home_open(homes, "alice", UID, &f);
+	fd = home_open(homes, "alice", UID, &bare, &f);
 	assert_int_not_equal(fd, -1);
 	close(fd);
 	assert_int_equal(faccessat(homes, fresh, F_OK, 0), -1);
@@ -217,7 +218,7 @@ test_home_refused(void **state)
 		put(homes, name, refused[i].what);
 		assert_int_equal(fstatat(homes, name, &before, AT_SYMLINK_NOFOLLOW), 0);
 		memset(&f, 0, sizeof(f));
-		assert_int_equal(home_open(homes, name, UID, &f), -1);
+		assert_int_equal(home_open(homes, name, UID, &bare, &f), -1);
 		if (strstr(f.text, refused[i].says) == NULL)
 			fail_msg("%s: \"%s\"", refused[i].says, f.text);
 		assert_int_equal(fstatat(homes, name, &after, AT_SYMLINK_NOFOLLOW), 0);
@@ -244,13 +245,13 @@ test_folder_refused(void **state)
 		if (refused[i].what == OPEN_TO_ALL)
 			continue; /* inside, that is the user's own business */
 		snprintf(name, sizeof(name), "v%zu", i);
-		fd = home_open(homes, name, UID, &f);
+		fd = home_open(homes, name, UID, &bare, &f);
 		assert_int_not_equal(fd, -1);
 		put(fd, "logs", refused[i].what);
 		memset(&f, 0, sizeof(f));
 		assert_int_equal(home_folders(fd, name, UID, &f), -1);
 		assert_non_null(strstr(f.text, refused[i].says));
-		assert_int_equal(faccessat(fd, "data", F_OK, 0), -1);
+		assert_int_equal(faccessat(fd, "settings", F_OK, 0), -1);
 		close(fd);
 	}
 	assert_int_equal(geteuid(), 0);

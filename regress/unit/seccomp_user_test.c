@@ -13,6 +13,7 @@
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 
+#include <linux/fs.h>
 #include <linux/netlink.h>
 #include <linux/tiocl.h>
 #include <netinet/in.h>
@@ -219,6 +220,11 @@ call_arguments(void)
 	REFUSED(socket(AF_NETLINK, SOCK_RAW, NETLINK_KOBJECT_UEVENT), EPERM);
 	REFUSED(syscall(SYS_ioctl, 0, (long)TIOCCONS, "x"), EPERM);
 	REFUSED(syscall(SYS_ioctl, 0, TIOCSETD | high, "x"), EPERM);
+	REFUSED(syscall(SYS_ioctl, 0, (long)FS_IOC_FSSETXATTR, "x"), EPERM);
+	REFUSED(syscall(SYS_ioctl, 0, FS_IOC_FSSETXATTR | high, "x"), EPERM);
+	REFUSED(syscall(SYS_ioctl, 0, (long)FS_IOC_SETFLAGS, "x"), EPERM);
+	REFUSED(syscall(SYS_ioctl, 0, FS_IOC_SETFLAGS | high, "x"), EPERM);
+	NOT_REFUSED(ioctl(0, FS_IOC_GETFLAGS, NULL));
 	REFUSED(socket(AF_INET, SOCK_RAW, IPPROTO_ICMP), EPERM);
 	REFUSED(socket(AF_INET6, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW), EPERM);
 	REFUSED(socket(AF_INET, SOCK_DGRAM, IPPROTO_ICMP), EPERM);

@@ -1,0 +1,157 @@
+/*
+ * Files as block devices.
+ *
+ * An image is locked (flock(2)) by the open file that its device holds, for as
+ * long as there is a device: one that can be locked has none, and gets one; one
+ * that cannot has one, and that is looked for.  There are never two.
+ */
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include <linux/loop.h>
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "storage.h"
+
+#define CONTROL "/dev/loop-control"
+#define TRIES   64
+
+static int
+device_open(int number)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/dev/loop%d", number);
+	return open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+}
+
+bool
+loop_usable(char *why, size_t len)
+{
+	int fd;
+
+	fd = open(CONTROL, O_RDWR | O_CLOEXEC);
+	if (fd == -1 || ioctl(fd, LOOP_CTL_GET_FREE) == -1) {
+		snprintf(why, len, CONTROL ": %s", strerror(errno));
+		if (fd != -1)
+			close(fd);
+		return false;
+	}
+	close(fd);
+	return true;
+}
+
+/* The device as stat(2) has it, in the kernel's own coding. */
+static uint64_t
+kernel_dev(dev_t dev)
+{
+	return (uint64_t)(minor(dev) & 0xff) | (uint64_t)major(dev) << 8 |
+	    (uint64_t)(minor(dev) & ~0xffU) << 12;
+}
+
+static bool
+holds(int loop, const struct stat *st)
+{
+	struct loop_info64 info;
+
+	return ioctl(loop, LOOP_GET_STATUS64, &info) == 0 &&
+	    info.lo_device == kernel_dev(st->st_dev) && info.lo_inode == st->st_ino;
+}
+
+int
+loop_find(int image, int *number)
+{
+	struct dirent *de;
+	struct stat st;
+	int fd = -1;
+	DIR *d;
+
+	if (fstat(image, &st) == -1)
+		return -1;
+	d = opendir("/sys/block");
+	if (d == NULL)
+		return -1;
+	while (fd == -1 && (de = readdir(d)) != NULL) {
+		if (strncmp(de->d_name, "loop", 4) != 0 ||
+		    !isdigit((unsigned char)de->d_name[4]))
+			continue;
+		*number = atoi(de->d_name + 4);
+		fd = device_open(*number);
+		if (fd != -1 && !holds(fd, &st)) {
+			close(fd);
+			fd = -1;
+		}
+	}
+	closedir(d);
+	if (fd == -1)
+		errno = ENOENT;
+	return fd;
+}
+
+static int
+configure(int image, int number)
+{
+	struct loop_config config;
+	int fd, error;
+
+	fd = device_open(number);
+	if (fd == -1)
+		return -1;
+	memset(&config, 0, sizeof(config));
+	config.fd = (uint32_t)image;
+	config.block_size = VOLUME_BLOCK;
+	/* It goes with its last user, whoever is killed. */
+	config.info.lo_flags = LO_FLAGS_AUTOCLEAR;
+	if (ioctl(fd, LOOP_CONFIGURE, &config) == 0)
+		return fd;
+	error = errno;
+	close(fd);
+	errno = error;
+	return -1;
+}
+
+int
+loop_attach(int image, int *number)
+{
+	unsigned int i;
+	int control, fd = -1, error;
+
+	if (flock(image, LOCK_EX | LOCK_NB) == -1) {
+		if (errno == EWOULDBLOCK)
+			errno = EBUSY;
+		return -1;
+	}
+	control = open(CONTROL, O_RDWR | O_CLOEXEC);
+	if (control == -1)
+		return -1;
+	/* Somebody else may take the one that was free. */
+	for (i = 0; fd == -1 && i < TRIES; i++) {
+		*number = ioctl(control, LOOP_CTL_GET_FREE);
+		if (*number == -1)
+			break;
+		fd = configure(image, *number);
+		if (fd == -1 && errno != EBUSY)
+			break;
+	}
+	error = errno;
+	close(control);
+	errno = error;
+	return fd;
+}
+
+/* The file has grown. */
+int
+loop_grown(int loop)
+{
+	return ioctl(loop, LOOP_SET_CAPACITY, 0);
+}
