@@ -358,6 +358,13 @@ struct m_user_edit {
 	char pad[2];
 };
 
+/* M_CTL_USER_DELETE */
+struct m_user_delete {
+	char name[WIRE_NAME];
+	char pad[3];
+	uint32_t remove; /* the home as well */
+};
+
 /* A user is meant; "" where all are. */
 struct m_name {
 	char name[WIRE_NAME];
@@ -369,7 +376,7 @@ struct m_ok {
 	char text[WIRE_TEXT];
 };
 
-/* M_SB_CONNECT, M_SB_STOP, M_SB_SHOW, M_SB_EXEC: auth to isolation. */
+/* M_SB_CONNECT, M_SB_STOP, M_SB_REMOVE, M_SB_SHOW, M_SB_EXEC: auth to isolation. */
 struct m_sb {
 	char user[WIRE_NAME];
 	char role[WIRE_ROLE]; /* tells the limits */

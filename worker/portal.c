@@ -18,6 +18,7 @@
 #include "url.h"
 #include "worker.h"
 
+#define STORAGE_FULL 95 /* percent, from which it is said */
 #define SESSIONS_MAX 64 /* shown */
 #define NOTES_MAX    8
 
@@ -245,6 +246,28 @@ render_usage(struct evbuffer *out, const struct m_sandbox *sb, int64_t now)
 	    4);
 }
 
+/* Also of an environment that does not run: its files are there. */
+static void
+render_storage(struct evbuffer *out, const struct m_sandbox *sb)
+{
+	char used[24], most[24], storage[96], files[64];
+
+	/* Who was never there has none; what was not counted is not known. */
+	if (sb->storage_at == 0 || sb->storage_max == 0 || sb->files == 0)
+		return;
+	bytes_format(used, sizeof(used), sb->storage);
+	bytes_format(most, sizeof(most), sb->storage_max);
+	snprintf(storage, sizeof(storage), "%s of %s%s", used, most,
+	    sb->storage >= sb->storage_max / 100 * STORAGE_FULL ? ": nearly full" : "");
+	snprintf(files, sizeof(files), "%llu of %llu%s", (unsigned long long)sb->files,
+	    (unsigned long long)sb->files_max,
+	    sb->files >= sb->files_max / 100 * STORAGE_FULL ? ": nearly all" : "");
+	page_render(out, "portal_storage.html",
+	    (const struct page_value[]){
+		PAGE_TEXT("storage", storage), PAGE_TEXT("files", files) },
+	    2);
+}
+
 /* What was noticed of the memory, the latest first. */
 static void
 render_notes(struct evbuffer *out, const struct rows *r, int64_t now)
@@ -281,6 +304,8 @@ portal_page(struct rows *r)
 	if (r->has_sandbox &&
 	    (r->sandbox.state == SANDBOX_RUNNING || r->sandbox.state == SANDBOX_FROZEN))
 		render_usage(usage, &r->sandbox, now);
+	if (r->has_sandbox)
+		render_storage(usage, &r->sandbox);
 	for (size_t i = 0; i < r->n; i++)
 		render_session(sessions, &r->session[i], now);
 	answer_init(&a, r->s, ANSWER_PAGE);
@@ -378,6 +403,11 @@ sessions_json(struct rows *r)
 	    "processes", (int)r->sandbox.processes, "received",
 	    (json_int_t)r->sandbox.received, "sent", (json_int_t)r->sandbox.sent,
 	    "largest", processes_json(&r->processes), "notes", notes_json(r));
+	json_object_update_new(env,
+	    json_pack("{s:I, s:I, s:I, s:I}", "storage", (json_int_t)r->sandbox.storage,
+		"storageMax", (json_int_t)r->sandbox.storage_max, "files",
+		(json_int_t)r->sandbox.files, "filesMax",
+		(json_int_t)r->sandbox.files_max));
 	respond_data(r->s, json_pack("{s:o, s:o}", "sessions", list, "environment", env));
 }
 

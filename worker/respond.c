@@ -100,8 +100,8 @@ http_prepare(const struct conf_for_worker *conf)
 {
 	static const char *const pages[] = { "error.html", "favicon.svg", "frame.html",
 		"login.html", "login_error.html", "portal.html", "portal_current.html",
-		"portal_notice.html", "portal_session.html", "portal_usage.html",
-		"style.css" };
+		"portal_notice.html", "portal_session.html", "portal_storage.html",
+		"portal_usage.html", "style.css" };
 	size_t seed;
 
 	(void)conf;

@@ -21,6 +21,7 @@ struct given {
 	const char *program; /* -b */
 	bool user;           /* -u: the argument is a user */
 	bool all;            /* -a */
+	bool remove;         /* -r of user delete */
 	int argc;
 	char **argv;
 };
@@ -40,6 +41,7 @@ struct command {
 
 static void send_none(const struct command *, const struct given *);
 static void send_name(const struct command *, const struct given *);
+static void send_delete(const struct command *, const struct given *);
 static void send_edit(const struct command *, const struct given *);
 static void send_revoke(const struct command *, const struct given *);
 
@@ -57,8 +59,8 @@ static const struct command commands[] = {
 	    M_CTL_USER_DISABLE, SHAPE_TEXT, send_name },
 	{ "user", "enable", "NAME", "take that back", "+", 1, 1, M_CTL_USER_ENABLE,
 	    SHAPE_TEXT, send_name },
-	{ "user", "delete", "NAME", "for good; the home folder stays", "+", 1, 1,
-	    M_CTL_USER_DELETE, SHAPE_TEXT, send_name },
+	{ "user", "delete", "[-r] NAME", "for good; with -r, the home too", "+r", 1, 1,
+	    M_CTL_USER_DELETE, SHAPE_TEXT, send_delete },
 	{ "session", "list", "[USER]", "sessions of all users, or of one", "+", 0, 1,
 	    M_CTL_SESSION_LIST, SHAPE_LIST, send_name },
 	{ "session", "revoke", "[-u] SESSION | USER | -a",
@@ -145,6 +147,17 @@ send_name(const struct command *c, const struct given *g)
 }
 
 static void
+send_delete(const struct command *c, const struct given *g)
+{
+	struct m_user_delete m;
+
+	memset(&m, 0, sizeof(m));
+	name_set(m.name, g->argv[0]);
+	m.remove = g->remove;
+	ctl_send(c->type, -1, &m, sizeof(m));
+}
+
+static void
 send_edit(const struct command *c, const struct given *g)
 {
 	struct m_user_edit m;
@@ -221,7 +234,10 @@ parse(const struct command *c, int argc, char **argv, struct given *g)
 			g->email = optarg;
 			break;
 		case 'r':
-			g->role = optarg;
+			if (optarg != NULL)
+				g->role = optarg;
+			else
+				g->remove = true;
 			break;
 		case 'b':
 			g->program = optarg;

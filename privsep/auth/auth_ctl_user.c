@@ -8,6 +8,8 @@
 #include "auth_policy.h"
 #include "store_record.h"
 
+#define REMOVE_TIMEOUT 60 /* seconds: the sandbox ends first */
+
 void
 ctl_user_row(const struct store_account *a, struct m_user *row)
 {
@@ -284,15 +286,56 @@ ctl_user_enable(struct chan *chan, struct msg *m)
 	explicit_bzero(&a, sizeof(a));
 }
 
+static bool
+on_removed(void *owner, uint32_t tag, struct msg *m)
+{
+	struct ctl *c = owner;
+	const struct m_fail *f;
+
+	if (m != NULL && m->head.type == M_SB_OK) {
+		ctl_ok(c,
+		    "user %s deleted, and the home removed; uid %u is never given out "
+		    "again",
+		    c->edit.name, tag);
+		return true;
+	}
+	if (m != NULL && m->head.type != M_SB_FAIL)
+		return false;
+	f = m != NULL ? MSG_DATA(m, m_fail) : NULL;
+	ctl_fail(c, f != NULL ? (enum wire_fail)f->code : FAIL_TIMEOUT,
+	    "user %s is deleted, but the home is not removed: %s", c->edit.name,
+	    f == NULL             ? "isolation did not answer in time" :
+		wire_str(f->text) ? f->text :
+				    "");
+	return true;
+}
+
+/* Its answer comes from on_removed(). */
+static void
+remove_home(struct ctl *c, const struct store_account *a)
+{
+	struct m_sb sb;
+
+	memset(&c->edit, 0, sizeof(c->edit));
+	strlcpy(c->edit.name, a->name, sizeof(c->edit.name));
+	sandbox_payload(&sb, a->uid, a->name);
+	if (ask(&auth.isolation, M_SB_REMOVE, &sb, sizeof(sb), REMOVE_TIMEOUT, on_removed,
+		c, a->uid) == 0)
+		ctl_fail(c, FAIL_BUSY,
+		    "user %s is deleted, but the home is not removed: too many requests "
+		    "are under way",
+		    a->name);
+}
+
 void
 ctl_user_delete(struct chan *chan, struct msg *m)
 {
 	struct ctl *c = chan->arg;
-	const struct m_name *n = MSG_DATA(m, m_name);
+	const struct m_user_delete *d = MSG_DATA(m, m_user_delete);
 	struct store_account a;
 	enum store_result r;
 
-	if (!ctl_begin(c, m) || !ctl_account(c, n->name, sizeof(n->name), &a))
+	if (!ctl_begin(c, m) || !ctl_account(c, d->name, sizeof(d->name), &a))
 		return;
 	if (!audit(c, AUDIT_USER_DELETED, &a)) {
 		;
@@ -300,11 +343,15 @@ ctl_user_delete(struct chan *chan, struct msg *m)
 		undone(c, AUDIT_USER_DELETED, &a, r);
 	} else {
 		session_drop_user(a.uid, REVOKED_DISABLED);
-		sandbox_stop_user(a.uid, a.name);
-		ctl_ok(c,
-		    "user %s deleted; the home %s/home/%s stays, and uid %u, "
-		    "which owns it, is never given out again",
-		    a.name, auth.conf.common.data, a.name, a.uid);
+		if (d->remove != 0) {
+			remove_home(c, &a);
+		} else {
+			sandbox_stop_user(a.uid, a.name);
+			ctl_ok(c,
+			    "user %s deleted; the home in %s stays, and uid %u, which "
+			    "owns it, is never given out again",
+			    a.name, auth.conf.common.data, a.uid);
+		}
 	}
 	explicit_bzero(&a, sizeof(a));
 }

@@ -37,6 +37,7 @@ enum ask_kind {
 	ASK_EXEC,    /* M_SB_EXEC: an exit status */
 	ASK_SHOW,    /* M_SB_SHOW: a row */
 	ASK_STOP,    /* M_SB_STOP: its end */
+	ASK_REMOVE,  /* M_SB_REMOVE: that of the home, too */
 	ASK_LOOK,    /* nobody\'s: its processes */
 	ASK_RELIEVE, /* nobody\'s: one process less */
 	ASK_OURS     /* nobody's: what an adopted sandbox does */
@@ -151,6 +152,7 @@ void answer_fail(uint32_t epoch, uint32_t id, uint32_t code, const char *text);
 void answer_ok(uint32_t epoch, uint32_t id, const char *text);
 void answer_memory(uint32_t epoch, uint32_t id, const struct watch *w);
 void answer_row(uint32_t epoch, uint32_t id, const struct m_sandbox *row);
+void answer_removal(uint32_t epoch, uint32_t id, const char *user, uint32_t uid);
 uint32_t answer_epoch(void);
 void answer_new_epoch(void);
 

@@ -26,6 +26,7 @@ static const long ask_ms[] = {
 	[ASK_EXEC] = 0, /* a command takes what it takes */
 	[ASK_SHOW] = BOX_ASK_MS,
 	[ASK_STOP] = 0, /* the box's own timer */
+	[ASK_REMOVE] = 0,
 	[ASK_LOOK] = BOX_ASK_MS,
 	[ASK_RELIEVE] = BOX_ASK_MS,
 	[ASK_OURS] = BOX_ASK_MS,
@@ -70,6 +71,17 @@ answer_ok(uint32_t e, uint32_t id, const char *text)
 	memset(&ok, 0, sizeof(ok));
 	strncpy(ok.text, text, sizeof(ok.text) - 1);
 	chan_send(isolation.auth, M_SB_OK, id, -1, &ok, sizeof(ok));
+}
+
+void
+answer_removal(uint32_t e, uint32_t id, const char *user, uint32_t uid)
+{
+	struct m_fail f;
+
+	if (storage_remove(user, uid, &f) == -1)
+		answer_fail(e, id, f.code, f.text);
+	else
+		answer_ok(e, id, "removed");
 }
 
 void
@@ -190,6 +202,7 @@ ask_send(struct ask *a)
 		chan_send(c, M_SESSION_RELIEVE, a->number, -1, NULL, 0);
 		break;
 	case ASK_STOP:
+	case ASK_REMOVE:
 		break;
 	}
 }
@@ -284,6 +297,9 @@ box_ask_over(struct box *b)
 			break;
 		case ASK_STOP:
 			answer_ok(a->epoch, a->id, "stopped");
+			break;
+		case ASK_REMOVE:
+			answer_removal(a->epoch, a->id, b->user, b->uid);
 			break;
 		case ASK_SHOW:
 			box_row(b, &row);

@@ -200,6 +200,25 @@ on_freeze(struct chan *c, struct msg *m)
 		answer_ok(answer_epoch(), m->head.id, "frozen");
 }
 
+/* The home of a user who is no more, once nobody is in it. */
+static void
+on_remove(struct chan *c, struct msg *m)
+{
+	const struct m_sb *r = MSG_DATA(m, m_sb);
+	struct box *b;
+
+	(void)c;
+	if (valid(r->user, r->role, r->uid) && box_find(r->uid) == NULL) {
+		answer_removal(answer_epoch(), m->head.id, r->user, r->uid);
+		return;
+	}
+	b = find(m->head.id, r->user, r->role, r->uid, false);
+	if (b == NULL)
+		return;
+	box_ask(b, ASK_REMOVE, m->head.id, NULL, NULL);
+	box_stop(b);
+}
+
 static void
 exec_free(struct exec *e)
 {
@@ -341,6 +360,7 @@ const struct chan_handler request_handlers[] = {
 	{ M_SB_SHOW, on_show },
 	{ M_SB_LIST, on_list },
 	{ M_SB_STOP, on_stop },
+	{ M_SB_REMOVE, on_remove },
 	{ M_SB_FREEZE, on_freeze },
 	{ M_SB_EXEC, on_exec },
 	{ M_SB_EXEC_FD, on_exec_fd },

@@ -14,7 +14,7 @@ before(async () => {
 	d = await startDaemon({ users: ['ann', 'bob'], network: 'none' });
 	for (const user of ['ann', 'bob']) {
 		uids[user] = Number(d.ok(['sandbox', 'exec', user, '--', 'id', '-u']));
-		const data = `${d.data}/home/${user}/data`;
+		const data = `${d.home(user)}/data`;
 		fs.copyFileSync(probe, `${data}/probe`);
 		fs.chmodSync(`${data}/probe`, 0o755);
 		fs.writeFileSync(`${data}/secret`, 'secret', { mode: 0o666 });
@@ -39,7 +39,7 @@ test('from one session to another', async (t) => {
 	assert.ok(rows.length >= 40 && new Set(names(rows)).size === rows.length, `${rows.length} attempts`);
 	await report(t, 'ann', await attempt(d, 'ann', rows));
 	assert.ok(fs.existsSync(`/proc/${bob.values.pid}`), 'bob still runs');
-	assert.equal(fs.readFileSync(`${d.data}/home/bob/data/secret`, 'utf8'), 'secret');
+	assert.equal(fs.readFileSync(`${d.home('bob')}/data/secret`, 'utf8'), 'secret');
 });
 
 test('where users are not kept apart, more than 20 of them work (control)', async (t) => {

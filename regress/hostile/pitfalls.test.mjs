@@ -25,9 +25,9 @@ before(async () => {
 	isolation = d.role('isolation')[0].pid;
 	for (const user of ['ann', 'bob']) {
 		uids[user] = Number(d.ok(['sandbox', 'exec', user, '--', 'id', '-u']));
-		fs.copyFileSync(probe, `${d.data}/home/${user}/data/probe`);
-		fs.chmodSync(`${d.data}/home/${user}/data/probe`, 0o755);
-		fs.chownSync(`${d.data}/home/${user}/data/probe`, uids[user], uids[user]);
+		fs.copyFileSync(probe, `${d.home(user)}/data/probe`);
+		fs.chmodSync(`${d.home(user)}/data/probe`, 0o755);
+		fs.chownSync(`${d.home(user)}/data/probe`, uids[user], uids[user]);
 	}
 	bob = inside(d, 'bob', ['/home/bob/data/probe', 'serve', '/home/bob/data/socket', 'bob-is-here', String(await freePort()), '0x5d3d']);
 	await serve(bob, 'bob');
@@ -163,7 +163,7 @@ test('7: control groups: not to be written, not to be left, and nothing outlives
 });
 
 test('8: set-user-ID: of the system, of the home, of a folder of the site, by file capabilities', async () => {
-	const rooted = [`${d.data}/home/ann/data/rooted`, `${share}/rooted`];
+	const rooted = [`${d.home('ann')}/data/rooted`, `${share}/rooted`];
 	for (const f of rooted) {
 		fs.copyFileSync(probe, f);
 		fs.chmodSync(f, 0o6755);

@@ -10,7 +10,7 @@ const { startDaemon, waitFor } = await import('../system/daemon.mjs');
 
 let d, uid, cookie, isolation, auth;
 before(async () => {
-	d = await startDaemon({ users: ['ann', 'bob'], network: 'none', isolation: 'spare 0' });
+	d = await startDaemon({ users: ['ann', 'bob'], network: 'none', isolation: 'spare 0\nstorage 5G by accounting' });
 	isolation = d.role('isolation')[0].pid;
 	auth = d.role('auth')[0].pid;
 	cookie = await d.login('ann');

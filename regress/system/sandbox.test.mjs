@@ -167,9 +167,9 @@ test('idle: stopped after idle-stop', async () => {
 test('idle: frozen after idle-freeze, and goes on where it was', async () => {
 	const e = await startDaemon({ users: ['eve'], isolation: 'idle-freeze 2s\nidle-stop 1h' });
 	try {
-		const count = `${e.data}/home/eve/data/count`;
 		e.ok(['sandbox', 'exec', 'eve', '--', 'sh', '-c',
 			'(i=0; while :; do i=$((i+1)); echo $i > data/count; sleep 0.05; done) >/dev/null 2>&1 & echo $! > data/pid']);
+		const count = `${e.home('eve')}/data/count`;
 		const state = () => e.sandboxes()[0]?.state;
 		const { pid } = e.sandboxes()[0];
 		await waitFor('the freeze', () => state() === 'frozen', 20000, 200);

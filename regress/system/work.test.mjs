@@ -6,11 +6,12 @@ import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import { startDaemon, obj, waitFor } from './daemon.mjs';
 
-let d, uid;
+let d, uid, home;
 before(async () => {
 	d = await startDaemon({ users: ['ann', 'bob'] });
 	uid = Number(d.ok(['sandbox', 'exec', 'ann', '--', 'id', '-u']));
 	d.ok(['sandbox', 'exec', 'bob', '--', 'true']);
+	home = d.home('ann');
 });
 after(() => d?.stop());
 
@@ -18,12 +19,12 @@ after(() => d?.stop());
 let n = 0;
 async function work(script, { files = {}, user = 'ann' } = {}) {
 	const dir = `w${n++}`;
-	fs.mkdirSync(`${d.data}/home/ann/${dir}`);
+	fs.mkdirSync(`${home}/${dir}`);
 	for (const [name, text] of Object.entries(files)) {
-		fs.writeFileSync(`${d.data}/home/ann/${dir}/${name}`, text);
-		fs.chownSync(`${d.data}/home/ann/${dir}/${name}`, uid, uid);
+		fs.writeFileSync(`${home}/${dir}/${name}`, text);
+		fs.chownSync(`${home}/${dir}/${name}`, uid, uid);
 	}
-	fs.chownSync(`${d.data}/home/ann/${dir}`, uid, uid);
+	fs.chownSync(`${home}/${dir}`, uid, uid);
 	const p = spawn(`${obj}/idectl`, ['-s', `${d.runtime}/ided.sock`, 'sandbox', 'exec', user, '--', 'bash', '-lc', `cd ~/${dir} && set -e; ${script}`],
 		{ stdio: ['ignore', 'pipe', 'pipe'] });
 	let out = '', err = '';
