@@ -273,10 +273,16 @@ on_late(evutil_socket_t fd, short what, void *arg)
 		"the session did not end when it was asked to");
 }
 
-/* *fd is taken by setting it to -1. */
+/*
+ * *fd is taken by setting it to -1.  ide-session holds the socket as well until it
+ * listens: that of the home, which comes before there is a session, is heard once,
+ * and with it all that is of storage.
+ */
 static void
 report_take(struct box *b, struct setup_report *r, int *fd)
 {
+	if (b->storage.by != STORAGE_IS_UNKNOWN && r->what >= SETUP_WAITS)
+		return;
 	switch (r->what) {
 	case SETUP_RUNS:
 		if (*fd == -1 || b->pidfd != -1)
@@ -290,20 +296,20 @@ report_take(struct box *b, struct setup_report *r, int *fd)
 		b->fault = r->fault;
 		b->fault.text[sizeof(b->fault.text) - 1] = '\0';
 		return;
+	case SETUP_WAITS:
+		b->waits = true;
+		if (b->state == SANDBOX_STARTING)
+			set_timer(b, BOX_WAIT_MS, on_late);
+		return;
+	case SETUP_MOVED:
+		storage_sweep();
+		return;
 	case SETUP_HOME:
 		storage_found(b, r->storage, *fd, r->loop);
 		*fd = -1;
-		return;
-	case SETUP_MOVES:
-		b->moves = true;
-		if (b->state == SANDBOX_STARTING)
-			set_timer(b, BOX_MOVE_MS, on_late);
-		return;
-	case SETUP_MOVED:
-		b->moves = false;
-		if (b->state == SANDBOX_STARTING)
+		if (b->waits && b->state == SANDBOX_STARTING)
 			set_timer(b, BOX_START_MS, on_late);
-		storage_sweep();
+		b->waits = false;
 		return;
 	}
 }
@@ -505,7 +511,7 @@ box_row(const struct box *b, struct m_sandbox *row)
 	row->started = b->started;
 	row->ide_running = b->ide_running;
 	limits_row(&b->limits, row);
-	usage_row(b, b->user, b->uid, row);
+	usage_row(b, b->uid, row);
 	shares_usage(b->uid, row);
 	net_usage(b->uid, row);
 }

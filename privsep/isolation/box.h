@@ -26,9 +26,9 @@
 #define BOX_EXECS_MAX 16 /* commands of one user that run */
 #define BOX_NOTES     8  /* about its memory, kept */
 
-#define BOX_START_MS   5000  /* until ide-session listens */
-#define BOX_MOVE_MS    60000 /* of a home that is moved, without a sign of life */
-#define BOX_CONNECT_MS 25000 /* IDE's own start-up included */
+#define BOX_START_MS   5000   /* until ide-session listens */
+#define BOX_WAIT_MS    600000 /* of a home that takes long, without a sign of life */
+#define BOX_CONNECT_MS 25000  /* IDE's own start-up included */
 #define BOX_ASK_MS     5000
 #define BOX_STOP_MS    5000 /* then its processes are killed */
 
@@ -88,7 +88,7 @@ struct box {
 	bool ide_running;
 	bool frozen;
 	struct box_storage storage;
-	bool moves;       /* the home, into a volume */
+	bool waits;       /* the home is moved into a volume, or checked */
 	struct chan chan; /* to ide-session */
 	bool joined;
 	/* While it starts. */

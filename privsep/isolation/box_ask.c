@@ -140,10 +140,10 @@ on_time(evutil_socket_t fd, short what, void *arg)
 	} else if (a->kind == ASK_LOOK) {
 		watch_seen(a->box, NULL);
 	} else if (a->kind == ASK_CONNECT) {
-		answer_fail(a->epoch, a->id, a->box->moves ? FAIL_BUSY : FAIL_TIMEOUT,
-		    a->box->moves ?
-			"your home is being moved to a place of its own, which happens "
-			"once: try again in a minute" :
+		answer_fail(a->epoch, a->id, a->box->waits ? FAIL_BUSY : FAIL_TIMEOUT,
+		    a->box->waits ?
+			"your home is being checked or moved to a place of its own: "
+			"try again in a minute" :
 			"the session did not answer in time");
 	}
 	if (a->number == 0) {

@@ -149,10 +149,13 @@ home_make(int homes, const char *user, uint32_t uid, const struct home_new *fres
 		goto bad;
 	marked = fsetxattr(fd, MAKING, "", 0, 0) == 0;
 	if (home_fill(fd, user, uid, fresh, f) == -1 || fchown(fd, uid, uid) == -1 ||
-	    fchmod(fd, 0700) == -1 || (marked && fremovexattr(fd, MAKING) == -1) ||
+	    fchmod(fd, 0700) == -1 ||
 	    syscall(SYS_renameat2, homes, name, homes, user, 1U /* RENAME_NOREPLACE */) ==
 		-1)
 		goto bad;
+	/* While it had the other name, it had to be known as ours. */
+	if (marked)
+		(void)fremovexattr(fd, MAKING);
 	return fd;
 bad:
 	error = errno;

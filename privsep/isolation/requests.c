@@ -98,7 +98,7 @@ show_absent(uint32_t epoch, uint32_t id, const struct m_sb *r)
 	row.state = SANDBOX_ABSENT;
 	conf_limits(&isolation.conf, r->user, r->role, &limits);
 	limits_row(&limits, &row);
-	usage_row(NULL, r->user, r->uid, &row);
+	usage_row(NULL, r->uid, &row);
 	answer_row(epoch, id, &row);
 }
 

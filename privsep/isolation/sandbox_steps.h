@@ -78,9 +78,10 @@ struct setup_step {
 enum setup_what {
 	SETUP_RUNS,   /* pid and pidfd */
 	SETUP_FAILED, /* fault */
-	SETUP_HOME,   /* storage, loop, and the home's folder, if it is a volume */
-	SETUP_MOVES,  /* the home becomes a volume, which takes its time */
-	SETUP_MOVED,
+	/* Of storage; the last of them is SETUP_HOME. */
+	SETUP_WAITS, /* the home is moved into a volume, or checked: it goes on */
+	SETUP_MOVED, /* into a volume */
+	SETUP_HOME,  /* storage, loop, and the home's folder, if it is a volume */
 };
 
 struct setup_report {

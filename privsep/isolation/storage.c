@@ -200,19 +200,16 @@ volume_first(struct setup *s, struct volume *v)
 }
 
 static void
-on_progress(void *arg, uint64_t bytes, uint64_t files)
+waits(void *arg)
 {
-	struct setup *s = arg;
-
-	(void)bytes;
-	(void)files;
-	tell(s, SETUP_MOVES, -1, -1);
+	tell(arg, SETUP_WAITS, -1, -1);
 }
 
 static int
 copy(struct setup *s, int from, const struct volume *v)
 {
-	struct tree_rules rules = { .progress = on_progress, .arg = s };
+	const struct patience patience = { waits, s };
+	const struct tree_rules rules = { .patience = &patience };
 	struct tree_report report;
 	int root, r;
 
@@ -221,7 +218,7 @@ copy(struct setup *s, int from, const struct volume *v)
 		return fault_of(s, "moving it into a volume");
 	r = tree_copy(from, root, &rules, &report);
 	if (r == 0)
-		r = tree_same(from, root, &report);
+		r = tree_same(from, root, &patience, &report);
 	if (r == -1)
 		fault_set(&s->fault,
 		    errno == ENOSPC || errno == EDQUOT ? FAIL_NO_SPACE : FAIL_UNAVAILABLE,
@@ -279,7 +276,7 @@ volume_move(struct setup *s, int from, struct volume *v)
 	struct tree_report report;
 	struct storage_use room;
 
-	tell(s, SETUP_MOVES, -1, -1);
+	waits(s);
 	more_files();
 	if (tree_count(from, 0, &report) == -1)
 		return fault_of(s, "counting it");
@@ -343,12 +340,13 @@ take_volume(struct setup *s, struct volume *v)
 static int
 home_volume(struct setup *s)
 {
+	const struct patience patience = { waits, s };
 	struct volume v;
 	int from, r;
 
 	if (volume_exists(s->dirs.volumes, s->uid)) {
-		r = volume_open(
-		    s->dirs.volumes, s->user, s->uid, &s->limits, &v, &s->fault);
+		r = volume_open(s->dirs.volumes, s->user, s->uid, &s->limits, &patience,
+		    &v, &s->fault);
 		return r == -1 ? -1 : take_volume(s, &v);
 	}
 	from = home_open(s->dirs.homes, s->user, s->uid, NULL, &s->fault);
@@ -363,6 +361,7 @@ home_volume(struct setup *s)
 static int
 home_folder(struct setup *s)
 {
+	const struct patience patience = { waits, s };
 	struct home_new fresh;
 
 	fresh_home(s, &fresh);
@@ -371,9 +370,9 @@ home_folder(struct setup *s)
 		return -1;
 	if (mode == STORAGE_IS_QUOTA) {
 		if (!quota_marked(s->home, s->uid)) {
-			tell(s, SETUP_MOVES, -1, -1);
+			waits(s);
 			more_files();
-			if (quota_mark_tree(s->home, s->uid) == -1)
+			if (quota_mark_tree(s->home, s->uid, &patience) == -1)
 				return fault_of(s, "counting it to its project");
 		}
 		if (quota_limit(s->home, s->uid, s->limits.storage, s->limits.files) ==

@@ -29,6 +29,7 @@
 
 struct setup;
 struct box;
+struct patience;
 
 struct storage_use {
 	uint64_t bytes;
@@ -54,8 +55,9 @@ int setup_home(struct setup *s);
 
 /* storage_quota.c */
 bool quota_enforced(int dir);
-int quota_mark(int dir, uint32_t uid);      /* a folder, for all that is made in it */
-int quota_mark_tree(int dir, uint32_t uid); /* and all that it holds */
+int quota_mark(int dir, uint32_t uid); /* a folder, for all that is made in it */
+/* And all that it holds. */
+int quota_mark_tree(int dir, uint32_t uid, const struct patience *patience);
 bool quota_marked(int dir, uint32_t uid);
 int quota_limit(int dir, uint32_t uid, uint64_t bytes, uint64_t files);
 int quota_use(int dir, uint32_t uid, struct storage_use *use);
@@ -77,7 +79,7 @@ struct super {
 };
 int super_read(int image, struct super *super);
 
-/* storage_tool.c: 0, or -1 and what it said */
+/* storage_tool.c: 0; 1, if it could not be run to its end; -1; and what it said */
 enum tool {
 	TOOL_MAKE,
 	TOOL_CHECK,
@@ -86,8 +88,9 @@ enum tool {
 const char *tool_missing(void); /* NULL: all are there */
 int tool_make(int image, uint64_t inodes, unsigned int journal_mb, uint32_t uid,
     char *said, size_t len);
-int tool_check(int image, char *said, size_t len);
-int tool_grow(int image, char *said, size_t len); /* to the size of its file */
+int tool_check(int image, const struct patience *patience, char *said, size_t len);
+/* To the size of its file. */
+int tool_grow(int image, const struct patience *patience, char *said, size_t len);
 
 /* storage_volume.c */
 #define VOLUME_BLOCK 4096
@@ -103,7 +106,8 @@ struct volume {
 bool volume_exists(int volumes, uint32_t uid);
 /* Grown if need be, attached, mounted and limited; 0, or -1 and the fault. */
 int volume_open(int volumes, const char *user, uint32_t uid,
-    const struct conf_limits *limits, struct volume *v, struct m_fail *f);
+    const struct conf_limits *limits, const struct patience *patience, struct volume *v,
+    struct m_fail *f);
 /* A new one, under a name that volume_keep() makes the final one. */
 int volume_make(int volumes, const char *user, uint32_t uid,
     const struct conf_limits *limits, const struct storage_use *room, struct volume *v,
@@ -140,8 +144,7 @@ void storage_sweep(void);
 
 /* storage_usage.c */
 void usage_start(void);
-void usage_row(
-    const struct box *b, const char *user, uint32_t uid, struct m_sandbox *row);
+void usage_row(const struct box *b, uint32_t uid, struct m_sandbox *row);
 /* Where it has to be counted and what is known is old, fn is called once it is
  * counted, or after a short time.  False: there is nothing to wait for. */
 bool usage_wait(const char *user, uint32_t uid, void (*fn)(void *), void *arg);

@@ -46,7 +46,7 @@ storage_start(const struct conf_isolation *conf)
 		fatalx("isolation: storage has no limit that holds: %s", why);
 	storage_set_mode(mode);
 	if (mode == STORAGE_IS_ACCOUNTING)
-		log_event(LOG_WARNING, "isolation.lacking",
+		log_event(LOG_WARNING, "isolation.not-held",
 		    LOG_S("what", "storage limits that hold: homes are only counted"),
 		    LOG_S("why", why));
 	log_event(LOG_INFO, "isolation.storage", LOG_S("by", names[mode]));
@@ -84,13 +84,21 @@ storage_adopt(struct box *b)
 
 /* Jobs about one sandbox: the child has its own copy of it. */
 
+struct release {
+	int home;
+	int gate;
+};
+
 static int
 run_release(void *arg, void *answer)
 {
-	struct box *b = arg;
+	struct release *r = arg;
 
-	(void)answer;
-	close(b->storage.home); /* the last one: it is unmounted here */
+	/* Until isolation has closed its own, and this is the last: it is here that
+	 * the volume is unmounted. */
+	while (read(r->gate, answer, 1) == -1 && errno == EINTR)
+		;
+	close(r->home);
 	return 0;
 }
 
@@ -107,22 +115,31 @@ on_released(void *owner, int error, const void *answer)
 bool
 storage_release(struct box *b, void (*fn)(struct box *))
 {
-	struct job job = { .name = "unmount", .run = run_release, .arg = b };
-	int r;
+	struct release release = { b->storage.home, -1 };
+	struct job job = { .name = "unmount", .run = run_release, .arg = &release };
+	int gate[2] = { -1, -1 }, r;
 
 	if (b->storage.home == -1)
 		return false;
 	released = fn;
-	job.fd[0] = b->storage.home;
-	job.nfd = 1;
-	job.done = on_released;
-	job.owner = b;
-	r = job_start(&job);
+	r = pipe2(gate, O_CLOEXEC);
+	if (r == 0) {
+		job.fd[0] = release.home;
+		job.fd[1] = release.gate = gate[0];
+		job.nfd = 2;
+		job.done = on_released;
+		job.owner = b;
+		r = job_start(&job);
+	}
 	if (r == -1)
 		log_warn(
 		    "volume of uid %u: unmounted without a process of its own", b->uid);
 	close(b->storage.home);
 	b->storage.home = -1;
+	if (gate[0] != -1) {
+		close(gate[0]);
+		close(gate[1]);
+	}
 	return r == 0;
 }
 

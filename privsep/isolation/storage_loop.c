@@ -27,28 +27,34 @@
 #define TRIES   64
 
 static int
-device_open(int number)
+device_open(int number, int flags)
 {
 	char path[32];
 
 	snprintf(path, sizeof(path), "/dev/loop%d", number);
-	return open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	return open(path, flags | O_NOFOLLOW | O_CLOEXEC);
 }
 
 bool
 loop_usable(char *why, size_t len)
 {
-	int fd;
+	int fd, loop = -1, number = -1;
 
 	fd = open(CONTROL, O_RDWR | O_CLOEXEC);
-	if (fd == -1 || ioctl(fd, LOOP_CTL_GET_FREE) == -1) {
+	if (fd != -1)
+		number = ioctl(fd, LOOP_CTL_GET_FREE);
+	/* A /dev of somebody's own making does not get what the kernel makes. */
+	if (number != -1)
+		loop = device_open(number, O_RDONLY);
+	if (number == -1)
 		snprintf(why, len, CONTROL ": %s", strerror(errno));
-		if (fd != -1)
-			close(fd);
-		return false;
-	}
-	close(fd);
-	return true;
+	else if (loop == -1)
+		snprintf(why, len, "/dev/loop%d: %s", number, strerror(errno));
+	if (loop != -1)
+		close(loop);
+	if (fd != -1)
+		close(fd);
+	return loop != -1;
 }
 
 /* The device as stat(2) has it, in the kernel's own coding. */
@@ -86,7 +92,8 @@ loop_find(int image, int *number)
 		    !isdigit((unsigned char)de->d_name[4]))
 			continue;
 		*number = atoi(de->d_name + 4);
-		fd = device_open(*number);
+		/* Others' as well: nobody is to notice. */
+		fd = device_open(*number, O_RDONLY);
 		if (fd != -1 && !holds(fd, &st)) {
 			close(fd);
 			fd = -1;
@@ -104,7 +111,7 @@ configure(int image, int number)
 	struct loop_config config;
 	int fd, error;
 
-	fd = device_open(number);
+	fd = device_open(number, O_RDWR);
 	if (fd == -1)
 		return -1;
 	memset(&config, 0, sizeof(config));

@@ -30,6 +30,7 @@
 #endif
 
 #define DEPTH 1000
+#define OFTEN 4096 /* entries, between signs of life */
 
 static int
 quota(int dir, unsigned int what, uint32_t id, void *arg)
@@ -105,12 +106,12 @@ mark_file(int dir, const char *name, uint32_t uid)
  * top comes last: while it is not marked, this is not done.
  */
 int
-quota_mark_tree(int top, uint32_t uid)
+quota_mark_tree(int top, uint32_t uid, const struct patience *patience)
 {
 	DIR **level, *d;
 	struct dirent *de;
 	struct stat st;
-	unsigned int depth = 0;
+	unsigned int depth = 0, seen = 0;
 	int fd, r = 0, error;
 
 	level = calloc(DEPTH, sizeof(level[0]));
@@ -135,6 +136,8 @@ quota_mark_tree(int top, uint32_t uid)
 			errno = error;
 			continue;
 		}
+		if (++seen % OFTEN == 0)
+			patience->fn(patience->arg);
 		if (strcmp(de->d_name, ".") == 0 || strcmp(de->d_name, "..") == 0 ||
 		    fstatat(dirfd(d), de->d_name, &st, AT_SYMLINK_NOFOLLOW) == -1)
 			continue;

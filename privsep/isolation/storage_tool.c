@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,11 +26,13 @@
 #include "../sandbox.h"
 #include "sandbox_steps.h"
 #include "storage.h"
+#include "tree.h"
 
 #define FD_IMAGE 3
 #define IMAGE    "/proc/self/fd/3"
 #define ARGS_MAX 24
 #define CPU_MAX  3600 /* seconds; a check of terabytes takes minutes */
+#define OFTEN    1000 /* ms, between signs of life */
 
 #define FS_ABI1  ((1ULL << 13) - 1)
 #define TRUNCATE (1ULL << 14) /* ABI 3 */
@@ -142,15 +145,29 @@ become(const char *path, char *const argv[], int image, int out)
 	_exit(127);
 }
 
+/* Something to read, or the end. */
+static void
+wait_for(int from, const struct patience *patience)
+{
+	struct pollfd p = { from, POLLIN, 0 };
+
+	while (poll(&p, 1, patience != NULL ? OFTEN : -1) == 0)
+		patience->fn(patience->arg);
+}
+
 /* The end of what it says: that is where it says why. */
 static void
-hear(int from, char *said, size_t len)
+hear(int from, const struct patience *patience, char *said, size_t len)
 {
 	char buf[512];
 	size_t have = 0, n, i;
 	ssize_t r;
 
-	while ((r = read(from, buf, sizeof(buf))) > 0 || (r == -1 && errno == EINTR)) {
+	for (;;) {
+		wait_for(from, patience);
+		r = read(from, buf, sizeof(buf));
+		if (r == 0 || (r == -1 && errno != EINTR))
+			break;
 		n = r > 0 ? (size_t)r : 0;
 		if (n >= len) {
 			memcpy(said, buf + n - (len - 1), len - 1);
@@ -175,7 +192,8 @@ hear(int from, char *said, size_t len)
 
 /* Its exit status, or -1: it could not be run, or was killed. */
 static int
-run(enum tool tool, char *argv[], int image, char *said, size_t len)
+run(enum tool tool, char *argv[], int image, const struct patience *patience, char *said,
+    size_t len)
 {
 	const char *path = place(tool);
 	int fd[2], status;
@@ -195,7 +213,7 @@ run(enum tool tool, char *argv[], int image, char *said, size_t len)
 		close(fd[0]);
 		return -1;
 	}
-	hear(fd[0], said, len);
+	hear(fd[0], patience, said, len);
 	close(fd[0]);
 	while (waitpid(pid, &status, 0) == -1)
 		if (errno != EINTR)
@@ -232,27 +250,28 @@ tool_make(int image, uint64_t inodes, unsigned int journal_mb, uint32_t uid, cha
 	    "nodiscard,lazy_itable_init=0,lazy_journal_init=1,assume_storage_prezeroed=1,"
 	    "root_owner=%u:%u",
 	    uid, uid);
-	return run(TOOL_MAKE, argv, image, said, len) == 0 ? 0 : -1;
+	return run(TOOL_MAKE, argv, image, NULL, said, len) == 0 ? 0 : -1;
 }
 
 /* As at the boot of a machine: what is safe to mend is mended, all else is left. */
 int
-tool_check(int image, char *said, size_t len)
+tool_check(int image, const struct patience *patience, char *said, size_t len)
 {
 	char name[] = "e2fsck", p[] = "-p", file[] = IMAGE;
 	char *argv[] = { name, p, file, NULL };
 	int status;
 
-	status = run(TOOL_CHECK, argv, image, said, len);
-	return status != -1 && (status & ~3) == 0 ? 0 : -1;
+	status = run(TOOL_CHECK, argv, image, patience, said, len);
+	/* 16 and more: it is not the file system's fault. */
+	return status == -1 || status >= 16 ? 1 : (status & ~3) == 0 ? 0 : -1;
 }
 
 /* It was found sound, or has been made so. */
 int
-tool_grow(int image, char *said, size_t len)
+tool_grow(int image, const struct patience *patience, char *said, size_t len)
 {
 	char name[] = "resize2fs", force[] = "-f", file[] = IMAGE;
 	char *argv[] = { name, force, file, NULL };
 
-	return run(TOOL_GROW, argv, image, said, len) == 0 ? 0 : -1;
+	return run(TOOL_GROW, argv, image, patience, said, len) == 0 ? 0 : -1;
 }

@@ -238,14 +238,13 @@ usage_wait(const char *user, uint32_t uid, void (*fn)(void *), void *arg)
 }
 
 void
-usage_row(const struct box *b, const char *user, uint32_t uid, struct m_sandbox *row)
+usage_row(const struct box *b, uint32_t uid, struct m_sandbox *row)
 {
 	struct storage_dirs dirs = storage_dirs();
 	struct storage_use use;
 	struct known *k;
 	int r;
 
-	(void)user;
 	memset(&use, 0, sizeof(use));
 	row->storage_by = b != NULL && b->storage.by != STORAGE_IS_UNKNOWN ?
 	    b->storage.by :

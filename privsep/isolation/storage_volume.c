@@ -30,6 +30,7 @@
 #include "box.h"
 #include "sandbox_steps.h"
 #include "storage.h"
+#include "tree.h"
 
 #define MB ((uint64_t)1024 * 1024)
 
@@ -310,26 +311,36 @@ attach(struct volume *v)
 }
 
 static int
-check(struct volume *v, const char *user, uint32_t uid, struct m_fail *f)
+check(struct volume *v, const char *user, uint32_t uid, const struct patience *patience,
+    struct m_fail *f)
 {
 	char said[256] = "";
 	int r;
 
-	r = tool_check(v->image, said, sizeof(said));
+	patience->fn(patience->arg);
+	r = tool_check(v->image, patience, said, sizeof(said));
 	log_event(r == 0 ? LOG_NOTICE : LOG_ERR, "volume.checked", LOG_S("user", user),
-	    LOG_N("uid", uid), LOG_S("result", r == 0 ? "sound" : "damaged"),
+	    LOG_N("uid", uid),
+	    LOG_S("result",
+		r == 0      ? "sound" :
+		    r == -1 ? "damaged" :
+			      "unknown"),
 	    LOG_S("said", said));
 	if (r == -1)
 		fault_set(f, FAIL_UNAVAILABLE,
 		    "the volume of %s is damaged, and only an administrator can mend it: "
 		    "e2fsck -f volume/%u.img",
 		    user, uid);
-	return r;
+	else if (r == 1)
+		fault_set(f, FAIL_UNAVAILABLE,
+		    "the volume of %s cannot be checked: %.200s", user, said);
+	return r == 0 ? 0 : -1;
 }
 
 /* A larger limit; if that cannot be, the volume is as large as it was. */
 static void
-grow_closed(struct volume *v, uint32_t uid, uint64_t storage, struct super *super)
+grow_closed(struct volume *v, uint32_t uid, uint64_t storage,
+    const struct patience *patience, struct super *super)
 {
 	uint64_t want = storage + HELD, have;
 	char said[200] = "";
@@ -340,10 +351,11 @@ grow_closed(struct volume *v, uint32_t uid, uint64_t storage, struct super *supe
 		have = super->blocks * super->block_size;
 		if (have >= want)
 			return;
+		patience->fn(patience->arg);
 		if (fstat(v->image, &st) == -1 ||
 		    ftruncate(v->image,
 			(off_t)size_grown((uint64_t)st.st_size, want - have)) == -1 ||
-		    tool_grow(v->image, said, sizeof(said)) == -1 ||
+		    tool_grow(v->image, patience, said, sizeof(said)) == -1 ||
 		    super_read(v->image, super) == -1) {
 			log_warn("volume of uid %u: it does not grow: %s", uid, said);
 			return;
@@ -353,8 +365,8 @@ grow_closed(struct volume *v, uint32_t uid, uint64_t storage, struct super *supe
 
 /* Nobody has a device on it: look at it as at the boot of a machine. */
 static int
-prepare(
-    struct volume *v, const char *user, uint32_t uid, uint64_t storage, struct m_fail *f)
+prepare(struct volume *v, const char *user, uint32_t uid, uint64_t storage,
+    const struct patience *patience, struct m_fail *f)
 {
 	struct super super;
 	int r;
@@ -363,24 +375,23 @@ prepare(
 		return 0; /* in use */
 	r = super_read(v->image, &super);
 	if (r == -1 || super.check) {
-		r = check(v, user, uid, f);
+		r = check(v, user, uid, patience, f);
 		if (r == 0)
 			r = super_read(v->image, &super);
 	}
 	if (r == 0)
-		grow_closed(v, uid, storage, &super);
+		grow_closed(v, uid, storage, patience, &super);
 	return r;
 }
 
 static int
-mounted(int volumes, const char *user, uint32_t uid, const struct conf_limits *limits,
+mounted(const char *user, uint32_t uid, const struct conf_limits *limits,
     struct volume *v, struct m_fail *f)
 {
 	char why[64];
 	struct stat st;
 	int home, r;
 
-	(void)volumes;
 	home = openat(v->mount, ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (home == -1 || fstat(home, &st) == -1) {
 		if (home != -1)
@@ -408,7 +419,7 @@ mounted(int volumes, const char *user, uint32_t uid, const struct conf_limits *l
 
 int
 volume_open(int volumes, const char *user, uint32_t uid, const struct conf_limits *limits,
-    struct volume *v, struct m_fail *f)
+    const struct patience *patience, struct volume *v, struct m_fail *f)
 {
 	int r;
 
@@ -416,14 +427,14 @@ volume_open(int volumes, const char *user, uint32_t uid, const struct conf_limit
 	v->image = image_open(volumes, uid);
 	if (v->image == -1)
 		return fault(f, user, "its file");
-	r = prepare(v, user, uid, limits->storage, f);
+	r = prepare(v, user, uid, limits->storage, patience, f);
 	if (r == 0) {
 		r = attach(v);
 		if (r == -1)
 			(void)fault(f, user, "mounting it");
 	}
 	if (r == 0)
-		r = mounted(volumes, user, uid, limits, v, f);
+		r = mounted(user, uid, limits, v, f);
 	if (r == -1)
 		volume_close(v);
 	return r;
@@ -514,7 +525,7 @@ volume_make(int volumes, const char *user, uint32_t uid, const struct conf_limit
 	if (fill(v, user, uid, size_for(enough.storage, inodes, journal_mb), inodes,
 		journal_mb, f) == 0 &&
 	    unlinkat(v->mount, "lost+found", AT_REMOVEDIR) == 0 &&
-	    mounted(volumes, user, uid, &enough, v, f) == 0)
+	    mounted(user, uid, &enough, v, f) == 0)
 		return 0;
 	if (f->code == 0)
 		(void)fault(f, user, "its root");

@@ -13,6 +13,12 @@
 
 #define TREE_PATH 256 /* of what is told about, cut */
 
+/* What may take long lets it be known now and then that it goes on. */
+struct patience {
+	void (*fn)(void *arg);
+	void *arg;
+};
+
 struct tree_rules {
 	/* A skeleton: a new owner, modes 0700 and 0600, no special files, and no
 	 * more than this of it.  Otherwise everything is copied as it is. */
@@ -20,9 +26,7 @@ struct tree_rules {
 	uint32_t uid;
 	uint64_t max_bytes;
 	uint64_t max_files;
-	/* Called now and then; NULL for nobody. */
-	void (*progress)(void *arg, uint64_t bytes, uint64_t files);
-	void *arg;
+	const struct patience *patience; /* NULL: nobody waits */
 };
 
 struct tree_report {
@@ -41,7 +45,8 @@ int tree_open(int dir, const char *name);
 int tree_copy(
     int from, int to, const struct tree_rules *rules, struct tree_report *report);
 /* Does the second have all that the first has?  0, or -1 and where not. */
-int tree_same(int from, int to, struct tree_report *report);
+int tree_same(
+    int from, int to, const struct patience *patience, struct tree_report *report);
 /* Would it be copied?  Nothing is written. */
 int tree_check(int from, const struct tree_rules *rules, struct tree_report *report);
 

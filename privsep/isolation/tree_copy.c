@@ -57,8 +57,6 @@ struct copy {
 	char buf[CHUNK];
 };
 
-static const struct tree_rules plain;
-
 /* The path of an entry, as far as it fits, without what a terminal obeys. */
 static void
 set_path(struct copy *c, const char *name)
@@ -130,11 +128,13 @@ open_file(int dir, const char *name, int flags)
 static void
 progress(struct copy *c)
 {
-	if (c->rules->progress == NULL ||
-	    (c->report->bytes - c->told < PROGRESS && c->report->files % 256 != 0))
+	const struct patience *p = c->rules->patience;
+
+	if (p == NULL ||
+	    (c->report->bytes - c->told < PROGRESS && c->report->files % 1024 != 0))
 		return;
 	c->told = c->report->bytes;
-	c->rules->progress(c->rules->arg, c->report->bytes, c->report->files);
+	p->fn(p->arg);
 }
 
 /* Only what users may set, and access lists. */
@@ -474,8 +474,10 @@ entry(struct copy *c, const char *name)
 	if (fstatat(dirfd(here(c)->d), name, &st, AT_SYMLINK_NOFOLLOW) == -1)
 		return failed(c, name);
 	c->report->files++;
-	if (c->mode == COMPARE)
+	if (c->mode == COMPARE) {
+		progress(c);
 		return compare(c, name, &st);
+	}
 	if (S_ISDIR(st.st_mode))
 		return bounded(c, name) == -1 ? -1 : enter(c, name, &st);
 	if (st.st_dev != c->dev)
@@ -559,9 +561,11 @@ tree_copy(int from, int to, const struct tree_rules *rules, struct tree_report *
 }
 
 int
-tree_same(int from, int to, struct tree_report *report)
+tree_same(int from, int to, const struct patience *patience, struct tree_report *report)
 {
-	return start(COMPARE, from, to, &plain, report);
+	const struct tree_rules rules = { .patience = patience };
+
+	return start(COMPARE, from, to, &rules, report);
 }
 
 int

@@ -134,9 +134,9 @@ test('with a network of its own: what goes to nobody in particular arrives nowhe
 		}
 		for (const user of users) {
 			const uid = Number(p.ok(['sandbox', 'exec', user, '--', 'id', '-u']));
-			fs.copyFileSync(probe, `${p.data}/home/${user}/data/probe`);
-			fs.chownSync(`${p.data}/home/${user}/data/probe`, uid, uid);
-			fs.chmodSync(`${p.data}/home/${user}/data/probe`, 0o755);
+			fs.copyFileSync(probe, `${p.home(user)}/data/probe`);
+			fs.chownSync(`${p.home(user)}/data/probe`, uid, uid);
+			fs.chmodSync(`${p.home(user)}/data/probe`, 0o755);
 		}
 		await report(t, 'ann', await attempt(p, 'ann', rows));
 		// A control, which comes after them: the sockets do hear.

@@ -108,7 +108,7 @@ test('VS Code that dies is started again', async () => {
 test('a sandbox that is killed whole is started again on the next use', async () => {
 	const pid = box('ann').pid;
 	process.kill(pid, 'SIGKILL');
-	await waitFor('its end', () => !box('ann') || box('ann').pid !== pid);
+	await waitFor('its end', () => box('ann')?.pid !== pid);
 	const r = await waitFor('VS Code', async () => {
 		const x = await ide(ann);
 		return x.status === 200 ? x : null;

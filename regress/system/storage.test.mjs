@@ -388,7 +388,7 @@ test('a new home has what the skeleton has, once', async (t) => {
 
 test('accounting: soft, named at start, counted once for all who ask; require storage ends it', async () => {
 	await withDaemon({ users: ['ann', 'bob'], isolation: 'storage 16M by accounting\nfiles 1000' }, async (d) => {
-		assert.match(d.log, /isolation\.lacking what="storage limits that hold: homes are only counted"/);
+		assert.match(d.log, /isolation\.not-held what="storage limits that hold: homes are only counted"/);
 		assert.match(d.log, /isolation\.storage by="accounting"/);
 		assert.equal(inside(d, 'ann', 'head -c 30000000 /dev/zero > f; wc -c < f').out.trim(), '30000000');
 		const many = await Promise.all(Array.from({ length: 8 }, () => new Promise((resolve) => {

@@ -164,7 +164,7 @@ test_copy(void **state)
 
 	if (tree_copy(from, to, &all, &r) == -1)
 		fail_msg("%s: %s", r.path, r.why);
-	assert_int_equal(tree_same(from, to, &r), 0);
+	assert_int_equal(tree_same(from, to, NULL, &r), 0);
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		assert_int_equal(fstatat(from, names[i], &a, AT_SYMLINK_NOFOLLOW), 0);
 		assert_int_equal(fstatat(to, names[i], &b, AT_SYMLINK_NOFOLLOW), 0);
@@ -195,11 +195,11 @@ test_copy(void **state)
 
 	/* What is not the same is found. */
 	put(from, "more", "", 0600);
-	assert_int_equal(tree_same(from, to, &r), -1);
+	assert_int_equal(tree_same(from, to, NULL, &r), -1);
 	assert_string_equal(r.path, "more");
 	assert_int_equal(unlinkat(from, "more", 0), 0);
 	assert_int_equal(fchmodat(to, "s", 0700, 0), 0);
-	assert_int_equal(tree_same(from, to, &r), -1);
+	assert_int_equal(tree_same(from, to, NULL, &r), -1);
 	assert_string_equal(r.path, "s");
 }
 
