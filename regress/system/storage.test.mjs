@@ -386,6 +386,40 @@ test('a new home has what the skeleton has, once', async (t) => {
 	assert.match(((x) => x.out + x.err)(set('volume', `${skel}/none`)), /skel ".*\/none": No such file or directory/);
 });
 
+test('user delete -r: the home goes with its user, and nothing that is not its own', async () => {
+	await withDaemon({ users: ['ann', 'bob', 'eve', 'joe'], isolation: 'storage 64M by accounting' }, async (d) => {
+		const home = `${d.data}/home`, volume = `${d.data}/volume`;
+		inside(d, 'ann', 'mkdir -p a/b; ln -s /etc a/b/etc; mkfifo a/pipe; chmod 0 a/b; echo x > f');
+		d.opts.isolation = 'storage 64M by volume';
+		d.write();
+		d.ok(['reload']);
+		inside(d, 'bob', 'echo x > f');
+		inside(d, 'joe', 'echo kept > f');
+		const { uid } = show(d, 'bob');
+		// A folder, and a volume, both in use.
+		assert.match(d.ok(['user', 'delete', '-r', 'ann']), /user ann deleted, and the home removed; uid \d+ is never given out again/);
+		assert.match(d.ok(['user', 'delete', '-r', 'bob']), /user bob deleted, and the home removed/);
+		assert.deepEqual([fs.existsSync(`${home}/ann`), fs.existsSync(`${volume}/${uid}.img`)], [false, false]);
+		await waitFor('the rest to go', () => fs.readdirSync(home).length === 0 && fs.readdirSync(volume).length === 1);
+		assert.deepEqual(d.sandboxes().map((s) => s.user), ['joe']);
+		assert.ok(fs.existsSync('/etc/passwd'));
+		// Of one who was never there; where another's folder has the name; and without -r.
+		fs.mkdirSync(`${home}/eve`);
+		fs.writeFileSync(`${home}/eve/kept`, 'kept');
+		const r = d.ctl(['user', 'delete', '-r', 'eve']);
+		assert.equal(r.status, 1);
+		assert.match(r.err, /user eve is deleted, but the home is not removed: home of eve belongs to uid 0, not to \d+/);
+		assert.equal(fs.readFileSync(`${home}/eve/kept`, 'utf8'), 'kept');
+		assert.match(d.ok(['user', 'delete', 'joe']), /user joe deleted; the home in .* stays/);
+		assert.equal(fs.readdirSync(volume).length, 1);
+		d.addUser('ann');
+		assert.equal(inside(d, 'ann', 'ls -A | grep -c "^[af]$"').out.trim(), '0', 'a new one');
+		d.ok(['user', 'delete', '-r', 'ann']);
+		d.addUser('sam');
+		assert.match(d.ok(['user', 'delete', '-r', 'sam']), /removed/);
+	});
+});
+
 test('accounting: soft, named at start, counted once for all who ask; require storage ends it', async () => {
 	await withDaemon({ users: ['ann', 'bob'], isolation: 'storage 16M by accounting\nfiles 1000' }, async (d) => {
 		assert.match(d.log, /isolation\.not-held what="storage limits that hold: homes are only counted"/);
