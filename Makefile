@@ -146,6 +146,10 @@ deps:
 
 ide:
 	bin/ide-session/vscode/install $(IDEDIR)
+	install -d $(IDEDIR)/cli
+	install -m 0644 bin/ide-session/cli/*.js $(IDEDIR)/cli
+	install -m 0755 bin/ide-session/cli/code $(IDEDIR)/cli
+	ln -sf code $(IDEDIR)/cli/code-server
 
 demo:
 	etc/demo

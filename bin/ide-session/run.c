@@ -30,8 +30,8 @@ static struct run {
 static char *const *
 environment(void)
 {
-	static char lines[11][PATH_LEN + 64];
-	static char *env[12];
+	static char lines[13][PATH_LEN * 2 + 64];
+	static char *env[14];
 	unsigned int n = 0, i;
 
 	if (env[0] != NULL)
@@ -42,7 +42,14 @@ environment(void)
 	snprintf(lines[n++], sizeof(lines[0]), "SHELL=%s",
 	    access("/bin/bash", X_OK) == 0 ? "/bin/bash" : "/bin/sh");
 	snprintf(lines[n++], sizeof(lines[0]),
-	    "PATH=%s/.local/bin:/usr/local/bin:/usr/bin:/bin", session.home);
+	    "PATH=%s/.local/bin:/usr/local/bin:/usr/bin:/bin:%s/%s", session.home,
+	    session.ide, IDE_CLI);
+	/* As VS Code's own scripts want it. */
+	snprintf(
+	    lines[n++], sizeof(lines[0]), "NODE_EXEC_PATH=%s/%s", session.ide, IDE_NODE);
+	if (session.windows[0] != '\0')
+		snprintf(lines[n++], sizeof(lines[0]), "CODE_SERVER_SESSION_SOCKET=%s",
+		    session.windows);
 	snprintf(lines[n++], sizeof(lines[0]), "LANG=C.UTF-8");
 	snprintf(lines[n++], sizeof(lines[0]), "XDG_RUNTIME_DIR=%s/user", session.run);
 	snprintf(

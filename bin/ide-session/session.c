@@ -171,7 +171,7 @@ on_child(evutil_socket_t sig, short what, void *arg)
 	(void)what;
 	(void)arg;
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		if (!ide_reap(pid, status))
+		if (!ide_reap(pid, status) && !windows_reap(pid))
 			(void)run_reap(pid, status);
 	if (pid == -1 && errno == ECHILD && session.stopping)
 		event_base_loopbreak(session.base);
@@ -244,6 +244,7 @@ main(int argc, char *argv[])
 	if (child == NULL || event_add(child, NULL) == -1)
 		fatalx("no signal event");
 	ide_init();
+	windows_init();
 	listen_and_tell();
 	event_base_dispatch(session.base);
 	return 0;

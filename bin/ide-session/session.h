@@ -6,6 +6,7 @@
  * ide.c	the IDE
  * ide_wait.c	those who wait for a connection to it
  * run.c	commands, and how any program is started
+ * windows.c	where VS Code's windows say that they are open
  * watch.c	which processes take memory
  * output.c	the log file
  */
@@ -21,10 +22,14 @@
 
 #include "../../privsep/chan.h"
 
-#define IDE_NODE   "node/bin/node"
-#define IDE_MAIN   "server/out/server-main.js"
-#define IDE_SOCKET "code.sock" /* in the runtime folder */
-#define PATH_LEN   1200
+#define IDE_NODE    "node/bin/node"
+#define IDE_MAIN    "server/out/server-main.js"
+#define IDE_CLI     "cli" /* code, for the user's shells */
+#define IDE_WINDOWS "cli/session.js"
+/* In the runtime folder. */
+#define IDE_SOCKET     "code.sock"
+#define WINDOWS_SOCKET "user/windows.sock"
+#define PATH_LEN       1200
 
 struct session {
 	struct event_base *base;
@@ -33,7 +38,8 @@ struct session {
 	const char *run; /* runtime folder */
 	const char *ide; /* the IDE's */
 	char socket[108];
-	char **ide_args; /* ends with NULL */
+	char windows[108]; /* empty: there is none */
+	char **ide_args;   /* ends with NULL */
 	bool stopping;
 };
 
@@ -63,6 +69,10 @@ void run_exec(struct chan *c, struct msg *m);
 void run_exec_fd(struct chan *c, struct msg *m);
 void run_forget(const struct chan *c);
 bool run_reap(pid_t pid, int status);
+
+/* windows.c */
+void windows_init(void);
+bool windows_reap(pid_t pid);
 
 /* watch.c */
 void watch_look(struct chan *c, struct msg *m);

@@ -10,7 +10,6 @@
 #include "idectl.h"
 
 #define SOCKET "/run/ided/ided.sock"
-#define WAIT   150 /* seconds; ided's own limits are below */
 
 bool json;
 
@@ -19,9 +18,10 @@ struct given {
 	const char *email;
 	const char *role;
 	const char *program; /* -b */
+	const char *of;      /* -u USER */
+	char flags[8];       /* -g, -n, -r, -w where they are alone */
 	bool user;           /* -u: the argument is a user */
 	bool all;            /* -a */
-	bool remove;         /* -r of user delete */
 	int argc;
 	char **argv;
 };
@@ -74,6 +74,15 @@ static const struct command commands[] = {
 	    M_CTL_SANDBOX_STOP, SHAPE_TEXT, send_name },
 	{ "sandbox", "exec", "USER -- command [argument ...]", "run a command inside",
 	    "+", 2, 256, M_CTL_EXEC, SHAPE_TEXT, NULL },
+	{ "open", NULL, "[-gnrw] [-u USER] FILE ...",
+	    "open files of a sandbox in the browser window that is open on it",
+	    "+gnrwu:", 1, 250, M_CTL_EXEC, SHAPE_TEXT, NULL },
+	{ "ext", "install", "[-u USER] NAME | FILE.vsix ...", "install extensions",
+	    "+u:", 1, 64, M_CTL_EXEC, SHAPE_TEXT, NULL },
+	{ "ext", "uninstall", "[-u USER] NAME ...", "take them away", "+u:", 1, 64,
+	    M_CTL_EXEC, SHAPE_TEXT, NULL },
+	{ "ext", "list", "[-u USER]", "extensions of a user", "+u:", 0, 0, M_CTL_EXEC,
+	    SHAPE_TEXT, NULL },
 	{ "status", NULL, "", "what ided is doing", "+", 0, 0, M_CTL_STATUS, SHAPE_ONE,
 	    send_none },
 	{ "reload", NULL, "", "take a new configuration and certificate", "+", 0, 0,
@@ -153,7 +162,7 @@ send_delete(const struct command *c, const struct given *g)
 
 	memset(&m, 0, sizeof(m));
 	name_set(m.name, g->argv[0]);
-	m.remove = g->remove;
+	m.remove = strchr(g->flags, 'r') != NULL;
 	ctl_send(c->type, -1, &m, sizeof(m));
 }
 
@@ -217,6 +226,13 @@ command_find(int argc, char **argv)
 	usage(NULL);
 }
 
+static void
+flag(struct given *g, int o)
+{
+	if (strchr(g->flags, o) == NULL)
+		g->flags[strlen(g->flags)] = (char)o;
+}
+
 /* Options and arguments that follow the command's words. */
 static void
 parse(const struct command *c, int argc, char **argv, struct given *g)
@@ -237,13 +253,19 @@ parse(const struct command *c, int argc, char **argv, struct given *g)
 			if (optarg != NULL)
 				g->role = optarg;
 			else
-				g->remove = true;
+				flag(g, o);
 			break;
 		case 'b':
 			g->program = optarg;
 			break;
 		case 'u':
 			g->user = true;
+			g->of = optarg;
+			break;
+		case 'g':
+		case 'n':
+		case 'w':
+			flag(g, o);
 			break;
 		case 'a':
 			g->all = true;
@@ -277,13 +299,17 @@ run(const struct command *c, const struct given *g)
 	const struct m_ok *ok;
 	char text[WIRE_TEXT];
 
+	if (strcmp(c->noun, "open") == 0)
+		return code_open(g->of, g->flags, g->argv);
+	if (strcmp(c->noun, "ext") == 0)
+		return code_ext(g->of, c->verb, g->argv);
 	if (c->type == M_CTL_EXEC)
 		return run_exec(c, g);
 	if (c->type == M_CTL_HANDOVER)
 		return upgrade_run(g->program, g->argv);
 	c->send(c, g);
 	for (;;) {
-		ctl_recv(&m, WAIT);
+		ctl_recv(&m, CTL_WAIT);
 		switch (m.head.type) {
 		case M_OK:
 			ok = MSG_DATA(&m, m_ok);

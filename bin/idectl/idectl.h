@@ -14,6 +14,8 @@ enum {
 	EXIT_USAGE = 2,
 };
 
+#define CTL_WAIT 150 /* seconds; ided's own limits are below */
+
 extern bool json; /* -j */
 
 /* connect.c: fatal, with a message, when ided cannot be reached or is silent. */
@@ -39,6 +41,10 @@ void password_read(char *buf, size_t size);
 
 /* exec.c: returns the exit status. */
 int exec_run(const char *user, char **argv);
+
+/* code.c: user NULL is the one whose sandbox is the only one; the exit status. */
+int code_open(const char *user, const char *options, char **files);
+int code_ext(const char *user, const char *verb, char **names);
 
 /* upgrade.c: options are ided's own, ended by NULL; returns the exit status. */
 int upgrade_run(const char *program, char *options[]);

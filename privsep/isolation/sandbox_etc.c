@@ -106,7 +106,8 @@ setup_etc(struct setup *s)
 		"shadow: files\nhosts: files dns\nnetworks: files\n"
 		"protocols: files\nservices: files\n") == -1 ||
 	    etc_write("profile",
-		"PATH=\"$HOME/.local/bin:/usr/local/bin:/usr/bin:/bin\"\n"
+		"PATH=\"$HOME/.local/bin:/usr/local/bin:/usr/bin:/bin:" INSIDE_IDE
+		"/cli\"\n"
 		"export PATH\n"
 		"if [ -n \"$BASH_VERSION\" ] && [ -r /etc/bash.bashrc ]; then\n"
 		"\t. /etc/bash.bashrc\nfi\n") == -1)

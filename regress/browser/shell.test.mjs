@@ -1,0 +1,106 @@
+// The command line of VS Code: from its own terminal, from any other shell of the
+// session, and from the host.
+import { test, before, after } from 'node:test';
+import assert from 'node:assert/strict';
+import { spawn, execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import { startDaemon, waitFor } from '../system/daemon.mjs';
+import { openBrowser, shots, terminal, visit, workbench } from './person.mjs';
+
+let d;
+let browser;
+let page;
+let context;
+
+before(async () => {
+	d = await startDaemon({ users: ['ann', 'bob'], ide: 'argument "--disable-workspace-trust"' });
+	browser = await openBrowser();
+	({ context, page } = await visit(d, browser, 'ann'));
+}, { timeout: 90000 });
+after(async () => {
+	await page?.screenshot({ path: `${shots}/shell.png` }).catch(() => {});
+	await browser?.close();
+	await d?.stop();
+});
+
+const tab = (name) => page.locator('.tabs-container .tab').filter({ hasText: name });
+const inside = (...command) => d.ctl(['sandbox', 'exec', 'ann', '--', ...command]);
+
+test('no window is open: a clear word', { timeout: 60000 }, () => {
+	for (const r of [d.ctl(['open', '-u', 'ann', 'note.txt']), inside('code', 'note.txt')]) {
+		assert.equal(r.status, 1);
+		assert.match(r.err, /no window of VS Code is open/);
+	}
+	assert.match(inside('code', '--version').out, /^1\.\d+\.\d+\n[0-9a-f]{40}\n/);
+});
+
+test('in its terminal: code FILE, code --diff, code --wait, and code-server as well', { timeout: 150000 }, async () => {
+	for (const n of ['one', 'two', 'three', 'four', 'five']) inside('sh', '-c', `echo ${n} > workspaces/${n}.txt`);
+	await workbench(page, `${d.origin}/ide/?folder=/home/ann/workspaces`);
+	await terminal(page);
+	await page.keyboard.type('code one.txt\n', { delay: 5 });
+	await tab('one.txt').waitFor({ timeout: 30000 }).catch(async (e) => { await page.screenshot({ path: `${shots}/shell-failed.png` }); throw e; });
+	await terminal(page);
+	await page.keyboard.type('code-server two.txt\n', { delay: 5 });
+	await tab('two.txt').waitFor({ timeout: 30000 });
+	await terminal(page);
+	await page.keyboard.type('code --diff one.txt two.txt\n', { delay: 5 });
+	await tab(/one\.txt.*two\.txt/).waitFor({ timeout: 30000 });
+});
+
+test('from another shell of the session, and from the host', { timeout: 120000 }, async () => {
+	assert.deepEqual(inside('code', 'workspaces/three.txt'), { status: 0, out: '', err: '' });
+	await tab('three.txt').waitFor({ timeout: 30000 });
+	d.ok(['open', '-u', 'ann', 'workspaces/four.txt']);
+	await tab('four.txt').waitFor({ timeout: 30000 });
+	// There is one sandbox, so it need not be said whose.
+	const child = spawn(`${d.obj}/idectl`, ['-s', `${d.runtime}/ided.sock`, 'open', '-w', 'workspaces/five.txt'], { stdio: 'ignore' });
+	const ended = new Promise((r) => child.on('exit', r));
+	await tab('five.txt').waitFor({ timeout: 30000 });
+	assert.equal(child.exitCode, null, 'it waits');
+	await tab('five.txt').hover();
+	await tab('five.txt').locator('.action-label').click();
+	assert.equal(await ended, 0);
+});
+
+test('extensions: installed from a package of the host, listed, taken away', { timeout: 120000 }, async () => {
+	const vsix = `${d.dir}/hello.vsix`;
+	execFileSync('python3', ['-c', `
+import json, sys, zipfile
+z = zipfile.ZipFile(sys.argv[1], "w")
+z.writestr("extension.vsixmanifest", '''<?xml version="1.0" encoding="utf-8"?>
+<PackageManifest Version="2.0.0" xmlns="http://schemas.microsoft.com/developer/vsx-schema/2011">
+<Metadata><Identity Language="en-US" Id="hello" Version="1.2.3" Publisher="regress"/><DisplayName>Hello</DisplayName>
+<Description>says hello</Description></Metadata><Installation><InstallationTarget Id="Microsoft.VisualStudio.Code"/></Installation>
+<Dependencies/><Assets><Asset Type="Microsoft.VisualStudio.Code.Manifest" Path="extension/package.json"/></Assets></PackageManifest>''')
+z.writestr("[Content_Types].xml", '''<?xml version="1.0" encoding="utf-8"?><Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">
+<Default Extension=".json" ContentType="application/json"/><Default Extension=".vsixmanifest" ContentType="text/xml"/></Types>''')
+z.writestr("extension/package.json", json.dumps({"name": "hello", "publisher": "regress", "version": "1.2.3", "engines": {"vscode": "^1.60.0"},
+  "contributes": {"commands": [{"command": "hello.say", "title": "Say hello"}]}}))
+z.close()
+`, vsix]);
+	const r = d.ctl(['ext', 'install', '-u', 'bob', vsix]);
+	assert.equal(r.status, 0, r.err);
+	assert.match(d.ok(['ext', 'list', '-u', 'bob']), /^regress\.hello@1\.2\.3$/m);
+	assert.ok(!/hello/.test(d.ok(['ext', 'list', '-u', 'ann'])), "bob's only");
+	d.ok(['ext', 'uninstall', '-u', 'bob', 'regress.hello']);
+	assert.ok(!/hello/.test(d.ok(['ext', 'list', '-u', 'bob'])));
+	assert.equal(d.ctl(['ext', 'install', '-u', 'bob', `${d.dir}/none.vsix`]).status, 1);
+	// Now there are two.
+	const which = d.ctl(['open', 'workspaces/one.txt']);
+	assert.equal(which.status, 1);
+	assert.match(which.err, /several sandboxes run: say with -u/);
+});
+
+test('a window that is closed is forgotten', { timeout: 90000 }, async () => {
+	await context.close();
+	context = page = null;
+	// VS Code itself keeps what ran in it for a while.
+	d.ok(['sandbox', 'stop', 'ann']);
+	const r = await waitFor('no window', () => {
+		const o = d.ctl(['open', '-u', 'ann', 'workspaces/one.txt']);
+		return o.status === 1 ? o : null;
+	}, 30000);
+	assert.match(r.err, /no window of VS Code is open/);
+	assert.ok(fs.existsSync(d.dir));
+});
