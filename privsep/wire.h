@@ -167,7 +167,8 @@ struct m_login {
 	char password[WIRE_PASSWORD];
 	char agent[WIRE_AGENT];
 	char rid[WIRE_RID];
-	char pad[7];
+	uint8_t tokens; /* a family of tokens is wanted: M_TOKENS answers */
+	char pad[6];
 };
 /* M_WHO answers both; token is set after a login only. */
 struct m_who {
@@ -187,6 +188,7 @@ enum wire_revoked {
 	REVOKED_ADMIN,
 	REVOKED_DISABLED,
 	REVOKED_EXPIRED,
+	REVOKED_REUSE, /* a refresh token came a second time */
 };
 
 /* M_IDE: a connection to the user's own IDE is wanted. */
@@ -494,6 +496,48 @@ struct wire_jwt_sig {
 	uint32_t len;
 	uint8_t bytes[WIRE_JWT_SIG];
 	uint32_t pad;
+};
+
+/* API tokens. */
+#define WIRE_LABEL  65  /* a name for a person: at most 64 bytes */
+#define WIRE_SCOPES 512 /* PERMITS_TEXT */
+
+/* M_JWT_USE, M_JWT_REFRESH: what a worker read in a token; auth believes only what
+ * the signature holds for (jwt.h). */
+struct m_jwt {
+	struct wire_jwt jwt;
+	struct wire_jwt_sig sig;
+};
+/* M_TOKENS: a new pair, to a login or a refreshment. */
+struct m_tokens {
+	struct m_jwt access;
+	struct m_jwt refresh;
+	struct wire_who who;
+};
+/* M_TOKEN_ADD; M_TOKEN_MADE: its secret, shown this once. */
+struct m_token_add {
+	char name[WIRE_LABEL];
+	char scopes[WIRE_SCOPES]; /* names of permissions, a space between */
+	char pad[7];
+	uint64_t lifetime; /* seconds; 0: for ever */
+};
+struct m_token_made {
+	uint8_t token[WIRE_TOKEN];
+	char id[WIRE_SESSION];
+	char pad[7];
+	int64_t created;
+	int64_t expires;
+};
+/* M_ROW_TOKEN */
+struct m_token {
+	char id[WIRE_SESSION];
+	char user[WIRE_NAME];
+	char name[WIRE_LABEL];
+	char scopes[WIRE_SCOPES];
+	char pad[5];
+	int64_t created;
+	int64_t expires; /* 0: never */
+	int64_t seen;    /* 0: never */
 };
 
 /* M_KEYSTORE, with the file that token keys are kept in: at start, at a reload. */

@@ -40,7 +40,16 @@ struct store_account {
 	int64_t updated;
 	int64_t last_login;
 	uint8_t mint[WIRE_MINT];
+	uint32_t token_version; /* tokens of another one are void */
 	char last_query[WIRE_QUERY];
+};
+
+/* What a connection acts for: a session by cookie; a family of tokens, which is a
+ * session with another secret; an API token, which is kept as one (store_token). */
+enum store_kind {
+	STORE_COOKIE,
+	STORE_FAMILY,
+	STORE_API,
 };
 
 struct store_session {
@@ -53,6 +62,20 @@ struct store_session {
 	int64_t expires;
 	struct wire_addr source;
 	char agent[WIRE_AGENT];
+	uint8_t kind;        /* enum store_kind */
+	uint32_t generation; /* of the family's refresh token that is good */
+};
+
+/* A named token for programs. */
+struct store_token {
+	uint8_t key[STORE_KEY]; /* SHA-256 of it */
+	char id[WIRE_SESSION];  /* what lists and logs show */
+	uint32_t uid;
+	char name[WIRE_LABEL];
+	char scopes[WIRE_SCOPES]; /* names of permissions */
+	int64_t created;
+	int64_t expires; /* 0: never */
+	int64_t seen;    /* 0: never */
 };
 
 struct store_options {
@@ -114,9 +137,26 @@ size_t store_session_of_user(
 enum store_result store_session_seen(
     struct store *, const uint8_t key[STORE_KEY], int64_t seen);
 enum store_result store_session_delete(struct store *, const uint8_t key[STORE_KEY]);
+/* The refresh token of a generation is the one that is good. */
+enum store_result store_session_rotate(
+    struct store *, const uint8_t key[STORE_KEY], uint32_t generation, int64_t seen);
 /* All sessions of a user but the one with that key (NULL: all). */
 enum store_result store_session_delete_user(
     struct store *, uint32_t uid, const uint8_t *but);
+
+enum store_result store_token_add(struct store *, const struct store_token *);
+enum store_result store_token_by_key(
+    struct store *, const uint8_t key[STORE_KEY], struct store_token *);
+enum store_result store_token_by_id(struct store *, const char *id, struct store_token *);
+/* The one that follows id ("" for the first) in the order of ids. */
+enum store_result store_token_next(struct store *, const char *id, struct store_token *);
+/* Up to max of a user's; returns how many there are in t. */
+size_t store_token_of_user(
+    struct store *, uint32_t uid, struct store_token *t, size_t max);
+/* Not durable, as store_session_seen(). */
+enum store_result store_token_seen(
+    struct store *, const uint8_t key[STORE_KEY], int64_t seen);
+enum store_result store_token_delete(struct store *, const uint8_t key[STORE_KEY]);
 
 /* A sentence for a person. */
 const char *store_strerror(enum store_result);

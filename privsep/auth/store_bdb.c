@@ -31,6 +31,8 @@ static int index_name(DB *, const DBT *, const DBT *, DBT *);
 static int index_email(DB *, const DBT *, const DBT *, DBT *);
 static int index_id(DB *, const DBT *, const DBT *, DBT *);
 static int index_user(DB *, const DBT *, const DBT *, DBT *);
+static int index_token_id(DB *, const DBT *, const DBT *, DBT *);
+static int index_token_user(DB *, const DBT *, const DBT *, DBT *);
 
 static const struct {
 	const char *file;
@@ -45,6 +47,9 @@ static const struct {
 	[T_SESSION] = { "session.db", -1, NULL, false },
 	[T_ID] = { "session-id.db", T_SESSION, index_id, false },
 	[T_USER] = { "session-user.db", T_SESSION, index_user, true },
+	[T_TOKEN] = { "token.db", -1, NULL, false },
+	[T_TOKEN_ID] = { "token-id.db", T_TOKEN, index_token_id, false },
+	[T_TOKEN_USER] = { "token-user.db", T_TOKEN, index_token_user, true },
 };
 
 const char *
@@ -145,6 +150,32 @@ index_user(DB *db, const DBT *pkey, const DBT *data, DBT *key)
 	if (session_decode(&s, data->data, data->size) != RECORD_OK)
 		return DB_DONOTINDEX;
 	record_put32be(uid, s.uid);
+	return index_key(key, uid, sizeof(uid));
+}
+
+static int
+index_token_id(DB *db, const DBT *pkey, const DBT *data, DBT *key)
+{
+	struct store_token t;
+
+	(void)db;
+	(void)pkey;
+	if (token_decode(&t, data->data, data->size) != RECORD_OK)
+		return DB_DONOTINDEX;
+	return index_key(key, t.id, strlen(t.id));
+}
+
+static int
+index_token_user(DB *db, const DBT *pkey, const DBT *data, DBT *key)
+{
+	struct store_token t;
+	uint8_t uid[4];
+
+	(void)db;
+	(void)pkey;
+	if (token_decode(&t, data->data, data->size) != RECORD_OK)
+		return DB_DONOTINDEX;
+	record_put32be(uid, t.uid);
 	return index_key(key, uid, sizeof(uid));
 }
 

@@ -12,12 +12,15 @@
 
 enum table {
 	T_META,
-	T_ACCOUNT, /* by uid */
-	T_NAME,    /* index of accounts */
-	T_EMAIL,   /* index of accounts that have one */
-	T_SESSION, /* by SHA-256 of the token */
-	T_ID,      /* index of sessions by public id */
-	T_USER,    /* index of sessions by uid */
+	T_ACCOUNT,    /* by uid */
+	T_NAME,       /* index of accounts */
+	T_EMAIL,      /* index of accounts that have one */
+	T_SESSION,    /* by SHA-256 of the token */
+	T_ID,         /* index of sessions by public id */
+	T_USER,       /* index of sessions by uid */
+	T_TOKEN,      /* by SHA-256 of the API token */
+	T_TOKEN_ID,   /* index of tokens by public id */
+	T_TOKEN_USER, /* index of tokens by uid */
 	T_MAX
 };
 
@@ -46,6 +49,9 @@ enum store_result bdb_begin(struct store *, DB_TXN **);
 /* Commit on r == 0, abort otherwise. */
 enum store_result bdb_end(struct store *, DB_TXN *, int r, bool durable);
 enum store_result bdb_result(struct store *, int r);
+
+/* All of a user's API tokens. */
+int bdb_delete_tokens(struct store *, DB_TXN *, uint32_t uid);
 
 #define BDB_PAGE 4096
 const char *bdb_file(enum table);

@@ -297,6 +297,8 @@ store_account_delete(struct store *st, uint32_t uid)
 	bdb_dbt(&k, key, sizeof(key));
 	if ((r = st->db[T_ACCOUNT]->del(st->db[T_ACCOUNT], txn, &k, 0)) == 0)
 		r = delete_sessions(st, txn, uid, NULL, &deleted);
+	if (r == 0)
+		r = bdb_delete_tokens(st, txn, uid);
 	if ((res = bdb_end(st, txn, r, true)) == STORE_OK) {
 		st->counts.accounts--;
 		st->counts.sessions -= deleted;

@@ -134,6 +134,7 @@ walk(struct store *st, enum table t, uint32_t *count)
 	union {
 		struct store_account a;
 		struct store_session s;
+		struct store_token t;
 	} u;
 	uint8_t kbuf[64], buf[STORE_RECORD_MAX];
 	DBT k, d;
@@ -152,10 +153,12 @@ walk(struct store *st, enum table t, uint32_t *count)
 			r = bdb_decoded(account_decode(&u.a, buf, d.size));
 		else if (t == T_SESSION)
 			r = bdb_decoded(session_decode(&u.s, buf, d.size));
+		else if (t == T_TOKEN)
+			r = bdb_decoded(token_decode(&u.t, buf, d.size));
 		if (r == 0 &&
 		    ((t == T_ACCOUNT &&
 			 (k.size != 4 || record_get32be(kbuf) != u.a.uid)) ||
-			(t == T_SESSION && k.size != STORE_KEY)))
+			((t == T_SESSION || t == T_TOKEN) && k.size != STORE_KEY)))
 			r = BDB_BAD_RECORD;
 		if (r != 0)
 			break;
@@ -318,7 +321,7 @@ check_log(struct store *st)
 int
 bdb_check(struct store *st)
 {
-	uint32_t meta, n;
+	uint32_t meta, tokens, n;
 	int r;
 
 	if ((r = check_log(st)) != 0)
@@ -328,7 +331,8 @@ bdb_check(struct store *st)
 		return BDB_NEWER_RECORD;
 	if ((r = walk(st, T_META, &meta)) != 0 ||
 	    (r = walk(st, T_ACCOUNT, &st->counts.accounts)) != 0 ||
-	    (r = walk(st, T_SESSION, &st->counts.sessions)) != 0)
+	    (r = walk(st, T_SESSION, &st->counts.sessions)) != 0 ||
+	    (r = walk(st, T_TOKEN, &tokens)) != 0)
 		return r;
 	if ((r = walk_index(st, T_NAME, &n)) != 0)
 		return r;
@@ -345,6 +349,14 @@ bdb_check(struct store *st)
 	if ((r = walk_index(st, T_USER, &n)) != 0)
 		return r;
 	if (n != st->counts.sessions)
+		return BDB_BAD_RECORD;
+	if ((r = walk_index(st, T_TOKEN_ID, &n)) != 0)
+		return r;
+	if (n != tokens)
+		return BDB_BAD_RECORD;
+	if ((r = walk_index(st, T_TOKEN_USER, &n)) != 0)
+		return r;
+	if (n != tokens)
 		return BDB_BAD_RECORD;
 	return check_version(st);
 }

@@ -194,6 +194,25 @@ store_session_seen(struct store *st, const uint8_t key[STORE_KEY], int64_t seen)
 }
 
 enum store_result
+store_session_rotate(
+    struct store *st, const uint8_t key[STORE_KEY], uint32_t generation, int64_t seen)
+{
+	struct store_session s;
+	enum store_result res;
+	DB_TXN *txn;
+	int r;
+
+	if ((res = bdb_begin(st, &txn)) != STORE_OK)
+		return res;
+	if ((r = get(st, txn, key, &s)) == 0) {
+		s.generation = generation;
+		s.seen = seen;
+		r = put(st, txn, &s, 0);
+	}
+	return bdb_end(st, txn, r, true);
+}
+
+enum store_result
 store_session_delete(struct store *st, const uint8_t key[STORE_KEY])
 {
 	enum store_result res;

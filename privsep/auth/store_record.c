@@ -6,9 +6,11 @@
 
 #define ACCOUNT_ACTIVE 0x01
 #define ACCOUNT_MINT   0x02
-#define ACCOUNT_FLAGS  (ACCOUNT_ACTIVE | ACCOUNT_MINT)
+#define ACCOUNT_TOKENS 0x04
+#define ACCOUNT_FLAGS  (ACCOUNT_ACTIVE | ACCOUNT_MINT | ACCOUNT_TOKENS)
 #define SESSION_UNIX   0x01
-#define SESSION_FLAGS  SESSION_UNIX
+#define SESSION_FAMILY 0x02
+#define SESSION_FLAGS  (SESSION_UNIX | SESSION_FAMILY)
 
 /* Writes and reads that cannot leave the buffer: once bad, always bad. */
 struct out {
@@ -160,7 +162,32 @@ static bool
 session_ok(const struct store_session *s)
 {
 	return s->uid != 0 && session_id_ok(s->id) && s->created >= 0 &&
-	    s->created_ms < 1000 && s->seen >= 0 && s->expires >= 0;
+	    s->created_ms < 1000 && s->seen >= 0 && s->expires >= 0 &&
+	    (s->kind == STORE_COOKIE ? s->generation == 0 : s->kind == STORE_FAMILY);
+}
+
+/* What a person may call one: printable ASCII, no spaces around it. */
+bool
+token_name_ok(const char *name)
+{
+	size_t i, n = strnlen(name, WIRE_LABEL);
+
+	if (n == 0 || n >= WIRE_LABEL || name[0] == ' ' || name[n - 1] == ' ')
+		return false;
+	for (i = 0; i < n; i++)
+		if (name[i] < ' ' || name[i] > '~')
+			return false;
+	return true;
+}
+
+static bool
+token_ok(const struct store_token *t)
+{
+	permits set;
+
+	return t->uid != 0 && session_id_ok(t->id) && token_name_ok(t->name) &&
+	    wire_str(t->scopes) && permits_parse(t->scopes, &set) && t->created >= 0 &&
+	    t->expires >= 0 && t->seen >= 0;
 }
 
 size_t
@@ -169,8 +196,10 @@ account_encode(const struct store_account *a, uint8_t buf[STORE_RECORD_MAX])
 	struct out o = { buf, STORE_RECORD_MAX, false };
 
 	put_int(&o, STORE_VERSION, 1);
-	put_int(
-	    &o, (a->active ? ACCOUNT_ACTIVE : 0u) | (a->has_mint ? ACCOUNT_MINT : 0u), 1);
+	put_int(&o,
+	    (a->active ? ACCOUNT_ACTIVE : 0u) | (a->has_mint ? ACCOUNT_MINT : 0u) |
+		(a->token_version != 0 ? ACCOUNT_TOKENS : 0u),
+	    1);
 	put_int(&o, a->uid, 4);
 	put_int(&o, (uint64_t)a->created, 8);
 	put_int(&o, (uint64_t)a->updated, 8);
@@ -182,6 +211,8 @@ account_encode(const struct store_account *a, uint8_t buf[STORE_RECORD_MAX])
 	put_str(&o, a->last_query, sizeof(a->last_query));
 	if (a->has_mint)
 		put_bytes(&o, a->mint, sizeof(a->mint));
+	if (a->token_version != 0)
+		put_int(&o, a->token_version, 4);
 	if (o.bad || !account_ok(a))
 		return 0;
 	return STORE_RECORD_MAX - o.left;
@@ -211,6 +242,8 @@ account_decode(struct store_account *a, const void *data, size_t len)
 	get_str(&in, a->last_query, sizeof(a->last_query));
 	if (a->has_mint)
 		get_bytes(&in, a->mint, sizeof(a->mint));
+	if ((flags & ACCOUNT_TOKENS) != 0)
+		a->token_version = (uint32_t)get_int(&in, 4);
 	if (in.bad || in.left != 0 || version == 0 || (flags & ~ACCOUNT_FLAGS) != 0 ||
 	    !account_ok(a))
 		return RECORD_BAD;
@@ -223,7 +256,10 @@ session_encode(const struct store_session *s, uint8_t buf[STORE_RECORD_MAX])
 	struct out o = { buf, STORE_RECORD_MAX, false };
 
 	put_int(&o, STORE_VERSION, 1);
-	put_int(&o, s->source.unix_peer != 0 ? SESSION_UNIX : 0u, 1);
+	put_int(&o,
+	    (s->source.unix_peer != 0 ? SESSION_UNIX : 0u) |
+		(s->kind == STORE_FAMILY ? SESSION_FAMILY : 0u),
+	    1);
 	put_int(&o, s->uid, 4);
 	put_bytes(&o, s->id, WIRE_SESSION - 1);
 	put_int(&o, (uint64_t)s->created, 8);
@@ -233,6 +269,8 @@ session_encode(const struct store_session *s, uint8_t buf[STORE_RECORD_MAX])
 	put_bytes(&o, s->source.ip, sizeof(s->source.ip));
 	put_int(&o, s->source.port, 2);
 	put_str(&o, s->agent, sizeof(s->agent));
+	if (s->kind == STORE_FAMILY)
+		put_int(&o, s->generation, 4);
 	if (o.bad || !session_ok(s))
 		return 0;
 	return STORE_RECORD_MAX - o.left;
@@ -258,6 +296,10 @@ session_read(struct store_session *s, const void *data, size_t len, bool ms)
 	get_bytes(&in, s->source.ip, sizeof(s->source.ip));
 	s->source.port = (uint16_t)get_int(&in, 2);
 	get_str(&in, s->agent, sizeof(s->agent));
+	if ((flags & SESSION_FAMILY) != 0) {
+		s->kind = STORE_FAMILY;
+		s->generation = (uint32_t)get_int(&in, 4);
+	}
 	if (in.bad || in.left != 0 || version == 0 || (flags & ~SESSION_FLAGS) != 0 ||
 	    !session_ok(s))
 		return RECORD_BAD;
@@ -283,6 +325,48 @@ session_decode(struct store_session *s, const void *data, size_t len)
 	if (len > 0 && *version == 1)
 		return session_read(s, data, len, false);
 	return RECORD_BAD;
+}
+
+size_t
+token_encode(const struct store_token *t, uint8_t buf[STORE_RECORD_MAX])
+{
+	struct out o = { buf, STORE_RECORD_MAX, false };
+
+	put_int(&o, STORE_VERSION, 1);
+	put_int(&o, 0, 1);
+	put_int(&o, t->uid, 4);
+	put_bytes(&o, t->id, WIRE_SESSION - 1);
+	put_int(&o, (uint64_t)t->created, 8);
+	put_int(&o, (uint64_t)t->expires, 8);
+	put_int(&o, (uint64_t)t->seen, 8);
+	put_str(&o, t->name, sizeof(t->name));
+	put_str(&o, t->scopes, sizeof(t->scopes));
+	if (o.bad || !token_ok(t))
+		return 0;
+	return STORE_RECORD_MAX - o.left;
+}
+
+enum record_result
+token_decode(struct store_token *t, const void *data, size_t len)
+{
+	struct in in = { data, len, len > STORE_RECORD_MAX };
+	uint8_t version, flags;
+
+	memset(t, 0, sizeof(*t));
+	version = (uint8_t)get_int(&in, 1);
+	if (!in.bad && version > STORE_VERSION)
+		return RECORD_NEWER;
+	flags = (uint8_t)get_int(&in, 1);
+	t->uid = (uint32_t)get_int(&in, 4);
+	get_bytes(&in, t->id, WIRE_SESSION - 1);
+	t->created = (int64_t)get_int(&in, 8);
+	t->expires = (int64_t)get_int(&in, 8);
+	t->seen = (int64_t)get_int(&in, 8);
+	get_str(&in, t->name, sizeof(t->name));
+	get_str(&in, t->scopes, sizeof(t->scopes));
+	if (in.bad || in.left != 0 || version < 3 || flags != 0 || !token_ok(t))
+		return RECORD_BAD;
+	return RECORD_OK;
 }
 
 void

@@ -114,12 +114,14 @@ static const struct old {
 	bool now; /* what is written today */
 } old_accounts[] = {
 	{ BYTES("\x01" ACCOUNT_REST), 0, false },
-	{ BYTES("\x02" ACCOUNT_REST), 0, true },
+	{ BYTES("\x02" ACCOUNT_REST), 0, false },
+	{ BYTES("\x03" ACCOUNT_REST), 0, true },
 }, old_sessions[] = {
 	/* The first version was written in two forms. */
 	{ BYTES("\x01" SESSION_HEAD SESSION_TAIL), 0, false },
 	{ BYTES("\x01" SESSION_HEAD SESSION_MS SESSION_TAIL), 999, false },
-	{ BYTES("\x02" SESSION_HEAD SESSION_MS SESSION_TAIL), 999, true },
+	{ BYTES("\x02" SESSION_HEAD SESSION_MS SESSION_TAIL), 999, false },
+	{ BYTES("\x03" SESSION_HEAD SESSION_MS SESSION_TAIL), 999, true },
 };
 
 #define N(a) (sizeof(a) / sizeof((a)[0]))
