@@ -5,9 +5,8 @@
  * one process that reads bytes of the network; auth and keys hear a struct
  * wire_jwt and never a text.  But a worker may lie about what a token says, so
  * nobody behind the boundary believes the struct: it is written out again, here,
- * with what auth itself knows of the issuer and the user put in, and the signature
- * is held against that.  Hence there is nothing to be confused about: which
- * algorithm, which key, which claims, in which order and spelling follows from the
+ * and the signature is held against that.  Hence there is nothing to be confused about:
+ * which algorithm, which key, which claims, in which order and spelling follows from the
  * struct, and a token that says anything else, or the same in other words, is not
  * one that we signed.
  *

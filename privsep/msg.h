@@ -122,6 +122,18 @@ M(PORTAL,	P_WORKER, P_AUTH,	S_BOUND, NONE_,		FD_NONE)	\
 M(SESSION_END,	P_WORKER, P_AUTH,	S_BOUND, X_(m_session_id), FD_NONE)	\
 M(BEAT,		P_WORKER, P_AUTH,	S_BOUND, NONE_,		FD_NONE)	\
 M(OK,		P_AUTH, P_WORKER | P_CTL, S_ANY, X_(m_ok),	FD_NONE)	\
+/* Tokens: token.c, token_api.c. */						\
+M(JWT_USE,	P_WORKER, P_AUTH,	S_ANY,	X_(m_jwt),	FD_NONE)	\
+M(JWT_REFRESH,	P_WORKER, P_AUTH,	S_ANY,	X_(m_jwt),	FD_NONE)	\
+M(TOKENS,	P_AUTH, P_WORKER,	S_ANY,	X_(m_tokens),	FD_NONE)	\
+M(JWKS,		P_WORKER, P_AUTH,	S_ANY,	NONE_,		FD_NONE)	\
+M(JWKS_KEYS,	P_AUTH, P_WORKER | P_CTL, S_ANY, X_(m_jwt_keys), FD_NONE)	\
+M(API_TOKEN,	P_WORKER, P_AUTH,	S_ANY,	X_(m_auth_token), FD_NONE)	\
+M(TOKEN_ADD,	P_WORKER, P_AUTH,	S_BOUND, X_(m_token_add), FD_NONE)	\
+M(TOKEN_MADE,	P_AUTH, P_WORKER | P_CTL, S_ANY, X_(m_token_made), FD_NONE)	\
+M(TOKEN_LIST,	P_WORKER, P_AUTH,	S_BOUND, NONE_,		FD_NONE)	\
+M(TOKEN_END,	P_WORKER, P_AUTH,	S_BOUND, X_(m_session_id), FD_NONE)	\
+M(ROW_TOKEN,	P_AUTH, P_WORKER | P_CTL, S_ANY, X_(m_token),	FD_NONE)	\
 /* Rows of an answer; M_OK ends them. */					\
 M(ROW_USER,	P_AUTH, P_CTL,		S_ANY,	X_(m_user),	FD_NONE)	\
 M(ROW_SESSION,	P_AUTH, P_WORKER | P_CTL, S_ANY, X_(m_session),	FD_NONE)	\

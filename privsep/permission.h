@@ -54,8 +54,17 @@ P(DAEMON_MANAGE, "daemon.manage", "reload, upgrade, stop, back up and restore id
 /* A worker: who it is. */							\
 A(AUTH_TOKEN,		NOBODY,		A_CHANGING)				\
 A(LOGIN,		NOBODY,		A_CHANGING)				\
-A(LOGOUT,		ACCOUNT_OWN,	A_CHANGING)				\
-A(BEAT,			ACCOUNT_OWN,	A_CHANGING)				\
+/* ... which a token of whatever scopes may say. */				\
+A(LOGOUT,		NOBODY,		A_CHANGING)				\
+A(BEAT,			NOBODY,		A_CHANGING)				\
+/* A worker: tokens.  A key is public, and a token says who it is. */		\
+A(JWT_USE,		NOBODY,		A_CHANGING)				\
+A(JWT_REFRESH,		NOBODY,		A_CHANGING)				\
+A(JWKS,			NOBODY,		A_CHANGING)				\
+A(API_TOKEN,		NOBODY,		A_CHANGING)				\
+A(TOKEN_ADD,		ACCOUNT_OWN,	0)					\
+A(TOKEN_LIST,		ACCOUNT_OWN,	0)					\
+A(TOKEN_END,		ACCOUNT_OWN,	0)					\
 /* A worker: the own sandbox. */						\
 A(IDE,			IDE_USE,	0)					\
 A(LAST,			IDE_USE,	0)					\

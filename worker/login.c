@@ -17,6 +17,7 @@
 #include "respond.h"
 #include "routes.h"
 #include "session.h"
+#include "token.h"
 #include "url.h"
 #include "worker.h"
 
@@ -28,6 +29,7 @@ struct attempt {
 	uint32_t question;
 	bool json;
 	bool token; /* the answer shall hold the token */
+	bool pair;  /* ... or a pair of tokens, and there shall be no cookie */
 	char to[URL_TO_MAX + 1];
 	char name[WIRE_EMAIL];
 };
@@ -178,6 +180,12 @@ attempt_answer(void *arg, struct msg *m)
 	const struct m_who *who;
 
 	at->question = 0;
+	if (m != NULL && m->head.type == M_TOKENS && at->pair) {
+		if (!tokens_answer(at->s, MSG_DATA(m, m_tokens)))
+			conn_abort(at->s->w->conn, "auth's answer is unsound");
+		explicit_bzero(m->u.bytes, sizeof(struct m_tokens));
+		return;
+	}
 	if (m == NULL || m->head.type != M_WHO) {
 		auth_error(at->s, m);
 		return;
@@ -242,6 +250,7 @@ attempt_start(struct attempt *at, struct slice name, struct slice password)
 	    field_set(m.password, sizeof(m.password), password);
 	agent_set(m.agent, sizeof(m.agent), stream_header(s, HDR_USER_AGENT));
 	strlcpy(m.rid, s->rid, sizeof(m.rid));
+	m.tokens = at->pair;
 	if (name.len == 0)
 		attempt_fail(at, 400, 0, "Missing user name");
 	else if (password.len == 0)
@@ -307,7 +316,7 @@ is_type(const struct stream *s, struct slice type)
 }
 
 static void
-attempt_body(struct stream *s, char *body, size_t len, bool api)
+attempt_body(struct stream *s, char *body, size_t len, bool api, bool pair)
 {
 	bool json = is_type(s, SLICE("application/json"));
 	struct attempt *at;
@@ -321,6 +330,7 @@ attempt_body(struct stream *s, char *body, size_t len, bool api)
 	at->s = s;
 	at->json = json || api;
 	at->token = api;
+	at->pair = pair;
 	to_from_query(at->to, s);
 	s->arg = at;
 	s->on_close = attempt_close;
@@ -333,13 +343,19 @@ attempt_body(struct stream *s, char *body, size_t len, bool api)
 static void
 login_body(struct stream *s, char *body, size_t len)
 {
-	attempt_body(s, body, len, false);
+	attempt_body(s, body, len, false, false);
 }
 
 static void
 api_body(struct stream *s, char *body, size_t len)
 {
-	attempt_body(s, body, len, true);
+	attempt_body(s, body, len, true, false);
+}
+
+static void
+pair_body(struct stream *s, char *body, size_t len)
+{
+	attempt_body(s, body, len, true, true);
 }
 
 void
@@ -355,6 +371,14 @@ login_api(struct stream *s, const char *rest)
 {
 	(void)rest;
 	body_collect(s, api_body);
+}
+
+/* For programs that come again: an access and a refresh token. */
+void
+login_tokens(struct stream *s, const char *rest)
+{
+	(void)rest;
+	body_collect(s, pair_body);
 }
 
 /* --- leaving --- */

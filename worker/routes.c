@@ -37,6 +37,16 @@ const struct route routes[] = {
 	{ "/api/sessions",	R_GET,		R_LOGIN,	api_sessions },
 	{ "/api/sessions/end",	R_POST,		R_LOGIN | R_ACTIVE,
 							api_session_end },
+	/* tokens for programs */
+	{ "/.well-known/jwks.json", R_GET,	0,		jwks },
+	{ "/api/auth/login",	R_POST,		0,		login_tokens },
+	{ "/api/auth/refresh",	R_POST,		0,		api_token_refresh },
+	{ "/api/auth/logout",	R_POST,		0,		logout },
+	{ "/api/auth/me",	R_GET,		R_LOGIN,	api_me },
+	{ "/api/users/me/tokens", R_GET,	R_LOGIN,	api_tokens },
+	{ "/api/users/me/tokens", R_POST,	R_LOGIN | R_ACTIVE, api_token_add },
+	{ "/api/users/me/tokens/", R_DELETE,	R_LOGIN | R_ACTIVE | R_PREFIX,
+							api_token_end },
 	{ "/",			R_GET,		R_LOGIN | R_PAGE, portal },
 	/* the IDE: what its workbench asks of its front, some of it at the root */
 	{ "/update/check",	R_GET,		R_LOGIN,	ide_update },

@@ -10,6 +10,7 @@
 #define M_BIT(m) (1U << (m))
 #define R_GET    (M_BIT(METHOD_GET) | M_BIT(METHOD_HEAD))
 #define R_POST   M_BIT(METHOD_POST)
+#define R_DELETE M_BIT(METHOD_DELETE)
 #define R_ANY                                                                            \
 	(R_GET | R_POST | M_BIT(METHOD_PUT) | M_BIT(METHOD_DELETE) |                     \
 	    M_BIT(METHOD_PATCH) | M_BIT(METHOD_OPTIONS))
@@ -49,6 +50,7 @@ void route_allow(char *dst, size_t size, unsigned int methods);
 void login_get(struct stream *, const char *);
 void login_post(struct stream *, const char *);
 void login_api(struct stream *, const char *);
+void login_tokens(struct stream *, const char *);
 void logout(struct stream *, const char *);
 /* The bound user leaves: ends the session, answers, ends the connection. */
 void logout_now(struct stream *);
@@ -57,6 +59,13 @@ void logout_now(struct stream *);
 void logout_over(struct stream *);
 /* Where someone is sent who is nobody, to come back afterwards. */
 void login_redirect(struct stream *);
+
+/* token.c */
+void api_token_refresh(struct stream *, const char *);
+void api_tokens(struct stream *, const char *);
+void api_token_add(struct stream *, const char *);
+void api_token_end(struct stream *, const char *);
+void jwks(struct stream *, const char *);
 
 /* portal.c */
 void portal(struct stream *, const char *);

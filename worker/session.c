@@ -9,13 +9,15 @@
  */
 #include <bsd/stdlib.h>
 #include <openssl/crypto.h>
+#include <openssl/sha.h>
 
 #include <string.h>
 #include <time.h>
 
 #include "../privsep/log.h"
 #include "conn.h"
-#include "cookie.h"
+#include "credential.h"
+#include "jwt_parse.h"
 #include "respond.h"
 #include "session.h"
 
@@ -41,10 +43,14 @@ static struct {
 	struct question q[QUESTIONS];
 	uint32_t last_id;
 	struct stream *wait; /* list of those who wait to be known */
-	bool asked;          /* M_AUTH_TOKEN is on its way */
+	bool asked;          /* who it is, is on its way */
 	uint8_t asking[WIRE_TOKEN];
+	uint8_t asking_kind;
+	struct m_jwt asking_jwt;
+	struct m_jwt jwt; /* that the connection is bound by, or was last */
 	bool was_denied;
 	uint8_t denied[WIRE_TOKEN];
+	uint8_t denied_kind;
 	bool leaving;
 	bool wanted; /* M_WANT_AUTH was sent */
 	bool again;  /* a new auth was told the token, and has not answered */
@@ -128,6 +134,13 @@ auth_there(const struct worker *w)
 	return (w->auth_joined && !se.again);
 }
 
+/* Of one who is bound, what auth must hear first after it was away. */
+static bool
+says_who(enum msg_type type)
+{
+	return (type == M_AUTH_TOKEN || type == M_JWT_USE || type == M_API_TOKEN);
+}
+
 uint32_t
 auth_ask(struct worker *w, enum msg_type type, const void *payload, size_t len,
     auth_fn fn, void *arg)
@@ -140,7 +153,7 @@ auth_ask(struct worker *w, enum msg_type type, const void *payload, size_t len,
 	/* A user's question waits for nobody: when auth comes back, who the user
 	 * is comes first. */
 	if (q == NULL ||
-	    (w->bound && !auth_there(w) && !(w->auth_joined && type == M_AUTH_TOKEN)))
+	    (w->bound && !auth_there(w) && !(w->auth_joined && says_who(type))))
 		return (0);
 	if (++se.last_id == 0)
 		se.last_id = 1;
@@ -195,7 +208,8 @@ static void
 on_answer(struct chan *c, struct msg *m)
 {
 	bool row = m->head.type == M_ROW_SESSION || m->head.type == M_ROW_SANDBOX ||
-	    m->head.type == M_ROW_PROCESSES || m->head.type == M_ROW_MEMORY;
+	    m->head.type == M_ROW_PROCESSES || m->head.type == M_ROW_MEMORY ||
+	    m->head.type == M_ROW_TOKEN;
 	auth_fn fn;
 
 	(void)c;
@@ -209,51 +223,6 @@ on_answer(struct chan *c, struct msg *m)
 			fn(se.q[i].arg, m);
 		return;
 	}
-}
-
-/* --- the credential --- */
-
-static bool
-token_parse(uint8_t token[WIRE_TOKEN], struct slice hex)
-{
-	static const char digits[] = "0123456789abcdef";
-	const char *p;
-	uint8_t v[2];
-
-	if (hex.len != 2 * WIRE_TOKEN)
-		return (false);
-	for (size_t i = 0; i < WIRE_TOKEN; i++) {
-		for (size_t j = 0; j < 2; j++) {
-			p = memchr(digits, hex.p[2 * i + j], 16);
-			if (p == NULL)
-				return (false);
-			v[j] = (uint8_t)(p - digits);
-		}
-		token[i] = (uint8_t)(v[0] << 4 | v[1]);
-	}
-	return (true);
-}
-
-/* 1 there is one, 0 there is none that could be good, -1 two cookies. */
-static int
-credential(struct stream *s, uint8_t token[WIRE_TOKEN])
-{
-	struct slice v = stream_header(s, HDR_AUTHORIZATION);
-	size_t i;
-
-	if (v.len > 7 && slice_caseeq((struct slice){ v.p, 7 }, SLICE("bearer "))) {
-		s->by_bearer = true;
-		v.p += 7;
-		v.len -= 7;
-		return (token_parse(token, slice_trim(v)));
-	}
-	v = (struct slice){ NULL, 0 };
-	for (i = 0; i < s->head.nheader; i++)
-		if (s->head.header[i].id == HDR_COOKIE &&
-		    cookie_find(s->head.header[i].value, SLICE(SESSION_COOKIE), &v) ==
-			COOKIE_DUP)
-			return (-1);
-	return (v.p != NULL && token_parse(token, v));
 }
 
 /* --- those who wait --- */
@@ -311,9 +280,17 @@ misdirected(struct stream *s)
 }
 
 static bool
-is_bound_token(const struct worker *w, const uint8_t *token)
+is_bound_token(const struct worker *w, const uint8_t *token, uint8_t kind)
 {
-	return (CRYPTO_memcmp(token, w->token, WIRE_TOKEN) == 0); /* constant time */
+	return (kind == w->token_kind &&
+	    CRYPTO_memcmp(token, w->token, WIRE_TOKEN) == 0); /* constant time */
+}
+
+static bool
+is_denied(const uint8_t *token, uint8_t kind)
+{
+	return (se.was_denied && kind == se.denied_kind &&
+	    memcmp(token, se.denied, WIRE_TOKEN) == 0);
 }
 
 static void
@@ -322,7 +299,7 @@ wait_bound(struct worker *w)
 	struct stream *s;
 
 	while ((s = se.wait) != NULL) {
-		if (is_bound_token(w, s->who_token))
+		if (is_bound_token(w, s->who_token, s->who_kind))
 			wait_over(s, WHO_USER);
 		else {
 			wait_remove(s);
@@ -338,7 +315,7 @@ wait_denied(void)
 
 	for (; s != NULL; s = next) {
 		next = s->who_next;
-		if (memcmp(s->who_token, se.denied, WIRE_TOKEN) == 0) {
+		if (is_denied(s->who_token, s->who_kind)) {
 			wait_over(s, WHO_NOBODY);
 			next = se.wait; /* it may be another list now */
 		}
@@ -361,10 +338,24 @@ session_bind(
 	w->auth.state = S_BOUND;
 	w->who = *who;
 	memcpy(w->token, token, WIRE_TOKEN);
+	w->token_kind = CRED_SESSION;
 	return (true);
 }
 
-/* Auth's answer to M_AUTH_TOKEN, for those who wait. */
+bool
+session_bind_jwt(struct worker *w, const struct m_tokens *t, struct slice access)
+{
+	uint8_t id[WIRE_TOKEN];
+
+	SHA256((const uint8_t *)access.p, access.len, id);
+	if (!session_bind(w, &t->who, id))
+		return (false);
+	w->token_kind = CRED_JWT;
+	se.jwt = t->access;
+	return (true);
+}
+
+/* Auth's answer to who it is, for those who wait. */
 static void
 on_who(void *arg, struct msg *m)
 {
@@ -382,13 +373,17 @@ on_who(void *arg, struct msg *m)
 	a = MSG_DATA(m, m_who);
 	switch (m->head.type == M_WHO ? a->result : 0) {
 	case AUTH_OK:
-		if (session_bind(w, &a->who, se.asking))
+		if (session_bind(w, &a->who, se.asking)) {
+			w->token_kind = se.asking_kind;
+			if (se.asking_kind == CRED_JWT)
+				se.jwt = se.asking_jwt;
 			wait_bound(w);
-		else
+		} else
 			conn_abort(w->conn, "auth's answer is unsound");
 		break;
 	case AUTH_DENIED:
 		memcpy(se.denied, se.asking, WIRE_TOKEN);
+		se.denied_kind = se.asking_kind;
 		se.was_denied = true;
 		wait_denied();
 		ask_next(w);
@@ -407,17 +402,33 @@ on_who(void *arg, struct msg *m)
 	explicit_bzero(se.asking, sizeof(se.asking));
 }
 
+static bool
+ask_who(struct worker *w, uint8_t kind, const uint8_t token[WIRE_TOKEN],
+    const struct m_jwt *jwt, auth_fn fn)
+{
+	struct m_auth_token t;
+	bool ok;
+
+	if (kind == CRED_JWT)
+		return (auth_ask(w, M_JWT_USE, jwt, sizeof(*jwt), fn, w) != 0);
+	memcpy(t.token, token, WIRE_TOKEN);
+	ok = auth_ask(w, kind == CRED_API ? M_API_TOKEN : M_AUTH_TOKEN, &t, sizeof(t), fn,
+		 w) != 0;
+	explicit_bzero(&t, sizeof(t));
+	return (ok);
+}
+
 static void
 ask_next(struct worker *w)
 {
-	struct m_auth_token t;
-
 	if (se.asked || se.wait == NULL || !w->auth_joined)
 		return;
 	memcpy(se.asking, se.wait->who_token, WIRE_TOKEN);
-	memcpy(t.token, se.asking, WIRE_TOKEN);
-	se.asked = auth_ask(w, M_AUTH_TOKEN, &t, sizeof(t), on_who, w) != 0;
-	explicit_bzero(&t, sizeof(t));
+	se.asking_kind = se.wait->who_kind;
+	/* It was one when its stream began to wait. */
+	if (se.asking_kind == CRED_JWT)
+		(void)jwt_parse(&se.asking_jwt, credential_bearer(se.wait));
+	se.asked = ask_who(w, se.asking_kind, se.asking, &se.asking_jwt, on_who);
 	if (!se.asked)
 		wait_refuse(503, NULL);
 }
@@ -449,6 +460,19 @@ away_start(struct worker *w)
 		event_add(se.away, &tv);
 }
 
+static bool
+bind_again(struct worker *w, const struct wire_who *who)
+{
+	uint8_t kind = w->token_kind, token[WIRE_TOKEN];
+	bool ok;
+
+	memcpy(token, w->token, sizeof(token));
+	ok = session_bind(w, who, token);
+	w->token_kind = kind;
+	explicit_bzero(token, sizeof(token));
+	return (ok);
+}
+
 /* A restarted auth's word on the token that we are bound by. */
 static void
 on_again(void *arg, struct msg *m)
@@ -459,8 +483,7 @@ on_again(void *arg, struct msg *m)
 	if (m == NULL)
 		return; /* the time to come back runs on */
 	a = MSG_DATA(m, m_who);
-	if (m->head.type != M_WHO || a->result != AUTH_OK ||
-	    !session_bind(w, &a->who, w->token)) {
+	if (m->head.type != M_WHO || a->result != AUTH_OK || !bind_again(w, &a->who)) {
 		conn_abort(w->conn, "the session is over");
 		return;
 	}
@@ -502,6 +525,10 @@ static const struct chan_handler from_auth[] = {
 	{ M_ROW_SANDBOX, on_answer },
 	{ M_ROW_PROCESSES, on_answer },
 	{ M_ROW_MEMORY, on_answer },
+	{ M_TOKENS, on_answer },
+	{ M_JWKS_KEYS, on_answer },
+	{ M_TOKEN_MADE, on_answer },
+	{ M_ROW_TOKEN, on_answer },
 	{ M_OK, on_answer },
 	{ M_REVOKED, on_revoked },
 	{ M_NONE, NULL },
@@ -510,8 +537,6 @@ static const struct chan_handler from_auth[] = {
 void
 session_join(struct worker *w, int fd)
 {
-	struct m_auth_token t;
-
 	if (w->auth_joined) {
 		/* The new one is announced before we noticed the old one's end. */
 		chan_close(&w->auth);
@@ -528,21 +553,49 @@ session_join(struct worker *w, int fd)
 	}
 	away_start(w);
 	se.again = true;
-	memcpy(t.token, w->token, WIRE_TOKEN);
-	(void)auth_ask(w, M_AUTH_TOKEN, &t, sizeof(t), on_again, w);
-	explicit_bzero(&t, sizeof(t));
+	(void)ask_who(w, w->token_kind, w->token, &se.jwt, on_again);
 }
 
 /* --- requests --- */
+
+/* May auth be asked about it on this connection? */
+static bool
+may_ask(const struct worker *w, const struct stream *s, uint8_t kind)
+{
+	/* A newer one of the family that it is bound by, perhaps. */
+	return (!w->bound ||
+	    (kind == CRED_JWT && w->token_kind == CRED_JWT && auth_there(w) &&
+		!se.leaving && s->by_bearer));
+}
+
+static void
+wait_add(struct stream *s, session_fn fn, const uint8_t token[WIRE_TOKEN], uint8_t kind)
+{
+	struct worker *w = s->w;
+	struct stream **p;
+
+	for (p = &se.wait; *p != NULL; p = &(*p)->who_next)
+		;
+	*p = s;
+	s->who_next = NULL;
+	s->who_fn = fn;
+	s->on_close = wait_remove;
+	memcpy(s->who_token, token, WIRE_TOKEN);
+	s->who_kind = kind;
+	if (w->auth_joined)
+		ask_next(w);
+	else
+		auth_want(w);
+}
 
 void
 session_who(struct stream *s, session_fn fn)
 {
 	struct worker *w = s->w;
-	struct stream **p;
-	uint8_t token[WIRE_TOKEN];
+	uint8_t token[WIRE_TOKEN], kind;
+	struct m_jwt jwt;
 
-	switch (credential(s, token)) {
+	switch (credential(s, token, &kind)) {
 	case -1:
 		respond_error(s, 400,
 		    "Two session cookies were sent. Please "
@@ -552,26 +605,15 @@ session_who(struct stream *s, session_fn fn)
 		fn(s, WHO_NOBODY);
 		return;
 	}
-	if (w->bound) {
-		if (is_bound_token(w, token))
-			fn(s, WHO_USER);
-		else
-			misdirected(s);
-	} else if (se.was_denied && memcmp(token, se.denied, WIRE_TOKEN) == 0) {
+	if (w->bound && is_bound_token(w, token, kind))
+		fn(s, WHO_USER);
+	else if (!may_ask(w, s, kind))
+		misdirected(s);
+	else if (is_denied(token, kind) ||
+	    (kind == CRED_JWT && !jwt_parse(&jwt, credential_bearer(s))))
 		fn(s, WHO_NOBODY);
-	} else {
-		for (p = &se.wait; *p != NULL; p = &(*p)->who_next)
-			;
-		*p = s;
-		s->who_next = NULL;
-		s->who_fn = fn;
-		s->on_close = wait_remove;
-		memcpy(s->who_token, token, WIRE_TOKEN);
-		if (w->auth_joined)
-			ask_next(w);
-		else
-			auth_want(w);
-	}
+	else
+		wait_add(s, fn, token, kind);
 	explicit_bzero(token, sizeof(token));
 }
 

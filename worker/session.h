@@ -37,6 +37,8 @@ void session_who(struct stream *s, session_fn fn);
  * False when what it says is not sound, or another user than before. */
 bool session_bind(
     struct worker *w, const struct wire_who *who, const uint8_t token[WIRE_TOKEN]);
+/* The same with new tokens; access is that one's text. */
+bool session_bind_jwt(struct worker *w, const struct m_tokens *t, struct slice access);
 /* The user leaves: the end of the session, which auth will announce, is not to
  * cut off the answer that says so. */
 void session_leaving(struct worker *w);

@@ -115,6 +115,7 @@ struct stream {
 	struct stream *who_next;
 	void (*who_fn)(struct stream *, unsigned int who);
 	uint8_t who_token[32];
+	uint8_t who_kind;
 };
 
 /*

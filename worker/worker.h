@@ -38,6 +38,7 @@ struct worker {
 	bool bound;
 	struct wire_who who;
 	uint8_t token[WIRE_TOKEN]; /* to join a restarted auth again */
+	uint8_t token_kind;        /* enum credential_kind (credential.h) */
 };
 
 /* The one instance of this process. */

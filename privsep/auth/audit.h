@@ -37,6 +37,13 @@ A(LOGIN_LIMITED, "login.limited", LOG_NOTICE,	"denied", L_ALL,  "user source ret
 A(LOGIN_ERROR,	"login.error",	LOG_WARNING,	"failed", L_NONE, "user source rid why agent")		\
 A(LOGOUT,	"logout",	LOG_INFO,	"ok",	  L_NONE, "user source session actor")		\
 A(SESSION_REVOKED, "session.revoked", LOG_INFO,	"ok",	  L_NONE, "session uid reason actor user")	\
+/* Tokens. */									\
+A(TOKEN_REFRESHED, "token.refreshed", LOG_INFO,	"ok",	  L_NONE, "user source session actor")		\
+A(TOKEN_REUSED,	"token.reused",	LOG_WARNING,	"denied", L_NONE, "user source session generation actor") \
+A(TOKEN_DENIED,	"token.denied",	LOG_NOTICE,	"denied", L_ALL,  "source why")				\
+A(TOKEN_ADDED,	"token.added",	LOG_NOTICE,	"ok",	  L_NONE, "user source session token name scopes expires actor") \
+A(TOKEN_REVOKED, "token.revoked", LOG_NOTICE,	"ok",	  L_NONE, "user source token name actor")	\
+A(TOKEN_ROTATED, "token.rotated", LOG_NOTICE,	"ok",	  L_NONE, "forget actor")			\
 /* Accounts. */									\
 A(USER_ADDED,	"user.added",	LOG_NOTICE,	"ok",	  L_NONE, "user uid role actor")		\
 A(USER_PASSWORD, "user.password", LOG_NOTICE,	"ok",	  L_NONE, "user uid role actor")		\

@@ -206,6 +206,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	login_tick();
 	worker_tick();
 	session_tick();
+	token_tick();
 	present_tick();
 	if (now - store >= STORE_SECONDS) {
 		store = now;

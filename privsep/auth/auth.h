@@ -60,16 +60,28 @@ struct worker {
 	char from[INET6_ADDRSTRLEN];
 	uint32_t uid; /* 0: bound to nobody yet */
 	char user[WIRE_NAME];
-	permits have;      /* what its user's roles permit */
-	bool changing;     /* the password must be changed first */
-	struct live *live; /* the session that it acts for */
-	bool over;         /* revoked or logged out: nothing more */
-	int64_t back_by;   /* when it must have said who it is; 0: any time */
-	int32_t credit;    /* see worker_charge() */
+	permits have;              /* what its user's roles permit */
+	bool changing;             /* the password must be changed first */
+	permits scopes;            /* ... and what its token is limited to */
+	int64_t until;             /* its access token's end; 0: it has none */
+	struct token_issue *issue; /* tokens that are being signed for it */
+	struct live *live;         /* the session that it acts for */
+	bool over;                 /* revoked or logged out: nothing more */
+	int64_t back_by;           /* when it must have said who it is; 0: any time */
+	int32_t credit;            /* see worker_charge() */
 	int64_t credit_at;
 	struct event *timer;
 };
 
+/* Work that a worker causes. */
+enum cost {
+	COST_LOOK = 1,
+	COST_ASK = 5,
+	COST_COMMIT = 20,
+};
+void worker_charge(struct worker *, enum cost);
+/* It broke a rule that the table does not know; it is gone. */
+void worker_bad(struct worker *, const char *why);
 void worker_new(const struct m_worker *, int fd);
 void worker_close(struct worker *);
 bool worker_bind(
@@ -82,10 +94,16 @@ void worker_note(const struct worker *, enum wire_note);
 void source_note(uint64_t id, const struct wire_addr *, enum wire_note);
 /* Those who were bound under an earlier auth have so long to say to whom. */
 void worker_tick(void);
+/* Those whose access token is over. */
+void worker_until(int64_t now);
 void worker_who(struct worker *, uint32_t id, enum wire_auth, uint32_t retry_after);
 void worker_who_ok(struct worker *, uint32_t id, const uint8_t *token,
     const struct store_account *, const struct store_session *);
 void worker_fail(struct worker *, uint32_t id, enum wire_fail, const char *text);
+void worker_ok(struct worker *, uint32_t id, const char *text);
+void worker_store_fail(struct worker *, uint32_t id, enum store_result);
+void worker_who_fill(
+    struct wire_who *, const struct store_account *, const struct store_session *);
 unsigned int worker_count(void);
 
 /* auth_session.c: sessions, and those that some worker acts for right now. */
@@ -98,6 +116,7 @@ struct live {
 	int64_t seen;
 	int64_t flushed; /* what the store knows of seen */
 	int64_t expires;
+	uint8_t kind; /* enum store_kind */
 	unsigned int nworkers;
 	LIST_HEAD(, worker) workers;
 };
@@ -114,6 +133,10 @@ enum store_result session_revoke(
 enum store_result session_revoke_user(uint32_t uid, enum wire_revoked, const char *by);
 /* The same for sessions that the store has forgotten already. */
 void session_drop_user(uint32_t uid, enum wire_revoked);
+/* A family of tokens, instead. */
+void session_family(struct store_session *);
+/* Those who act for what has that public id. */
+void session_drop(const char *id, enum wire_revoked);
 void session_join(struct worker *, const struct store_session *);
 void session_leave(struct worker *);
 void session_beat(struct live *);
@@ -165,6 +188,19 @@ void ask_tick(void);
 
 /* auth_keys.c: the channel to keys, joined by isolation. */
 void keys_join(int fd);
+
+/* token.c: tokens as JWT; token_api.c: API tokens. */
+void token_login(struct worker *, uint32_t id, const struct store_account *,
+    const struct store_session *);
+void token_forget(struct worker *);
+void token_tick(void);
+void token_on_use(struct chan *, struct msg *);
+void token_on_refresh(struct chan *, struct msg *);
+void token_on_jwks(struct chan *, struct msg *);
+void token_on_api(struct chan *, struct msg *);
+void token_on_add(struct chan *, struct msg *);
+void token_on_list(struct chan *, struct msg *);
+void token_on_end(struct chan *, struct msg *);
 
 /* auth_sandbox.c */
 void sandbox_ide(struct worker *, uint32_t id);

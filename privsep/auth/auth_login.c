@@ -49,6 +49,7 @@ struct login {
 	char password[WIRE_PASSWORD];
 	char agent[WIRE_AGENT];
 	char rid[WIRE_RID];
+	bool tokens; /* are wanted, not a cookie */
 	uint8_t by_source[RATE_KEY];
 	uint8_t by_both[RATE_KEY];
 	uint8_t by_account[RATE_KEY];
@@ -339,6 +340,8 @@ succeeded(struct login *l, struct store_account *a)
 	moved = w->live != NULL;
 	session_leave(w);
 	r = session_new(a, &l->source, l->agent, token, &s);
+	if (r == STORE_OK && l->tokens)
+		session_family(&s);
 	if (r == STORE_OK &&
 	    !audit_event(AUDIT_LOGIN_OK, LOG_S("user", a->name), LOG_S("source", l->from),
 		LOG_S("session", s.id), LOG_S("rid", l->rid), LOG_S("actor", a->name),
@@ -355,7 +358,10 @@ succeeded(struct login *l, struct store_account *a)
 	a->last_login = auth_now();
 	(void)store_account_put(auth.store, a);
 	(void)worker_bind(w, a, &s);
-	worker_who_ok(w, l->id, token, a, &s);
+	if (l->tokens)
+		token_login(w, l->id, a, &s);
+	else
+		worker_who_ok(w, l->id, token, a, &s);
 	explicit_bzero(token, sizeof(token));
 	explicit_bzero(&s, sizeof(s));
 	l->worker = NULL;
@@ -513,6 +519,7 @@ login_new(struct worker *w, uint32_t id, struct m_login *m)
 	strlcpy(l->password, m->password, sizeof(l->password));
 	strlcpy(l->agent, m->agent, sizeof(l->agent));
 	strlcpy(l->rid, m->rid, sizeof(l->rid));
+	l->tokens = m->tokens != 0;
 	addr_prefix(&l->source, prefix);
 	key(l->by_source, "source", "", prefix);
 	key(l->by_both, "both", l->name, prefix);

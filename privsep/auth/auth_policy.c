@@ -82,6 +82,11 @@ policy_session_alive(
 	/* One from the future was made before the clock was set back. */
 	if (s->created > now + 300)
 		return false;
+	if (s->kind == STORE_API)
+		return s->expires == 0 || now < s->expires;
+	/* Refreshing does not prolong it: it ends with its first refresh token. */
+	if (s->kind == STORE_FAMILY)
+		return now < s->expires && now - s->created < conf->token_refresh;
 	return now < s->expires && now - s->created < conf->session_lifetime &&
 	    now - s->seen < conf->session_idle;
 }

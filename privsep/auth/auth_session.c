@@ -107,6 +107,14 @@ session_new(const struct store_account *a, const struct wire_addr *source,
 	return STORE_OK;
 }
 
+void
+session_family(struct store_session *s)
+{
+	s->kind = STORE_FAMILY;
+	s->generation = 1;
+	s->expires = s->created + auth.conf.auth.token_refresh;
+}
+
 /* The session and the active account that a token stands for. */
 enum store_result
 session_find(
@@ -153,6 +161,8 @@ why_text(enum wire_revoked why)
 		return "disabled";
 	case REVOKED_EXPIRED:
 		return "expired";
+	case REVOKED_REUSE:
+		return "reuse";
 	}
 	return "unknown";
 }
@@ -186,6 +196,15 @@ session_revoke(const struct store_session *s, enum wire_revoked why, const char 
 }
 
 void
+session_drop(const char *id, enum wire_revoked why)
+{
+	struct live *l;
+
+	if ((l = live_find(id)) != NULL)
+		live_end(l, why);
+}
+
+void
 session_drop_user(uint32_t uid, enum wire_revoked why)
 {
 	struct live *l, *next;
@@ -198,12 +217,21 @@ session_drop_user(uint32_t uid, enum wire_revoked why)
 enum store_result
 session_revoke_user(uint32_t uid, enum wire_revoked why, const char *by)
 {
+	struct store_account a;
 	enum store_result r;
 
 	if (!audit_event(AUDIT_SESSION_REVOKED, LOG_N("uid", uid),
 		LOG_S("session", "all"), LOG_S("reason", why_text(why)),
 		LOG_S("actor", by)))
 		return STORE_NO_SPACE;
+	/* Tokens of before say another number. */
+	if (store_account_by_uid(auth.store, uid, &a) == STORE_OK) {
+		a.token_version++;
+		r = store_account_put(auth.store, &a);
+		explicit_bzero(&a, sizeof(a));
+		if (r != STORE_OK)
+			return r;
+	}
 	r = store_session_delete_user(auth.store, uid, NULL);
 	if (r != STORE_OK)
 		return r;
@@ -229,6 +257,7 @@ session_join(struct worker *w, const struct store_session *s)
 		l->flushed = s->seen;
 		l->seen = s->seen;
 		l->expires = s->expires;
+		l->kind = s->kind;
 		LIST_INIT(&l->workers);
 		RB_INSERT(lives, &lives, l);
 	}
@@ -241,7 +270,9 @@ static void
 live_write(struct live *l)
 {
 	/* One that fails is not tried again before the next is due. */
-	if (l->seen > l->flushed)
+	if (l->seen > l->flushed && l->kind == STORE_API)
+		(void)store_token_seen(auth.store, l->key, l->seen);
+	else if (l->seen > l->flushed)
 		(void)store_session_seen(auth.store, l->key, l->seen);
 	l->flushed = l->seen;
 }
@@ -312,6 +343,7 @@ expire_live(void)
 		s.created = l->created;
 		s.seen = l->seen;
 		s.expires = l->expires;
+		s.kind = l->kind;
 		if (policy_session_alive(&auth.conf.auth, &s, now))
 			continue;
 		/* Even if the store cannot be told, it is over. */

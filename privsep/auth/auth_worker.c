@@ -20,11 +20,6 @@
 /* Work that a worker may cause: a burst, and so much per second. */
 #define CREDIT_MAX  400
 #define CREDIT_RATE 100
-enum cost {
-	COST_LOOK = 1,
-	COST_ASK = 5,
-	COST_COMMIT = 20,
-};
 
 static TAILQ_HEAD(, worker) workers = TAILQ_HEAD_INITIALIZER(workers);
 static unsigned int nworkers;
@@ -51,6 +46,13 @@ static const struct chan_handler handlers[] = {
 	{ M_PORTAL, on_portal },
 	{ M_SESSION_END, on_session_end },
 	{ M_BEAT, on_beat },
+	{ M_JWT_USE, token_on_use },
+	{ M_JWT_REFRESH, token_on_refresh },
+	{ M_JWKS, token_on_jwks },
+	{ M_API_TOKEN, token_on_api },
+	{ M_TOKEN_ADD, token_on_add },
+	{ M_TOKEN_LIST, token_on_list },
+	{ M_TOKEN_END, token_on_end },
 	{ M_NONE, NULL },
 };
 
@@ -62,6 +64,7 @@ worker_close(struct worker *w)
 	session_leave(w);
 	login_forget(w);
 	ask_forget(w);
+	token_forget(w);
 	nreturning -= w->back_by != 0;
 	chan_close(&w->chan);
 	if (w->timer != NULL)
@@ -90,7 +93,7 @@ on_gone(struct chan *c, const char *why)
 }
 
 /* The worker broke a rule that the table does not know. */
-static void
+void
 worker_bad(struct worker *w, const char *why)
 {
 	on_gone(&w->chan, why);
@@ -121,7 +124,7 @@ timer(struct worker *w, int64_t ms)
  * Who asks for much is read slowly: a flood waits in the worker's own socket and
  * costs the others nothing.
  */
-static void
+void
 worker_charge(struct worker *w, enum cost cost)
 {
 	int64_t now = auth_ms();
@@ -179,6 +182,7 @@ worker_new(const struct m_worker *m, int fd)
 	w->id = m->id;
 	w->source = m->source;
 	addr_text(&w->source, w->from);
+	w->scopes = PERMIT_ALL;
 	w->credit = CREDIT_MAX;
 	w->credit_at = auth_ms();
 	if ((w->timer = evtimer_new(auth.base, on_timer, w)) == NULL)
@@ -213,6 +217,16 @@ worker_tick(void)
 	}
 }
 
+void
+worker_until(int64_t now)
+{
+	struct worker *w;
+
+	TAILQ_FOREACH(w, &workers, entry)
+		if (w->until != 0 && w->until <= now && !w->over)
+			worker_revoke(w, REVOKED_EXPIRED);
+}
+
 unsigned int
 worker_count(void)
 {
@@ -238,7 +252,11 @@ worker_bind(
 		present_bind(w->uid, w->user);
 		worker_note(w, NOTE_BOUND);
 	}
-	w->have = account_permits(a);
+	if (s->kind != STORE_FAMILY)
+		w->until = 0;
+	if (s->kind != STORE_API)
+		w->scopes = PERMIT_ALL;
+	w->have = account_permits(a) & w->scopes;
 	session_join(w, s);
 	session_beat(w->live);
 	present_beat(w->uid);
@@ -256,7 +274,7 @@ worker_roles(void)
 			continue;
 		w->have = 0;
 		if (store_account_by_uid(auth.store, w->uid, &a) == STORE_OK)
-			w->have = account_permits(&a);
+			w->have = account_permits(&a) & w->scopes;
 		explicit_bzero(&a, sizeof(a));
 	}
 }
@@ -267,6 +285,7 @@ worker_end(struct worker *w)
 	session_leave(w);
 	login_forget(w);
 	ask_forget(w);
+	token_forget(w);
 	w->over = true;
 	/* Nothing that it says counts any more; what it holds already (a way to
 	 * the user's sandbox) goes with it, when master ends it. */
@@ -316,24 +335,31 @@ worker_who(struct worker *w, uint32_t id, enum wire_auth result, uint32_t retry_
 }
 
 void
+worker_who_fill(
+    struct wire_who *who, const struct store_account *a, const struct store_session *s)
+{
+	const char *query = present_query(a->uid);
+
+	strlcpy(who->name, a->name, sizeof(who->name));
+	strlcpy(who->role, a->role, sizeof(who->role));
+	strlcpy(who->session, s->id, sizeof(who->session));
+	who->uid = a->uid;
+	who->expires = s->expires;
+	strlcpy(who->last_query, query != NULL ? query : a->last_query,
+	    sizeof(who->last_query));
+}
+
+void
 worker_who_ok(struct worker *w, uint32_t id, const uint8_t *token,
     const struct store_account *a, const struct store_session *s)
 {
-	const char *query;
 	struct m_who m;
 
 	memset(&m, 0, sizeof(m));
 	m.result = AUTH_OK;
 	if (token != NULL)
 		memcpy(m.token, token, sizeof(m.token));
-	strlcpy(m.who.name, a->name, sizeof(m.who.name));
-	strlcpy(m.who.role, a->role, sizeof(m.who.role));
-	strlcpy(m.who.session, s->id, sizeof(m.who.session));
-	m.who.uid = a->uid;
-	m.who.expires = s->expires;
-	query = present_query(a->uid);
-	strlcpy(m.who.last_query, query != NULL ? query : a->last_query,
-	    sizeof(m.who.last_query));
+	worker_who_fill(&m.who, a, s);
 	chan_send(&w->chan, M_WHO, id, -1, &m, sizeof(m));
 	explicit_bzero(&m, sizeof(m));
 }
@@ -349,7 +375,7 @@ worker_fail(struct worker *w, uint32_t id, enum wire_fail code, const char *text
 	chan_send(&w->chan, M_FAIL, id, -1, &m, sizeof(m));
 }
 
-static void
+void
 worker_ok(struct worker *w, uint32_t id, const char *text)
 {
 	struct m_ok m;
@@ -360,8 +386,8 @@ worker_ok(struct worker *w, uint32_t id, const char *text)
 }
 
 /* What went wrong in the store, for someone outside. */
-static void
-store_fail(struct worker *w, uint32_t id, enum store_result r)
+void
+worker_store_fail(struct worker *w, uint32_t id, enum store_result r)
 {
 	if (r == STORE_NO_SPACE)
 		worker_fail(w, id, FAIL_NO_SPACE, "no space is left");
@@ -387,7 +413,7 @@ on_token(struct chan *c, struct msg *m)
 	else if (r == STORE_NOT_FOUND)
 		worker_who(w, m->head.id, AUTH_DENIED, 0);
 	else if (r != STORE_OK)
-		store_fail(w, m->head.id, r);
+		worker_store_fail(w, m->head.id, r);
 	else if (!worker_bind(w, &a, &s))
 		worker_who(w, m->head.id, AUTH_OTHER_USER, 0); /* w is gone */
 	else
@@ -420,6 +446,12 @@ on_logout(struct chan *c, struct msg *m)
 	enum store_result r;
 
 	worker_charge(w, COST_COMMIT);
+	/* What a program holds for months ends when it is revoked. */
+	if (w->live->kind == STORE_API) {
+		worker_ok(w, m->head.id, "the connection ends");
+		worker_end(w);
+		return;
+	}
 	memset(&s, 0, sizeof(s));
 	memcpy(s.key, w->live->key, sizeof(s.key));
 	strlcpy(s.id, w->live->id, sizeof(s.id));
@@ -435,7 +467,7 @@ on_logout(struct chan *c, struct msg *m)
 	r = session_revoke(&s, REVOKED_LOGOUT, w->user);
 	explicit_bzero(&s, sizeof(s));
 	if (r != STORE_OK && r != STORE_NOT_FOUND)
-		store_fail(w, m->head.id, r);
+		worker_store_fail(w, m->head.id, r);
 	else
 		worker_ok(w, m->head.id, "logged out");
 	worker_end(w);
@@ -488,7 +520,7 @@ on_mint(struct chan *c, struct msg *m)
 		chan_send(c, M_MINTED, m->head.id, -1, &key, sizeof(key));
 		explicit_bzero(&key, sizeof(key));
 	} else {
-		store_fail(w, m->head.id, r);
+		worker_store_fail(w, m->head.id, r);
 	}
 	explicit_bzero(&a, sizeof(a));
 }
@@ -528,7 +560,7 @@ on_session_end(struct chan *c, struct msg *m)
 		r = session_revoke(&s, REVOKED_LOGOUT, w->user);
 	explicit_bzero(&s, sizeof(s));
 	if (r != STORE_OK)
-		store_fail(w, m->head.id, r);
+		worker_store_fail(w, m->head.id, r);
 	else
 		worker_ok(w, m->head.id, "session ended");
 }

@@ -15,8 +15,8 @@ void token_keys_set(const struct m_jwt_keys *);
 const struct m_jwt_keys *token_keys(void);
 
 /*
- * Was exactly this signed by the key of its kid?  issuer and name are to be what
- * auth knows itself, not what a worker says (jwt.h).
+ * Was exactly this signed by the key of its kid?  Written out anew (jwt.h), so that
+ * nothing depends on what a worker made of a text.
  */
 bool token_signed(const struct wire_jwt *, const struct wire_jwt_sig *);
 

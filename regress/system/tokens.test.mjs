@@ -1,0 +1,314 @@
+// Tokens for programs, walked through as programs do: a pair by login, made anew, used
+// twice, revoked; API tokens with scopes; and a JWT library of others that verifies
+// what we sign by the keys that we publish, and nothing that was altered.
+import { test, before, after } from 'node:test';
+import assert from 'node:assert/strict';
+import crypto from 'node:crypto';
+import fs from 'node:fs';
+import https from 'node:https';
+import { startDaemon, password, waitFor } from './daemon.mjs';
+
+const jose = await import('jose');
+
+let d;
+before(async () => { d = await startDaemon({ users: ['ann', 'bob'], auth: 'token access 15m refresh 7d issuer "https://ide.example.com"' }); });
+after(() => d?.stop());
+
+const json = { accept: 'application/json', 'content-type': 'application/json' };
+const bearer = (t) => ({ accept: 'application/json', authorization: `Bearer ${t}` });
+const send = (method, url, body, { headers = {}, ...rest } = {}) => d.request(method, url, {
+	...rest, body: body === undefined ? undefined : JSON.stringify(body),
+	headers: { ...json, ...headers } });
+const login = async (user = 'ann', pw = password) => {
+	const r = await send('POST', '/api/auth/login', { username: user, password: pw });
+	assert.equal(r.status, 200, r.body);
+	assert.equal(r.headers['set-cookie'], undefined);
+	return r.json.data;
+};
+const refresh = (t, opts) => send('POST', '/api/auth/refresh', { refreshToken: t }, opts);
+const me = async (t, opts) => (await d.request('GET', '/api/auth/me', { headers: bearer(t), ...opts })).status;
+const keys = async () => (await d.request('GET', '/.well-known/jwks.json', { headers: { accept: 'application/json' } })).json;
+const verify = async (t, options = {}) => jose.jwtVerify(t, jose.createLocalJWKSet(await keys()), {
+	issuer: 'https://ide.example.com', audience: 'ided', typ: 'at+jwt', ...options });
+
+test('a login gives a pair, and the access token opens what a cookie does', async () => {
+	const t = await login();
+	assert.equal(t.tokenType, 'Bearer');
+	assert.equal(t.expiresIn, 900);
+	assert.equal(t.refreshExpiresIn, 7 * 86400);
+	assert.equal(await me(t.accessToken), 200);
+	const r = await d.request('GET', '/api/sessions', { headers: bearer(t.accessToken) });
+	assert.equal(r.status, 200);
+	assert.ok(r.json.data.sessions.some((s) => s.id === t.session && s.current));
+	// The other one opens nothing.
+	assert.equal(await me(t.refreshToken), 401);
+});
+
+test('a library of others verifies it', async () => {
+	const t = await login();
+	const { payload, protectedHeader } = await verify(t.accessToken);
+	assert.equal(payload.sub, 'ann');
+	assert.equal(payload.sid, t.session);
+	assert.equal(protectedHeader.alg, 'EdDSA');
+	assert.equal(payload.exp - payload.iat, 900);
+	await assert.rejects(verify(t.refreshToken), /aud|typ/);
+	await verify(t.refreshToken, { audience: 'ided-refresh', typ: 'rt+jwt' });
+	await assert.rejects(verify(t.accessToken, { issuer: 'https://other.example.com' }), /iss/);
+	for (const k of (await keys()).keys) {
+		assert.equal(k.use, 'sig');
+		assert.equal(k.d, undefined);
+	}
+});
+
+// What everybody tries first; none of it gets past us, or past the library.
+test('altered ones are refused, here and there', async () => {
+	const { accessToken: t, refreshToken } = await login();
+	const [h, p, s] = t.split('.');
+	const b64 = (o) => Buffer.from(typeof o === 'string' ? o : JSON.stringify(o)).toString('base64url');
+	const head = JSON.parse(Buffer.from(h, 'base64url'));
+	const body = JSON.parse(Buffer.from(p, 'base64url'));
+	const jwk = (await keys()).keys[0];
+	const hmac = (input, key) => crypto.createHmac('sha256', key).update(input).digest('base64url');
+	const own = crypto.generateKeyPairSync('ed25519');
+	const resign = (hd, bd, key = own.privateKey) => {
+		const input = `${b64(hd)}.${b64(bd)}`;
+		return `${input}.${crypto.sign(null, Buffer.from(input), key).toString('base64url')}`;
+	};
+	const pub = crypto.createPublicKey({ key: jwk, format: 'jwk' }).export({ type: 'spki', format: 'pem' });
+	const hs = `${b64({ ...head, alg: 'HS256' })}.${p}`;
+	const cases = {
+		'none': `${b64({ ...head, alg: 'none' })}.${p}.`,
+		'None, with the signature': `${b64({ ...head, alg: 'None' })}.${p}.${s}`,
+		'no signature': `${h}.${p}.`,
+		'HS256 by the public key': `${hs}.${hmac(hs, pub)}`,
+		'HS256 by its bytes': `${hs}.${hmac(hs, Buffer.from(jwk.x, 'base64url'))}`,
+		'another user': `${h}.${b64({ ...body, sub: 'bob' })}.${s}`,
+		'another uid': `${h}.${b64({ ...body, uid: body.uid + 1 })}.${s}`,
+		'lasts longer': `${h}.${b64({ ...body, exp: body.exp + 1e6 })}.${s}`,
+		'a key of ones own': resign(head, body),
+		'a key of ones own, named': resign({ ...head, jwk: own.publicKey.export({ format: 'jwk' }) }, body),
+		'jku': resign({ ...head, jku: 'https://evil.example.com/jwks.json' }, body),
+		'x5u': resign({ ...head, x5u: 'https://evil.example.com/x' }, body),
+		'crit': `${b64({ ...head, crit: ['exp'] })}.${p}.${s}`,
+		'kid of a file': resign({ ...head, kid: '../../../../dev/null' }, body),
+		'kid of SQL': resign({ ...head, kid: "x' UNION SELECT 'k" }, body),
+		'kid that is none': resign({ ...head, kid: '0000000000000000' }, body),
+		'RS256 for an EdDSA key': `${b64({ ...head, alg: 'RS256' })}.${p}.${s}`,
+		'a claim twice': `${h}.${b64(JSON.stringify(body).replace('{', '{"sub":"bob",'))}.${s}`,
+		'spaces in it': `${b64(JSON.stringify(head, null, 1))}.${p}.${s}`,
+		'padding': `${h}=.${p}.${s}`,
+		'a part more': `${t}.${s}`,
+		'a part less': `${h}.${p}`,
+		'a byte of the signature': `${h}.${p}.${s[0] === 'A' ? 'B' : 'A'}${s.slice(1)}`,
+		'cut': t.slice(0, -1),
+		'longer': `${t}A`,
+		'the other ones signature': `${h}.${p}.${refreshToken.split('.')[2]}`,
+		'its JSON form': b64({ protected: h, payload: p, signature: s }),
+		'long': `${h}.${'A'.repeat(4000)}.${s}`,
+	};
+	for (const [what, token] of Object.entries(cases)) {
+		assert.equal(await me(token), 401, what);
+		assert.equal((await refresh(token)).status, 401, what);
+		await assert.rejects(verify(token), undefined, what);
+	}
+	// Bits that are no bits of the signature's last digit.
+	assert.equal(await me(t), 200, 'the true one goes on');
+});
+
+test('a refresh token is good once; a second time ends the family', async () => {
+	const a = await login();
+	const r = await refresh(a.refreshToken);
+	assert.equal(r.status, 200, r.body);
+	const b = r.json.data;
+	assert.equal(b.session, a.session);
+	assert.equal(await me(a.accessToken), 200, 'the access token of before lasts to its end');
+	assert.equal(await me(b.accessToken), 200);
+	const c = (await refresh(b.refreshToken)).json.data;
+	// A connection that acts for the family is closed at once.
+	const agent = new https.Agent({ keepAlive: true, maxSockets: 1 });
+	assert.equal(await me(c.accessToken, { agent }), 200);
+	const closed = new Promise((resolve) => Object.values(agent.freeSockets)[0][0].on('close', resolve));
+	assert.equal((await refresh(a.refreshToken)).status, 401);
+	await closed;
+	for (const t of [a, b, c]) {
+		assert.equal(await me(t.accessToken), 401);
+		assert.equal((await refresh(t.refreshToken)).status, 401);
+	}
+	assert.match(d.log, new RegExp(`token\\.reused.*session="${a.session}"`));
+	agent.destroy();
+});
+
+test('of two who refresh at once one gets a pair, and the family ends', async () => {
+	const a = await login();
+	const all = await Promise.all(Array.from({ length: 6 }, () => refresh(a.refreshToken)));
+	const good = all.filter((r) => r.status === 200);
+	assert.equal(good.length, 1, all.map((r) => r.status).join(' '));
+	assert.equal((await refresh(good[0].json.data.refreshToken)).status, 401);
+});
+
+test('logout ends the family, and so does whoever may end sessions', async () => {
+	let t = await login();
+	assert.equal((await send('POST', '/api/auth/logout', undefined, { headers: bearer(t.accessToken) })).status, 200);
+	assert.equal(await me(t.accessToken), 401);
+	assert.equal((await refresh(t.refreshToken)).status, 401);
+	t = await login();
+	d.ok(['session', 'revoke', t.session]);
+	assert.equal(await me(t.accessToken), 401);
+	t = await login();
+	const other = await login('bob');
+	d.ok(['session', 'revoke', 'ann']);
+	assert.equal(await me(t.accessToken), 401);
+	assert.equal((await refresh(t.refreshToken)).status, 401);
+	assert.equal(await me(other.accessToken), 200);
+	// The next ones are of another version.
+	const u = await login();
+	assert.notEqual(jose.decodeJwt(u.accessToken).ver, jose.decodeJwt(t.accessToken).ver);
+	d.ok(['user', 'disable', 'bob']);
+	assert.equal(await me(other.accessToken), 401);
+	d.ok(['user', 'enable', 'bob']);
+	assert.equal(await me(other.accessToken), 401);
+});
+
+test('one connection acts for one credential', async () => {
+	const [a, b] = [await login(), await login('bob')];
+	for (const [url, opts] of [['/api/auth/me', { headers: bearer(b.accessToken) }],
+		['/api/auth/me', { headers: { ...bearer('x'), authorization: `Bearer ${(await login()).accessToken}` } }]]) {
+		const agent = new https.Agent({ keepAlive: true, maxSockets: 1 });
+		assert.equal(await me(a.accessToken, { agent }), 200);
+		assert.equal((await d.request('GET', url, { agent, ...opts })).status, 421);
+		agent.destroy();
+	}
+	// A newer one of the same family is taken.
+	const agent = new https.Agent({ keepAlive: true, maxSockets: 1 });
+	assert.equal(await me(a.accessToken, { agent }), 200);
+	const n = (await refresh(a.refreshToken)).json.data;
+	assert.equal(await me(n.accessToken, { agent }), 200);
+	assert.equal(await me(n.accessToken, { agent }), 200);
+	assert.equal(Object.values(agent.freeSockets).flat().length, 1, 'all on one connection');
+	agent.destroy();
+	// By refresh too: on its own connection, not on another one's.
+	const agent2 = new https.Agent({ keepAlive: true, maxSockets: 1 });
+	assert.equal(await me(n.accessToken, { agent: agent2 }), 200);
+	assert.equal((await refresh(n.refreshToken, { agent: agent2 })).status, 200);
+	assert.equal((await refresh((await login('bob')).refreshToken, { agent: agent2 })).status, 421);
+	agent2.destroy();
+});
+
+test('an API token: shown once, limited to its scopes, kept as a hash, revoked at once', async () => {
+	const cookie = await d.login('ann');
+	const headers = { cookie, origin: d.origin };
+	const made = await send('POST', '/api/users/me/tokens', { name: 'ci', scopes: ['account.own'], expiresIn: 3600 }, { headers });
+	assert.equal(made.status, 201, made.body);
+	const { token, id } = made.json.data;
+	assert.match(token, /^ided_[0-9A-Za-z]{49}$/);
+	assert.equal(await me(token), 200);
+	let list = (await d.request('GET', '/api/users/me/tokens', { headers: bearer(token) })).json.data;
+	assert.equal(list.length, 1);
+	assert.deepEqual([list[0].id, list[0].name, list[0].scopes], [id, 'ci', ['account.own']]);
+	assert.ok(!JSON.stringify(list).includes(token));
+	// Not even it makes others; what its scopes lack is refused in auth.
+	assert.equal((await send('POST', '/api/users/me/tokens', { name: 'more', scopes: ['account.own'] }, { headers: bearer(token) })).status, 403);
+	const r = await d.request('POST', '/ide/mint-key', { headers: { ...bearer(token), origin: d.origin } });
+	assert.equal(r.status, 403, r.body);
+	const ide = await send('POST', '/api/users/me/tokens', { name: 'ide', scopes: ['ide.use'] }, { headers });
+	assert.equal((await d.request('POST', '/ide/mint-key', { headers: { ...bearer(ide.json.data.token), origin: d.origin } })).status, 200);
+	assert.equal((await d.request('GET', '/api/users/me/tokens', { headers: bearer(ide.json.data.token) })).status, 403);
+	// A typing error is noticed before anybody is asked.
+	assert.equal(await me(token.slice(0, -1) + (token.endsWith('a') ? 'b' : 'a')), 401);
+	// Nothing of it is on the disk.
+	for (const dir of ['store', 'keys'])
+		for (const f of fs.readdirSync(`${d.data}/${dir}`, { recursive: true }))
+			if (fs.statSync(`${d.data}/${dir}/${f}`).isFile())
+				assert.equal(fs.readFileSync(`${d.data}/${dir}/${f}`, 'latin1').includes(token.slice(5, 40)), false);
+	// Its connection ends with it.
+	const agent = new https.Agent({ keepAlive: true, maxSockets: 1 });
+	assert.equal(await me(token, { agent }), 200);
+	const closed = new Promise((resolve) => Object.values(agent.freeSockets)[0][0].on('close', resolve));
+	assert.equal((await d.request('DELETE', `/api/users/me/tokens/${id}`, { headers })).status, 200);
+	await closed;
+	assert.equal(await me(token), 401);
+	list = (await d.request('GET', '/api/users/me/tokens', { headers })).json.data;
+	assert.deepEqual(list.map((t) => t.name), ['ide']);
+	// Another user's is not there.
+	const bob = await d.login('bob');
+	assert.equal((await d.request('DELETE', `/api/users/me/tokens/${list[0].id}`, { headers: { cookie: bob, origin: d.origin } })).status, 404);
+	assert.equal((await d.request('GET', '/api/users/me/tokens', { headers: { cookie: bob } })).json.data.length, 0);
+	agent.destroy();
+	// One may revoke itself, and hears of it.
+	const self = (await send('POST', '/api/users/me/tokens', { name: 'self', scopes: ['account.own'] }, { headers })).json.data;
+	assert.equal((await d.request('DELETE', `/api/users/me/tokens/${self.id}`, { headers: bearer(self.token) })).status, 200);
+	assert.equal(await me(self.token), 401);
+});
+
+test('bad requests name the field', async () => {
+	const headers = { cookie: await d.login('ann'), origin: d.origin };
+	const add = (body) => send('POST', '/api/users/me/tokens', body, { headers });
+	for (const [body, field] of [
+		[{ scopes: ['account.own'] }, 'name'],
+		[{ name: 1, scopes: ['account.own'] }, 'name'],
+		[{ name: '', scopes: ['account.own'] }, 'name'],
+		[{ name: ' x', scopes: ['account.own'] }, 'name'],
+		[{ name: 'a\u0000b', scopes: ['account.own'] }, 'JSON|name'],
+		[{ name: 'ä', scopes: ['account.own'] }, 'name'],
+		[{ name: 'x'.repeat(65), scopes: ['account.own'] }, 'name'],
+		[{ name: 'x' }, 'scopes'],
+		[{ name: 'x', scopes: [] }, 'scopes'],
+		[{ name: 'x', scopes: 'account.own' }, 'scopes'],
+		[{ name: 'x', scopes: ['no.such'] }, 'scopes'],
+		[{ name: 'x', scopes: ['account.own', 'account.own'] }, 'scopes'],
+		[{ name: 'x', scopes: ['account.own ide.use'] }, 'scopes'],
+		[{ name: 'x', scopes: ['users.manage'] }, 'scopes'],
+		[{ name: 'x', scopes: Array(1000).fill('account.own') }, 'scopes'],
+		[{ name: 'x', scopes: ['account.own'], expiresIn: 0 }, 'expiresIn'],
+		[{ name: 'x', scopes: ['account.own'], expiresIn: 1.5 }, 'expiresIn'],
+		[{ name: 'x', scopes: ['account.own'], expiresIn: 1e12 }, 'expires'],
+		[{ name: 'x', scopes: ['account.own'], admin: true }, 'admin'],
+		[[], 'object'],
+	]) {
+		const r = await add(body);
+		assert.equal(r.status, 400, JSON.stringify(body));
+		assert.equal(r.json.error.code, 'VALIDATION_ERROR');
+		assert.match(r.json.error.message, new RegExp(field), JSON.stringify(body));
+	}
+	assert.equal((await add({ name: 'twice', scopes: ['account.own'] })).status, 201);
+	assert.equal((await add({ name: 'twice', scopes: ['account.own'] })).status, 409);
+	for (const body of [{}, { refreshToken: 1 }, { refreshToken: 'x', more: 1 }, 7])
+		assert.equal((await send('POST', '/api/auth/refresh', body)).status, 400, JSON.stringify(body));
+});
+
+test('they survive a restart, and the death of keys and auth; a new key is known beside the old', async () => {
+	const t = await login();
+	const before = await keys();
+	await d.stop({ keep: true });
+	await d.start();
+	assert.deepEqual(await keys(), before);
+	assert.equal(await me(t.accessToken), 200);
+	for (const role of ['keys', 'auth']) {
+		const [p] = d.role(role);
+		process.kill(p.pid, 'SIGKILL');
+		await waitFor(`${role} to be back`, () => d.role(role).some((q) => q.pid !== p.pid));
+		await waitFor('tokens', async () => (await send('POST', '/api/auth/login', { username: 'ann', password })).status === 200);
+		assert.equal(await me(t.accessToken), 200, role);
+		assert.deepEqual(await keys(), before);
+	}
+	assert.equal((await refresh(t.refreshToken)).status, 200);
+});
+
+test('while there is no keys, nobody gets tokens, and everybody\'s are good', async () => {
+	const t = await login();
+	const [p] = d.role('keys');
+	// Its handshake is over: keys is not needed for it.
+	const agent = new https.Agent({ keepAlive: true, maxSockets: 1 });
+	assert.equal((await d.request('GET', '/healthz', { agent })).status, 200);
+	process.kill(p.pid, 'SIGSTOP');
+	try {
+		assert.equal(await me(t.accessToken, { agent }), 200);
+		const r = await refresh(t.refreshToken, { agent });
+		assert.equal(r.status, 503);
+	} finally {
+		process.kill(p.pid, 'SIGCONT');
+		agent.destroy();
+	}
+	// It was not used up.
+	assert.equal((await refresh(t.refreshToken)).status, 200);
+});

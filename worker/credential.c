@@ -1,0 +1,76 @@
+/* What a request shows of who sends it: see credential.h. */
+#include <openssl/sha.h>
+
+#include <string.h>
+
+#include "../privsep/token_text.h"
+#include "cookie.h"
+#include "credential.h"
+#include "session.h"
+
+static bool
+token_parse(uint8_t token[WIRE_TOKEN], struct slice hex)
+{
+	static const char digits[] = "0123456789abcdef";
+	const char *p;
+	uint8_t v[2];
+
+	if (hex.len != 2 * WIRE_TOKEN)
+		return (false);
+	for (size_t i = 0; i < WIRE_TOKEN; i++) {
+		for (size_t j = 0; j < 2; j++) {
+			p = memchr(digits, hex.p[2 * i + j], 16);
+			if (p == NULL)
+				return (false);
+			v[j] = (uint8_t)(p - digits);
+		}
+		token[i] = (uint8_t)(v[0] << 4 | v[1]);
+	}
+	return (true);
+}
+
+/* By their looks: what it is in truth, auth says. */
+static int
+bearer(struct slice v, uint8_t token[WIRE_TOKEN], uint8_t *kind)
+{
+	if (v.len > 5 && memcmp(v.p, "ided_", 5) == 0) {
+		*kind = CRED_API;
+		return (token_text_parse(token, v.p, v.len));
+	}
+	if (v.len > 0 && memchr(v.p, '.', v.len) != NULL) {
+		*kind = CRED_JWT;
+		SHA256((const uint8_t *)v.p, v.len, token);
+		return (1);
+	}
+	return (token_parse(token, v));
+}
+
+struct slice
+credential_bearer(const struct stream *s)
+{
+	struct slice v = stream_header(s, HDR_AUTHORIZATION);
+
+	if (v.len <= 7 || !slice_caseeq((struct slice){ v.p, 7 }, SLICE("bearer ")))
+		return ((struct slice){ NULL, 0 });
+	return (slice_trim((struct slice){ v.p + 7, v.len - 7 }));
+}
+
+int
+credential(struct stream *s, uint8_t token[WIRE_TOKEN], uint8_t *kind)
+{
+	struct slice v = credential_bearer(s);
+	size_t i;
+
+	*kind = CRED_SESSION;
+	if (v.p != NULL) {
+		s->by_bearer = true;
+		return (bearer(v, token, kind));
+	}
+	v = (struct slice){ NULL, 0 };
+	for (i = 0; i < s->head.nheader; i++)
+		if (s->head.header[i].id == HDR_COOKIE &&
+		    cookie_find(s->head.header[i].value, SLICE(SESSION_COOKIE), &v) ==
+			COOKIE_DUP)
+			return (-1);
+	return (v.p != NULL && token_parse(token, v));
+}
