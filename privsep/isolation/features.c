@@ -199,9 +199,11 @@ features_check(const struct conf_isolation *conf)
 		log_event(LOG_WARNING, "isolation.weaker",
 		    LOG_S("what", strategy_of(conf->kind)->weaker));
 	features_lacking(conf, name_lacking, &missing);
-	if (missing > 0)
+	if (missing > 0) {
+		cgroup_leave();
 		fatalx("isolation: this machine does not hold what the configuration "
 		       "requires");
+	}
 	log_event(LOG_INFO, "isolation.has", LOG_S("cgroup", cgroup_version()),
 	    LOG_N("landlock", sandbox_landlock_abi()));
 }
