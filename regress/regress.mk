@@ -164,7 +164,7 @@ vm: $(VM)/initrd
 check-vm:
 	etc/install-deps build check vm
 	$(MAKE) all vm
-	O=$(O) regress/run-node regress/vm
+	O=$(O) regress/run-node regress/vm 2
 
 check-deps:
 	etc/install-deps build check vm

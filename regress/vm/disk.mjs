@@ -35,6 +35,7 @@ export class Disk {
 		this.stable = Buffer.from(this.now);
 		this.pending = [];
 		this.flushes = this.lost = 0;
+		this.atFlush = null; // called in place of the next flush: the power goes there
 		this.server = net.createServer((s) => this.#serve(s));
 		this.sockets = new Set();
 	}
@@ -154,6 +155,10 @@ export class Disk {
 			if (flags & FLAG_FUA) w.copy(this.stable, at);
 			this.pending.push({ at, data: w });
 		} else if (type === CMD_FLUSH) {
+			if (this.atFlush) {
+				this.atFlush();
+				return { used, state: () => null };
+			}
 			this.#flush();
 		} else {
 			head.writeUInt32BE(EINVAL, 4);

@@ -11,6 +11,10 @@ export const rounds = Number(process.env.IDED_ROUNDS || 0); // of check-long
 const image = `${obj}/regress/vm`;
 // Emulated, on a machine that others use as well: ten times slower, and more.
 const PATIENCE = 180000;
+const BOOTS = 3, BOOT_PATIENCE = 90000;
+// The kernel's check that the timer ticks counts turns of a loop: where the host takes
+// the processor away meanwhile it finds none, and gives up.  Watchdogs likewise.
+const BOOT = 'no_timer_check nowatchdog rcupdate.rcu_cpu_stall_suppress=1';
 
 export class Vm {
 	constructor(opts = {}) {
@@ -19,14 +23,28 @@ export class Vm {
 		this.dir = fs.mkdtempSync(path.join(os.tmpdir(), 'ided-vm-'));
 	}
 
-	// cgroup: v2 (default), v1, hybrid, none.
+	// cgroup: v2 (default), or none at first.
 	static async boot(opts) {
 		const vm = new Vm(opts);
 		await vm.start();
 		return vm;
 	}
 
+	// A VM whose processor others take may not get over its boot: that is told,
+	// with the console, and tried again.
 	async start() {
+		for (let left = BOOTS; ; left--) {
+			try {
+				return await this.#boot();
+			} catch (e) {
+				if (!this.gone) await this.kill();
+				if (left <= 1) throw e;
+				console.error(`the VM is started again: ${e.message}`);
+			}
+		}
+	}
+
+	async #boot() {
 		const o = this.opts;
 		this.agent = await freePort();
 		this.https = await freePort();
@@ -34,7 +52,7 @@ export class Vm {
 		const args = ['-accel', 'tcg,thread=multi', '-machine', 'pc', '-cpu', 'max', '-smp', String(o.cpus ?? 2),
 			'-m', String(o.memory ?? 512), '-nodefaults', '-display', 'none', '-serial', 'stdio', '-no-reboot',
 			'-kernel', `${image}/vmlinuz`, '-initrd', `${image}/initrd`,
-			'-append', `console=ttyS0 loglevel=4 panic=-1 cgroup=${o.cgroup ?? 'v2'}`,
+			'-append', `console=ttyS0 loglevel=7 panic=-1 ${BOOT} cgroup=${o.cgroup ?? 'v2'}`,
 			'-netdev', `user,id=n,restrict=on,hostfwd=tcp:127.0.0.1:${this.agent}-:7,hostfwd=tcp:127.0.0.1:${this.https}-:8443`,
 			'-device', 'virtio-net-pci,netdev=n,romfile='];
 		for (const d of o.disks ?? [])
@@ -53,7 +71,7 @@ export class Vm {
 		await waitFor('the VM to boot', () => {
 			if (this.gone) throw new Error(`the VM ended:\n${this.console}`);
 			return /vm: ready/.test(this.console);
-		}, PATIENCE).catch((e) => { throw new Error(`${e.message}\n${this.console}`); });
+		}, BOOT_PATIENCE).catch((e) => { throw new Error(`${e.message}\n${this.console.slice(-4000)}`); });
 		return this;
 	}
 
@@ -145,8 +163,8 @@ ide "code" { path "/opt/ide" }
 		await this.vm.ok(`rm -f /tmp/ided.end; cp /dev/null /tmp/ided.log
 (setsid ided -d -f /etc/ided.conf 2>/tmp/ided.log </dev/null; echo $? >/tmp/ided.end) >/dev/null 2>&1 &`);
 		for (;;) {
-			const log = await this.readLog();
 			const r = await this.vm.run('cat /tmp/ided.end');
+			const log = await this.readLog();
 			if (r.status === 0) throw new Error(`ided ended (${r.out.trim()}):\n${log}`);
 			if (/ided\.ready/.test(log)) return this;
 		}
