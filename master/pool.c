@@ -220,6 +220,8 @@ on_resume(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	(void)arg;
+	/* By the clock it may be a moment early, and nobody would come again. */
+	pool.pause_ms = 0;
 	pool_fill();
 }
 
