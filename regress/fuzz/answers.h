@@ -15,18 +15,10 @@
 #include "../../worker/conn_int.h"
 #include "../../worker/respond.h"
 #include "../../worker/tls.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+#include "fuzz.h"
 
 static unsigned int open_streams;
 static uint8_t output[1024 * 1024];
-
-static void
-check(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 /* --- the rest of the worker, as far as the front wants it --- */
 
@@ -137,6 +129,7 @@ stream_request(struct stream *s)
 {
 	static const struct header h[] = { HEADER("a", "b") };
 	const struct http_head *head = &s->head;
+	struct evbuffer *buffer;
 	uint8_t *p;
 
 	/* What http1.h promises. */
@@ -169,6 +162,19 @@ stream_request(struct stream *s)
 			stream_commit(s, 100);
 			stream_write(s, output, 16000);
 		}
+		break;
+	case 'c': /* of unknown length, in both ways of writing */
+		stream_respond(s, 200, h, 1, -1);
+		if ((p = stream_reserve(s, 1000)) != NULL) {
+			memset(p, 'x', 1000);
+			stream_commit(s, head->target.len % 1000);
+		}
+		if ((buffer = evbuffer_new()) != NULL) {
+			evbuffer_add(buffer, output, 3000);
+			stream_write_buffer(s, buffer);
+			evbuffer_free(buffer);
+		}
+		stream_end(s);
 		break;
 	case 'l': /* later, and never */
 		break;

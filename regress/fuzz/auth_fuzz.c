@@ -16,13 +16,12 @@
 
 /* Workers that are not read for the moment are only found in its list. */
 #include "../../privsep/auth/auth_worker.c"
+#include "fuzz.h"
 
 #define WORKERS 4
 #define HELPERS 2
 #define OPEN    64 /* questions of auth that we remember */
 #define USERS   2
-
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 struct auth auth;
 
@@ -55,25 +54,6 @@ static const char *const names[USERS] = { "ann", "bob" };
 static uint32_t uids[USERS];
 static uint8_t tokens[USERS][WIRE_TOKEN];
 static char sessions[USERS][WIRE_SESSION];
-
-static const uint8_t *in;
-static size_t left;
-
-static void
-check(bool ok)
-{
-	if (!ok)
-		abort();
-}
-
-static uint8_t
-next(void)
-{
-	if (left == 0)
-		return (0);
-	left--;
-	return (*in++);
-}
 
 /* --- what the others hear --- */
 
@@ -161,17 +141,6 @@ hear(void)
 
 /* --- what they say --- */
 
-static void
-fill(uint8_t *p, size_t len)
-{
-	size_t at = next() | (size_t)next() << 8, n = next();
-
-	if (len == 0)
-		return;
-	for (at %= len; n > 0 && at < len; n--)
-		p[at++] = next();
-}
-
 /* A payload that may mean something, and then any bytes in any place of it. */
 static size_t
 payload(enum msg_type type, uint8_t p[MSG_PAYLOAD_MAX])
@@ -206,6 +175,8 @@ payload(enum msg_type type, uint8_t p[MSG_PAYLOAD_MAX])
 	}
 	if (how & 0x80)
 		fill(p, row->max);
+	if ((how & 0x70) == 0x70) /* strings without an end */
+		memset(p, 'a', row->max);
 	return (row->max);
 }
 
@@ -245,6 +216,7 @@ worker_comes(struct peer *p)
 	m.id = (uint64_t)(p - peers) + 1;
 	m.source.ip[15] = next();
 	m.source.unix_peer = m.source.ip[15] == 0;
+	m.bound = m.source.ip[15] & 1; /* by an auth before this one */
 	worker_new(&m, fds[1]);
 }
 
@@ -450,6 +422,20 @@ administrator(uint8_t how)
 	}
 }
 
+/* A worker's time is over: what it was not read for, or to leave. */
+static void
+time_over(uint8_t which)
+{
+	struct worker *w = TAILQ_FIRST(&workers);
+
+	for (int i = which % WORKERS; w != NULL && i > 0; i--)
+		w = TAILQ_NEXT(w, entry);
+	if (w != NULL && evtimer_pending(w->timer, NULL)) {
+		event_del(w->timer);
+		on_timer(-1, 0, w);
+	}
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -486,7 +472,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			worker_goes(&peers[(op >> 3) % WORKERS]);
 			break;
 		case 7:
-			administrator(next());
+			if (op & 0x80)
+				time_over(op >> 3);
+			else
+				administrator(next());
 			break;
 		}
 		hear();

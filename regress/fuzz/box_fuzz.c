@@ -14,10 +14,9 @@
 #include <unistd.h>
 
 #include "../../privsep/isolation/box_ask.c"
+#include "fuzz.h"
 
 #define ASKED 64
-
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 struct isolation isolation;
 
@@ -31,25 +30,6 @@ static struct {
 static uint32_t nasked;
 static int mine[2] = { -1, -1 };  /* a connected pair of this uid */
 static int other = -1, file = -1; /* what is none */
-
-static const uint8_t *in;
-static size_t left;
-
-static void
-check(bool ok)
-{
-	if (!ok)
-		abort();
-}
-
-static uint8_t
-next(void)
-{
-	if (left == 0)
-		return (0);
-	left--;
-	return (*in++);
-}
 
 /* --- the rest of isolation --- */
 

@@ -8,15 +8,7 @@
 #include <string.h>
 
 #include "../../worker/chunk.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
-
-static void
-check(bool ok)
-{
-	if (!ok)
-		abort();
-}
+#include "fuzz.h"
 
 /* Decodes step bytes at a time into data; returns the result. */
 static enum chunk_result

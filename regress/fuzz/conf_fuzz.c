@@ -8,8 +8,7 @@
 #include <string.h>
 
 #include "privsep/conf.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+#include "fuzz.h"
 
 static struct conf conf;
 

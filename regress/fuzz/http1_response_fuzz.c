@@ -7,15 +7,7 @@
 #include <string.h>
 
 #include "../../worker/http1.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
-
-static void
-check(bool ok)
-{
-	if (!ok)
-		abort();
-}
+#include "fuzz.h"
 
 static void
 inside(struct slice s, const char *buf, size_t len)

@@ -21,11 +21,10 @@
 #include "../../privsep/keys/session.h"
 #include "../../privsep/keys/sign.h"
 #include "../../privsep/log.h"
+#include "fuzz.h"
 
 #define WORKERS 4
 #define KEYS    2
-
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 static struct peer {
 	struct chan chan;
@@ -39,34 +38,6 @@ static struct chan to_master, master; /* keys's end and master's */
 static EVP_PKEY *keys[KEYS];          /* their public halves, as it were */
 static uint8_t keyids[KEYS][WIRE_KEYID];
 static struct m_sess kept[256]; /* by the first byte of the id */
-
-static const uint8_t *in;
-static size_t left;
-
-static void
-check(bool ok)
-{
-	if (!ok)
-		abort();
-}
-
-static uint8_t
-next(void)
-{
-	if (left == 0)
-		return (0);
-	left--;
-	return (*in++);
-}
-
-static void
-fill(uint8_t *p, size_t len)
-{
-	size_t at = next() | (size_t)next() << 8, n = next();
-
-	for (at %= len; n > 0 && at < len; n--)
-		p[at++] = next();
-}
 
 /* --- what the attacker hears --- */
 

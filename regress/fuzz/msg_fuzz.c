@@ -13,6 +13,7 @@
 
 #include "../../privsep/chan.h"
 #include "../../privsep/log.h"
+#include "fuzz.h"
 
 #define HEADER 5 /* bytes of the input that are not sent */
 #define KINDS  6
@@ -21,13 +22,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 static struct event_base *base;
 static unsigned int got, lost;
-
-static void
-check(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 static int
 descriptor(unsigned int kind)

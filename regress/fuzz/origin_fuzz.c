@@ -8,15 +8,7 @@
 
 #include "../../worker/http1.h"
 #include "../../worker/origin.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
-
-static void
-check(bool ok)
-{
-	if (!ok)
-		abort();
-}
+#include "fuzz.h"
 
 /* The next line; absent when it is empty. */
 static struct slice

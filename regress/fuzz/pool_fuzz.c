@@ -15,12 +15,11 @@
 
 /* Its books are its own. */
 #include "../../master/pool.c"
+#include "fuzz.h"
 
 #define WORKERS 16 /* that we speak for */
 #define SPARE   3
 #define MAX     8
-
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 struct master master;
 
@@ -35,25 +34,6 @@ static struct zygote_end {
 	bool open;
 } zygotes[2]; /* the current one, and one before */
 static struct chan auth, keys;
-
-static const uint8_t *in;
-static size_t left;
-
-static void
-check(bool ok)
-{
-	if (!ok)
-		abort();
-}
-
-static uint8_t
-next(void)
-{
-	if (left == 0)
-		return (0);
-	left--;
-	return (*in++);
-}
 
 /* --- the rest of master --- */
 

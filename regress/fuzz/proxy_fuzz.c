@@ -10,15 +10,7 @@
 #include "../../worker/cookie.h"
 #include "../../worker/proxy_head.h"
 #include "../../worker/session.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
-
-static void
-check(bool ok)
-{
-	if (!ok)
-		abort();
-}
+#include "fuzz.h"
 
 static void
 request(char *in, size_t len, uint8_t how)

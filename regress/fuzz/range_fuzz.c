@@ -9,17 +9,9 @@
 
 #include "../../worker/dates.h"
 #include "../../worker/range.h"
+#include "fuzz.h"
 
 #define LINES 5
-
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
-
-static void
-check(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 static void
 date(struct slice in)

@@ -12,11 +12,10 @@
 
 /* Its state is that of a process, and here many live in one. */
 #include "../../worker/session.c"
+#include "fuzz.h"
 
 #define STREAMS 8
 #define TOKENS  3 /* of ann, of ann too, of bob */
-
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 struct request {
 	struct stream s;
@@ -39,25 +38,6 @@ static uint32_t asked[16];    /* numbers of open questions */
 static enum msg_type asked_type[16];
 static uint8_t asked_token[16][WIRE_TOKEN];
 static unsigned int nasked;
-
-static const uint8_t *in;
-static size_t left;
-
-static void
-check(bool ok)
-{
-	if (!ok)
-		abort();
-}
-
-static uint8_t
-next(void)
-{
-	if (left == 0)
-		return (0);
-	left--;
-	return (*in++);
-}
 
 /* --- the rest of the worker --- */
 

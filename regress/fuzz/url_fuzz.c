@@ -7,15 +7,7 @@
 #include <string.h>
 
 #include "../../worker/url.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
-
-static void
-check(bool ok)
-{
-	if (!ok)
-		abort();
-}
+#include "fuzz.h"
 
 static void
 paths(struct slice in, char *out)
