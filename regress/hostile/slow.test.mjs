@@ -4,7 +4,7 @@
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
-import { startDaemon, sleep, waitFor } from '../system/daemon.mjs';
+import { load, startDaemon, sleep, waitFor } from '../system/daemon.mjs';
 import { sources, status } from './backend.mjs';
 import { tool } from './tool.mjs';
 
@@ -95,8 +95,9 @@ async function run(t, what, connections) {
 
 const all = Object.keys(modes);
 if (!LONG) {
-	test('200 slow connections of each kind, from 200 addresses and from one', { timeout: 240000 },
-		(t) => run(t, all.flatMap((n) => [[n, 200], [n, 1]]), 200));
+	const n = load(200);
+	test(`${n} slow connections of each kind, from 200 addresses and from one`, { timeout: 240000 },
+		(t) => run(t, all.flatMap((kind) => [[kind, 200], [kind, 1]]), n));
 } else {
 	for (const name of all)
 		for (const connections of [200, 2000])

@@ -10,7 +10,7 @@ import fs from 'node:fs';
 import http2 from 'node:http2';
 import https from 'node:https';
 import { answers, sources, startRecorder, status } from './backend.mjs';
-import { waitFor } from '../system/daemon.mjs';
+import { frugal, waitFor } from '../system/daemon.mjs';
 
 const { names } = createRequire(import.meta.url)('./evil.js');
 const source = sources(12);
@@ -50,7 +50,7 @@ const expected = {
 const LIMIT = 4 << 20; // enough of an endless answer
 
 before(async () => {
-	d = await startRecorder({ users: ['ann', 'bob'], prefork: 'spare 8' });
+	d = await startRecorder({ users: ['ann', 'bob'], prefork: 'spare 8', env: frugal });
 	bob = { token: (await d.login('bob')).split('=')[1], agent: new https.Agent({ keepAlive: true, maxSockets: 1 }) };
 	await waitFor("bob's recorder", async () => (await fromBob()).status === 200);
 	bob.socket = await websocket(bob.token, '/ide/echo');

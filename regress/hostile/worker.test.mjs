@@ -3,7 +3,7 @@
 // broken rule.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
-import { Site, P, S, AUTH, FAIL, PAYLOAD_MAX, isClosed, password, read, violation, waitFor, wire }
+import { frugal, Site, P, S, AUTH, FAIL, PAYLOAD_MAX, isClosed, password, read, violation, waitFor, wire }
 	from './evil-site.mjs';
 import crypto from 'node:crypto';
 
@@ -12,7 +12,7 @@ const evil = (user, from) => site.evil(user, from);
 const alive = (what) => site.alive(what);
 
 before(async () => {
-	site = await Site.start();
+	site = await Site.start(frugal);
 	({ d, M, rows } = site);
 });
 after(() => site?.stop());
@@ -29,7 +29,7 @@ test('the table holds what a worker may say, and nothing with a descriptor', () 
 const kinds = ['null', 'folder', 'path', 'memory', 'client', 'channel', 'pipe', 'seqpacket', 'listen'];
 
 const counts = [0, 1, 2, 253];
-const long = Number(process.env.IDED_ROUNDS || 0) >= 100;
+const long = Boolean(process.env.IDED_LONG);
 
 // What a worker may say to this process comes with every pair of a length and a
 // number of descriptors; what it may not, with each of them (in the long run with

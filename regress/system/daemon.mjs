@@ -14,6 +14,10 @@ export const top = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '.
 export const obj = path.resolve(top, process.env.O || 'obj');
 // A build with sanitizers (SAN=1).
 export const sanitized = /obj-san\b/.test(obj);
+// What a test puts on: with a sanitizer in it a worker takes some ten times the memory.
+export const load = (n) => Math.ceil(n / (sanitized ? 5 : 1));
+// Where memory is weighed: a sanitizer keeps what was freed, up to so much.
+export const frugal = { ASAN_OPTIONS: 'quarantine_size_mb=1:thread_local_quarantine_size_kb=64' };
 export const idePath = process.env.IDEDIR || '/usr/local/lib/ided/vscode';
 export const sleep = (ms) => new Promise((r) => setTimeout(r, ms));
 export const password = 'Correct-Horse-7';
