@@ -233,6 +233,14 @@ main(int argc, char *argv[])
 	options(argc, argv);
 	output_init();
 	(void)signal(SIGPIPE, SIG_IGN);
+#ifdef SANITIZED
+	/* Without handlers a first process hears nothing of its user's signals. */
+	(void)signal(SIGSEGV, SIG_DFL);
+	(void)signal(SIGBUS, SIG_DFL);
+	(void)signal(SIGFPE, SIG_DFL);
+	(void)signal(SIGILL, SIG_DFL);
+	(void)signal(SIGABRT, SIG_DFL);
+#endif
 	/* Where it is no pid 1, what loses its parent is still its own to collect. */
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	snprintf(dir, sizeof(dir), "%s/user", session.run);

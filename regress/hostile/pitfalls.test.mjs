@@ -34,8 +34,7 @@ before(async () => {
 });
 after(async () => {
 	bob?.kill('SIGKILL');
-	await d?.stop();
-	rootServer?.close();
+	await d?.stop().finally(() => rootServer?.close());
 	if (share) fs.rmSync(share, { recursive: true });
 });
 
