@@ -1,6 +1,6 @@
 /*
- * How often something may fail: an exact sliding window per key, in a table
- * that is bounded whatever outsiders do.
+ * How often something may fail: the windows of window.h for attempts, of which only
+ * those count that fail.
  *
  * An attempt is begun and ended; while it runs it holds a place, so that a
  * thousand attempts at once get no further than a thousand in a row.  Ended
@@ -14,7 +14,6 @@
 
 #define RATE_KEY     16 /* bytes; the caller makes them unpredictable */
 #define RATE_ENTRIES 65536
-#define RATE_STAMPS  (1u << 20) /* failures remembered in all */
 
 enum rate_verdict {
 	RATE_GO,
@@ -32,10 +31,11 @@ void rate_config(struct rate *, uint32_t count, uint32_t period);
 /* now in milliseconds, never going back; *retry in seconds, when denied. */
 enum rate_verdict rate_look(
     struct rate *, const uint8_t key[RATE_KEY], int64_t now, uint32_t *retry);
-bool rate_begin(struct rate *, const uint8_t key[RATE_KEY], int64_t now);
+void rate_begin(struct rate *, const uint8_t key[RATE_KEY], int64_t now);
 void rate_end(struct rate *, const uint8_t key[RATE_KEY], int64_t now, bool failed);
-/* Failures within the window, at most count of them. */
+/* Failures within the window. */
 uint32_t rate_failures(struct rate *, const uint8_t key[RATE_KEY], int64_t now);
-uint32_t rate_entries(const struct rate *);
+void rate_denied(struct rate *, const uint8_t key[RATE_KEY], int64_t now);
+uint32_t rate_entries(struct rate *);
 
 #endif
