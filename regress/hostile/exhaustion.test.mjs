@@ -11,7 +11,7 @@ import { sources, status } from './backend.mjs';
 const LONG = Boolean(process.env.IDED_LONG);
 const IDLE = load(LONG ? 5000 : 1000);
 const HALF = load(LONG ? 2000 : 400);
-const RATE = load(LONG ? 200 : 100); // new ones in a second, once all are open
+const RATE = load(LONG ? 200 : 100); // new ones in a second, after that, for those that are closed
 const SECONDS = LONG ? 60 : 6;
 // What a client says first, and then nothing more: the head of a long record.
 const start = Buffer.from([0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3]);
@@ -31,14 +31,13 @@ class Crowd {
 		this.want = kinds;
 		this.open = new Set();
 		this.made = 0;
-		this.tokens = 1e9; // the first ones come all at once
+		this.tokens = kinds.idle + kinds.half; // the first ones come all at once
 		this.timer = setInterval(() => this.refill(), 50);
 		this.refill();
 	}
 
 	refill() {
-		if (this.open.size >= this.want.idle + this.want.half) this.tokens = Math.min(this.tokens, RATE / 20);
-		else this.tokens = Math.min(this.tokens + RATE / 20, 1e9);
+		this.tokens += RATE / 20;
 		while (this.open.size < this.want.idle + this.want.half && this.tokens-- >= 1) this.add();
 	}
 

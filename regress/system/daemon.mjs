@@ -16,8 +16,8 @@ export const obj = path.resolve(top, process.env.O || 'obj');
 export const sanitized = /obj-san\b/.test(obj);
 // What a test puts on: with a sanitizer in it a worker takes some ten times the memory.
 export const load = (n) => Math.ceil(n / (sanitized ? 5 : 1));
-// Where memory is weighed: a sanitizer keeps what was freed, up to so much.
-export const frugal = { ASAN_OPTIONS: 'quarantine_size_mb=1:thread_local_quarantine_size_kb=64' };
+// Where memory is weighed: a sanitizer is not to keep what was freed.
+export const frugal = { ASAN_OPTIONS: 'quarantine_size_mb=0:thread_local_quarantine_size_kb=0' };
 export const idePath = process.env.IDEDIR || '/usr/local/lib/ided/vscode';
 export const sleep = (ms) => new Promise((r) => setTimeout(r, ms));
 export const password = 'Correct-Horse-7';

@@ -51,9 +51,10 @@ after(() => d?.stop());
 test('the largest processes are shown, with kind and size', async () => {
 	const p = start('ann', 60, 0, 3600);
 	await p.ready();
-	const row = await waitFor('the process', () => show('ann').largest?.find((x) => /^python3/.test(x.name)), 10000);
+	// It may have been looked at last while it still grew.
+	const row = await waitFor('the process, of its size', () => show('ann').largest?.find((x) => /^python3/.test(x.name) && x.memory > 60 << 20), 10000);
 	assert.equal(row.kind, 'command');
-	assert.ok(row.memory > 60 << 20 && row.memory < 100 << 20, `${row.memory}`);
+	assert.ok(row.memory < 100 << 20, `${row.memory}`);
 	assert.ok(row.pid > 1);
 	const text = d.ok(['sandbox', 'show', 'ann']);
 	assert.match(text, /\nlargest\nname +kind +pid +memory +grown *\npython3/);
