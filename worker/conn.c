@@ -7,6 +7,7 @@
  */
 #include <sys/socket.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -161,19 +162,45 @@ on_soon(int fd, short what, void *arg)
 
 /* --- the handshake --- */
 
+/* Where a plain request would have had to go; false when it is none to be sent on. */
+static bool
+plain_target(struct conn *c, size_t len, char *to, size_t size)
+{
+	static struct http_head head;
+	ssize_t n;
+
+	http_head_init(&head);
+	n = read(c->fd, c->in + len, CONN_IN_MAX - len);
+	len += n > 0 ? (size_t)n : 0;
+	if (http_request_parse(&head, (char *)c->in, len) != HTTP_DONE ||
+	    (head.method != METHOD_GET && head.method != METHOD_HEAD) ||
+	    head.body != BODY_NONE || head.target.p[0] != '/')
+		return (false);
+	n = snprintf(to, size, "https://%.*s%.*s",
+	    head.port == 443 ? (int)head.hostname.len : (int)head.host.len, head.host.p,
+	    (int)head.target.len, head.target.p);
+	return (n > 0 && (size_t)n < size);
+}
+
 /* Someone speaks HTTP to the TLS port. */
 static void
 plain_answer(struct conn *c)
 {
-	static const char text[] = "HTTP/1.1 400 Bad Request\r\n"
-				   "content-type: text/plain; charset=utf-8\r\n"
-				   "content-length: 49\r\n"
-				   "connection: close\r\n\r\n"
-				   "This port speaks HTTPS: use an https:// address.\n";
-	int rounds = 16;
+	static const char say[] = "This port speaks HTTPS: use an https:// address.\n";
+	static char text[HTTP_TARGET_MAX + 1024], to[HTTP_TARGET_MAX + 512];
+	bool known = plain_target(c, tls_plain(c->in, CONN_IN_MAX), to, sizeof(to));
+	int rounds = 16, len;
 
-	worker_stage(STAGE_BAD_REQUEST);
-	if (write(c->fd, text, sizeof(text) - 1) > 0) {
+	if (!known)
+		worker_stage(STAGE_BAD_REQUEST);
+	len = snprintf(text, sizeof(text),
+	    "HTTP/1.1 %s\r\n%s%s%scontent-type: text/plain; charset=utf-8\r\n"
+	    "content-length: %zu\r\nconnection: close\r\n\r\n%s",
+	    known ? "308 Permanent Redirect" : "400 Bad Request",
+	    known ? "location: " : "", known ? to : "", known ? "\r\n" : "",
+	    sizeof(say) - 1, say);
+	if (len > 0 && (size_t)len < sizeof(text) &&
+	    write(c->fd, text, (size_t)len) > 0) {
 		shutdown(c->fd, SHUT_WR);
 		/* What lies unread would turn the close into a reset. */
 		while (rounds-- > 0 && read(c->fd, c->in, CONN_IN_MAX) > 0)

@@ -27,7 +27,7 @@ tls_new(int fd, struct chan *keys)
 		return NULL;
 	}
 	SSL_set_bio(ssl, bio, bio);
-	tls_conn.nseen = 0;
+	tls_conn.nseen = tls_conn.ntext = 0;
 	tls_conn.plain = tls_conn.more = false;
 	SSL_set_accept_state(ssl);
 	tls_keys_start(keys);
@@ -86,6 +86,15 @@ bool
 tls_saw_plain(void)
 {
 	return tls_conn.plain;
+}
+
+size_t
+tls_plain(uint8_t *buf, size_t size)
+{
+	size_t n = tls_conn.ntext < size ? tls_conn.ntext : size;
+
+	memcpy(buf, tls_conn.text, n);
+	return n;
 }
 
 void

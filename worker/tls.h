@@ -9,6 +9,8 @@
 #include <openssl/ssl.h>
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include "../privsep/confsend.h"
 
@@ -26,6 +28,8 @@ int tls_handshake(SSL *ssl, short *want, const char **why);
 /* After a handshake that failed: the client speaks what may be HTTP.  Nothing was
  * written then. */
 bool tls_saw_plain(void);
+/* And what it said until then, at most size bytes; how many they are. */
+size_t tls_plain(uint8_t *buf, size_t size);
 /* What is written from now on is followed by more at once, or by the end. */
 void tls_more(bool more);
 bool tls_is_h2(const SSL *ssl);

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <stdint.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "../privsep/log.h"
@@ -31,7 +32,11 @@ static void
 look(const char *p, int len)
 {
 	struct tls_conn *t = &tls_conn;
+	size_t n = sizeof(t->text) - t->ntext;
 
+	n = (size_t)len < n ? (size_t)len : n;
+	memcpy(t->text + t->ntext, p, n);
+	t->ntext += n;
 	while (len-- > 0 && t->nseen < sizeof(t->seen))
 		t->seen[t->nseen++] = *p++;
 	t->plain = t->nseen == sizeof(t->seen) && t->seen[0] >= 'A' &&

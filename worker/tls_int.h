@@ -18,6 +18,7 @@
 
 #include "../privsep/chan.h"
 
+#define TLS_PLAIN_MAX    2048
 #define TLS_KEYS_TIMEOUT 5000 /* ms for an answer of keys */
 
 /* What is known during the handshake of this process's one connection. */
@@ -31,8 +32,10 @@ struct tls_conn {
 
 	char seen[2]; /* the first bytes that came */
 	size_t nseen;
-	bool plain; /* they are not TLS, but may be HTTP */
-	bool more;  /* what is written waits for what follows it */
+	bool plain;               /* they are not TLS, but may be HTTP */
+	char text[TLS_PLAIN_MAX]; /* then: what came, as far as it fits */
+	size_t ntext;
+	bool more; /* what is written waits for what follows it */
 };
 
 extern struct tls_conn tls_conn;

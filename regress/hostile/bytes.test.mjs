@@ -131,8 +131,21 @@ test('records and protocols that have no business here', { timeout: 120000 }, ()
 	text('\0'.repeat(70000)), text('\n'.repeat(70000)), text('\xff'.repeat(70000)), text('A'.repeat(70000)),
 ], (p) => throwAt(d.port, p)));
 test('plain HTTP on the TLS port is told where to go', async () => {
-	const r = await throwAt(d.port, text('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n'));
-	assert.match(r.got.toString(), /^HTTP\/1\.1 400 [^]*https:/);
+	const ask = async (s) => (await throwAt(d.port, text(s))).got.toString();
+	const path = `/ide/?folder=/x&y=${'z'.repeat(1500)}`;
+	let r = await ask(`GET ${path} HTTP/1.1\r\nHost: LocalHost:${d.port}\r\n\r\n`);
+	assert.ok(r.startsWith('HTTP/1.1 308 '), r);
+	assert.ok(r.includes(`\r\nlocation: https://localhost:${d.port}${path}\r\n`), r);
+	r = await ask('HEAD / HTTP/1.1\r\nHost: localhost:443\r\n\r\n');
+	assert.match(r, /\r\nlocation: https:\/\/localhost\/\r\n/);
+	// What is no request, or said something already, is only told.
+	for (const s of ['POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n', 'GET / HTTP/1.1\r\nHost: a b\r\n\r\n',
+		'GET /\t HTTP/1.1\r\nHost: localhost\r\n\r\n', 'GET http://evil/ HTTP/1.1\r\nHost: localhost\r\n\r\n', 'GET / HTTP/1.1\r\nHo',
+		'OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n', `GET /${'a'.repeat(3000)} HTTP/1.1\r\nHost: localhost\r\n\r\n`]) {
+		r = await ask(s);
+		assert.match(r, /^HTTP\/1\.1 400 [^]*https:/, s);
+		assert.doesNotMatch(r, /location/, s);
+	}
 });
 test('TLS on the plain ports', () => survive('TLS on plain', [hello, Buffer.concat([hello, hello]), hello.subarray(0, 3)],
 	async (p) => { await throwAt(redirect, p); return throwAt(plain, p); }));
