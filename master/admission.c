@@ -289,7 +289,8 @@ const char *
 admit_name(enum admit a)
 {
 	static const char *const names[] = { "admitted", "admitted", "penalty",
-		"too many connections of one source", "too many unauthenticated" };
+		"too many connections of one source", "too many unauthenticated",
+		"not one of the proxies" };
 
 	return names[a];
 }

@@ -29,6 +29,7 @@ enum admit {
 	ADMIT_PENALTY,
 	ADMIT_PER_SOURCE,
 	ADMIT_EARLY_DROP,
+	ADMIT_NO_PROXY, /* where only proxies may come */
 };
 
 struct admission_conf {

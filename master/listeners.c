@@ -54,8 +54,8 @@ source_of(const struct sockaddr_storage *ss, struct wire_addr *a)
 	}
 }
 
-static void
-refuse(int fd, enum admit why)
+void
+listeners_refused(enum admit why)
 {
 	static int64_t last;
 	static uint32_t since;
@@ -70,7 +70,44 @@ refuse(int fd, enum admit why)
 		last = now;
 		since = 0;
 	}
-	close(fd);
+}
+
+/* Is it one of the proxies, whose word about others is believed? */
+static bool
+is_proxy(const struct conf_listen *l, const struct wire_addr *a)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	struct conf_prefix p = { .family = AF_INET6, .len = 128 };
+	uint32_t i;
+
+	if (a->unix_peer)
+		return true;
+	memcpy(p.addr, a->ip, 16);
+	if (memcmp(a->ip, mapped, sizeof(mapped)) == 0) {
+		p.family = AF_INET;
+		p.len = 32;
+		memcpy(p.addr, a->ip + 12, 4);
+	}
+	for (i = 0; i < l->nfrom && i < CONF_FROM_MAX; i++)
+		if (conf_prefix_holds(&l->from[i], &p))
+			return true;
+	return false;
+}
+
+/*
+ * From a proxy: it stands for many, and its clients are admitted when it has told
+ * who they are (pool.c).
+ */
+static void
+take_proxied(int fd, struct wire_addr *addr, const struct conf_listen *l)
+{
+	if (!is_proxy(l, addr)) {
+		listeners_refused(ADMIT_NO_PROXY);
+		close(fd);
+		return;
+	}
+	addr->unix_peer = 1;
+	pool_give(fd, addr, l, NULL);
 }
 
 static void
@@ -138,14 +175,19 @@ on_accept(evutil_socket_t fd, short what, void *arg)
 			return;
 		}
 		source_of(&ss, &addr);
+		if (l->conf.proxy_protocol) {
+			take_proxied(c, &addr, &l->conf);
+			continue;
+		}
 		a = admission_check(&addr, master_now_ms(), pool_unauthenticated(), &src);
 		if (a != ADMIT_OK && a != ADMIT_EVICT) {
-			refuse(c, a);
+			listeners_refused(a);
+			close(c);
 			continue;
 		}
 		if (a == ADMIT_EVICT)
 			pool_evict();
-		pool_give(c, &addr, l->conf.kind, src);
+		pool_give(c, &addr, &l->conf, src);
 	}
 }
 

@@ -13,6 +13,7 @@
 #include "../privsep/chan.h"
 #include "../privsep/confsend.h"
 #include "../privsep/master_start.h"
+#include "admission.h"
 
 struct source; /* admission.c */
 
@@ -33,6 +34,8 @@ struct mworker {
 	bool used;       /* the slot */
 	bool bound;      /* auth knows its user */
 	bool wants_auth; /* asked for a channel to auth */
+	bool proxied;    /* its client is behind a proxy, */
+	bool sourced;    /* which has told who that is */
 	struct zygote *zygote;
 	struct wire_addr source_addr;
 	struct source *source;
@@ -83,7 +86,8 @@ void pool_retire(struct zygote *);      /* its spares go */
 void pool_zygote_gone(struct zygote *); /* and with it all its workers */
 bool pool_behind(void); /* a new connection would have to wait for its worker */
 void pool_evict(void);
-void pool_give(int fd, const struct wire_addr *addr, uint32_t kind, struct source *src);
+void pool_give(int fd, const struct wire_addr *addr, const struct conf_listen *l,
+    struct source *src);
 void pool_join_auth(void);
 void pool_join_keys(void);
 void pool_note(enum proc from, const struct m_worker_note *note);
@@ -96,6 +100,7 @@ unsigned int pool_unauthenticated(void);
 /* listeners.c: accept. */
 void listeners_init(const int fds[CONF_LISTEN_MAX]);
 void listeners_start(void);
+void listeners_refused(enum admit why); /* counts it, and logs some */
 void listeners_stop(void);
 void listeners_keep(void);                        /* have the service manager keep them */
 void listeners_hand(struct chan *c, uint32_t id); /* copies of them */

@@ -37,12 +37,14 @@ static struct {
 } pool;
 
 static void on_want_auth(struct chan *, struct msg *);
+static void on_source(struct chan *, struct msg *);
 static void on_stage(struct chan *, struct msg *);
 static void on_log(struct chan *, struct msg *);
 static void on_gone(struct chan *, const char *);
 
 static const struct chan_handler handlers[] = {
 	{ M_WANT_AUTH, on_want_auth },
+	{ M_SOURCE, on_source },
 	{ M_STAGE, on_stage },
 	{ M_LOG, on_log },
 	{ M_NONE, NULL },
@@ -422,7 +424,8 @@ join_keys(struct mworker *w)
 	struct m_worker m;
 	int fds[2];
 
-	if (!master.keys_joined || w->kind != LISTEN_TLS || chan_pair(fds) == -1)
+	if (!master.keys_joined || w->kind != LISTEN_TLS || (w->proxied && !w->sourced) ||
+	    chan_pair(fds) == -1)
 		return;
 	memset(&m, 0, sizeof(m));
 	m.id = w->id;
@@ -459,7 +462,8 @@ pool_join_keys(void)
 }
 
 void
-pool_give(int fd, const struct wire_addr *addr, uint32_t kind, struct source *src)
+pool_give(
+    int fd, const struct wire_addr *addr, const struct conf_listen *l, struct source *src)
 {
 	struct m_conn m;
 	struct mworker *w;
@@ -478,14 +482,16 @@ pool_give(int fd, const struct wire_addr *addr, uint32_t kind, struct source *sr
 	w->state = WORKER_BUSY;
 	w->source = src;
 	w->source_addr = *addr;
-	w->kind = kind;
+	w->kind = l->kind;
+	w->proxied = l->proxy_protocol;
 	w->since_ms = master_now_ms();
 	ring_add(&pool.unauth, w);
 	pool.unauthenticated++;
 	memset(&m, 0, sizeof(m));
 	m.id = w->id;
 	m.source = *addr;
-	m.kind = kind;
+	m.kind = w->kind;
+	m.proxied = w->proxied;
 	m.nonce = arc4random();
 	/* The channel first: the handshake must not come before its way to keys. */
 	join_keys(w);
@@ -524,6 +530,42 @@ pool_note(enum proc from, const struct m_worker_note *note)
 			worker_bad(w, from);
 		break;
 	}
+}
+
+/*
+ * Whom the proxy speaks for: only now is it known who comes.  One who is not let
+ * in has cost a worker, but never the proxy's other clients.
+ */
+static void
+on_source(struct chan *c, struct msg *m)
+{
+	struct wire_addr addr = MSG_DATA(m, m_source)->source;
+	struct mworker *w = c->arg;
+	struct source *src;
+	enum admit a;
+
+	if (w->state != WORKER_BUSY)
+		return;
+	if (!w->proxied || w->sourced) {
+		worker_bad(w, P_MASTER);
+		return;
+	}
+	w->sourced = true;
+	addr.unix_peer = addr.unix_peer != 0;
+	memset(addr.pad, 0, sizeof(addr.pad));
+	a = admission_check(&addr, master_now_ms(), pool.unauthenticated, &src);
+	if (a != ADMIT_OK && a != ADMIT_EVICT) {
+		listeners_refused(a);
+		worker_kill(w);
+		pool_fill();
+		return;
+	}
+	w->source = src;
+	w->source_addr = addr;
+	if (a == ADMIT_EVICT)
+		pool_evict();
+	if (w->state == WORKER_BUSY)
+		join_keys(w);
 }
 
 /* Most connections ask for files that everybody gets: only who needs auth has a

@@ -25,6 +25,7 @@
 #define CONF_NAME_MAX     64   /* a name: role, ide, macro */
 #define CONF_DOMAIN_MAX   256  /* a host name or pattern */
 #define CONF_LISTEN_MAX   32
+#define CONF_FROM_MAX     8 /* addresses of proxies, of one listener */
 #define CONF_LOCATION_MAX 64
 #define CONF_LIMITS_MAX   256 /* roles and users with limits of their own */
 #define CONF_ROLE_MAX     32  /* beside those that are built in */
@@ -69,12 +70,21 @@ enum conf_listen_kind {
 	LISTEN_METRICS   /* plain HTTP; /metrics and /healthz only */
 };
 
+/* An address, or those that begin with the same len bits. */
+struct conf_prefix {
+	uint8_t family; /* AF_INET, AF_INET6 */
+	uint8_t len;
+	uint8_t addr[16];
+};
+
 struct conf_listen {
 	struct sockaddr_storage addr; /* AF_INET, AF_INET6 or AF_UNIX */
 	uint32_t addrlen;
 	uint8_t kind;           /* enum conf_listen_kind */
 	uint8_t proxy_protocol; /* PROXY v1/v2 header comes first */
 	uint16_t line;          /* where it stands, for errors */
+	uint32_t nfrom;         /* who may send one; unix: whoever can connect */
+	struct conf_prefix from[CONF_FROM_MAX];
 };
 
 /* Admission and the pool of workers: master. */
@@ -197,13 +207,6 @@ struct conf_isolation {
 	uint8_t user_namespaces; /* users' programs may make them */
 	uint32_t nbind;
 	struct conf_bind bind[CONF_BIND_MAX];
-};
-
-/* An address, or those that begin with the same len bits. */
-struct conf_prefix {
-	uint8_t family; /* AF_INET, AF_INET6 */
-	uint8_t len;
-	uint8_t addr[16];
 };
 
 /* table <name> */

@@ -170,7 +170,7 @@ take_option(struct conf_parser *p, enum conf_block block)
 		conf_expected(p, near != NULL ? hint : NULL, "%s", list);
 		return NULL;
 	}
-	if (p->at[conf_row_index(row)].name != NULL) {
+	if (p->at[conf_row_index(row)].name != NULL && !(row->flags & KW_MULTI)) {
 		conf_expected(p, NULL, "\"%s\" once in a statement", row->name);
 		return NULL;
 	}

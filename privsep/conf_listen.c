@@ -210,9 +210,20 @@ listen_kind(struct conf_parser *p, const struct conf_row *row, struct conf_liste
 		    "got both");
 		return false;
 	}
+	conf_address(l, buf, sizeof(buf));
+	if (l->nfrom > 0 && !l->proxy_protocol) {
+		conf_error(p, at, "expected \"proxy-protocol\" with \"from\", got none");
+		return false;
+	}
+	if (l->proxy_protocol && l->nfrom == 0 && l->addr.ss_family != AF_UNIX) {
+		conf_error(p, at,
+		    "expected the addresses of the proxies (\"from 192.0.2.1\") with "
+		    "\"proxy-protocol\", got none for %s",
+		    buf);
+		return false;
+	}
 	if (l->kind == LISTEN_TLS || l->kind == LISTEN_REDIRECT || conf_loopback(l))
 		return true;
-	conf_address(l, buf, sizeof(buf));
 	if (l->kind == LISTEN_METRICS)
 		conf_error(p, at,
 		    "expected an address of loopback or unix for "

@@ -120,6 +120,19 @@ take_prefix(struct conf_parser *p, const char *after, struct conf_prefix *out)
 	return false;
 }
 
+/* A proxy's address. */
+bool
+conf_value_from(
+    struct conf_parser *p, const struct conf_row *row, struct conf_listen *listen)
+{
+	if (listen->nfrom == CONF_FROM_MAX) {
+		conf_expected(
+		    p, NULL, "\"from\" at most %d times for one listener", CONF_FROM_MAX);
+		return false;
+	}
+	return take_prefix(p, row->name, &listen->from[listen->nfrom++]);
+}
+
 /* IPv4, and IPv6 if it is to be another than the default. */
 bool
 conf_value_pool(struct conf_parser *p, const struct conf_row *row, struct conf_net *net)

@@ -160,6 +160,7 @@ enum conf_kind {
 	K_HEADER,
 	K_NETPOOL,
 	K_RESOLVER,
+	K_FROM,
 	K_TABLE,
 	K_EGRESS,
 	K_WHOSE,
@@ -315,6 +316,7 @@ bool conf_value_header(
 
 /* conf_network.c */
 bool conf_value_pool(struct conf_parser *, const struct conf_row *, struct conf_net *);
+bool conf_value_from(struct conf_parser *, const struct conf_row *, struct conf_listen *);
 bool conf_value_resolver(
     struct conf_parser *, const struct conf_row *, struct conf_net *);
 bool conf_value_table(struct conf_parser *, const struct conf_row *);

@@ -162,8 +162,8 @@ const struct conf_row conf_rows[] = {
 { B_TOP, "listen", K_LISTEN, B_LISTEN, KW_MULTI, NOWHERE, 0, 0, NULL, "IDED_LISTEN", NULL },
 { B_LISTEN, "tls", K_FLAG, 0, 0, L(kind), LISTEN_TLS, 0, NULL, NULL, NULL },
 { B_LISTEN, "redirect", K_FLAG, 0, 0, L(kind), LISTEN_REDIRECT, 0, NULL, NULL, NULL },
-{ B_LISTEN, "proxy-protocol", K_FLAG, 0, 0, L(proxy_protocol), 1, 0, NULL, NULL,
-    "listen proxy-protocol is not in effect yet: the header is not understood" },
+{ B_LISTEN, "proxy-protocol", K_FLAG, 0, 0, L(proxy_protocol), 1, 0, NULL, NULL, NULL },
+{ B_LISTEN, "from", K_FROM, 0, KW_MULTI, NOWHERE, 0, 0, NULL, NULL, NULL },
 
 { B_TOP, "tls", K_BLOCK, B_TLS, 0, NOWHERE, 0, 0, NULL, NULL, NULL },
 { B_TLS, "certificate", K_PATH, 0, 0, C(tls.certificate), 0, 0, NULL, "IDED_TLS_CERTIFICATE", NULL },

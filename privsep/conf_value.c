@@ -404,6 +404,8 @@ conf_value(struct conf_parser *p, const struct conf_row *row, void *base)
 	case K_LISTEN:
 	case K_METRICS:
 		return conf_listen(p, row);
+	case K_FROM:
+		return conf_value_from(p, row, base);
 	case K_TARGET:
 		return conf_target(p, row, base);
 	case K_COMPRESSION:

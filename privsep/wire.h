@@ -79,8 +79,19 @@ struct m_worker_exit {
 struct m_conn {
 	uint64_t id;
 	struct wire_addr source;
-	uint32_t kind;  /* enum conf_listen_kind */
-	uint32_t nonce; /* makes request ids unique */
+	uint32_t kind;    /* enum conf_listen_kind */
+	uint32_t nonce;   /* makes request ids unique */
+	uint32_t proxied; /* a PROXY header comes first: M_SOURCE is awaited */
+	uint32_t pad;
+};
+
+/*
+ * M_SOURCE: whom a proxy in front speaks for.  Said once, before a byte of the
+ * client's was read: what the proxy, which is listed, has sent is all that this
+ * worker has seen.  unix_peer: for nobody but itself.
+ */
+struct m_source {
+	struct wire_addr source;
 };
 
 /* M_FORK: with the worker's end of its channel to master. */

@@ -11,6 +11,7 @@
 
 #include "../privsep/log.h"
 #include "../privsep/sandbox.h"
+#include "proxied.h"
 #include "session.h"
 #include "tls.h"
 #include "worker.h"
@@ -18,7 +19,7 @@
 
 struct worker worker;
 
-static bool have_conn, have_keys, started;
+static bool have_conn, have_source, have_keys, started;
 static int client = -1;
 static struct m_stage counters;
 
@@ -122,10 +123,25 @@ keys_gone(struct chan *c, const char *why)
 static void
 start(void)
 {
-	if (started || !have_conn || (worker.kind == LISTEN_TLS && !have_keys))
+	if (started || !have_conn || !have_source ||
+	    (worker.kind == LISTEN_TLS && !have_keys))
 		return;
 	started = true;
 	conn_start(&worker, client);
+}
+
+/* Master keeps from keys and auth who it is that they deal with, until it knows. */
+static void
+on_proxied(const struct wire_addr *source)
+{
+	struct m_source m;
+
+	memset(&m, 0, sizeof(m));
+	m.source = worker.source = *source;
+	if (chan_send(&worker.master, M_SOURCE, 0, -1, &m, sizeof(m)) == -1)
+		_exit(1);
+	have_source = true;
+	start();
 }
 
 static void
@@ -143,7 +159,11 @@ on_conn(struct chan *c, struct msg *m)
 	worker.nonce = k->nonce;
 	client = msg_take_fd(m);
 	have_conn = true;
-	start();
+	have_source = k->proxied == 0;
+	if (have_source)
+		start();
+	else
+		proxied_start(&worker, client, on_proxied);
 }
 
 static void

@@ -133,8 +133,8 @@ static void
 worker_says(struct worker_end *e, uint8_t how)
 {
 	static uint8_t buf[MSG_PAYLOAD_MAX];
-	static const enum msg_type types[] = { M_STAGE, M_LOG, M_WANT_AUTH };
-	enum msg_type t = types[how % 3];
+	static const enum msg_type types[] = { M_STAGE, M_LOG, M_WANT_AUTH, M_SOURCE };
+	enum msg_type t = types[how % 4];
 	size_t n, len = msg_table[t].max;
 
 	if (!e->open)
@@ -155,6 +155,7 @@ worker_says(struct worker_end *e, uint8_t how)
 static void
 connection(uint8_t how)
 {
+	struct conf_listen l = { 0 };
 	struct wire_addr a;
 	struct source *src;
 	int fds[2];
@@ -167,7 +168,9 @@ connection(uint8_t how)
 		return;
 	check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0);
 	close(fds[1]);
-	pool_give(fds[0], &a, how & 8 ? LISTEN_PLAIN : LISTEN_TLS, src);
+	l.kind = how & 8 ? LISTEN_PLAIN : LISTEN_TLS;
+	l.proxy_protocol = (how & 16) != 0;
+	pool_give(fds[0], &a, &l, src);
 }
 
 static void

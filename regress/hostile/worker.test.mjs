@@ -20,7 +20,7 @@ after(() => site?.stop());
 test('the table holds what a worker may say, and nothing with a descriptor', () => {
 	const said = rows.filter((r) => r && (r.from & P.worker)).map((r) => r.name).sort();
 	assert.deepEqual(said, ['AUTH_TOKEN', 'BEAT', 'IDE', 'LAST', 'LOG', 'LOGIN', 'LOGOUT', 'MINT', 'PORTAL',
-		'SESSION_END', 'SESS_GET', 'SESS_PUT', 'SIGN', 'STAGE', 'WANT_AUTH']);
+		'SESSION_END', 'SESS_GET', 'SESS_PUT', 'SIGN', 'SOURCE', 'STAGE', 'WANT_AUTH']);
 	for (const r of rows) if (r && (r.from & P.worker)) assert.equal(r.fd, 0, r.name);
 });
 

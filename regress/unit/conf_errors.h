@@ -193,6 +193,12 @@
   "t:2: expected min, classes or the end of the line, got the end of the line" } },
 { OK "auth { mode mutli }", NULL, NULL, {
   "t:2: expected multi, single or none after \"mode\", got \"mutli\"" } },
+{ "listen on * port 443 tls proxy-protocol\n", NULL, NULL, {
+  "t:1: expected the addresses of the proxies (\"from 192.0.2.1\") with \"proxy-protocol\", got none for * port 443" } },
+{ "listen on * port 443 tls from 192.0.2.1\n", NULL, NULL, {
+  "t:1: expected \"proxy-protocol\" with \"from\", got none" } },
+{ "listen on * port 443 tls proxy-protocol from here\n", NULL, NULL, {
+  "t:1: expected an address such as 192.0.2.0/24 or 2001:db8::1 after \"from\", got \"here\"" } },
 { OK "compression brotli 12", NULL, NULL, {
   "t:2: expected a number from 0 to 11 after \"brotli\", got \"12\"" } },
 { OK "compression", NULL, NULL, {
@@ -302,7 +308,7 @@
   "t:1: expected a port from 1 to 65535 after \"port\", got \"0\"",
   "t:2: expected a port from 1 to 65535 after \"port\", got \"65536\"" } },
 { "listen on * port 80 tsl", NULL, NULL, {
-  "t:1: expected tls, redirect, proxy-protocol or the end of the line, got \"tsl\"; did you mean \"tls\"?" } },
+  "t:1: expected tls, redirect, proxy-protocol, from or the end of the line, got \"tsl\"; did you mean \"tls\"?" } },
 { "listen on * port 80", NULL, NULL, {
   "t:1: expected tls or redirect, for plain HTTP is served on loopback and unix only, got * port 80" } },
 { "listen on fe80::1 port 80", NULL, NULL, {

@@ -113,6 +113,8 @@
 { "listen on \"127.0.0.1\" port \"80\"", NULL, U(nlisten), 1 },
 { "listen on unix \"/s\"", NULL, U(listen[0].addr.ss_family), AF_UNIX },
 { "listen on unix /s proxy-protocol", NULL, U(listen[0].proxy_protocol), 1 },
+{ "listen on unix /s proxy-protocol", NULL, U(listen[0].nfrom), 0 },
+{ OK "listen on 127.0.0.1 port 4 proxy-protocol from 192.0.2.1 from 2001:db8::/32", NULL, U(listen[1].nfrom), 2 },
 { "# c\n\n" OK, NULL, U(listen[0].line), 3 },
 { OK "listen on 127.0.0.2 port 8080", NULL, U(nlisten), 2 },
 { OK "listen on ::1 port 8080", NULL, U(nlisten), 2 },
