@@ -24,6 +24,16 @@ struct chan_out {
 static void chan_on_read(evutil_socket_t, short, void *);
 static void chan_on_write(evutil_socket_t, short, void *);
 
+static bool holding;
+static void (*hold_relief)(void);
+
+void
+chan_hold(bool hold, void (*relief)(void))
+{
+	holding = hold;
+	hold_relief = relief;
+}
+
 int
 chan_pair(int fds[2])
 {
@@ -171,6 +181,40 @@ chan_give_up(struct chan *c)
 		event_active(c->ev_read, EV_READ, 0);
 }
 
+/* What waits goes out as far as it can; false when the peer is gone. */
+static bool
+chan_drain(struct chan *c)
+{
+	struct chan_out *o;
+
+	while ((o = c->out_head) != NULL && !holding) {
+		if (chan_write(c->fd, &o->head, o->payload, o->fd) == -1) {
+			if (errno != EAGAIN && errno != ENOBUFS && errno != ETOOMANYREFS)
+				return false;
+			break;
+		}
+		c->out_head = o->next;
+		if (c->out_head == NULL)
+			c->out_tail = NULL;
+		c->out_count--;
+		chan_out_free(o);
+	}
+	if (o != NULL)
+		event_add(c->ev_write, NULL);
+	return true;
+}
+
+static void
+chan_on_write(evutil_socket_t fd, short what, void *arg)
+{
+	struct chan *c = arg;
+
+	(void)fd;
+	(void)what;
+	if (!chan_drain(c))
+		chan_lost(c, NULL);
+}
+
 int
 chan_send(struct chan *c, enum msg_type type, uint32_t id, int fd, const void *payload,
     size_t len)
@@ -197,7 +241,11 @@ chan_send(struct chan *c, enum msg_type type, uint32_t id, int fd, const void *p
 	head.id = id;
 	head.len = (uint32_t)len;
 	head.has_fd = fd != -1;
-	if (c->out_head == NULL) {
+	if (holding && hold_relief != NULL && c->out_count >= CHAN_QUEUE_MAX / 2) {
+		hold_relief();
+		(void)chan_drain(c);
+	}
+	if (c->out_head == NULL && !holding) {
 		if (chan_write(c->fd, &head, payload, fd) == 0) {
 			if (fd != -1)
 				close(fd);
@@ -218,32 +266,6 @@ chan_send(struct chan *c, enum msg_type type, uint32_t id, int fd, const void *p
 		return -1;
 	}
 	return 0;
-}
-
-static void
-chan_on_write(evutil_socket_t fd, short what, void *arg)
-{
-	struct chan *c = arg;
-	struct chan_out *o;
-
-	(void)fd;
-	(void)what;
-	while ((o = c->out_head) != NULL) {
-		if (chan_write(c->fd, &o->head, o->payload, o->fd) == -1) {
-			if (errno == EAGAIN || errno == ENOBUFS ||
-			    errno == ETOOMANYREFS) {
-				event_add(c->ev_write, NULL);
-				return;
-			}
-			chan_lost(c, NULL);
-			return;
-		}
-		c->out_head = o->next;
-		if (c->out_head == NULL)
-			c->out_tail = NULL;
-		c->out_count--;
-		chan_out_free(o);
-	}
 }
 
 /*

@@ -112,6 +112,13 @@ int chan_recv(struct chan *c, struct msg *m, const char **why);
 int chan_call(struct chan *c, enum msg_type type, const void *payload, size_t len,
     enum msg_type want, struct msg *answer, int timeout_ms);
 
+/*
+ * While this process holds back, nothing that it sends goes out: it waits in the
+ * queues, in its order, until the loop's next turn after hold is false again.
+ * Before a queue is full, relief is called, which is to bring that about.
+ */
+void chan_hold(bool hold, void (*relief)(void));
+
 /* Stop or resume reading (back-pressure). */
 void chan_pause(struct chan *c, bool pause);
 

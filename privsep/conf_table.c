@@ -283,8 +283,7 @@ const struct conf_row conf_rows[] = {
 { B_COMPRESSION, "gzip", K_NUMBER, 0, 0, C(http.gzip), 1, 9, NULL, NULL, NULL },
 { B_COMPRESSION, "minimum", K_SIZE, 0, 0, C(http.compress_min), 1, 16 * MB, NULL, NULL, NULL },
 
-{ B_TOP, "audit", K_BLOCK, B_AUDIT, 0, NOWHERE, 0, 0, NULL, NULL,
-    "audit is not in effect yet: no audit trail is written" },
+{ B_TOP, "audit", K_BLOCK, B_AUDIT, 0, NOWHERE, 0, 0, NULL, NULL, NULL },
 { B_AUDIT, "file", K_PATH, B_FILE, 0, C(audit.file), 0, 0, NULL, "IDED_AUDIT_FILE", NULL },
 { B_FILE, "rotate", K_WORD, 0, 0, C(audit.rotate_daily), 0, 0, rotate, NULL, NULL },
 { B_FILE, "keep", K_NUMBER, 0, 0, C(audit.keep_files), 1, 100000, NULL, NULL, NULL },

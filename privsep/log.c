@@ -77,33 +77,48 @@ utf8_len(const unsigned char *s)
 	return 0;
 }
 
-/*
- * Add a value: quote is the character that must not stand alone in it ('"', or
- * 0 in running text); json selects its escapes.
- */
+unsigned int
+log_escape_char(const char *s, char quote, bool json, char esc[LOG_ESCAPE])
+{
+	static const char hex[] = "0123456789abcdef";
+	const unsigned char *p = (const unsigned char *)s;
+	size_t n;
+
+	if (*p >= 0x80 && (n = utf8_len(p)) > 0) {
+		memcpy(esc, s, n);
+		esc[n] = '\0';
+		return (unsigned int)n;
+	}
+	n = 0;
+	if (quote != 0 && (*p == (unsigned char)quote || *p == '\\')) {
+		esc[n++] = '\\';
+		esc[n++] = *s;
+	} else if (*p < 0x20 || *p >= 0x7f) {
+		esc[n++] = '\\';
+		esc[n++] = json ? 'u' : 'x';
+		if (json) {
+			esc[n++] = '0';
+			esc[n++] = '0';
+		}
+		esc[n++] = hex[*p >> 4];
+		esc[n++] = hex[*p & 0xf];
+	} else {
+		esc[n++] = *s;
+	}
+	esc[n] = '\0';
+	return 1;
+}
+
 static void
 line_escaped(struct line *l, const char *s, char quote, bool json)
 {
-	const unsigned char *p;
-	char esc[8];
-	size_t n;
+	char esc[LOG_ESCAPE];
 
-	for (p = (const unsigned char *)s; *p != '\0'; p += n) {
-		n = 1;
+	while (*s != '\0') {
 		/* Cut between characters, never within an escape. */
 		if (l->len + sizeof(esc) > LINE_VALUES)
 			return;
-		if (*p >= 0x80 && (n = utf8_len(p)) > 0) {
-			line_add(l, (const char *)p, n);
-			continue;
-		}
-		n = 1;
-		if (quote != 0 && (*p == (unsigned char)quote || *p == '\\'))
-			snprintf(esc, sizeof(esc), "\\%c", *p);
-		else if (*p < 0x20 || *p >= 0x7f)
-			snprintf(esc, sizeof(esc), json ? "\\u%04x" : "\\x%02x", *p);
-		else
-			snprintf(esc, sizeof(esc), "%c", *p);
+		s += log_escape_char(s, quote, json, esc);
 		line_puts(l, esc);
 	}
 }

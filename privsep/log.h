@@ -67,6 +67,14 @@ void log_warnx(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/*
+ * One character of a value: its escaped form in esc, and how many bytes of p it
+ * takes.  quote is the character that must not stand alone ('"', or 0 in running
+ * text); json selects its escapes.
+ */
+#define LOG_ESCAPE 8
+unsigned int log_escape_char(const char *p, char quote, bool json, char esc[LOG_ESCAPE]);
+
 /* Copy src to dst with everything unprintable escaped; always terminated. */
 void log_escape(char *dst, uint64_t dstlen, const char *src);
 

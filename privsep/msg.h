@@ -107,6 +107,9 @@ M(SESS,		P_KEYS, P_WORKER,	S_ANY,	SESS_,		FD_NONE)	\
 M(KEY_FILE,	P_ISOLATION, P_KEYS,	S_ANY,	X_(m_key_file),	FD_FILE)	\
 M(AUDIT_SIGN,	P_AUTH, P_KEYS,		S_ANY,	X_(m_audit_sign), FD_NONE)	\
 M(AUDIT_SIGNED,	P_KEYS, P_AUTH,		S_ANY,	X_(m_audit_signed), FD_NONE)	\
+/* The audit trail's file: another one is wanted, and here it is. */		\
+M(AUDIT_ROTATE,	P_AUTH, P_ISOLATION,	S_ANY,	X_(m_audit_rotate), FD_NONE)	\
+M(AUDIT_FILE,	P_ISOLATION, P_AUTH,	S_ANY,	NONE_,		FD_FILE)	\
 /* Who is it, and what may it have: a worker and auth. */			\
 M(AUTH_TOKEN,	P_WORKER, P_AUTH,	S_ANY,	X_(m_auth_token), FD_NONE)	\
 M(LOGIN,	P_WORKER, P_AUTH,	S_ANY,	X_(m_login),	FD_NONE)	\

@@ -627,6 +627,36 @@ enum wire_audit_sign {
 	AUDIT_SIGN_FAILED,
 };
 
+/* M_AUDIT_ROTATE: the day that the file is of, since the epoch. */
+struct m_audit_rotate {
+	int64_t day;
+};
+
+/*
+ * One record of the audit trail (audit_record.h); M_ROW_AUDIT.  detail holds
+ * len bytes: name, NUL, 's' or 'n' (a string, a number), value, NUL, and so on.
+ */
+#define WIRE_AUDIT_ACTOR  64
+#define WIRE_AUDIT_DETAIL 1536
+struct m_audit {
+	uint64_t seq;
+	int64_t time; /* milliseconds since the epoch, of the wall clock */
+	char event[WIRE_EVENT];
+	char outcome[16];
+	char actor[WIRE_AUDIT_ACTOR];
+	char source[48];
+	char user[WIRE_EMAIL];
+	char session[WIRE_SESSION];
+	char rid[WIRE_RID];
+	char pad[7];
+	char agent[WIRE_AGENT];
+	uint32_t len;
+	uint32_t pad2;
+	char detail[WIRE_AUDIT_DETAIL];
+	uint8_t prev[WIRE_HASH256];
+	uint8_t hash[WIRE_HASH256];
+};
+
 /* Between isolation and ide-session: see bin/ide-session. */
 struct m_session_what {
 	uint32_t what; /* enum wire_what */

@@ -1,18 +1,519 @@
-/* What is audited: see audit.h. */
+/*
+ * The audit trail: see audit.h.
+ *
+ * Records are accepted into a batch, which one fdatasync(2) of the store and one of
+ * the file make durable at the end of the loop's turn.  Until then nothing that
+ * auth sends goes out (chan_hold()), and nothing that the store commits is
+ * committed (audit_flush() is called first): whatever comes of a turn, its records
+ * are on the disk before anybody can see it.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <bsd/string.h>
+
+#include <sys/stat.h>
+
+#include <errno.h>
+
 #include "audit.h"
+#include "audit_file.h"
+#include "audit_store.h"
 #include "auth.h"
 
-#define A_ROW_(n, event, level, outcome, limit, keys)                                    \
-	[AUDIT_##n] = { (event), (level), (outcome), (limit), (keys) },
+#define BACKLOG          256  /* facts that wait for room on the disk */
+#define SUPPRESSED_EVERY 10   /* seconds */
+#define STEP_MS          2000 /* of the wall clock, that are worth a record */
+#define HEAD_EVERY       2    /* seconds; the head is signed so often */
+#define CHECKPOINT_EVERY 600  /* ... and in the trail itself */
+#define CHECKPOINT_AFTER 1000 /* records */
+#define SIGN_TIMEOUT     10
+#define JOURNAL_SEGMENTS 1    /* kept for the file where the store is not asked for */
+#define FILE_WAIT        5000 /* milliseconds, for isolation's file */
+#define ROTATE_AGAIN     60   /* seconds, when there was no new file */
+
+#define A_ROW_(n, event, level, outcome, flags, keys)                                    \
+	[AUDIT_##n] = { (event), (level), (outcome), (flags), (keys) },
 const struct audit_row audit_table[AUDIT_MAX] = { AUDIT_TABLE(A_ROW_) };
 #undef A_ROW_
+
+static struct {
+	char dir[64];
+	struct audit_store *st;
+	bool file;          /* one is asked for */
+	struct event *turn; /* the end of the loop's turn */
+	bool dirty;
+	struct m_audit backlog[BACKLOG];
+	unsigned int nbacklog;
+	uint64_t lost;
+	uint64_t refused;
+	uint64_t suppressed[AUDIT_MAX];
+	int64_t suppressed_at;
+	int64_t offset; /* of the wall clock to auth_ms() */
+	int64_t warned;
+	bool full;     /* something was refused, or had to wait */
+	int64_t since; /* this configuration */
+	/* Signatures. */
+	bool asked;
+	bool told_older;
+	uint64_t signed_seq;
+	int64_t signed_at;
+	uint64_t checkpoint_seq; /* of the last record of one */
+	int64_t checkpoint_at;
+	int64_t rotate_at;
+} tr;
+
+static int64_t
+wall_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+struct audit_store *
+audit_trail(void)
+{
+	return tr.st;
+}
+
+/* Is it one of the words of keys? */
+static bool
+has_key(const char *keys, const char *key)
+{
+	size_t n = strlen(key);
+	const char *p;
+
+	for (p = keys; (p = strstr(p, key)) != NULL; p += n)
+		if ((p == keys || p[-1] == ' ') && (p[n] == ' ' || p[n] == '\0'))
+			return true;
+	return false;
+}
+
+static const struct {
+	const char *key;
+	size_t at;
+	size_t size;
+} columns[] = {
+#define COLUMN(f)                                                                        \
+	{                                                                                \
+#f, offsetof(struct m_audit, f), sizeof(((struct m_audit *)0)->f)        \
+	}
+	COLUMN(actor),
+	COLUMN(user),
+	COLUMN(source),
+	COLUMN(agent),
+	COLUMN(session),
+	COLUMN(rid),
+	COLUMN(outcome),
+#undef COLUMN
+};
+
+static void
+fill_value(struct m_audit *r, const struct audit_row *row, const struct log_value *v)
+{
+	char num[24];
+	size_t i;
+
+	if (!has_key(row->keys, v->key) && strcmp(v->key, "outcome") != 0)
+		log_warnx("BUG: %s has no key %s", row->event, v->key);
+	if (v->kind == LOG_VALUE_INT) {
+		snprintf(num, sizeof(num), "%" PRId64, v->num);
+		(void)audit_detail(r, v->key, 'n', num);
+		return;
+	}
+	for (i = 0; i < sizeof(columns) / sizeof(columns[0]); i++)
+		if (strcmp(v->key, columns[i].key) == 0) {
+			strlcpy((char *)r + columns[i].at, v->str != NULL ? v->str : "",
+			    columns[i].size);
+			return;
+		}
+	if (!audit_detail(r, v->key, 's', v->str != NULL ? v->str : ""))
+		log_warnx("BUG: %s: its details are too long", row->event);
+}
+
+static void
+fill(struct m_audit *r, const struct audit_row *row, const struct log_value *values)
+{
+	memset(r, 0, sizeof(*r));
+	r->time = wall_ms();
+	strlcpy(r->event, row->event, sizeof(r->event));
+	strlcpy(r->outcome, row->outcome, sizeof(r->outcome));
+	for (; values->kind != LOG_VALUE_END; values++)
+		fill_value(r, row, values);
+}
+
+static bool
+room(void)
+{
+	return audit_store_room(tr.st) && (!tr.file || audit_file_room());
+}
+
+/* There is room for it. */
+static void
+record(struct m_audit *r)
+{
+	static char line[AUDIT_LINE_MAX];
+	uint8_t buf[AUDIT_RECORD_MAX];
+	size_t len, n;
+
+	r->seq = audit_store_head(tr.st, r->prev) + 1;
+	len = audit_line(r, line);
+	if ((n = audit_encode(r, buf)) == 0)
+		fatalx("BUG: audit trail: %s is no record", r->event);
+	audit_store_append(tr.st, r, buf, n);
+	if (tr.file)
+		audit_file_add(line, len);
+	if (!tr.dirty) {
+		tr.dirty = true;
+		chan_hold(true, audit_flush);
+		event_active(tr.turn, EV_TIMEOUT, 0);
+	}
+	if (audit_store_pending(tr.st) > AUDIT_BATCH_MAX - 2 * AUDIT_RECORD_MAX ||
+	    (tr.file && audit_file_pending() > AUDIT_BATCH_MAX))
+		audit_flush();
+}
+
+static void
+no_room(void)
+{
+	int64_t now = auth_ms();
+
+	/* At the start, and at a reload: isolation is about to send it. */
+	if (tr.file && !audit_file_is_open() && now - tr.since < FILE_WAIT)
+		return;
+	tr.full = true;
+	if (tr.warned != 0 && now - tr.warned < 10000)
+		return;
+	tr.warned = now;
+	log_warnx("audit trail: %s: what would have to be recorded is refused until "
+		  "there is",
+	    tr.file && !audit_file_is_open() ? "there is no file to write to" :
+					       "no space is left");
+}
+
+static bool
+keep(const struct m_audit *r, bool fact)
+{
+	no_room();
+	if (!fact) {
+		tr.refused++;
+		return false;
+	}
+	if (tr.nbacklog < BACKLOG)
+		tr.backlog[tr.nbacklog++] = *r;
+	else
+		tr.lost++;
+	return true;
+}
 
 bool
 audit_event_values(enum audit_event event, const struct log_value *values)
 {
 	const struct audit_row *row = &audit_table[event];
+	static struct m_audit r;
+	bool quiet = false;
 
-	if (row->limit == L_NONE || log_allowed())
+	if (row->flags == L_LOG || row->flags == L_ALL)
+		quiet = !log_allowed();
+	if (tr.st != NULL && quiet && row->flags == L_ALL) {
+		tr.suppressed[event]++;
+		return true;
+	}
+	if (tr.st != NULL) {
+		fill(&r, row, values);
+		/* In the order in which they happened; a file begins with its own. */
+		if ((tr.nbacklog == 0 || event == AUDIT_TRAIL_FILE) && room())
+			record(&r);
+		else if (!keep(&r, (row->flags & L_FACT) != 0))
+			return false;
+	}
+	if (!quiet)
 		log_event_values(row->level, row->event, values);
 	return true;
+}
+
+void
+audit_flush(void)
+{
+	if (!tr.dirty)
+		return;
+	/* Nobody was told anything: to go on would be to lie. */
+	if (audit_store_sync(tr.st) == -1)
+		fatal("audit trail: %s", auth.conf.common.data);
+	if (audit_file_sync() == -1)
+		fatal("audit trail: %s", auth.conf.audit.file);
+	tr.dirty = false;
+	chan_hold(false, NULL);
+}
+
+static void
+on_turn(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	audit_flush();
+}
+
+void
+audit_prepare(const char *dir)
+{
+	strlcpy(tr.dir, dir, sizeof(tr.dir));
+	if (mkdir(dir, 0700) == -1 && errno != EEXIST)
+		fatal("%s/store%s", auth.conf.common.data, dir);
+}
+
+static void
+start(void)
+{
+	char shown[sizeof(auth.conf.common.data) + 16], err[1400];
+
+	snprintf(shown, sizeof(shown), "%s/store/audit", auth.conf.common.data);
+	if ((tr.st = audit_store_open(tr.dir, shown, err, sizeof(err))) == NULL)
+		fatalx("audit trail: %s", err);
+	if (tr.turn == NULL &&
+	    (tr.turn = event_new(auth.base, -1, 0, on_turn, NULL)) == NULL)
+		fatalx("out of memory");
+	tr.offset = wall_ms() - auth_ms();
+	tr.checkpoint_at = auth_ms();
+	(void)audit_event(AUDIT_TRAIL_START, LOG_S("version", VERSION),
+	    LOG_N("torn", audit_store_torn(tr.st)));
+}
+
+void
+audit_config(void)
+{
+	const struct conf_audit *c = &auth.conf.audit;
+	bool on = c->file[0] != '\0' || c->store;
+
+	if (!on && tr.st != NULL)
+		audit_close("it is not configured any more");
+	tr.file = c->file[0] != '\0';
+	tr.since = auth_ms();
+	if (!tr.file) {
+		audit_flush();
+		audit_file_close();
+	}
+	if (on && tr.st == NULL)
+		start();
+}
+
+/* What had to wait, and how much was refused meanwhile. */
+static void
+catch_up(void)
+{
+	unsigned int i;
+
+	if ((tr.nbacklog == 0 && !tr.full) || !room())
+		return;
+	for (i = 0; i < tr.nbacklog && room(); i++)
+		record(&tr.backlog[i]);
+	tr.nbacklog -= i;
+	memmove(tr.backlog, tr.backlog + i, tr.nbacklog * sizeof(tr.backlog[0]));
+	if (tr.nbacklog > 0 || !tr.full)
+		return;
+	tr.full = false;
+	(void)audit_event(
+	    AUDIT_TRAIL_FULL, LOG_N("refused", tr.refused), LOG_N("lost", tr.lost));
+	tr.refused = tr.lost = 0;
+	tr.warned = 0;
+}
+
+/* Another file, in the place of the one that is there. */
+static void
+ask_file(void)
+{
+	const struct m_audit_rotate m = { audit_file_is_open() ? audit_file_day() :
+								 wall_ms() / 86400000 };
+
+	tr.rotate_at = auth_ms();
+	chan_send(&auth.isolation, M_AUDIT_ROTATE, 0, -1, &m, sizeof(m));
+}
+
+/* Written to from now on, or put aside by isolation, which opens another one. */
+void
+audit_take_file(int fd)
+{
+	const struct conf_audit *c = &auth.conf.audit;
+	const char *why;
+
+	if (tr.st == NULL || !tr.file) {
+		close(fd);
+		return;
+	}
+	audit_flush();
+	switch (audit_file_take(fd, tr.st, &why)) {
+	case FILE_GOES_ON:
+		break;
+	case FILE_BEGINS:
+		(void)audit_event(AUDIT_TRAIL_FILE, LOG_S("file", c->file));
+		break;
+	case FILE_ODD:
+		(void)audit_event(
+		    AUDIT_TRAIL_FILE_ODD, LOG_S("file", c->file), LOG_S("why", why));
+		ask_file();
+		break;
+	case FILE_FAILED:
+		log_warn("audit trail: %s", c->file);
+		audit_file_close();
+		break;
+	}
+	catch_up();
+}
+
+static void
+tell_suppressed(void)
+{
+	int64_t now = auth_ms();
+	unsigned int i;
+
+	if (now - tr.suppressed_at < SUPPRESSED_EVERY * 1000)
+		return;
+	tr.suppressed_at = now;
+	for (i = 0; i < AUDIT_MAX; i++) {
+		if (tr.suppressed[i] == 0)
+			continue;
+		(void)audit_event(AUDIT_TRAIL_SUPPRESSED,
+		    LOG_S("event", audit_table[i].event),
+		    LOG_N("records", tr.suppressed[i]));
+		tr.suppressed[i] = 0;
+	}
+}
+
+/* Times in the trail may go back; why, it says itself. */
+static void
+watch_clock(void)
+{
+	int64_t offset = wall_ms() - auth_ms(), by = offset - tr.offset;
+
+	if (by > -STEP_MS && by < STEP_MS)
+		return;
+	tr.offset = offset;
+	(void)audit_event(AUDIT_TRAIL_CLOCK, LOG_N("by_ms", by));
+}
+
+static bool
+is_new_day(void)
+{
+	return auth.conf.audit.rotate_daily != 0 &&
+	    wall_ms() / 86400000 != audit_file_day();
+}
+
+/* A new file, each day or when someone took it away. */
+static void
+rotate(void)
+{
+	int64_t now = auth_ms();
+
+	if (!tr.file || (tr.rotate_at != 0 && now - tr.rotate_at < ROTATE_AGAIN * 1000))
+		return;
+	if (audit_file_is_open() && !is_new_day() && !audit_file_removed())
+		return;
+	ask_file();
+}
+
+static void
+prune(void)
+{
+	const struct conf_audit *c = &auth.conf.audit;
+	int64_t before = INT64_MAX;
+	uint64_t through;
+
+	if (c->store)
+		before = wall_ms() - (int64_t)c->store_keep * 1000;
+	through = audit_store_prune(tr.st, before, c->store ? 0 : JOURNAL_SEGMENTS);
+	if (through != 0 && c->store)
+		(void)audit_event(AUDIT_TRAIL_PRUNED, LOG_N("through", through));
+}
+
+static void
+checkpoint(const struct m_audit_signed *s)
+{
+	char hash[AUDIT_HEX + 1], key[2 * WIRE_ED25519 + 1], sig[2 * WIRE_ED25519SIG + 1];
+
+	audit_hex(hash, s->what.hash, sizeof(s->what.hash));
+	audit_hex(key, s->key, sizeof(s->key));
+	audit_hex(sig, s->sig, sizeof(s->sig));
+	(void)audit_event(AUDIT_TRAIL_CHECKPOINT, LOG_N("of", s->what.seq),
+	    LOG_S("hash", hash), LOG_N("time_ms", s->what.time), LOG_S("key", key),
+	    LOG_S("signature", sig));
+	tr.checkpoint_seq = audit_store_head(tr.st, (uint8_t[WIRE_HASH256]){ 0 });
+	tr.checkpoint_at = auth_ms();
+	/* The record of it needs no signature of its own. */
+	tr.signed_seq = tr.checkpoint_seq;
+}
+
+static bool
+on_signed(void *owner, uint32_t tag, struct msg *m)
+{
+	const struct m_audit_signed *s;
+
+	(void)owner;
+	(void)tag;
+	tr.asked = false;
+	if (m == NULL || tr.st == NULL)
+		return true;
+	s = MSG_DATA(m, m_audit_signed);
+	tr.signed_seq = s->what.seq;
+	if (s->result == AUDIT_SIGN_OLDER && !tr.told_older) {
+		tr.told_older = true;
+		(void)audit_event(AUDIT_TRAIL_OLDER, LOG_N("head", s->what.seq),
+		    LOG_N("signed", s->last));
+	}
+	if (s->result == AUDIT_SIGN_OK &&
+	    (s->what.seq - tr.checkpoint_seq >= CHECKPOINT_AFTER ||
+		auth_ms() - tr.checkpoint_at >= CHECKPOINT_EVERY * 1000))
+		checkpoint(s);
+	return true;
+}
+
+/* What is on the disk is signed soon after. */
+static void
+sign_head(void)
+{
+	struct m_audit_sign m;
+	int64_t now = auth_ms();
+
+	if (tr.asked || tr.dirty || now - tr.signed_at < HEAD_EVERY * 1000)
+		return;
+	memset(&m, 0, sizeof(m));
+	m.seq = audit_store_head(tr.st, m.hash);
+	if (m.seq == 0 || m.seq == tr.signed_seq)
+		return;
+	m.time = wall_ms();
+	tr.signed_at = now;
+	tr.asked = ask(&auth.keys, M_AUDIT_SIGN, &m, sizeof(m), SIGN_TIMEOUT, on_signed,
+		       &tr, 0) != 0;
+}
+
+void
+audit_tick(void)
+{
+	if (tr.st == NULL)
+		return;
+	catch_up();
+	tell_suppressed();
+	watch_clock();
+	rotate();
+	prune();
+	audit_store_tick(tr.st);
+	sign_head();
+}
+
+void
+audit_close(const char *why)
+{
+	if (tr.st == NULL)
+		return;
+	catch_up();
+	(void)audit_event(AUDIT_TRAIL_STOP, LOG_S("why", why));
+	audit_flush();
+	audit_file_close();
+	audit_store_close(tr.st);
+	tr.st = NULL;
 }

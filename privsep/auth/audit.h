@@ -2,15 +2,16 @@
  * The audit trail: what happened, to whom, who did it, from where, and what came
  * of it.  This is the one list of what is audited:
  *
- *	A(name, event, level, outcome, limit, keys)
+ *	A(name, event, level, outcome, flags, keys)
  *
  * name     AUDIT_<name> in the code
  * event    noun.verb, in records and in the log, where every record is a line too
  * level    of that line
  * outcome  ok, denied or failed, unless the caller gives another one
- * limit    L_NONE, L_LOG or L_ALL: strangers can cause it at will, so its lines in
- *          the log (and with L_ALL its records as well) come at a bounded rate; those
- *          left out are counted, and the count is a record (audit.suppressed)
+ * flags    L_NONE: it is about to be done, and is not where it cannot be recorded;
+ *          L_FACT: it has happened already.  Where strangers can cause a fact at
+ *          will, lines in the log (L_LOG), or the records as well (L_ALL), come at a
+ *          bounded rate; the number of those left out is a record of its own
  * keys     what may be said of it.  actor (who did it), user (whom it is about),
  *          source, agent, session, rid and outcome are columns of every record,
  *          any other key is a detail of this event
@@ -26,7 +27,12 @@
 
 #include "../log.h"
 
-enum audit_limit { L_NONE, L_LOG, L_ALL };
+enum audit_flags {
+	L_NONE = 0,
+	L_FACT = 0x1,
+	L_LOG = 0x2 | L_FACT,
+	L_ALL = 0x4 | L_FACT,
+};
 
 /* clang-format off */
 #define AUDIT_TABLE(A)								\
@@ -34,12 +40,12 @@ enum audit_limit { L_NONE, L_LOG, L_ALL };
 A(LOGIN_OK,	"login.ok",	LOG_INFO,	"ok",	  L_NONE, "user source session rid actor agent")	\
 A(LOGIN_FAILED,	"login.failed",	LOG_NOTICE,	"denied", L_LOG,  "user source rid agent")		\
 A(LOGIN_LIMITED, "login.limited", LOG_NOTICE,	"denied", L_ALL,  "user source retry rid agent")	\
-A(LOGIN_ERROR,	"login.error",	LOG_WARNING,	"failed", L_NONE, "user source rid why agent")		\
+A(LOGIN_ERROR,	"login.error",	LOG_WARNING,	"failed", L_FACT, "user source rid why agent")		\
 A(LOGOUT,	"logout",	LOG_INFO,	"ok",	  L_NONE, "user source session actor")		\
 A(SESSION_REVOKED, "session.revoked", LOG_INFO,	"ok",	  L_NONE, "session uid reason actor user")	\
 /* Tokens. */									\
 A(TOKEN_REFRESHED, "token.refreshed", LOG_INFO,	"ok",	  L_NONE, "user source session actor")		\
-A(TOKEN_REUSED,	"token.reused",	LOG_WARNING,	"denied", L_NONE, "user source session generation actor") \
+A(TOKEN_REUSED,	"token.reused",	LOG_WARNING,	"denied", L_FACT, "user source session generation actor") \
 A(TOKEN_DENIED,	"token.denied",	LOG_NOTICE,	"denied", L_ALL,  "source why")				\
 A(TOKEN_ADDED,	"token.added",	LOG_NOTICE,	"ok",	  L_NONE, "user source session token name scopes expires actor") \
 A(TOKEN_REVOKED, "token.revoked", LOG_NOTICE,	"ok",	  L_NONE, "user source token name actor")	\
@@ -50,32 +56,43 @@ A(USER_PASSWORD, "user.password", LOG_NOTICE,	"ok",	  L_NONE, "user uid role act
 A(USER_DISABLED, "user.disabled", LOG_NOTICE,	"ok",	  L_NONE, "user uid role actor")		\
 A(USER_ENABLED,	"user.enabled",	LOG_NOTICE,	"ok",	  L_NONE, "user uid role actor")		\
 A(USER_DELETED,	"user.deleted",	LOG_NOTICE,	"ok",	  L_NONE, "user uid role actor")		\
-A(USER_ERROR,	"user.error",	LOG_WARNING,	"failed", L_NONE, "user event why actor")		\
+A(USER_ERROR,	"user.error",	LOG_WARNING,	"failed", L_FACT, "user event why actor")		\
 /* Sandboxes. */								\
 A(SANDBOX_OPEN,	"sandbox.open",	LOG_DEBUG,	"ok",	  L_NONE, "user source session rid actor")	\
-A(SANDBOX_GONE,	"sandbox.gone",	LOG_INFO,	"ok",	  L_NONE, "uid user")				\
-A(SANDBOX_MEMORY, "sandbox.memory", LOG_WARNING, "ok",	  L_NONE, "user uid event used max process text") \
+A(SANDBOX_GONE,	"sandbox.gone",	LOG_INFO,	"ok",	  L_FACT, "uid user")				\
+A(SANDBOX_MEMORY, "sandbox.memory", LOG_WARNING, "ok",	  L_FACT, "user uid event used max process text") \
 A(SANDBOX_STOP,	"sandbox.stop",	LOG_NOTICE,	"ok",	  L_NONE, "user actor")				\
-A(SANDBOX_STOPPED, "sandbox.stopped", LOG_INFO,	"ok",	  L_NONE, "uid")				\
-A(SANDBOX_STOP_FAILED, "sandbox.stop.failed", LOG_WARNING, "failed", L_NONE, "uid")			\
-A(SANDBOX_FROZEN, "sandbox.frozen", LOG_INFO,	"ok",	  L_NONE, "uid")				\
-A(SANDBOX_ORPHAN, "sandbox.orphan", LOG_NOTICE,	"ok",	  L_NONE, "user uid")				\
-A(SANDBOX_IDLE,	"sandbox.idle",	LOG_INFO,	"ok",	  L_NONE, "user uid")				\
+A(SANDBOX_STOPPED, "sandbox.stopped", LOG_INFO,	"ok",	  L_FACT, "uid")				\
+A(SANDBOX_STOP_FAILED, "sandbox.stop.failed", LOG_WARNING, "failed", L_FACT, "uid")			\
+A(SANDBOX_FROZEN, "sandbox.frozen", LOG_INFO,	"ok",	  L_FACT, "uid")				\
+A(SANDBOX_ORPHAN, "sandbox.orphan", LOG_NOTICE,	"ok",	  L_FACT, "user uid")				\
+A(SANDBOX_IDLE,	"sandbox.idle",	LOG_INFO,	"ok",	  L_FACT, "user uid")				\
 A(SANDBOX_EXEC,	"sandbox.exec",	LOG_NOTICE,	"ok",	  L_NONE, "actor user argc argv")		\
-A(SANDBOX_EXEC_END, "sandbox.exec.end", LOG_NOTICE, "ok", L_NONE, "actor status")			\
+A(SANDBOX_EXEC_END, "sandbox.exec.end", LOG_NOTICE, "ok", L_FACT, "actor status")			\
 /* The daemon itself. */							\
 A(RELOAD,	"reload",	LOG_NOTICE,	"ok",	  L_NONE, "actor")				\
-A(RELOAD_DONE,	"reload.done",	LOG_NOTICE,	"ok",	  L_NONE, "text")				\
-A(RELOAD_REFUSED, "reload.refused", LOG_WARNING, "failed", L_NONE, "text")				\
-A(STOP,		"stop",		LOG_NOTICE,	"ok",	  L_NONE, "actor")				\
+A(RELOAD_DONE,	"reload.done",	LOG_NOTICE,	"ok",	  L_FACT, "text")				\
+A(RELOAD_REFUSED, "reload.refused", LOG_WARNING, "failed", L_FACT, "text")				\
+A(STOP,		"stop",		LOG_NOTICE,	"ok",	  L_FACT, "actor")				\
 A(UPGRADE,	"upgrade",	LOG_NOTICE,	"ok",	  L_NONE, "actor")				\
-A(UPGRADE_LEAVE, "upgrade.leave", LOG_NOTICE,	"ok",	  L_NONE, "actor successor")			\
+A(UPGRADE_LEAVE, "upgrade.leave", LOG_NOTICE,	"ok",	  L_FACT, "actor successor")			\
 /* Who broke a rule. */								\
 A(WORKER_VIOLATION, "worker.violation", LOG_WARNING, "denied", L_ALL, "worker source user why")		\
 A(WORKER_OTHER_USER, "worker.other_user", LOG_NOTICE, "denied", L_ALL, "worker user source")		\
 A(ACCESS_DENIED,	"access.denied", LOG_NOTICE,	"denied", L_ALL,  "user source message permission actor")	\
-A(IDECTL_VIOLATION, "idectl.violation", LOG_WARNING, "denied", L_NONE, "actor why")			\
+A(IDECTL_VIOLATION, "idectl.violation", LOG_WARNING, "denied", L_FACT, "actor why")			\
 A(IDECTL_REFUSED, "idectl.refused", LOG_WARNING, "denied", L_ALL, "uid")				\
+/* The trail itself. */								\
+A(TRAIL_START,	"audit.start",	LOG_INFO,	"ok",	  L_FACT, "version torn")			\
+A(TRAIL_STOP,	"audit.stop",	LOG_INFO,	"ok",	  L_FACT, "why")				\
+A(TRAIL_FILE,	"audit.file",	LOG_INFO,	"ok",	  L_FACT, "file")				\
+A(TRAIL_FILE_ODD, "audit.file.odd", LOG_WARNING, "failed", L_FACT, "file why")				\
+A(TRAIL_CHECKPOINT, "audit.checkpoint", LOG_DEBUG, "ok",  L_FACT, "of hash key signature time_ms")	\
+A(TRAIL_OLDER,	"audit.older",	LOG_ERR,	"failed", L_FACT, "head signed")			\
+A(TRAIL_PRUNED,	"audit.pruned",	LOG_INFO,	"ok",	  L_FACT, "through")				\
+A(TRAIL_SUPPRESSED, "audit.suppressed", LOG_WARNING, "ok", L_FACT, "event records")			\
+A(TRAIL_FULL,	"audit.full",	LOG_WARNING,	"failed", L_FACT, "refused lost")			\
+A(TRAIL_CLOCK,	"audit.clock",	LOG_WARNING,	"ok",	  L_FACT, "by_ms")				\
 /* end */
 /* clang-format on */
 
@@ -87,7 +104,7 @@ struct audit_row {
 	const char *event;
 	int level;
 	const char *outcome;
-	enum audit_limit limit;
+	unsigned int flags; /* enum audit_flags */
 	const char *keys;
 };
 extern const struct audit_row audit_table[AUDIT_MAX];
@@ -97,7 +114,7 @@ extern const struct audit_row audit_table[AUDIT_MAX];
  *
  * Called before what it is about is done, and before its answer: nothing that auth
  * sends afterwards leaves before the record is on the disk.  False when it cannot
- * be written: then it is not to be done, and the answer is AUDIT_FULL.  What has
+ * be written: then it is not to be done, and the answer is AUDIT_REFUSED.  What has
  * happened anyway is kept until there is room.  When what was announced fails
  * after all, a second record says so.
  */
@@ -106,6 +123,19 @@ extern const struct audit_row audit_table[AUDIT_MAX];
 	    (const struct log_value[]){ __VA_ARGS__, { LOG_VALUE_END, NULL, NULL, 0 } })
 bool audit_event_values(enum audit_event, const struct log_value *);
 
-#define AUDIT_FULL "the audit trail cannot be written: no space is left"
+#define AUDIT_REFUSED "the audit trail cannot be written: no space is left"
+
+/* Before the sandbox: the folder. */
+void audit_prepare(const char *dir);
+/* A configuration is in effect, the first one or another. */
+void audit_config(void);
+/* The file to write to, from isolation. */
+void audit_take_file(int fd);
+void audit_tick(void);
+/* What was recorded is on the disk when this returns; it does so or ends. */
+void audit_flush(void);
+void audit_close(const char *why);
+/* What the trail is kept in; NULL while nothing is audited. */
+struct audit_store *audit_trail(void);
 
 #endif

@@ -29,6 +29,7 @@ struct auth auth;
 static void on_join_hash(struct chan *, struct msg *);
 static void on_join_peer(struct chan *, struct msg *);
 static void on_conf(struct chan *, struct msg *);
+static void on_audit_file(struct chan *, struct msg *);
 static void on_log_file(struct chan *, struct msg *);
 static void on_sb_gone(struct chan *, struct msg *);
 static void on_sb_memory(struct chan *, struct msg *);
@@ -42,6 +43,7 @@ static const struct chan_handler from_isolation[] = {
 	{ M_JOIN_PEER, on_join_peer },
 	{ M_CONF_AUTH, on_conf },
 	{ M_LOG_FILE, on_log_file },
+	{ M_AUDIT_FILE, on_audit_file },
 	{ M_SB_FD, ask_answer },
 	{ M_SB_FAIL, ask_answer },
 	{ M_SB_ROW, ask_answer },
@@ -99,7 +101,15 @@ on_conf(struct chan *c, struct msg *m)
 	store_set_range(auth.store, conf->uid_first, conf->uid_count);
 	login_config();
 	worker_roles();
+	audit_config();
 	log_debug("new configuration");
+}
+
+static void
+on_audit_file(struct chan *c, struct msg *m)
+{
+	(void)c;
+	audit_take_file(msg_take_fd(m));
 }
 
 static void
@@ -208,6 +218,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	session_tick();
 	token_tick();
 	present_tick();
+	audit_tick();
 	if (now - store >= STORE_SECONDS) {
 		store = now;
 		store_tick(auth.store);
@@ -255,6 +266,7 @@ open_store(void)
 	auth.store = store_open(&opt, err, sizeof(err));
 	if (auth.store == NULL)
 		fatalx("%s", err);
+	store_set_barrier(auth.store, audit_flush);
 }
 
 static void
@@ -273,6 +285,7 @@ start_loop(void)
 	    on_gone, NULL);
 	ctl_listen(FD_EXTRA);
 	login_config();
+	audit_config();
 }
 
 int
@@ -286,6 +299,7 @@ main(int argc, char *argv[], char *envp[])
 	conf_section_recv(FD_CONF, &auth.conf, sizeof(auth.conf));
 	log_config(&auth.conf.common, FD_LOG);
 	auth.keys.closed = true;
+	audit_prepare("/audit");
 	open_store();
 	auth.started = auth_now();
 	start_loop();
@@ -294,6 +308,7 @@ main(int argc, char *argv[], char *envp[])
 	event_base_dispatch(auth.base);
 	present_flush();
 	session_flush();
+	audit_close("auth leaves");
 	store_close(auth.store);
 	/* Nothing is left to flush; what runs at exit may not be on the list. */
 	_exit(0);

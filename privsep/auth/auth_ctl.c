@@ -367,7 +367,7 @@ on_reload(struct chan *chan, struct msg *m)
 	if (!ctl_begin(c, m))
 		return;
 	if (!audit_event(AUDIT_RELOAD, LOG_S("actor", c->actor)))
-		ctl_fail(c, FAIL_NO_SPACE, "%s", AUDIT_FULL);
+		ctl_fail(c, FAIL_NO_SPACE, "%s", AUDIT_REFUSED);
 	else
 		reload_start(c);
 }

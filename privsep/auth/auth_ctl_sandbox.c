@@ -87,7 +87,7 @@ ask_about(struct ctl *c, struct msg *m, enum msg_type type, int timeout)
 	if (type == M_SB_STOP &&
 	    !audit_event(
 		AUDIT_SANDBOX_STOP, LOG_S("user", sb.user), LOG_S("actor", c->actor))) {
-		ctl_fail(c, FAIL_NO_SPACE, "%s", AUDIT_FULL);
+		ctl_fail(c, FAIL_NO_SPACE, "%s", AUDIT_REFUSED);
 		return;
 	}
 	if (ask(&auth.isolation, type, &sb, sizeof(sb), timeout, on_rows, c, 0) == 0)
@@ -217,7 +217,7 @@ exec_start(struct ctl *c)
 
 	event_del(c->timer);
 	if (!audit_exec(c)) {
-		ctl_fail(c, FAIL_NO_SPACE, "%s", AUDIT_FULL);
+		ctl_fail(c, FAIL_NO_SPACE, "%s", AUDIT_REFUSED);
 		return;
 	}
 	id = ask(&auth.isolation, M_SB_EXEC, c->exec, sizeof(*c->exec), 0, on_exec, c, 0);

@@ -38,7 +38,7 @@ audit(struct ctl *c, enum audit_event event, const struct store_account *a)
 			  audit_event(event, LOG_S("user", a->name), LOG_N("uid", a->uid),
 			      LOG_S("role", a->role), LOG_S("actor", c->actor)))
 		return true;
-	ctl_fail(c, FAIL_NO_SPACE, "%s", AUDIT_FULL);
+	ctl_fail(c, FAIL_NO_SPACE, "%s", AUDIT_REFUSED);
 	return false;
 }
 

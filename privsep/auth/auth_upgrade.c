@@ -40,7 +40,7 @@ ctl_handover(struct chan *chan, struct msg *m)
 	if (!ctl_begin(c, m))
 		return;
 	if (!audit_event(AUDIT_UPGRADE, LOG_S("actor", c->actor))) {
-		ctl_fail(c, FAIL_NO_SPACE, "%s", AUDIT_FULL);
+		ctl_fail(c, FAIL_NO_SPACE, "%s", AUDIT_REFUSED);
 		return;
 	}
 	if (ask(&auth.master, M_HANDOVER, NULL, 0, HANDOVER_TIMEOUT, on_handed, c, 0) ==

@@ -459,7 +459,7 @@ on_logout(struct chan *c, struct msg *m)
 	if (!audit_event(AUDIT_LOGOUT, LOG_S("user", w->user), LOG_S("source", w->from),
 		LOG_S("session", s.id), LOG_S("actor", w->user))) {
 		explicit_bzero(&s, sizeof(s));
-		worker_fail(w, m->head.id, FAIL_NO_SPACE, AUDIT_FULL);
+		worker_fail(w, m->head.id, FAIL_NO_SPACE, AUDIT_REFUSED);
 		return;
 	}
 	/* It gets its answer; the others of this session are revoked. */

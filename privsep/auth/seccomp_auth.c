@@ -36,6 +36,10 @@ static const struct sandbox_row rows[] = {
 	{ SCMP_SYS(getdents64), ACT_ALLOW, { { 0 } } }, /* logs to remove */
 	{ SCMP_SYS(unlink), ACT_ALLOW, { { 0 } } },
 	{ SCMP_SYS(rename), ACT_ALLOW, { { 0 } } },
+	/* the audit trail: space before it is needed, old segments */
+	{ SCMP_SYS(fallocate), ACT_ALLOW, { { 0 } } },
+	{ SCMP_SYS(renameat), ACT_ALLOW, { { 0 } } },
+	{ SCMP_SYS(unlinkat), ACT_ALLOW, { { 0 } } },
 	{ SCMP_SYS(access), ACT_ALLOW, { { 0 } } },
 	{ SCMP_SYS(flock), ACT_ALLOW, { { 0 } } },
 	{ SCMP_SYS(getcwd), ACT_ALLOW, { { 0 } } }, /* the engine; it is / */

@@ -98,6 +98,9 @@ struct store;
 struct store *store_open(const struct store_options *opt, char *err, size_t errlen);
 void store_close(struct store *);
 
+/* Called before each durable commit: what has to be on the disk before it. */
+void store_set_barrier(struct store *, void (*)(void));
+
 /* A reload may move the range; what was given out stays. */
 void store_set_range(struct store *, uint32_t uid_first, uint32_t uid_count);
 

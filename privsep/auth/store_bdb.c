@@ -393,6 +393,12 @@ store_close(struct store *st)
 }
 
 void
+store_set_barrier(struct store *st, void (*barrier)(void))
+{
+	st->barrier = barrier;
+}
+
+void
 store_set_range(struct store *st, uint32_t uid_first, uint32_t uid_count)
 {
 	st->uid_first = uid_first;
@@ -475,6 +481,8 @@ bdb_end(struct store *st, DB_TXN *txn, int r, bool durable)
 {
 	int a;
 
+	if (r == 0 && durable && st->barrier != NULL)
+		st->barrier();
 	if (r == 0)
 		return bdb_result(
 		    st, txn->commit(txn, durable ? DB_TXN_SYNC : DB_TXN_WRITE_NOSYNC));

@@ -39,7 +39,8 @@ struct store {
 	struct store_counts counts;
 	char why[256]; /* the engine's first complaint since it was last heard */
 	bool log_gap;  /* a file in the middle of the log is not there */
-	int panic;     /* what made the engine give up; 0: it did not say */
+	void (*barrier)(void);
+	int panic; /* what made the engine give up; 0: it did not say */
 };
 
 /* Everything that touches the engine starts with one of these: they heal what

@@ -36,7 +36,7 @@ entry_ok(const struct store *st, const char *name, char *err, size_t errlen)
 	if (is_region(name) && unlinkat(st->dir, name, 0) == 0)
 		return true;
 	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
-	    strcmp(name, "lost+found") == 0)
+	    strcmp(name, "lost+found") == 0 || strcmp(name, "audit") == 0)
 		return true;
 	if (fstatat(st->dir, name, &sb, AT_SYMLINK_NOFOLLOW) == -1) {
 		snprintf(err, errlen, "%s/%s: %s", st->shown, name, strerror(errno));

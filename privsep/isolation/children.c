@@ -302,6 +302,8 @@ child_start(enum kind kind)
 		give_key_files(&c->chan);
 	if (kind == KEYS || kind == AUTH)
 		join_peers();
+	if (kind == AUTH)
+		audit_file_give(&c->chan);
 	log_event(LOG_INFO, "process.started", LOG_S("process", row->name),
 	    LOG_N("pid", c->pid));
 }
@@ -449,8 +451,10 @@ children_reload(void)
 	struct m_key key;
 	struct child *c;
 
-	if (isolation.auth != NULL)
+	if (isolation.auth != NULL) {
 		chan_send(isolation.auth, M_CONF_AUTH, 0, section_auth(), NULL, 0);
+		audit_file_give(isolation.auth);
+	}
 	c = current(KEYS);
 	if (c != NULL) {
 		memset(&key, 0, sizeof(key));

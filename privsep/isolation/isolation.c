@@ -185,6 +185,8 @@ prepare(void)
 	if (sections_read(&s, &isolation.conf, err, sizeof(err)) == -1)
 		fatalx("%s", err);
 	sections_take(&s);
+	if (audit_file_check(isolation.conf.audit.file) == -1)
+		fatal("audit file \"%s\"", isolation.conf.audit.file);
 	(void)spawn_dir();
 	folders_open();
 	cgroup_find(isolation.conf.common.runtime);

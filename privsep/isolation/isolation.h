@@ -101,6 +101,11 @@ int section_keys(void);
 int section_worker(void);
 const uint8_t *section_keyid(void);
 
+/* audit_file.c: the audit trail's file, for auth; -1 with errno. */
+int audit_file_check(const char *path);
+void audit_file_give(struct chan *auth);
+void audit_file_rotate(struct chan *auth, struct msg *);
+
 /* folders.c */
 void folders_open(void);
 

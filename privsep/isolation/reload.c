@@ -186,6 +186,11 @@ read_all(struct reload *r)
 		snprintf(err, sizeof(err), "isolation storage: %s", why);
 		complain(r, err);
 	}
+	if (audit_file_check(fresh.audit.file) == -1) {
+		snprintf(err, sizeof(err), "audit file \"%s\": %s", fresh.audit.file,
+		    strerror(errno));
+		complain(r, err);
+	}
 	if (r->errors == 0)
 		open_listeners(r);
 	/* Last, as its rules are in effect at once. */

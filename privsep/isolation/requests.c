@@ -367,5 +367,6 @@ const struct chan_handler request_handlers[] = {
 	{ M_SB_RENEW, on_renew },
 	{ M_SB_RELOAD, on_reload },
 	{ M_SB_LEAVE, on_leave },
+	{ M_AUDIT_ROTATE, audit_file_rotate },
 	{ M_NONE, NULL },
 };

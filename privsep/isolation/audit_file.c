@@ -1,0 +1,185 @@
+/*
+ * The audit trail's file: opened for auth, which has no folder, put aside under
+ * the name of its day when auth asks for another one, and removed when it is one
+ * of more than the configuration keeps.
+ */
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include <linux/fs.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <bsd/string.h>
+
+#include "../log.h"
+#include "isolation.h"
+
+#define SAME_DAY 1000 /* files of one day, at most */
+#define OLD_MAX  100000
+
+/* The folder of a path, and where its last part begins. */
+static int
+folder(const char *path, const char **base)
+{
+	char dir[CONF_PATH_MAX];
+	const char *slash = strrchr(path, '/');
+
+	*base = slash != NULL ? slash + 1 : path;
+	snprintf(dir, sizeof(dir), "%.*s", slash == NULL ? 1 : (int)(slash - path) + 1,
+	    slash == NULL ? "." : path);
+	return open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+static int
+file_open(const char *path)
+{
+	return open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640);
+}
+
+int
+audit_file_check(const char *path)
+{
+	int fd;
+
+	if (path[0] == '\0')
+		return 0;
+	if ((fd = file_open(path)) == -1)
+		return -1;
+	close(fd);
+	return 0;
+}
+
+void
+audit_file_give(struct chan *auth)
+{
+	const char *path = isolation.conf.audit.file;
+	int fd;
+
+	if (path[0] == '\0')
+		return;
+	if ((fd = file_open(path)) == -1)
+		log_warn("audit file \"%s\"", path);
+	else
+		chan_send(auth, M_AUDIT_FILE, 0, fd, NULL, 0);
+}
+
+/* <file>-<day>, or with .1, .2 and so on where that is taken. */
+static void
+put_aside(int dir, const char *base, int64_t day)
+{
+	char name[CONF_PATH_MAX + 32], date[16];
+	time_t t = (time_t)(day * 86400);
+	unsigned int i;
+	struct tm tm;
+
+	if (day < 0 || day > 2932896 || gmtime_r(&t, &tm) == NULL)
+		return;
+	strftime(date, sizeof(date), "%Y%m%d", &tm);
+	for (i = 0; i < SAME_DAY; i++) {
+		if (i == 0)
+			snprintf(name, sizeof(name), "%s-%s", base, date);
+		else
+			snprintf(name, sizeof(name), "%s-%s.%u", base, date, i);
+		if (syscall(SYS_renameat2, dir, base, dir, name, RENAME_NOREPLACE) == 0 ||
+		    errno == ENOENT)
+			return;
+		if (errno != EEXIST)
+			break;
+	}
+	log_warn("audit file \"%s\" cannot be put aside", isolation.conf.audit.file);
+}
+
+struct old {
+	unsigned long day;
+	unsigned long n;
+	char name[NAME_MAX + 1];
+};
+
+/* Is it one of ours that was put aside? */
+static bool
+old_name(const char *name, const char *base, struct old *o)
+{
+	size_t n = strlen(base);
+	char *end;
+
+	if (strncmp(name, base, n) != 0 || name[n] != '-' ||
+	    strspn(name + n + 1, "0123456789") != 8)
+		return false;
+	o->day = strtoul(name + n + 1, &end, 10);
+	o->n = 0;
+	if (*end == '.') {
+		if (strspn(end + 1, "0123456789") == 0)
+			return false;
+		o->n = strtoul(end + 1, &end, 10);
+	}
+	strlcpy(o->name, name, sizeof(o->name));
+	return *end == '\0';
+}
+
+static int
+oldest_first(const void *a, const void *b)
+{
+	const struct old *x = a, *y = b;
+
+	if (x->day != y->day)
+		return x->day < y->day ? -1 : 1;
+	return x->n < y->n ? -1 : x->n > y->n;
+}
+
+static void
+remove_old(int dir, const char *base)
+{
+	struct old *old = NULL, *p;
+	const struct dirent *e;
+	size_t i, n = 0;
+	DIR *d;
+	int fd;
+
+	fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd == -1 || (d = fdopendir(fd)) == NULL)
+		return;
+	while ((e = readdir(d)) != NULL && n < OLD_MAX) {
+		if ((p = reallocarray(old, n + 1, sizeof(*old))) == NULL)
+			fatalx("out of memory");
+		old = p;
+		n += old_name(e->d_name, base, &old[n]);
+	}
+	closedir(d);
+	if (n > 0)
+		qsort(old, n, sizeof(*old), oldest_first);
+	for (i = 0; i + isolation.conf.audit.keep_files < n; i++) {
+		if (unlinkat(dir, old[i].name, 0) == 0)
+			log_event(
+			    LOG_NOTICE, "audit.file.removed", LOG_S("file", old[i].name));
+		else
+			log_warn("audit file \"%s\"", old[i].name);
+	}
+	free(old);
+}
+
+/* auth goes on with the old one until it has the new one. */
+void
+audit_file_rotate(struct chan *auth, struct msg *m)
+{
+	const char *path = isolation.conf.audit.file, *base;
+	int dir;
+
+	if (path[0] == '\0')
+		return;
+	if ((dir = folder(path, &base)) == -1) {
+		log_warn("audit file \"%s\"", path);
+		return;
+	}
+	put_aside(dir, base, MSG_DATA(m, m_audit_rotate)->day);
+	audit_file_give(auth);
+	remove_old(dir, base);
+	close(dir);
+}
