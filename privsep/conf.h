@@ -120,8 +120,10 @@ enum conf_registration {
 };
 
 struct conf_auth {
-	uint8_t mode;         /* enum conf_auth_mode */
-	uint8_t registration; /* enum conf_registration */
+	uint8_t mode;            /* enum conf_auth_mode */
+	char account[33];        /* the one of single and none */
+	char password_hash[128]; /* its password; "" when the store has it */
+	uint8_t registration;    /* enum conf_registration */
 	uint32_t password_min;
 	uint32_t password_classes; /* 1..4 of lower, upper, digit, other */
 	uint64_t argon2_memory;

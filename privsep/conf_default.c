@@ -37,6 +37,7 @@ static void
 default_auth(struct conf_auth *auth)
 {
 	auth->mode = AUTH_MULTI;
+	strlcpy(auth->account, "coder", sizeof(auth->account));
 	auth->registration = REGISTRATION_APPROVAL;
 	auth->password_min = 12;
 	auth->password_classes = 3;

@@ -59,9 +59,8 @@ static const struct conf_word log_format[] = {
 
 static const struct conf_word auth_mode[] = {
 	{ "multi", AUTH_MULTI, NULL },
-	{ "single", AUTH_SINGLE,
-	    "auth mode single is not in effect yet: it works as multi" },
-	{ "none", AUTH_NONE, "auth mode none is not in effect yet: it works as multi" },
+	{ "single", AUTH_SINGLE, NULL },
+	{ "none", AUTH_NONE, NULL },
 	{ NULL, 0, NULL },
 };
 
@@ -182,6 +181,8 @@ const struct conf_row conf_rows[] = {
 
 { B_TOP, "auth", K_BLOCK, B_AUTH, 0, NOWHERE, 0, 0, NULL, NULL, NULL },
 { B_AUTH, "mode", K_WORD, 0, 0, C(auth.mode), 0, 0, auth_mode, "IDED_AUTH_MODE", NULL },
+{ B_AUTH, "account", K_TEXT, 0, 0, C(auth.account), 0, 0, NULL, "IDED_AUTH_ACCOUNT", NULL },
+{ B_AUTH, "password-hash", K_TEXT, 0, 0, C(auth.password_hash), 0, 0, NULL, "IDED_AUTH_PASSWORD_HASH", NULL },
 { B_AUTH, "registration", K_WORD, 0, 0, C(auth.registration), 0, 0, registration, "IDED_AUTH_REGISTRATION", NULL },
 { B_AUTH, "password", K_NONE, B_PASSWORD, 0, NOWHERE, 0, 0, NULL, "IDED_AUTH_PASSWORD", NULL },
 { B_PASSWORD, "min", K_NUMBER, 0, 0, C(auth.password_min), 8, 1024, NULL, NULL, NULL },

@@ -201,6 +201,26 @@ verify_tls(struct conf_parser *p)
 	}
 }
 
+/* The one account of single and none. */
+static void
+verify_account(struct conf_parser *p)
+{
+	static const char kind[] = "$argon2id$v=19$";
+	const struct conf_auth *a = &p->conf->auth;
+
+	if (!bad(p, B_AUTH, "account") && !role_name_ok(a->account))
+		conf_error(p, where(p, conf_row_find(B_AUTH, "account")),
+		    "expected a user name after \"account\": a lower-case letter, then "
+		    "letters, digits, \".\", \"_\" or \"-\", got %s",
+		    a->account);
+	if (!bad(p, B_AUTH, "password-hash") && a->password_hash[0] != '\0' &&
+	    strncmp(a->password_hash, kind, sizeof(kind) - 1) != 0)
+		conf_error(p, where(p, conf_row_find(B_AUTH, "password-hash")),
+		    "expected an Argon2id hash that begins with \"%s\" after "
+		    "\"password-hash\"; or leave it out and use `idectl user passwd'",
+		    kind);
+}
+
 static void
 verify_listen(struct conf_parser *p)
 {
@@ -321,6 +341,7 @@ conf_verify(struct conf_parser *p)
 	verify_issuer(p);
 	verify_addresses(p);
 	verify_tls(p);
+	verify_account(p);
 	verify_listen(p);
 	verify_binds(p);
 	verify_namespaces(p);

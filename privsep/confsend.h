@@ -20,6 +20,8 @@ struct conf_for_worker {
 	struct conf_common common;
 	struct conf_prefork prefork;
 	struct conf_http http;
+	uint8_t mode;     /* enum conf_auth_mode */
+	char account[33]; /* the one, unless it is multi */
 	uint8_t registration;
 	uint8_t tls12;
 	uint8_t tls13;

@@ -21,6 +21,13 @@
 #define IDE_FILES   "ide/vscode" /* below the static root */
 #define FRONT_FILES "ide/front"
 
+/* Where the workbench is. */
+static const char *
+ide_base(const struct stream *s)
+{
+	return (s->w->conf->mode == AUTH_MULTI ? "/ide/" : "/");
+}
+
 void
 ide_slash(struct stream *s, const char *rest)
 {
@@ -28,9 +35,10 @@ ide_slash(struct stream *s, const char *rest)
 
 	(void)rest;
 	if (s->query.p == NULL)
-		strlcpy(to, "/ide/", sizeof(to));
+		strlcpy(to, ide_base(s), sizeof(to));
 	else
-		snprintf(to, sizeof(to), "/ide/?%.*s", (int)s->query.len, s->query.p);
+		snprintf(to, sizeof(to), "%s?%.*s", ide_base(s), (int)s->query.len,
+		    s->query.p);
 	respond_redirect(s, 308, to);
 }
 
@@ -120,7 +128,8 @@ ide_root(struct stream *s, const char *rest)
 		if (q.p != NULL)
 			remember(s->w, q);
 		else if (!has_ew(s) && last_ok(s->w->who.last_query)) {
-			snprintf(to, sizeof(to), "/ide/?%s", s->w->who.last_query);
+			snprintf(
+			    to, sizeof(to), "%s?%s", ide_base(s), s->w->who.last_query);
 			respond_redirect(s, 302, to);
 			return;
 		}

@@ -86,7 +86,8 @@ login_page(struct answer *a, unsigned int status, const char *error, const char 
 	if (error != NULL)
 		page_render(html, "login_error.html",
 		    (const struct page_value[]){ PAGE_TEXT("text", error) }, 1);
-	page_send(a, status, "login", "login.html",
+	page_send(a, status, "login",
+	    a->s->w->conf->mode == AUTH_SINGLE ? "login_single.html" : "login.html",
 	    (const struct page_value[]){ PAGE_TEXT("app", a->s->w->conf->http.app_name),
 		PAGE_HTML("error", html), PAGE_TEXT("username", name),
 		PAGE_TEXT("to", to) },
@@ -244,6 +245,9 @@ attempt_start(struct attempt *at, struct slice name, struct slice password)
 	struct m_login m;
 	bool fits;
 
+	/* There is one, which need not be named. */
+	if (s->w->conf->mode == AUTH_SINGLE && name.len == 0)
+		name = slice_str(s->w->conf->account);
 	memset(&m, 0, sizeof(m));
 	(void)field_set(at->name, sizeof(at->name), name);
 	fits = field_set(m.name, sizeof(m.name), name) &&
@@ -448,5 +452,8 @@ void
 logout(struct stream *s, const char *rest)
 {
 	(void)rest;
-	session_who(s, logout_known);
+	if (s->w->conf->mode == AUTH_NONE)
+		respond_redirect(s, s->head.method == METHOD_POST ? 303 : 302, HOME);
+	else
+		session_who(s, logout_known);
 }

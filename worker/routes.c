@@ -47,20 +47,32 @@ const struct route routes[] = {
 	{ "/api/users/me/tokens", R_POST,	R_LOGIN | R_ACTIVE, api_token_add },
 	{ "/api/users/me/tokens/", R_DELETE,	R_LOGIN | R_ACTIVE | R_PREFIX,
 							api_token_end },
-	{ "/",			R_GET,		R_LOGIN | R_PAGE, portal },
+	{ "/",			R_GET,		R_LOGIN | R_PAGE | R_MULTI, portal },
 	/* the IDE: what its workbench asks of its front, some of it at the root */
 	{ "/update/check",	R_GET,		R_LOGIN,	ide_update },
-	{ "/ide",		R_GET,		0,		ide_slash },
+	{ "/ide",		R_GET,		R_MULTI,	ide_slash },
 	{ "/ide/",		R_GET,		R_LOGIN | R_PAGE | R_ACTIVE |
+						R_SOCKET | R_MULTI, ide_root },
+	{ "/ide/login",		R_GET,		R_MULTI,	ide_login },
+	{ "/ide/logout",	R_GET | R_POST,	R_SAME | R_MULTI, logout },
+	{ "/ide/healthz",	R_GET,		R_MULTI,	healthz },
+	{ "/ide/manifest.json",	R_GET,		R_MULTI,	ide_manifest },
+	{ "/ide/mint-key",	R_POST,		R_LOGIN | R_MULTI, ide_mint },
+	{ "/ide/update/check",	R_GET,		R_LOGIN | R_MULTI, ide_update },
+	{ "/ide/_static/",	R_GET,		R_PREFIX | R_MULTI, front_static },
+	{ "/ide/",		R_ANY,		R_PREFIX | R_LOGIN | R_ACTIVE | R_SOCKET |
+						R_PASS | R_MULTI, ide_any },
+	{ NULL,			0,		0,		NULL },
+};
+
+/* What is left where the IDE is at the root. */
+static const struct route routes_root[] = {
+	{ "/",			R_GET,		R_LOGIN | R_PAGE | R_ACTIVE |
 						R_SOCKET,	ide_root },
-	{ "/ide/login",		R_GET,		0,		ide_login },
-	{ "/ide/logout",	R_GET | R_POST,	R_SAME,		logout },
-	{ "/ide/healthz",	R_GET,		0,		healthz },
-	{ "/ide/manifest.json",	R_GET,		0,		ide_manifest },
-	{ "/ide/mint-key",	R_POST,		R_LOGIN,	ide_mint },
-	{ "/ide/update/check",	R_GET,		R_LOGIN,	ide_update },
-	{ "/ide/_static/",	R_GET,		R_PREFIX,	front_static },
-	{ "/ide/",		R_ANY,		R_PREFIX | R_LOGIN | R_ACTIVE |
+	{ "/vscode",		R_GET,		0,		ide_slash },
+	{ "/vscode/",		R_GET,		0,		ide_slash },
+	{ "/mint-key",		R_POST,		R_LOGIN,	ide_mint },
+	{ "/",			R_ANY,		R_PREFIX | R_LOGIN | R_ACTIVE |
 						R_SOCKET | R_PASS, ide_any },
 	{ NULL,			0,		0,		NULL },
 };
@@ -79,11 +91,14 @@ route_is(const struct route *r, const char *path, struct slice raw)
 }
 
 const struct route *
-route_find(const char *path, struct slice raw)
+route_find(const char *path, struct slice raw, bool root)
 {
 	const struct route *r;
 
 	for (r = routes; r->path != NULL; r++)
+		if (!(root && (r->flags & R_MULTI)) && route_is(r, path, raw))
+			return (r);
+	for (r = routes_root; root && r->path != NULL; r++)
 		if (route_is(r, path, raw))
 			return (r);
 	return (NULL);
@@ -179,6 +194,27 @@ name_agrees(const struct stream *s)
 	    slice_caseeq(without_dot(sni), without_dot(s->head.hostname)));
 }
 
+/*
+ * Without a login, a name that leads to loopback could be anybody's (DNS rebinding):
+ * only names that can be nobody else's are taken.  A local socket is reached by
+ * what stands before it, which has a name of its own.
+ */
+static bool
+host_is_local(const struct stream *s)
+{
+	static const char *const names[] = { "localhost", "127.0.0.1", "[::1]", "::1" };
+	struct slice h = without_dot(s->head.hostname);
+	size_t i, n = strlen(".localhost");
+
+	if (s->w->source.unix_peer != 0)
+		return (true);
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (slice_caseeq(h, slice_str(names[i])))
+			return (true);
+	return (h.len > n &&
+	    slice_caseeq((struct slice){ h.p + h.len - n, n }, SLICE(".localhost")));
+}
+
 static bool
 is_safe(enum http_method m)
 {
@@ -195,7 +231,9 @@ origin_agrees(struct stream *s)
 		.origin = stream_header(s, HDR_ORIGIN),
 		.fetch_site = stream_header(s, HDR_SEC_FETCH_SITE),
 		.tls = s->w->kind == LISTEN_TLS,
-		.cookie = stream_header(s, HDR_COOKIE).p != NULL && auth.p == NULL };
+		/* Without a login, every request has what a cookie would give. */
+		.cookie = s->w->conf->mode == AUTH_NONE ||
+		    (stream_header(s, HDR_COOKIE).p != NULL && auth.p == NULL) };
 	enum origin_use use;
 	enum origin_verdict v;
 
@@ -303,6 +341,12 @@ stream_request(struct stream *s)
 		    "host name.");
 		return;
 	}
+	if (s->w->conf->mode == AUTH_NONE && !host_is_local(s)) {
+		respond_error(s, 403,
+		    "Without a login, this site is for this machine alone: use "
+		    "localhost or a loopback address as its name.");
+		return;
+	}
 	if (slice_eq(s->head.target, SLICE("*"))) {
 		options_all(s);
 		return;
@@ -313,7 +357,7 @@ stream_request(struct stream *s)
 		respond_error(s, 400, NULL);
 		return;
 	}
-	r = route_find(s->path, s->raw_path);
+	r = route_find(s->path, s->raw_path, s->w->conf->mode != AUTH_MULTI);
 	if (r == NULL || (s->w->kind == LISTEN_METRICS && r->fn != healthz)) {
 		respond_error(s, 404, NULL);
 		return;

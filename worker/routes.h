@@ -29,6 +29,8 @@
 	0x40 /* the path is passed on as it came: it need                                \
 	      * only be safe, not plain */
 
+#define R_MULTI 0x80 /* not where the IDE is at the root: auth mode single, none */
+
 struct route {
 	const char *path;
 	unsigned int methods;
@@ -41,8 +43,9 @@ struct route {
 /* Ends with path NULL. */
 extern const struct route routes[];
 
-/* The first row for a path: decoded, or as it came when it has no plain form. */
-const struct route *route_find(const char *path, struct slice raw);
+/* The first row for a path: decoded, or as it came when it has no plain form; root:
+ * the IDE is there. */
+const struct route *route_find(const char *path, struct slice raw, bool root);
 /* "GET, HEAD, POST" */
 void route_allow(char *dst, size_t size, unsigned int methods);
 

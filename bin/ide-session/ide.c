@@ -77,8 +77,8 @@ static void
 arguments(char *argv[])
 {
 	static char data[PATH_LEN], extensions[PATH_LEN], node[PATH_LEN], js[PATH_LEN];
-	static const char *const fixed[] = { node, js, "--socket-path", session.socket,
-		"--server-base-path", "/ide", "--server-data-dir", data,
+	const char *const fixed[] = { node, js, "--socket-path", session.socket,
+		"--server-base-path", session.below, "--server-data-dir", data,
 		"--extensions-dir", extensions, "--without-connection-token",
 		"--accept-server-license-terms", NULL };
 	unsigned int n, i;

@@ -1,5 +1,5 @@
 /*
- * ide-session -u user -d home -r runtime -i ide [-- argument ...]
+ * ide-session -u user -d home -r runtime -i ide -b base [-- argument ...]
  *
  * Started by isolation as pid 1 of the sandbox: descriptor 3 is the control
  * socket, bound where only root can connect to it; descriptor 4 is closed as
@@ -182,8 +182,11 @@ options(int argc, char *argv[])
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "u:d:r:i:")) != -1)
+	while ((c = getopt(argc, argv, "b:u:d:r:i:")) != -1)
 		switch (c) {
+		case 'b':
+			session.below = optarg;
+			break;
 		case 'u':
 			session.user = optarg;
 			break;
@@ -200,7 +203,7 @@ options(int argc, char *argv[])
 			exit(1);
 		}
 	if (session.user == NULL || strlen(session.user) > 32 || session.home == NULL ||
-	    session.run == NULL || session.ide == NULL ||
+	    session.run == NULL || session.ide == NULL || session.below == NULL ||
 	    strlen(session.home) + 64 > PATH_LEN || strlen(session.ide) + 64 > PATH_LEN ||
 	    (size_t)snprintf(session.socket, sizeof(session.socket), "%s/%s", session.run,
 		IDE_SOCKET) >= sizeof(session.socket))

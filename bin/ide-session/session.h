@@ -35,8 +35,9 @@ struct session {
 	struct event_base *base;
 	const char *user;
 	const char *home;
-	const char *run; /* runtime folder */
-	const char *ide; /* the IDE's */
+	const char *run;   /* runtime folder */
+	const char *ide;   /* the IDE's */
+	const char *below; /* the path that its pages are below */
 	char socket[108];
 	char windows[108]; /* empty: there is none */
 	char **ide_args;   /* ends with NULL */

@@ -304,7 +304,10 @@ main(int argc, char *argv[], char *envp[])
 	auth.started = auth_now();
 	start_loop();
 	sandbox_enter(&sandbox_auth);
-	admin_first(on_ready);
+	if (auth.conf.auth.mode == AUTH_MULTI)
+		admin_first(on_ready);
+	else
+		single_first(on_ready);
 	event_base_dispatch(auth.base);
 	present_flush();
 	session_flush();

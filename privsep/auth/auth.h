@@ -214,6 +214,14 @@ void sandbox_role(uint32_t uid, char role[WIRE_ROLE]);
 /* auth_admin.c: the first administrator; done is called in any case. */
 void admin_first(void (*done)(void));
 
+/* auth_single.c */
+void single_first(void (*done)(void));
+/* May that account be let in?  With auth mode multi, any. */
+bool single_allows(const char *name);
+/* The token of those who show none, and the session it stands for: see there. */
+bool single_token(const uint8_t token[WIRE_TOKEN]);
+enum store_result single_session(const uint8_t key[STORE_KEY], struct store_session *);
+
 /* auth_ctl.c: the control socket; auth_reload.c */
 struct ctl;
 

@@ -215,6 +215,8 @@ start(struct login *l)
 		r = store_account_by_email(auth.store, l->name, &a);
 	else
 		r = store_account_by_name(auth.store, l->name, &a);
+	if (r == STORE_OK && !single_allows(a.name))
+		r = STORE_NOT_FOUND;
 	policy_hash_want(&auth.conf.auth, &want);
 	policy_hash_dummy(&want, l->hash);
 	l->uid = 0;

@@ -125,7 +125,11 @@ session_find(
 	struct live *l;
 
 	hash_token(token, key);
-	if ((r = store_session_by_key(auth.store, key, s)) != STORE_OK)
+	if (single_token(token))
+		r = single_session(key, s);
+	else
+		r = store_session_by_key(auth.store, key, s);
+	if (r != STORE_OK)
 		return r;
 	if ((l = live_find(s->id)) != NULL && l->seen > s->seen)
 		s->seen = l->seen;
@@ -135,7 +139,7 @@ session_find(
 	}
 	if ((r = store_account_by_uid(auth.store, s->uid, a)) != STORE_OK)
 		return r;
-	return a->active ? STORE_OK : STORE_NOT_FOUND;
+	return a->active && single_allows(a->name) ? STORE_OK : STORE_NOT_FOUND;
 }
 
 /* Tell every worker that acts for it; l is free afterwards. */

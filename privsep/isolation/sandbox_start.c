@@ -265,8 +265,8 @@ become_session(struct setup *s)
 	const struct conf_ide *ide = &s->conf->ide;
 	char path[] = "PATH=/usr/local/bin:/usr/bin:/bin";
 	char title[] = PROGRAM, user[] = "-u", home[] = "-d", run[] = "-r", dir[] = "-i";
-	char sep[] = "--";
-	char *argv[10 + CONF_ARG_MAX + 1], *envp[] = { path, NULL };
+	char at[] = "-b", base[] = "/ide", root[] = "/", sep[] = "--";
+	char *argv[12 + CONF_ARG_MAX + 1], *envp[] = { path, NULL };
 	unsigned int n = 0, i;
 	int fd;
 
@@ -279,6 +279,8 @@ become_session(struct setup *s)
 	argv[n++] = s->path.run;
 	argv[n++] = dir;
 	argv[n++] = s->path.ide;
+	argv[n++] = at;
+	argv[n++] = s->conf->auth.mode == AUTH_MULTI ? base : root;
 	argv[n++] = sep;
 	for (i = 0; i < ide->nargs && i < CONF_ARG_MAX; i++)
 		argv[n++] = (char *)(uintptr_t)ide->arg[i];

@@ -150,6 +150,8 @@ sections_read(struct sections *s, const struct conf *conf, char *err, size_t err
 	w->common = conf->common;
 	w->prefork = conf->prefork;
 	w->http = conf->http;
+	w->mode = conf->auth.mode;
+	strlcpy(w->account, conf->auth.account, sizeof(w->account));
 	w->registration = conf->auth.registration;
 	w->tls12 = conf->tls.tls12;
 	w->tls13 = conf->tls.tls13;

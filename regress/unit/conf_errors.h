@@ -34,6 +34,11 @@
 { OK "data", NULL, NULL, {
   "t:2: expected an absolute path after \"data\", got the end of the file" } },
 
+/* the account of auth mode single */
+{ OK "auth {\n\tmode single\n\taccount \"An n\"\n\tpassword-hash \"5e88\"\n}", NULL, NULL, {
+  "t:4: expected a user name after \"account\": a lower-case letter, then letters, digits, \".\", \"_\" or \"-\", got An n",
+  "t:5: expected an Argon2id hash that begins with \"$argon2id$v=19$\" after \"password-hash\"; or leave it out and use `idectl user passwd'" } },
+
 /* blocks and recovery */
 { OK "tls\n{\n\tkey \"/k\"\n}\ndata x", NULL, NULL, {
   "t:2: expected \"{\" after \"tls\", got the end of the line",

@@ -157,8 +157,12 @@ static const struct {
 	{ OK "ide \"x\" { argument \"-q\" }", NULL, NULL, S(ide.arg[0]), "-q" },
 	{ OK "isolation namespace { bind \"/srv/a b/\" read-only }", NULL, NULL,
 	    S(isolation.bind[0].path), "/srv/a b" },
-	{ OK "auth { mode single }", NULL, NULL, S(ineffect[0]),
-	    "auth mode single is not in effect yet: it works as multi" },
+	{ OK "auth { mode single }", NULL, NULL, S(ineffect[0]), "" },
+	{ OK "auth {\n mode single\n account ann\n}", NULL, NULL, S(auth.account),
+	    "ann" },
+	{ OK
+	    "auth { password-hash \"\\$argon2id\\$v=19\\$m=19456,t=2,p=1\\$c2E\\$dGE\" }",
+	    NULL, NULL, S(auth.password_hash), "$argon2id$v=19$m=19456,t=2,p=1$c2E$dGE" },
 };
 
 /* What is refused, and all that is said about it. */

@@ -240,7 +240,7 @@ test_find(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < NROWS(rows); i++) {
-		r = route_find(rows[i].path, slice_str(rows[i].raw));
+		r = route_find(rows[i].path, slice_str(rows[i].raw), false);
 		if (rows[i].fn == NULL)
 			assert_null(r);
 		else {
