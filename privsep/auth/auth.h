@@ -216,8 +216,8 @@ void admin_first(void (*done)(void));
 
 /* auth_single.c */
 void single_first(void (*done)(void));
-/* May that account be let in?  With auth mode multi, any. */
-bool single_allows(const char *name);
+/* May that account be let in?  An active one; unless it is mode multi, the one. */
+bool account_usable(const struct store_account *);
 /* The token of those who show none, and the session it stands for: see there. */
 bool single_token(const uint8_t token[WIRE_TOKEN]);
 enum store_result single_session(const uint8_t key[STORE_KEY], struct store_session *);

@@ -215,8 +215,6 @@ start(struct login *l)
 		r = store_account_by_email(auth.store, l->name, &a);
 	else
 		r = store_account_by_name(auth.store, l->name, &a);
-	if (r == STORE_OK && !single_allows(a.name))
-		r = STORE_NOT_FOUND;
 	policy_hash_want(&auth.conf.auth, &want);
 	policy_hash_dummy(&want, l->hash);
 	l->uid = 0;
@@ -389,7 +387,7 @@ on_verified(void *owner, uint32_t tag, enum wire_hashed result, const char *enco
 	}
 	/* The account as it is now; of an unknown user, there is none. */
 	ok = store_account_by_uid(auth.store, l->uid, &a) == STORE_OK;
-	ok = ok && a.active && strcmp(a.hash, l->hash) == 0;
+	ok = ok && account_usable(&a) && strcmp(a.hash, l->hash) == 0;
 	ok = ok && result == HASHED_YES;
 	if (!ok) {
 		failed(l);

@@ -139,7 +139,7 @@ session_find(
 	}
 	if ((r = store_account_by_uid(auth.store, s->uid, a)) != STORE_OK)
 		return r;
-	return a->active && single_allows(a->name) ? STORE_OK : STORE_NOT_FOUND;
+	return account_usable(a) ? STORE_OK : STORE_NOT_FOUND;
 }
 
 /* Tell every worker that acts for it; l is free afterwards. */

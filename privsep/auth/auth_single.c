@@ -17,16 +17,12 @@
 static void (*ready)(void);
 static char given[WIRE_PASSWORD]; /* from the environment, until it is hashed */
 
-static bool
-is_single(void)
-{
-	return auth.conf.auth.mode != AUTH_MULTI;
-}
-
 bool
-single_allows(const char *name)
+account_usable(const struct store_account *a)
 {
-	return !is_single() || strcmp(name, auth.conf.auth.account) == 0;
+	return a->active &&
+	    (auth.conf.auth.mode == AUTH_MULTI ||
+		strcmp(a->name, auth.conf.auth.account) == 0);
 }
 
 bool
@@ -152,8 +148,8 @@ from_environment(const struct store_account *a, bool there)
 	char buf[WIRE_TEXT];
 	const char *why;
 
-	if ((why = policy_password(
-		 &auth.conf.auth, a->name, given, buf, sizeof(buf))) != NULL)
+	if ((why = policy_password(&auth.conf.auth, a->name, given, buf, sizeof(buf))) !=
+	    NULL)
 		fatalx("IDED_ADMIN_PASSWORD: %s", why);
 	if (there ? !hash_verify(given, a->hash, on_compared, &ready, 0) :
 		    !hash_make(given, on_made, &ready, 0))

@@ -77,7 +77,7 @@ find(const struct m_jwt *m, uint32_t use, struct store_session *s,
 	}
 	if (*r == STORE_OK)
 		*r = store_account_by_uid(auth.store, s->uid, a);
-	if (*r == STORE_NOT_FOUND || (*r == STORE_OK && !a->active)) {
+	if (*r == STORE_NOT_FOUND || (*r == STORE_OK && !account_usable(a))) {
 		*r = STORE_OK;
 		return "of no user";
 	}
@@ -207,7 +207,7 @@ rotate(struct worker *w, const struct token_issue *is, struct store_account *a,
 	if ((r = store_session_by_key(auth.store, is->key, s)) != STORE_OK ||
 	    (r = store_account_by_uid(auth.store, s->uid, a)) != STORE_OK)
 		return r;
-	if (!a->active || a->token_version != j->version ||
+	if (!account_usable(a) || a->token_version != j->version ||
 	    !policy_session_alive(&auth.conf.auth, s, auth_now()))
 		return STORE_NOT_FOUND;
 	/* Another one was quicker with the same refresh token. */

@@ -48,7 +48,7 @@ find(const uint8_t token[WIRE_TOKEN], struct store_token *t, struct store_accoun
 		return STORE_NOT_FOUND;
 	if ((r = store_account_by_uid(auth.store, t->uid, a)) != STORE_OK)
 		return r;
-	return a->active ? STORE_OK : STORE_NOT_FOUND;
+	return account_usable(a) ? STORE_OK : STORE_NOT_FOUND;
 }
 
 void
