@@ -79,7 +79,7 @@ put(struct store_account *a, bool there, const char *hash, const char *from)
 	a->updated = auth_now();
 	if (!audit_event(there ? AUDIT_USER_PASSWORD : AUDIT_USER_ADDED,
 		LOG_S("user", a->name), LOG_S("actor", from)))
-		fatalx("%s", AUDIT_FULL);
+		fatalx("account %s: %s", a->name, AUDIT_REFUSED);
 	r = there ? store_account_put(auth.store, a) : store_account_add(auth.store, a);
 	if (r == STORE_OK && there)
 		r = session_revoke_user(a->uid, REVOKED_ADMIN, from);
