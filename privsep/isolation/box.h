@@ -67,6 +67,7 @@ struct watch {
 	struct m_memory note[BOX_NOTES]; /* oldest first */
 	unsigned int nnotes;
 	int alarm;
+	bool untold; /* the kernel does not know of it yet */
 	struct event *ev_alarm, *ev_again;
 };
 

@@ -97,6 +97,8 @@ clear_group(uint32_t uid)
 void
 box_adopt_all(void)
 {
+	loop_see_all(true);
 	box_folder_each(adopt);
+	loop_see_all(false);
 	cgroup_each(clear_group);
 }

@@ -6,6 +6,7 @@
  * The numbers are the control group's.  Which process it is, and which one is
  * ended, says ide-session: about its own user's processes only.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -14,11 +15,14 @@
 #include "../log.h"
 #include "box.h"
 #include "isolation.h"
+#include "jobs.h"
 #include "sandbox_cgroup.h"
 
-#define ALARM_MS 100 /* at least between two of one user */
+#define ALARM_MS 100  /* at least between two of one user */
+#define TELL_MS  20   /* until the kernel is told of alarms: a burst is one job */
+#define AGAIN_MS 1000 /* after a job that could not be started */
 
-static struct event *tick;
+static struct event *tick, *tell;
 
 /* The last notes are kept for who asks; auth hears each as it comes. */
 static void
@@ -166,19 +170,120 @@ on_again(evutil_socket_t fd, short what, void *arg)
 		fatalx("sandbox: out of memory");
 }
 
+static uint64_t
+alarm_at(const struct box *b)
+{
+	return b->limits.memory / 100 * isolation.conf.isolation.memory_critical;
+}
+
+static void
+tell_one(struct box *b, void *arg)
+{
+	int error;
+
+	if (!b->watch.untold)
+		return;
+	error = shares_alarm_tell(b->uid, alarm_at(b), b->watch.alarm);
+	/* ENOENT: it has ended meanwhile. */
+	if (error != 0 && error != ENOENT)
+		*(int *)arg = error;
+}
+
+/* In the child, which has a copy of the boxes. */
+static int
+run_tell(void *arg, void *answer)
+{
+	int error = 0;
+
+	(void)arg;
+	(void)answer;
+	box_list(tell_one, &error);
+	return error;
+}
+
+static void
+on_told(void *owner, int error, const void *answer)
+{
+	(void)owner;
+	(void)answer;
+	if (error != 0)
+		log_warnx("memory of sandboxes: the kernel gives no alarm: %s",
+		    strerror(error));
+}
+
+struct alarms {
+	int *fd;
+	unsigned int n;
+};
+
+static void
+collect(struct box *b, void *arg)
+{
+	struct alarms *all = arg;
+
+	if (b->watch.untold && all->fd != NULL)
+		all->fd[all->n] = b->watch.alarm;
+	all->n += b->watch.untold;
+}
+
+static void
+told(struct box *b, void *arg)
+{
+	(void)arg;
+	b->watch.untold = false;
+}
+
+static void
+tell_in(long ms)
+{
+	struct timeval tv = isolation_ms(ms);
+
+	if (!evtimer_pending(tell, NULL) && event_add(tell, &tv) == -1)
+		fatalx("sandbox: out of memory");
+}
+
+static void
+on_tell(evutil_socket_t fd, short what, void *arg)
+{
+	struct job job = { .name = "alarms", .run = run_tell, .done = on_told };
+	struct alarms all = { NULL, 0 };
+
+	(void)fd;
+	(void)what;
+	(void)arg;
+	box_list(collect, &all);
+	if (all.n == 0)
+		return;
+	all.fd = calloc(all.n + CGROUP_TREES, sizeof(all.fd[0]));
+	if (all.fd == NULL)
+		fatalx("sandbox: out of memory");
+	all.n = 0;
+	box_list(collect, &all);
+	job.more = all.fd;
+	job.nmore = all.n + cgroup_fds(all.fd + all.n);
+	if (job_start(&job) == 0) {
+		box_list(told, NULL);
+	} else {
+		log_warn("memory of sandboxes: no process for alarms");
+		tell_in(AGAIN_MS);
+	}
+	free(all.fd);
+}
+
 /* Growth can be faster than the looks: the kernel tells of the second mark. */
 void
 watch_begin(struct box *b)
 {
-	struct m_sandbox row;
-
-	box_row(b, &row);
-	if (row.memory_max == 0)
+	if (b->limits.memory == 0)
 		return;
-	b->watch.alarm = shares_alarm(
-	    b->uid, row.memory_max / 100 * isolation.conf.isolation.memory_critical);
+	b->watch.alarm = shares_alarm(b->uid, alarm_at(b));
 	if (b->watch.alarm == -1)
 		return;
+	b->watch.untold = shares_alarm_untold();
+	if (tell == NULL && (tell = evtimer_new(isolation.base, on_tell, NULL)) == NULL)
+		fatalx("sandbox: out of memory");
+	if (b->watch.untold)
+		tell_in(TELL_MS);
 	b->watch.ev_alarm = event_new(
 	    isolation.base, b->watch.alarm, EV_READ, on_alarm, b);
 	b->watch.ev_again = evtimer_new(isolation.base, on_again, b);
@@ -198,6 +303,7 @@ watch_end(struct box *b)
 	if (b->watch.alarm != -1)
 		close(b->watch.alarm);
 	b->watch.alarm = -1;
+	b->watch.untold = false;
 }
 
 void
@@ -230,9 +336,11 @@ watch_configure(void)
 {
 	struct timeval tv = { isolation.conf.isolation.memory_every, 0 };
 
-	if (tick == NULL)
+	/* At start, those that were found have theirs. */
+	if (tick != NULL)
+		box_list(renew_one, NULL);
+	else
 		tick = event_new(isolation.base, -1, EV_PERSIST, on_tick, NULL);
 	if (tick == NULL || event_add(tick, &tv) == -1)
 		fatalx("sandbox: out of memory");
-	box_list(renew_one, NULL);
 }

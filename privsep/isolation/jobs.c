@@ -55,16 +55,20 @@ fds_keep(int fd[], unsigned int n)
 static void
 become(const struct job *job, int to)
 {
-	int keep[JOB_FDS + 2];
+	unsigned int n = 2 + job->nfd + job->nmore;
+	int *keep = calloc(n, sizeof(keep[0]));
 	char name[16];
-	unsigned int i;
 
+	if (keep == NULL)
+		_exit(255);
 	keep[0] = log_get_fd();
 	keep[1] = to;
-	for (i = 0; i < job->nfd; i++)
-		keep[2 + i] = job->fd[i];
-	if (fds_keep(keep, 2 + job->nfd) == -1)
-		_exit(1);
+	memcpy(keep + 2, job->fd, job->nfd * sizeof(keep[0]));
+	if (job->nmore > 0)
+		memcpy(keep + 2 + job->nfd, job->more, job->nmore * sizeof(keep[0]));
+	if (fds_keep(keep, n) == -1)
+		_exit(255);
+	free(keep);
 	signals_reset();
 	snprintf(name, sizeof(name), "ided-%s", job->name);
 	(void)prctl(PR_SET_NAME, name, 0, 0, 0);

@@ -19,6 +19,8 @@ struct job {
 	bool low;         /* behind everything else */
 	int fd[JOB_FDS];  /* kept open besides the log; they stay the caller's */
 	unsigned int nfd;
+	const int *more; /* and these, until it has been started */
+	unsigned int nmore;
 	/* In the child: arg is its own copy of the caller's memory.  It fills in
 	 * the answer, of len bytes; 0, or an errno value. */
 	int (*run)(void *arg, void *answer);

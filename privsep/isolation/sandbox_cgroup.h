@@ -56,8 +56,11 @@ void shares_lacking(const struct conf_limits *conf,
     void (*fn)(void *arg, const char *what, const char *why), void *arg);
 int shares_set(uint32_t uid, const struct conf_limits *conf, bool fresh);
 void shares_usage(uint32_t uid, struct m_sandbox *row);
-/* Readable when a user's memory passes that; -1: cannot be had. */
+/* Readable when a user's memory passes that; -1: cannot be had.  In version 1 the
+ * kernel has to be told of it, which waits for all CPUs: not for isolation itself. */
 int shares_alarm(uint32_t uid, uint64_t bytes);
+bool shares_alarm_untold(void);
+int shares_alarm_tell(uint32_t uid, uint64_t bytes, int alarm); /* 0, or an errno */
 void shares_alarm_seen(int alarm);
 
 #endif

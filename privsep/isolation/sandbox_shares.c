@@ -290,26 +290,6 @@ number(enum cgroup_controller c, uint32_t uid, const char *name, const char *key
 	return n;
 }
 
-static int
-alarm_v1(int dir, uint64_t bytes)
-{
-	char text[64];
-	int usage, ev;
-
-	usage = openat(dir, "memory.usage_in_bytes", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	ev = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	snprintf(text, sizeof(text), "%d %d %" PRIu64, ev, usage, bytes);
-	if (usage == -1 || ev == -1 ||
-	    cgroup_write(dir, "cgroup.event_control", text) == -1) {
-		if (ev != -1)
-			close(ev);
-		ev = -1;
-	}
-	if (usage != -1)
-		close(usage);
-	return ev;
-}
-
 /* The group is slowed down there besides, until it has been looked at. */
 static int
 alarm_v2(int dir, uint64_t bytes)
@@ -343,9 +323,35 @@ shares_alarm(uint32_t uid, uint64_t bytes)
 	dir = cgroup_open(CG_MEMORY, uid);
 	if (dir == -1)
 		return -1;
-	fd = cgroup_is_v2(CG_MEMORY) ? alarm_v2(dir, bytes) : alarm_v1(dir, bytes);
+	fd = cgroup_is_v2(CG_MEMORY) ? alarm_v2(dir, bytes) :
+				       eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	close(dir);
 	return fd;
+}
+
+bool
+shares_alarm_untold(void)
+{
+	return !cgroup_is_v2(CG_MEMORY);
+}
+
+int
+shares_alarm_tell(uint32_t uid, uint64_t bytes, int alarm)
+{
+	char text[64];
+	int dir, usage, error = 0;
+
+	dir = cgroup_open(CG_MEMORY, uid);
+	if (dir == -1)
+		return errno;
+	usage = openat(dir, "memory.usage_in_bytes", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	snprintf(text, sizeof(text), "%d %d %" PRIu64, alarm, usage, bytes);
+	if (usage == -1 || cgroup_write(dir, "cgroup.event_control", text) == -1)
+		error = errno;
+	if (usage != -1)
+		close(usage);
+	close(dir);
+	return error;
 }
 
 /* Both kinds are read empty. */

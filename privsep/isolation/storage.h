@@ -6,6 +6,7 @@
  * storage_usage.c	how much is used
  * storage_quota.c	project quotas
  * storage_volume.c	a file system of its own in a file, for each home
+ * storage_limit.c	how large that is, and how much of it can be used
  * storage_loop.c	block devices of such files
  * storage_super.c	what such a file says of itself while nobody uses it
  * storage_tool.c	the programs that make and mend file systems
@@ -65,6 +66,7 @@ int quota_use(int dir, uint32_t uid, struct storage_use *use);
 /* storage_loop.c: a descriptor of the device, or -1 with errno. */
 int loop_attach(int image, int *number);
 int loop_find(int image, int *number);
+void loop_see_all(bool begin); /* around many of those */
 int loop_grown(int loop);
 bool loop_usable(char *why, size_t len);
 
@@ -116,14 +118,23 @@ int volume_keep(int volumes, uint32_t uid);
 /* That of a sandbox that runs already. */
 int volume_find(int volumes, uint32_t uid, struct volume *v);
 void volume_close(struct volume *v);
-/* 0; 1: it is smaller than it should be, and why; -1: it does not hold, and why. */
-int volume_limit(int home, int image, int loop, const struct conf_limits *limits,
-    char *why, size_t len);
 int volume_use(int home, struct storage_use *use);
 int volume_use_closed(int volumes, uint32_t uid, struct storage_use *use);
 void volume_drop(int volumes, uint32_t uid); /* one that was not kept */
 /* Out of the way, for storage_sweep(); EBUSY while it is attached. */
 int volume_remove(int volumes, uint32_t uid);
+
+/* storage_limit.c */
+#define VOLUME_HELD ((uint64_t)16 << 20) /* what ext4 withholds by itself, at most */
+
+/* 0; 1: it is smaller than it should be, and why; -1: it does not hold, and why. */
+int volume_limit(int home, int image, int loop, const struct conf_limits *limits,
+    char *why, size_t len);
+/* Is it so already? */
+bool volume_limited(int home, int loop, const struct conf_limits *limits);
+/* Of the file, to hold that much, and to hold so much more. */
+uint64_t volume_size(uint64_t bytes, uint64_t inodes, unsigned int journal_mb);
+uint64_t volume_size_grown(uint64_t size, uint64_t missing);
 
 /* storage_box.c: in isolation.  Of a box: */
 struct box_storage {

@@ -185,7 +185,8 @@ storage_limits(struct box *b)
 			log_warn("quota of uid %u", b->uid);
 		return;
 	case STORAGE_IS_VOLUME:
-		if (b->storage.home == -1)
+		if (b->storage.home == -1 ||
+		    volume_limited(b->storage.home, b->storage.loop, &b->limits))
 			return;
 		job.fd[0] = b->storage.home;
 		job.fd[1] = isolation.volumes;

@@ -74,16 +74,82 @@ holds(int loop, const struct stat *st)
 	    info.lo_device == kernel_dev(st->st_dev) && info.lo_inode == st->st_ino;
 }
 
+/* Which device has which file, as it was a moment ago. */
+static struct seen {
+	uint64_t dev, ino;
+	int number;
+} * seen;
+static unsigned int nseen;
+
+static void
+see(int number)
+{
+	struct loop_info64 info;
+	struct seen *more;
+	int fd;
+
+	fd = device_open(number, O_RDONLY);
+	if (fd != -1 && ioctl(fd, LOOP_GET_STATUS64, &info) == 0 &&
+	    (more = reallocarray(seen, nseen + 1, sizeof(seen[0]))) != NULL) {
+		seen = more;
+		seen[nseen++] = (struct seen){ info.lo_device, info.lo_inode, number };
+	}
+	if (fd != -1)
+		close(fd);
+}
+
+void
+loop_see_all(bool begin)
+{
+	struct dirent *de;
+	DIR *d;
+
+	free(seen);
+	seen = NULL;
+	nseen = 0;
+	d = begin ? opendir("/sys/block") : NULL;
+	if (d == NULL)
+		return;
+	while ((de = readdir(d)) != NULL)
+		if (strncmp(de->d_name, "loop", 4) == 0 &&
+		    isdigit((unsigned char)de->d_name[4]))
+			see(atoi(de->d_name + 4));
+	closedir(d);
+}
+
+/* It is looked at again: what was seen is no more than a hint. */
+static int
+find_seen(const struct stat *st, int *number)
+{
+	unsigned int i;
+	int fd;
+
+	for (i = 0; i < nseen; i++) {
+		if (seen[i].dev != kernel_dev(st->st_dev) || seen[i].ino != st->st_ino)
+			continue;
+		*number = seen[i].number;
+		fd = device_open(*number, O_RDONLY);
+		if (fd != -1 && holds(fd, st))
+			return fd;
+		if (fd != -1)
+			close(fd);
+	}
+	return -1;
+}
+
 int
 loop_find(int image, int *number)
 {
 	struct dirent *de;
 	struct stat st;
-	int fd = -1;
+	int fd;
 	DIR *d;
 
 	if (fstat(image, &st) == -1)
 		return -1;
+	fd = find_seen(&st, number);
+	if (fd != -1)
+		return fd;
 	d = opendir("/sys/block");
 	if (d == NULL)
 		return -1;

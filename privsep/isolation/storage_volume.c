@@ -8,13 +8,11 @@
  * the file and the file system grow, in use or not.
  */
 #include <sys/file.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
 
-#include <linux/fs.h>
 #include <linux/mount.h>
 #include <linux/openat2.h>
 
@@ -34,13 +32,8 @@
 
 #define MB ((uint64_t)1024 * 1024)
 
-#define GROUP   (128 * MB) /* one group of blocks, of 4096 bytes each */
-#define INODE   256        /* bytes */
-#define HELD    (16 * MB)  /* what ext4 withholds by itself, at most */
-#define FREE    (64 * MB)  /* of the disk, for anything to be begun */
-#define BUSY_MS 2000       /* for a device that is about to go */
-
-#define EXT4_IOC_RESIZE_FS _IOW('f', 16, uint64_t)
+#define FREE    (64 * MB) /* of the disk, for anything to be begun */
+#define BUSY_MS 2000      /* for a device that is about to go */
 
 static void
 image_name(char name[32], uint32_t uid, bool fresh)
@@ -128,112 +121,6 @@ device_mount(int number)
 	close(fs);
 	errno = error;
 	return fd;
-}
-
-static uint64_t
-capacity(const struct statfs *fs)
-{
-	return (uint64_t)fs->f_blocks * (uint64_t)fs->f_bsize;
-}
-
-/* How large a file has to be to hold that much: rather too large, for what is
- * too much is withheld, and takes no room. */
-static uint64_t
-size_for(uint64_t bytes, uint64_t inodes, unsigned int journal_mb)
-{
-	uint64_t size = bytes + HELD + inodes * INODE + journal_mb * MB + 8 * MB;
-
-	/* Two maps, descriptors and here and there a copy of them for each group. */
-	size += (size / GROUP + 1) * 64 * 1024 + size / 256;
-	/* A group has 32768 inodes at most. */
-	if (size < inodes / 32768 * GROUP)
-		size = inodes / 32768 * GROUP;
-	return (size + 4095) & ~4095ULL;
-}
-
-static int
-grow(int home, int image, int loop, uint64_t size)
-{
-	struct stat st;
-	uint64_t blocks = size / VOLUME_BLOCK;
-	char path[32];
-	int fd, r, error;
-
-	if (fstat(image, &st) == -1)
-		return -1;
-	if ((uint64_t)st.st_size < size && ftruncate(image, (off_t)size) == -1)
-		return -1;
-	snprintf(path, sizeof(path), "/dev/loop%d", loop);
-	fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-	if (fd == -1)
-		return -1;
-	r = loop_grown(fd);
-	if (r == 0)
-		r = ioctl(home, EXT4_IOC_RESIZE_FS, &blocks);
-	error = errno;
-	/* As before, or each attempt would add to the file. */
-	if (r == -1 && ftruncate(image, st.st_size) == 0)
-		(void)loop_grown(fd);
-	close(fd);
-	errno = error;
-	return r;
-}
-
-/* Blocks that nobody gets, now and until it is unmounted. */
-static int
-withhold(int loop, uint64_t blocks)
-{
-	char path[64], text[32];
-	int fd, n;
-
-	snprintf(path, sizeof(path), "/sys/fs/ext4/loop%d/reserved_clusters", loop);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd == -1)
-		return -1;
-	n = snprintf(text, sizeof(text), "%" PRIu64, blocks);
-	n = write(fd, text, (size_t)n) == n ? 0 : -1;
-	close(fd);
-	return n;
-}
-
-/* The size that adds what is missing: some of it goes to the file system. */
-static uint64_t
-size_grown(uint64_t size, uint64_t missing)
-{
-	return (size + missing * 17 / 16 + 4 * MB) & ~4095ULL;
-}
-
-int
-volume_limit(int home, int image, int loop, const struct conf_limits *limits, char *why,
-    size_t len)
-{
-	uint64_t want = limits->storage + HELD, held;
-	struct statfs fs;
-	struct stat st;
-	unsigned int i;
-	int r = 0;
-
-	if (fstatfs(home, &fs) == -1) {
-		snprintf(why, len, "%s", strerror(errno));
-		return -1;
-	}
-	for (i = 0; r == 0 && i < 4 && capacity(&fs) < want; i++) {
-		r = fstat(image, &st);
-		if (r == 0)
-			r = grow(home, image, loop,
-			    size_grown((uint64_t)st.st_size, want - capacity(&fs)));
-		if (r == 0)
-			r = fstatfs(home, &fs);
-	}
-	/* Without CAP_SYS_RESOURCE a file system in use does not grow. */
-	if (r == -1)
-		snprintf(why, len, "%s",
-		    errno == EPERM ? "it grows at the next start" : strerror(errno));
-	held = capacity(&fs) > limits->storage ? capacity(&fs) - limits->storage : 0;
-	if (withhold(loop, held / (uint64_t)fs.f_bsize) == 0)
-		return r == -1 ? 1 : 0;
-	snprintf(why, len, "reserved_clusters: %s", strerror(errno));
-	return -1;
 }
 
 int
@@ -342,7 +229,7 @@ static void
 grow_closed(struct volume *v, uint32_t uid, uint64_t storage,
     const struct patience *patience, struct super *super)
 {
-	uint64_t want = storage + HELD, have;
+	uint64_t want = storage + VOLUME_HELD, have;
 	char said[200] = "";
 	struct stat st;
 	unsigned int i;
@@ -354,7 +241,8 @@ grow_closed(struct volume *v, uint32_t uid, uint64_t storage,
 		patience->fn(patience->arg);
 		if (fstat(v->image, &st) == -1 ||
 		    ftruncate(v->image,
-			(off_t)size_grown((uint64_t)st.st_size, want - have)) == -1 ||
+			(off_t)volume_size_grown((uint64_t)st.st_size, want - have)) ==
+			-1 ||
 		    tool_grow(v->image, patience, said, sizeof(said)) == -1 ||
 		    super_read(v->image, super) == -1) {
 			log_warn("volume of uid %u: it does not grow: %s", uid, said);
@@ -522,7 +410,7 @@ volume_make(int volumes, const char *user, uint32_t uid, const struct conf_limit
 	}
 	if (v->image == -1)
 		return fault(f, user, "its file");
-	if (fill(v, user, uid, size_for(enough.storage, inodes, journal_mb), inodes,
+	if (fill(v, user, uid, volume_size(enough.storage, inodes, journal_mb), inodes,
 		journal_mb, f) == 0 &&
 	    unlinkat(v->mount, "lost+found", AT_REMOVEDIR) == 0 &&
 	    mounted(user, uid, &enough, v, f) == 0)
