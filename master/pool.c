@@ -1,46 +1,24 @@
 /* The pool of workers: spares are forked ahead of need; each serves one
- * connection. */
-#include <sys/wait.h>
-
+ * connection.  How they end is in pool_end.c. */
 #include <bsd/stdlib.h>
-#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "../privsep/log.h"
 #include "admission.h"
 #include "master.h"
+#include "pool.h"
 
-#define KIND_NONE UINT32_MAX /* serves nobody yet */
 /* So many may be there beside prefork max, for the moment that an end takes. */
 #define DYING_MAX      32
 #define LOG_PER_SECOND 10
-#define LEAVE_MS       10000 /* that one whose work is over has to leave */
 
-static struct {
-	struct mworker *slot[POOL_SLOTS];
-	uint32_t nslots; /* ever used */
-	uint16_t free[POOL_SLOTS];
-	uint32_t nfree;
-	uint32_t workers;
-	uint32_t dying; /* killed, and not known to be gone */
-	uint32_t spares;
-	uint32_t unauthenticated;
-	uint64_t count;
-	uint32_t given;   /* since the zygote was made */
-	int64_t pause_ms; /* no new spares until then */
-	struct event *resume;
-	struct event *leave_time;
-	struct mworker unauth; /* rings, oldest first */
-	struct mworker spare;
-	struct mworker leaving;
-} pool;
+struct pool pool;
 
 static void on_want_auth(struct chan *, struct msg *);
 static void on_source(struct chan *, struct msg *);
 static void on_stage(struct chan *, struct msg *);
 static void on_log(struct chan *, struct msg *);
-static void on_gone(struct chan *, const char *);
 
 static const struct chan_handler handlers[] = {
 	{ M_WANT_AUTH, on_want_auth },
@@ -49,10 +27,6 @@ static const struct chan_handler handlers[] = {
 	{ M_LOG, on_log },
 	{ M_NONE, NULL },
 };
-
-/* Spares that crash before they served anybody: something is wrong with this
- * machine or build, and forking at full speed would make it worse. */
-#define CRASH_PAUSE_MS 500
 
 /* A zygote is renewed after so many connections: so is its memory layout. */
 #define RENEW_AFTER 20000
@@ -68,7 +42,7 @@ pool_init(void)
 
 /* A worker is in one ring at most: spare, then unauthenticated, then none,
  * at last leaving. */
-static void
+void
 ring_add(struct mworker *ring, struct mworker *w)
 {
 	w->prev = ring->prev;
@@ -87,7 +61,7 @@ ring_remove(struct mworker *w)
 	w->prev = w->next = NULL;
 }
 
-static struct mworker *
+struct mworker *
 worker_find(uint64_t id)
 {
 	struct mworker *w;
@@ -99,7 +73,7 @@ worker_find(uint64_t id)
 }
 
 /* It is no spare any more, somebody has logged in on it, or it is gone. */
-static void
+void
 leave_ring(struct mworker *w)
 {
 	if (w->next == NULL)
@@ -109,161 +83,6 @@ leave_ring(struct mworker *w)
 		pool.spares--;
 	else if (w->state == WORKER_BUSY)
 		pool.unauthenticated--;
-}
-
-/* Forget a worker: it has ended. */
-static void
-worker_free(struct mworker *w)
-{
-	leave_ring(w);
-	admission_release(w->source, w->bound);
-	w->source = NULL;
-	chan_close(&w->chan);
-	if (w->state == WORKER_KILLED)
-		pool.dying--;
-	else
-		pool.workers--;
-	w->used = false;
-	pool.free[pool.nfree++] = (uint16_t)(w->id & 0xffff);
-	master_drained();
-}
-
-/*
- * The end of a worker, whatever it wants.  It counts no more; the slot is kept
- * until the zygote says that it is gone.
- */
-static void
-worker_kill(struct mworker *w)
-{
-	if (w->state == WORKER_KILLED)
-		return;
-	leave_ring(w);
-	w->state = WORKER_KILLED;
-	pool.workers--;
-	pool.dying++;
-	chan_close(&w->chan);
-	zygote_kill(w->zygote, w->id);
-	master_drained();
-}
-
-/* No honest worker breaks a rule: somebody has taken it over. */
-static void
-worker_bad(struct mworker *w, enum proc towards)
-{
-	if (w->state == WORKER_KILLED)
-		return;
-	log_event(LOG_WARNING, "worker.killed", LOG_N("worker", w->id >> 16),
-	    LOG_S("why", "it broke a rule"), LOG_S("towards", proc_name(towards)));
-	worker_kill(w);
-	pool_fill();
-}
-
-static void
-on_leave_time(evutil_socket_t fd, short what, void *arg)
-{
-	int64_t now = master_now_ms();
-	struct timeval t = { 0, 0 };
-	struct mworker *w;
-	int64_t left;
-
-	(void)fd;
-	(void)what;
-	(void)arg;
-	while ((w = pool.leaving.next) != &pool.leaving && w->leave_ms <= now) {
-		log_event(LOG_WARNING, "worker.killed", LOG_N("worker", w->id >> 16),
-		    LOG_S("why", "its work was over, and it did not leave"));
-		worker_kill(w);
-	}
-	if (w == &pool.leaving)
-		return;
-	left = w->leave_ms - now;
-	t.tv_sec = left / 1000;
-	t.tv_usec = left % 1000 * 1000;
-	event_add(pool.leave_time, &t);
-}
-
-/* Its work is over: an honest one ends within moments. */
-static void
-worker_leave(struct mworker *w)
-{
-	static const struct timeval t = { LEAVE_MS / 1000, 0 };
-
-	if (w->state == WORKER_LEAVING || w->state == WORKER_KILLED)
-		return;
-	leave_ring(w);
-	w->state = WORKER_LEAVING;
-	w->leave_ms = master_now_ms() + LEAVE_MS;
-	ring_add(&pool.leaving, w);
-	if (pool.leave_time == NULL &&
-	    (pool.leave_time = evtimer_new(master.base, on_leave_time, NULL)) == NULL)
-		fatalx("workers: out of memory");
-	if (!evtimer_pending(pool.leave_time, NULL))
-		event_add(pool.leave_time, &t);
-}
-
-/* The channel may end before the zygote says how the process did; who only
- * closes it is no less at an end. */
-static void
-on_gone(struct chan *c, const char *why)
-{
-	struct mworker *w = c->arg;
-
-	if (why == NULL) {
-		worker_leave(w);
-		return;
-	}
-	admission_penalise(w->source, PENALTY_CRASH, master_now_ms());
-	worker_bad(w, P_MASTER);
-}
-
-static void
-on_resume(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	(void)arg;
-	/* By the clock it may be a moment early, and nobody would come again. */
-	pool.pause_ms = 0;
-	pool_fill();
-}
-
-static void
-pause_forks(void)
-{
-	static const struct timeval t = { 0, CRASH_PAUSE_MS * 1000 };
-
-	pool.pause_ms = master_now_ms() + CRASH_PAUSE_MS;
-	if (pool.resume == NULL)
-		pool.resume = event_new(master.base, -1, 0, on_resume, NULL);
-	if (pool.resume != NULL)
-		event_add(pool.resume, &t);
-}
-
-void
-pool_exit(const struct zygote *z, const struct m_worker_exit *x)
-{
-	struct mworker *w = worker_find(x->id);
-	int sig = WIFSIGNALED(x->status) ? WTERMSIG(x->status) : 0;
-
-	if (w != NULL && w->zygote != z)
-		return;
-	if (sig != 0 && sig != SIGKILL && sig != SIGTERM) {
-		master.count.crashes++;
-		log_event(LOG_ERR, "worker.crash", LOG_N("worker", x->pid),
-		    LOG_S("signal", strsignal(sig)),
-		    LOG_S("hint",
-			sig == SIGSYS ? "a system call that is not allowed" : ""));
-	}
-	if (w == NULL)
-		return;
-	if (sig != 0 && sig != SIGKILL && sig != SIGTERM)
-		admission_penalise(w->source, PENALTY_CRASH, master_now_ms());
-	/* A crash before it served anybody, or no process to be had. */
-	if (x->pid == -1 ||
-	    (sig != 0 && sig != SIGKILL && sig != SIGTERM && w->kind == KIND_NONE))
-		pause_forks();
-	worker_free(w);
-	pool_fill();
 }
 
 static struct mworker *
@@ -314,7 +133,7 @@ worker_fork(void)
 	w->zygote = z;
 	w->log_tokens = LOG_PER_SECOND;
 	chan_init(
-	    &w->chan, fds[0], P_MASTER, P_WORKER, master.base, handlers, on_gone, w);
+	    &w->chan, fds[0], P_MASTER, P_WORKER, master.base, handlers, worker_gone, w);
 	pool.workers++;
 	ring_add(&pool.spare, w);
 	pool.spares++;

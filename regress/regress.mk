@@ -68,7 +68,7 @@ FUZZ_READS = $(addprefix worker/,chunk.c cookie.c dates.c http1.c httpfield.c or
 	    proxy_head.c range.c url.c h1.c h2.c h2_guard.c h2_head.c h2_stream.c session.c) \
 	    $(addprefix privsep/,chan.c msg.c conf_grammar.c conf_lex.c conf_listen.c \
 	    conf_special.c conf_table.c conf_value.c auth/auth_worker.c keys/serve.c) \
-	    master/pool.c
+	    master/pool.c master/pool_end.c
 fuzz-coverage:
 	etc/install-deps build check coverage
 	$(MAKE) FUZZ_DIR=obj-cov FUZZ_SAN='-fprofile-instr-generate -fcoverage-mapping' \

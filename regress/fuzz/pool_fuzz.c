@@ -13,8 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Its books are its own. */
-#include "../../master/pool.c"
+#include "../../master/pool.h"
 #include "fuzz.h"
 
 #define WORKERS 16 /* that we speak for */
