@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../privsep/fdpass.h"
 #include "../privsep/listen.h"
 #include "../privsep/log.h"
 #include "admission.h"
@@ -249,14 +250,8 @@ listeners_stop(void)
 static void
 store_one(const struct listener *l)
 {
-	union {
-		struct cmsghdr align;
-		char buf[CMSG_SPACE(sizeof(int))];
-	} ctl;
 	char text[256], name[160], *p;
 	struct iovec iov = { text, 0 };
-	struct cmsghdr *cm;
-	struct msghdr m;
 
 	listen_name(&l->conf, name, sizeof(name));
 	for (p = name; *p != '\0'; p++)
@@ -264,18 +259,7 @@ store_one(const struct listener *l)
 			*p = '-';
 	iov.iov_len = (size_t)snprintf(
 	    text, sizeof(text), "FDSTORE=1\nFDNAME=%s\n", name);
-	memset(&m, 0, sizeof(m));
-	memset(&ctl, 0, sizeof(ctl));
-	m.msg_iov = &iov;
-	m.msg_iovlen = 1;
-	m.msg_control = ctl.buf;
-	m.msg_controllen = sizeof(ctl.buf);
-	cm = CMSG_FIRSTHDR(&m);
-	cm->cmsg_level = SOL_SOCKET;
-	cm->cmsg_type = SCM_RIGHTS;
-	cm->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(cm), &l->fd, sizeof(int));
-	if (sendmsg(master.notify, &m, MSG_NOSIGNAL) == -1)
+	if (fdpass_send(master.notify, &iov, 1, l->fd, 0) == -1)
 		log_debug("the service manager keeps no sockets");
 }
 

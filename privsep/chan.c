@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "chan.h"
+#include "fdpass.h"
 #include "log.h"
 
 /* A message that waits for its peer to read. */
@@ -112,36 +113,12 @@ chan_lost(struct chan *c, const char *why)
 static int
 chan_write(int fd, const struct msg_head *head, const void *payload, int pass)
 {
-	union {
-		struct cmsghdr align;
-		char buf[CMSG_SPACE(sizeof(int))];
-	} ctl;
-	struct iovec iov[2];
-	struct msghdr m;
-	struct cmsghdr *cm;
-	ssize_t n;
+	const struct iovec iov[2] = { { (void *)(uintptr_t)head, sizeof(*head) },
+		{ (void *)(uintptr_t)payload, head->len } };
 
-	memset(&m, 0, sizeof(m));
-	iov[0].iov_base = (void *)(uintptr_t)head;
-	iov[0].iov_len = sizeof(*head);
-	iov[1].iov_base = (void *)(uintptr_t)payload;
-	iov[1].iov_len = head->len;
-	m.msg_iov = iov;
-	m.msg_iovlen = head->len > 0 ? 2 : 1;
-	if (pass != -1) {
-		memset(&ctl, 0, sizeof(ctl));
-		m.msg_control = ctl.buf;
-		m.msg_controllen = sizeof(ctl.buf);
-		cm = CMSG_FIRSTHDR(&m);
-		cm->cmsg_level = SOL_SOCKET;
-		cm->cmsg_type = SCM_RIGHTS;
-		cm->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(cm), &pass, sizeof(int));
-	}
-	do {
-		n = sendmsg(fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
-	} while (n == -1 && errno == EINTR);
-	return n == -1 ? -1 : 0;
+	return fdpass_send(fd, iov, head->len > 0 ? 2 : 1, pass, MSG_DONTWAIT) == -1 ?
+	    -1 :
+	    0;
 }
 
 static int

@@ -26,6 +26,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../fdpass.h"
 #include "../log.h"
 #include "../spawn.h"
 #include "box.h"
@@ -168,28 +169,9 @@ signals_reset(void)
 static int
 setup_send(int to, const void *data, size_t len, int fd)
 {
-	union {
-		struct cmsghdr align;
-		char buf[CMSG_SPACE(sizeof(int))];
-	} ctl;
-	struct iovec iov = { (void *)(uintptr_t)data, len };
-	struct msghdr m;
-	struct cmsghdr *cm;
+	const struct iovec iov = { (void *)(uintptr_t)data, len };
 
-	memset(&m, 0, sizeof(m));
-	m.msg_iov = &iov;
-	m.msg_iovlen = 1;
-	if (fd != -1) {
-		memset(&ctl, 0, sizeof(ctl));
-		m.msg_control = ctl.buf;
-		m.msg_controllen = sizeof(ctl.buf);
-		cm = CMSG_FIRSTHDR(&m);
-		cm->cmsg_level = SOL_SOCKET;
-		cm->cmsg_type = SCM_RIGHTS;
-		cm->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(cm), &fd, sizeof(int));
-	}
-	return sendmsg(to, &m, MSG_NOSIGNAL) == (ssize_t)len ? 0 : -1;
+	return fdpass_send(to, &iov, 1, fd, 0) == (ssize_t)len ? 0 : -1;
 }
 
 /* 1 with a whole message, 0 at the end, -1 with errno EAGAIN. */

@@ -14,7 +14,7 @@
 #include "../../worker/proxied.h"
 #include "../../worker/session.h"
 
-#define SIG    "\r\n\r\n\0\r\nQUIT\n"
+#define SIG "\r\n\r\n\0\r\nQUIT\n"
 #define V2(rest)                                                                         \
 	{                                                                                \
 		SIG rest, sizeof(SIG rest) - 1                                           \
