@@ -21,6 +21,24 @@ roles(unsigned int bits)
 		}
 }
 
+static void
+states(unsigned int bits)
+{
+	static const char *const names[] = { "new", "bound", "port" };
+	const char *sep = "";
+	unsigned int i;
+
+	if (bits == S_ANY) {
+		printf("any");
+		return;
+	}
+	for (i = 0; i < 3; i++)
+		if ((bits & (1U << i)) != 0) {
+			printf("%s%s", sep, names[i]);
+			sep = ", ";
+		}
+}
+
 int
 main(void)
 {
@@ -35,7 +53,9 @@ main(void)
 	    "table before it looks at a message; whatever differs closes the channel\n"
 	    "and is logged as\n.Li channel.violation ;\na worker dies of it.\n"
 	    "The state is of the receiving end:\n.Li new\nuntil the channel acts for a "
-	    "user,\n.Li bound\nfrom then on.\n"
+	    "user,\n.Li bound\nfrom then on, and\n.Li port\nwhere it is for one port of "
+	    "the "
+	    "user's sandbox and nothing else.\n"
 	    "Lengths are of the payload, in bytes.\n.Bl -tag -width Ds\n");
 	for (t = M_NONE + 1; t < M_MAX; t++) {
 		r = &msg_table[t];
@@ -43,10 +63,9 @@ main(void)
 		roles(r->from);
 		printf(" to ");
 		roles(r->to);
-		printf("; state %s; length ",
-		    r->state == S_ANY     ? "any" :
-			r->state == S_NEW ? "new" :
-					    "bound");
+		printf("; state ");
+		states(r->state);
+		printf("; length ");
 		if (r->min == r->max)
 			printf("%u", r->min);
 		else

@@ -286,8 +286,20 @@ struct conf_ide {
 	char arg[CONF_ARG_MAX][CONF_ARGLEN_MAX];
 };
 
+/* Ports below /proxy/ and /absproxy/, where they share the main origin. */
+enum conf_paths {
+	PATHS_RESTRICTED, /* their pages may reach nothing else of the site */
+	PATHS_OPEN,
+	PATHS_OFF,
+};
+
 struct conf_proxy {
 	char domain[CONF_DOMAIN_MAX]; /* "" when not set */
+	char site[CONF_DOMAIN_MAX];   /* the main origin's; "": of domain */
+	char abs_base[CONF_PATH_MAX]; /* before /absproxy/'s paths; "": nothing */
+	uint8_t paths;                /* enum conf_paths */
+	uint16_t port_first;          /* that may be reached */
+	uint16_t port_last;
 	uint32_t pool;
 	uint32_t pool_idle;
 	uint32_t keepalive;

@@ -151,6 +151,9 @@ conf_defaults(struct conf *conf)
 	default_http(&conf->http);
 
 	/* Not there until named; these hold for what the block leaves out. */
+	conf->proxy.paths = PATHS_RESTRICTED;
+	conf->proxy.port_first = 1024;
+	conf->proxy.port_last = 65535;
 	conf->proxy.pool = 100;
 	conf->proxy.pool_idle = 10;
 	conf->proxy.keepalive = 30;

@@ -149,6 +149,7 @@ enum conf_kind {
 	K_RATE,
 	K_STARTUPS,
 	K_UIDS,
+	K_PORTS,
 	K_BIND,
 	K_PROTOCOLS,
 	K_LOGTO,
@@ -298,6 +299,9 @@ bool conf_value_prefix(struct conf_parser *, const struct conf_row *, void *);
 bool conf_value_rate(struct conf_parser *, const struct conf_row *, void *);
 bool conf_value_startups(
     struct conf_parser *, const struct conf_row *, struct conf_prefork *);
+/* conf_port.c */
+bool conf_value_ports(
+    struct conf_parser *p, const struct conf_row *row, struct conf_proxy *proxy);
 bool conf_value_uids(
     struct conf_parser *, const struct conf_row *, struct conf_isolation *);
 bool conf_value_bind(

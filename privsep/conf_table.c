@@ -106,6 +106,13 @@ static const struct conf_word storage_by[] = {
 	{ NULL, 0, NULL },
 };
 
+static const struct conf_word proxy_paths[] = {
+	{ "restricted", PATHS_RESTRICTED, NULL },
+	{ "open", PATHS_OPEN, NULL },
+	{ "off", PATHS_OFF, NULL },
+	{ NULL, 0, NULL },
+};
+
 static const struct conf_word whose[] = {
 	{ "role", LIMITS_ROLE, NULL },
 	{ "user", LIMITS_USER, NULL },
@@ -257,9 +264,12 @@ const struct conf_row conf_rows[] = {
 { B_IDE, "path", K_PATH, 0, 0, C(ide.path), 0, 0, NULL, "IDED_IDE_PATH", NULL },
 { B_IDE, "argument", K_ARGUMENT, 0, KW_MULTI, NOWHERE, 0, 0, NULL, "IDED_IDE_ARGUMENT", NULL },
 
-{ B_TOP, "proxy", K_BLOCK, B_PROXY, 0, NOWHERE, 0, 0, NULL, NULL,
-    "proxy is not in effect yet: ports of a sandbox are not reached from outside" },
+{ B_TOP, "proxy", K_BLOCK, B_PROXY, 0, NOWHERE, 0, 0, NULL, NULL, NULL },
 { B_PROXY, "domain", K_DOMAIN, 0, 0, C(proxy.domain), 0, 0, NULL, "IDED_PROXY_DOMAIN", NULL },
+{ B_PROXY, "site", K_NAME, 0, 0, C(proxy.site), 0, 0, NULL, "IDED_PROXY_SITE", NULL },
+{ B_PROXY, "ports", K_PORTS, 0, 0, NOWHERE, 0, 0, NULL, "IDED_PROXY_PORTS", NULL },
+{ B_PROXY, "paths", K_WORD, 0, 0, C(proxy.paths), 0, 0, proxy_paths, "IDED_PROXY_PATHS", NULL },
+{ B_PROXY, "abs-base-path", K_PATH, 0, 0, C(proxy.abs_base), 0, 0, NULL, "IDED_PROXY_ABS_BASE_PATH", NULL },
 { B_PROXY, "pool", K_NUMBER, B_POOL, 0, C(proxy.pool), 1, 65536, NULL, "IDED_PROXY_POOL", NULL },
 { B_POOL, "idle", K_NUMBER, 0, 0, C(proxy.pool_idle), 1, 65536, NULL, NULL, NULL },
 { B_POOL, "keepalive", K_DURATION, 0, 0, C(proxy.keepalive), 1, HOUR, NULL, NULL, NULL },

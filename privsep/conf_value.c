@@ -395,6 +395,8 @@ conf_value(struct conf_parser *p, const struct conf_row *row, void *base)
 		return conf_value_startups(p, row, &p->conf->prefork);
 	case K_UIDS:
 		return conf_value_uids(p, row, &p->conf->isolation);
+	case K_PORTS:
+		return conf_value_ports(p, row, &p->conf->proxy);
 	case K_BIND:
 		return conf_value_bind(p, row, &p->conf->isolation);
 	case K_PROTOCOLS:

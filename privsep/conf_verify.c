@@ -39,6 +39,7 @@ static const char *const routes[] = {
 	"/api/",
 	"/proxy/",
 	"/absproxy/",
+	"/port/",
 	"/_static/",
 	"/healthz/",
 	"/metrics/",

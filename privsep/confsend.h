@@ -20,6 +20,7 @@ struct conf_for_worker {
 	struct conf_common common;
 	struct conf_prefork prefork;
 	struct conf_http http;
+	struct conf_proxy proxy;
 	uint8_t mode;     /* enum conf_auth_mode */
 	char account[33]; /* the one, unless it is multi */
 	uint8_t registration;
@@ -46,6 +47,9 @@ struct conf_for_auth {
 	uint32_t uid_count;
 	uint32_t idle_freeze;
 	uint32_t idle_stop;
+	uint16_t port_first; /* of sandboxes, that may be reached */
+	uint16_t port_last;
+	uint8_t port_secret[32]; /* of their origins' tokens: auth_port.c */
 	/* The first administrator, only on an empty store; wiped after use. */
 	char admin_name[33];
 	char admin_password[1025];

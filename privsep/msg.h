@@ -7,7 +7,8 @@
  * from, to    the roles that may send and receive it
  * state       of the receiving end's channel in which it is accepted: S_NEW
  *             (nobody is known yet), S_BOUND (the channel acts for one user),
- *             S_ANY
+ *             S_PORT (for one port of one user's sandbox, and nothing else),
+ *             S_SITE (the first two), S_USER (the last two), S_ANY
  * smallest,
  * largest     payload in bytes; equal for fixed layouts (wire.h)
  * descriptor  FD_NONE, or what must come with it: FD_CHAN (a channel's end),
@@ -40,7 +41,10 @@ enum proc {
 enum msg_state {
 	S_NEW = 0x1,
 	S_BOUND = 0x2,
-	S_ANY = 0x3,
+	S_PORT = 0x4,
+	S_SITE = 0x3,
+	S_USER = 0x6,
+	S_ANY = 0x7,
 };
 enum msg_fd {
 	FD_NONE,
@@ -111,8 +115,8 @@ M(AUDIT_SIGNED,	P_KEYS, P_AUTH,		S_ANY,	X_(m_audit_signed), FD_NONE)	\
 M(AUDIT_ROTATE,	P_AUTH, P_ISOLATION,	S_ANY,	X_(m_audit_rotate), FD_NONE)	\
 M(AUDIT_FILE,	P_ISOLATION, P_AUTH,	S_ANY,	NONE_,		FD_FILE)	\
 /* Who is it, and what may it have: a worker and auth. */			\
-M(AUTH_TOKEN,	P_WORKER, P_AUTH,	S_ANY,	X_(m_auth_token), FD_NONE)	\
-M(LOGIN,	P_WORKER, P_AUTH,	S_ANY,	X_(m_login),	FD_NONE)	\
+M(AUTH_TOKEN,	P_WORKER, P_AUTH,	S_SITE,	X_(m_auth_token), FD_NONE)	\
+M(LOGIN,	P_WORKER, P_AUTH,	S_SITE,	X_(m_login),	FD_NONE)	\
 M(WHO,		P_AUTH, P_WORKER,	S_ANY,	X_(m_who),	FD_NONE)	\
 M(REVOKED,	P_AUTH, P_WORKER,	S_ANY,	X_(m_revoked),	FD_NONE)	\
 M(LOGOUT,	P_WORKER, P_AUTH,	S_BOUND, NONE_,		FD_NONE)	\
@@ -124,20 +128,28 @@ M(MINT,		P_WORKER, P_AUTH,	S_BOUND, NONE_,		FD_NONE)	\
 M(MINTED,	P_AUTH, P_WORKER,	S_ANY,	X_(m_minted),	FD_NONE)	\
 M(PORTAL,	P_WORKER, P_AUTH,	S_BOUND, NONE_,		FD_NONE)	\
 M(SESSION_END,	P_WORKER, P_AUTH,	S_BOUND, X_(m_session_id), FD_NONE)	\
-M(BEAT,		P_WORKER, P_AUTH,	S_BOUND, NONE_,		FD_NONE)	\
+M(BEAT,		P_WORKER, P_AUTH,	S_USER, NONE_,		FD_NONE)	\
 M(OK,		P_AUTH, P_WORKER | P_CTL, S_ANY, X_(m_ok),	FD_NONE)	\
 /* Tokens: token.c, token_api.c. */						\
-M(JWT_USE,	P_WORKER, P_AUTH,	S_ANY,	X_(m_jwt),	FD_NONE)	\
-M(JWT_REFRESH,	P_WORKER, P_AUTH,	S_ANY,	X_(m_jwt),	FD_NONE)	\
+M(JWT_USE,	P_WORKER, P_AUTH,	S_SITE,	X_(m_jwt),	FD_NONE)	\
+M(JWT_REFRESH,	P_WORKER, P_AUTH,	S_SITE,	X_(m_jwt),	FD_NONE)	\
 M(TOKENS,	P_AUTH, P_WORKER,	S_ANY,	X_(m_tokens),	FD_NONE)	\
-M(JWKS,		P_WORKER, P_AUTH,	S_ANY,	NONE_,		FD_NONE)	\
+M(JWKS,		P_WORKER, P_AUTH,	S_SITE,	NONE_,		FD_NONE)	\
 M(JWKS_KEYS,	P_AUTH, P_WORKER | P_CTL, S_ANY, X_(m_jwt_keys), FD_NONE)	\
-M(API_TOKEN,	P_WORKER, P_AUTH,	S_ANY,	X_(m_auth_token), FD_NONE)	\
+M(API_TOKEN,	P_WORKER, P_AUTH,	S_SITE,	X_(m_auth_token), FD_NONE)	\
 M(TOKEN_ADD,	P_WORKER, P_AUTH,	S_BOUND, X_(m_token_add), FD_NONE)	\
 M(TOKEN_MADE,	P_AUTH, P_WORKER | P_CTL, S_ANY, X_(m_token_made), FD_NONE)	\
 M(TOKEN_LIST,	P_WORKER, P_AUTH,	S_BOUND, NONE_,		FD_NONE)	\
 M(TOKEN_END,	P_WORKER, P_AUTH,	S_BOUND, X_(m_session_id), FD_NONE)	\
 M(ROW_TOKEN,	P_AUTH, P_WORKER | P_CTL, S_ANY, X_(m_token),	FD_NONE)	\
+/* Ports of the user's own sandbox, and the sign-on of their origins. */	\
+M(PORT,		P_WORKER, P_AUTH,	S_USER,	X_(m_port),	FD_NONE)	\
+M(PORT_FD,	P_AUTH, P_WORKER,	S_ANY,	NONE_,		FD_SOCK)	\
+M(PORT_CODE,	P_WORKER, P_AUTH,	S_BOUND, X_(m_port_code), FD_NONE)	\
+M(PORT_CODED,	P_AUTH, P_WORKER,	S_ANY,	X_(m_port_coded), FD_NONE)	\
+M(PORT_ENTER,	P_WORKER, P_AUTH,	S_NEW | S_PORT, X_(m_port_enter), FD_NONE)	\
+M(PORT_ENTERED,	P_AUTH, P_WORKER,	S_ANY,	X_(m_port_entered), FD_NONE)	\
+M(PORT_TOKEN,	P_WORKER, P_AUTH,	S_NEW | S_PORT, X_(m_port_token), FD_NONE) \
 /* Rows of an answer; M_OK ends them. */					\
 M(ROW_USER,	P_AUTH, P_CTL,		S_ANY,	X_(m_user),	FD_NONE)	\
 M(ROW_SESSION,	P_AUTH, P_WORKER | P_CTL, S_ANY, X_(m_session),	FD_NONE)	\
@@ -176,6 +188,7 @@ M(HASH_VERIFY,	P_AUTH, P_HASH,		S_ANY,	X_(m_hash),	FD_NONE)	\
 M(HASHED,	P_HASH, P_AUTH,		S_ANY,	X_(m_hashed),	FD_NONE)	\
 /* Sandboxes: auth asks, isolation does. */					\
 M(SB_CONNECT,	P_AUTH, P_ISOLATION,	S_ANY,	X_(m_sb),	FD_NONE)	\
+M(SB_PORT,	P_AUTH, P_ISOLATION,	S_ANY,	X_(m_sb_port),	FD_NONE)	\
 M(SB_SHOW,	P_AUTH, P_ISOLATION,	S_ANY,	X_(m_sb),	FD_NONE)	\
 M(SB_LIST,	P_AUTH, P_ISOLATION,	S_ANY,	NONE_,		FD_NONE)	\
 M(SB_STOP,	P_AUTH, P_ISOLATION,	S_ANY,	X_(m_sb),	FD_NONE)	\

@@ -70,6 +70,11 @@ A(IDE,			IDE_USE,	0)					\
 A(LAST,			IDE_USE,	0)					\
 A(MINT,			IDE_USE,	0)					\
 A(PORTAL,		ACCOUNT_OWN,	A_CHANGING)				\
+/* A worker: ports of the own sandbox. */					\
+A(PORT,			IDE_USE,	0)					\
+A(PORT_CODE,		IDE_USE,	0)					\
+A(PORT_ENTER,		NOBODY,		0)					\
+A(PORT_TOKEN,		NOBODY,		0)					\
 A(SESSION_END,		ACCOUNT_OWN,	A_CHANGING)				\
 /* idectl. */									\
 A(CTL_USER_ADD,		USERS_MANAGE,	0)					\

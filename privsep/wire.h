@@ -23,6 +23,7 @@
 #define WIRE_TEXT     512  /* a sentence for a person */
 #define WIRE_TOKEN    32   /* 256 random bits */
 #define WIRE_SESSION  17   /* public id of a session: 16 hex digits */
+#define WIRE_OWNER    16   /* tells one user's port tokens from another's */
 #define WIRE_RID      17   /* request id: 16 hex digits */
 #define WIRE_ARGV     8192 /* arguments, each terminated, one after another */
 #define WIRE_EVENT    48
@@ -189,6 +190,15 @@ struct m_who {
 	struct wire_who who;
 };
 
+/* M_PORT_ENTERED: who came in; token and owner make the port's cookie. */
+struct m_port_entered {
+	uint32_t result;     /* enum wire_auth */
+	uint32_t same_owner; /* as the browser's last token */
+	uint8_t token[WIRE_TOKEN];
+	uint8_t owner[WIRE_OWNER];
+	struct wire_who who;
+};
+
 /* M_REVOKED: the session of this connection is over. */
 struct m_revoked {
 	uint32_t reason; /* enum wire_revoked */
@@ -223,6 +233,43 @@ enum wire_fail {
 	FAIL_NO_SPACE,
 	FAIL_UNAVAILABLE,
 	FAIL_MUST_CHANGE, /* the password, first */
+};
+
+/*
+ * M_PORT: a connection to a port of the user's own sandbox is wanted; M_PORT_FD
+ * carries it.
+ */
+struct m_port {
+	char rid[WIRE_RID];
+	char pad[5];
+	uint16_t port;
+};
+
+/*
+ * The sign-on of a port's origin (auth_port.c).  M_PORT_CODE, on the main origin:
+ * a code for that port and for the browser that knows what nonce is the SHA-256
+ * of; M_PORT_ENTER, on the port's: here it is, once; M_PORT_TOKEN: the token that
+ * came of it.  M_WHO answers the last one.
+ */
+struct m_port_code {
+	uint8_t nonce[WIRE_TOKEN];
+	uint16_t port;
+	uint8_t pad[6];
+};
+struct m_port_coded {
+	uint8_t code[WIRE_TOKEN];
+};
+struct m_port_enter {
+	uint8_t code[WIRE_TOKEN];
+	uint8_t nonce[WIRE_TOKEN];
+	uint8_t owner[WIRE_OWNER]; /* of the browser's last token; 0: none */
+	uint16_t port;
+	uint8_t pad[6];
+};
+struct m_port_token {
+	uint8_t token[WIRE_TOKEN];
+	uint16_t port;
+	uint8_t pad[6];
 };
 
 /* M_LAST: the query of the last opened folder or workspace; like M_BEAT it has
@@ -395,6 +442,12 @@ struct m_sb {
 	char role[WIRE_ROLE]; /* tells the limits */
 	char pad[2];
 	uint32_t uid;
+};
+/* M_SB_PORT: a port inside. */
+struct m_sb_port {
+	struct m_sb sb;
+	uint16_t port;
+	uint16_t pad;
 };
 struct m_exec {
 	char user[WIRE_NAME];
@@ -660,9 +713,9 @@ struct m_audit {
 /* Between isolation and ide-session: see bin/ide-session. */
 struct m_session_what {
 	uint32_t what; /* enum wire_what */
-	uint32_t pad;
+	uint32_t port; /* of WHAT_PORT */
 };
-enum wire_what { WHAT_IDE = 1 };
+enum wire_what { WHAT_IDE = 1, WHAT_PORT };
 
 struct m_session_state {
 	uint32_t ide_running;

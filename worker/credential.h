@@ -14,10 +14,13 @@ enum credential_kind {
 	CRED_SESSION, /* the cookie, or the same as a bearer token */
 	CRED_JWT,
 	CRED_API,
+	CRED_PORT, /* the cookie of a port's origin */
 };
 
 /* 1 there is one, 0 there is none that could be good, -1 two cookies. */
 int credential(struct stream *s, uint8_t token[WIRE_TOKEN], uint8_t *kind);
+/* Is it one of our own tokens, in a header that may be for somebody else? */
+bool credential_is_ours(struct slice authorization);
 /* The text of a bearer token; absent when there is none. */
 struct slice credential_bearer(const struct stream *s);
 

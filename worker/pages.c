@@ -7,9 +7,13 @@
 
 #include "../privsep/log.h"
 #include "pages.h"
+#include "port.h"
 #include "url.h"
 #include "worker.h"
 #include "www.h"
+
+/* Where the page finds what it loads: not the same on a port's origin. */
+static const char *assets = "/_static/";
 
 const struct www_file *
 www_find(const char *name)
@@ -52,7 +56,7 @@ put_asset(struct evbuffer *out, const char *name)
 
 	if (f == NULL)
 		fatalx("BUG: no page file %s", name);
-	put(out, "/_static/", 9);
+	put(out, assets, strlen(assets));
 	put(out, f->name, strlen(f->name));
 	put(out, "?v=", 3);
 	put(out, f->tag, strlen(f->tag));
@@ -123,6 +127,7 @@ page_send(struct answer *a, unsigned int status, const char *title, const char *
 
 	if (body == NULL || out == NULL)
 		fatalx("out of memory for a page");
+	assets = a->s->w->site == SITE_PORT ? PORT_OWN "static/" : "/_static/";
 	snprintf(full, sizeof(full), "%s %s", a->s->w->conf->http.app_name, title);
 	page_render(body, template, values, nvalues);
 	page_render(out, "frame.html",

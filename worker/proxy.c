@@ -7,6 +7,7 @@
  */
 #include <arpa/inet.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -78,11 +79,24 @@ relay_fail(struct relay *r, unsigned int status, const char *why)
 	if (u != NULL)
 		upstream_close(u);
 	relay_done(r);
-	if (s->status == 0)
-		respond_error(s, status, why);
-	else
+	if (s->status != 0)
 		stream_reset(s);
+	else if (r->to.kind == UPSTREAM_PORT)
+		port_error(s, &r->way, status, why);
+	else
+		respond_error(s, status, why);
 	stream_pause(s, false); /* what still comes is thrown away */
+}
+
+void
+relay_blame(struct relay *r, unsigned int status, const char *did)
+{
+	char text[WIRE_TEXT], name[48] = "The IDE";
+
+	if (r->to.kind == UPSTREAM_PORT)
+		snprintf(name, sizeof(name), "The program on port %u", r->way.port);
+	snprintf(text, sizeof(text), "%s %s", name, did);
+	relay_fail(r, status, text);
 }
 
 /* --- the request --- */
@@ -209,6 +223,7 @@ on_connected(void *arg, struct upstream *u, unsigned int status, const char *why
 		via.source = source_text(&s->w->source);
 		via.tls = s->w->kind == LISTEN_TLS;
 		via.key = s->websocket ? r->key : NULL;
+		via.way = r->to.kind == UPSTREAM_PORT ? &r->way : NULL;
 		proxy_head_request(r->out, s, &via);
 	}
 	r->sent = false;
@@ -225,12 +240,21 @@ relay_connect(struct relay *r, bool fresh)
 	r->active = relay_now();
 	stream_pause(s, true);
 	/* on_connected may have run, and the stream may be answered. */
-	wt = upstream_get(s->w, s->rid, fresh, on_connected, r);
+	wt = upstream_get(s->w, &r->to, s->rid, fresh, on_connected, r);
 	if (wt != NULL)
 		r->wait = wt;
 }
 
 /* --- time --- */
+
+#define NEVER INT64_MAX
+
+/* s until the answer begins */
+static int64_t
+first_time(const struct relay *r)
+{
+	return (r->to.kind == UPSTREAM_PORT ? r->s->w->conf->proxy.timeout : PROXY_FIRST);
+}
 
 static int64_t
 limit_ms(const struct relay *r)
@@ -238,8 +262,8 @@ limit_ms(const struct relay *r)
 	if (r->state == R_CONNECT)
 		return (PROXY_CONNECT * 1000);
 	if (r->state == R_HEAD && r->asked && evbuffer_get_length(r->out) == 0)
-		return (PROXY_FIRST * 1000);
-	return (PROXY_IDLE * 1000);
+		return (first_time(r) * 1000);
+	return (r->endless ? NEVER : PROXY_IDLE * 1000);
 }
 
 static void
@@ -248,8 +272,8 @@ timer_set(struct relay *r, int64_t ms)
 	struct timeval tv;
 
 	/* A limit may become a shorter one meanwhile: look early enough. */
-	if (ms > PROXY_FIRST * 1000)
-		ms = PROXY_FIRST * 1000;
+	if (ms > first_time(r) * 1000)
+		ms = first_time(r) * 1000;
 	tv.tv_sec = ms / 1000;
 	tv.tv_usec = ms % 1000 * 1000 + 1000;
 	event_add(r->ev_timer, &tv);
@@ -266,11 +290,11 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	/* While the client does not take the answer, its time is not ours. */
 	if (r->stopped)
 		r->active = relay_now();
-	left = r->active + limit_ms(r) - relay_now();
+	left = limit_ms(r) == NEVER ? NEVER : r->active + limit_ms(r) - relay_now();
 	if (left > 0)
 		timer_set(r, left);
 	else
-		relay_fail(r, 504, "The IDE did not answer in time.");
+		relay_blame(r, 504, "did not answer in time.");
 }
 
 /* --- the beginning --- */
@@ -309,14 +333,17 @@ handshake_begin(struct relay *r)
 	return (true);
 }
 
-void
-proxy_request(struct stream *s)
+static void
+relay_start(struct stream *s, const struct upstream_to *to, const struct port_way *way)
 {
 	struct relay *r;
 
 	if ((r = calloc(1, sizeof(*r))) == NULL)
 		fatal("calloc");
 	r->s = s;
+	r->to = *to;
+	if (way != NULL)
+		r->way = *way;
 	r->out = evbuffer_new();
 	r->ev_timer = evtimer_new(s->w->base, on_timer, r);
 	if (r->out == NULL || r->ev_timer == NULL)
@@ -335,4 +362,20 @@ proxy_request(struct stream *s)
 	s->on_drain = relay_drain;
 	timer_set(r, PROXY_CONNECT * 1000);
 	relay_connect(r, false);
+}
+
+void
+proxy_request(struct stream *s)
+{
+	static const struct upstream_to ide = { .kind = UPSTREAM_IDE };
+
+	relay_start(s, &ide, NULL);
+}
+
+void
+proxy_port(struct stream *s, const struct port_way *way)
+{
+	const struct upstream_to to = { .kind = UPSTREAM_PORT, .port = way->port };
+
+	relay_start(s, &to, way);
 }

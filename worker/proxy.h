@@ -18,5 +18,8 @@
  * Takes over the stream's callbacks and arg.
  */
 void proxy_request(struct stream *s);
+/* The same from a port of the user's sandbox. */
+struct port_way;
+void proxy_port(struct stream *s, const struct port_way *way);
 
 #endif /* WORKER_PROXY_H */

@@ -80,7 +80,7 @@ static void
 body_next(struct relay *r, int more)
 {
 	if (more == -1)
-		relay_fail(r, 502, "The IDE sent a malformed answer.");
+		relay_blame(r, 502, "sent a malformed answer.");
 	else if (more == 0)
 		relay_finish(r);
 }
@@ -110,7 +110,7 @@ relay_lost(struct relay *r, bool in_order)
 		return;
 	}
 	if (!relay_may_retry(r)) {
-		relay_fail(r, 502, "The IDE closed the connection.");
+		relay_blame(r, 502, "closed the connection.");
 		return;
 	}
 	/* It was kept, and closed just when it was wanted. */
@@ -213,17 +213,34 @@ static int
 answer_headers(const struct relay *r, struct header h[STREAM_RESP_HEADERS])
 {
 	const struct worker *w = r->s->w;
+	bool port = r->to.kind == UPSTREAM_PORT;
+	unsigned int kind = port ? ANSWER_PORT : ANSWER_IDE;
 	int all, n = 0;
 
 	all = proxy_head_answer(
 	    &r->head->head, r->s->head.websocket, h, STREAM_RESP_HEADERS - OWN_HEADERS);
+	if (port && all != -1)
+		all = port_head_answer(
+		    r->s, &r->way, h, all, STREAM_RESP_HEADERS - OWN_HEADERS);
 	if (all == -1)
 		return (-1);
 	for (int i = 0; i < all; i++)
-		if (!security_owns(w, ANSWER_IDE, h[i].name))
+		if (!security_owns(w, kind, h[i].name))
 			h[n++] = h[i];
 	h[n++] = (struct header){ SLICE("x-request-id"), slice_str(r->s->rid) };
-	return ((int)security_headers(w, ANSWER_IDE, h, (size_t)n, STREAM_RESP_HEADERS));
+	return ((int)security_headers(w, kind, h, (size_t)n, STREAM_RESP_HEADERS));
+}
+
+/* Server-sent events come when there are any. */
+static bool
+is_events(const struct http_head *head)
+{
+	struct slice type = http_header(head, HDR_CONTENT_TYPE);
+	const struct slice events = SLICE("text/event-stream");
+
+	if (type.p != NULL && type.len > events.len)
+		type.len = events.len;
+	return (type.p != NULL && slice_caseeq(type, events));
 }
 
 static void
@@ -236,14 +253,14 @@ head_complete(struct relay *r)
 	int n, more;
 
 	if ((n = answer_headers(r, h)) == -1) {
-		relay_fail(r, 502, "The IDE sent too many headers.");
+		relay_blame(r, 502, "sent too many headers.");
 		return;
 	}
 	if (a->head.status == 101 || (s->websocket && a->head.status < 300)) {
 		if (s->websocket && handshake_ok(r, &a->head))
 			relay_tunnel(r, h, n);
 		else
-			relay_fail(r, 502, "The IDE sent a wrong handshake.");
+			relay_blame(r, 502, "sent a wrong handshake.");
 		return;
 	}
 	r->state = R_BODY;
@@ -251,6 +268,7 @@ head_complete(struct relay *r)
 	r->left = a->head.content_length > 0 ? (uint64_t)a->head.content_length : 0;
 	/* A body to HEAD that comes a moment later would be the next answer. */
 	r->keep = a->head.keep_alive && s->head.method != METHOD_HEAD;
+	r->endless = r->to.kind == UPSTREAM_PORT && is_events(&a->head);
 	chunk_init(&r->chunk, INT64_MAX);
 	stream_respond(
 	    s, (unsigned int)a->head.status, h, (size_t)n, answer_length(s, &a->head));
@@ -313,7 +331,7 @@ head_read(struct relay *r)
 		case HTTP_ERROR:
 			log_event(LOG_WARNING, "proxy.answer", LOG_S("rid", r->s->rid),
 			    LOG_S("why", http_error_reason(a->head.error)));
-			relay_fail(r, 502, "The IDE sent a malformed answer.");
+			relay_blame(r, 502, "sent a malformed answer.");
 			return;
 		case HTTP_DONE:
 			break;
@@ -321,7 +339,7 @@ head_read(struct relay *r)
 		if (a->head.status >= 200 || a->head.status == 101)
 			break;
 		if (++a->interims > INTERIM_MAX) {
-			relay_fail(r, 502, "The IDE sent a malformed answer.");
+			relay_blame(r, 502, "sent a malformed answer.");
 			return;
 		}
 		a->len -= a->head.size;

@@ -10,6 +10,8 @@
 #include <bsd/stdlib.h>
 
 #include "cookie.h"
+#include "credential.h"
+#include "port.h"
 #include "proxy_head.h"
 #include "session.h"
 #include "../privsep/log.h"
@@ -74,7 +76,7 @@ request_passes(const struct stream *s, const struct http_header *h)
 {
 	if (request_drop[h->id] || http_header_is_hop(&s->head, h))
 		return (false);
-	if (h->id == HDR_AUTHORIZATION && s->by_bearer)
+	if (h->id == HDR_AUTHORIZATION && (s->by_bearer || credential_is_ours(h->value)))
 		return (false);
 	for (size_t i = 0;
 	     i < sizeof(request_drop_prefix) / sizeof(request_drop_prefix[0]); i++)
@@ -82,6 +84,12 @@ request_passes(const struct stream *s, const struct http_header *h)
 			return (false);
 	return (true);
 }
+
+static const struct slice ours[] = {
+	SLICE(SESSION_COOKIE),
+	SLICE(PORT_COOKIE),
+	SLICE(PORT_ENTER_COOKIE),
+};
 
 /*
  * One Cookie header of all (HTTP/2 sends crumbs, RFC 9113 8.2.3), without
@@ -112,7 +120,8 @@ add_cookies(struct evbuffer *out, const struct http_head *head)
 		memcpy(joined + len, v.p, v.len);
 		len += v.len;
 	}
-	len = cookie_strip(joined, (struct slice){ joined, len }, SLICE(SESSION_COOKIE));
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+		len = cookie_strip(joined, (struct slice){ joined, len }, ours[i]);
 	if (len > 0)
 		add_field(out, SLICE("Cookie"), (struct slice){ joined, len });
 	freezero(joined, size);
@@ -144,7 +153,10 @@ proxy_head_request(
 
 	add(out, head->token);
 	add(out, SLICE(" "));
-	add(out, head->target);
+	if (via->way != NULL)
+		port_head_target(out, s, via->way);
+	else
+		add(out, head->target);
 	add(out, SLICE(" HTTP/1.1\r\n"));
 	add_field(out, SLICE("Host"), head->host);
 	for (size_t i = 0; i < head->nheader; i++)
@@ -156,6 +168,8 @@ proxy_head_request(
 	add_field(
 	    out, SLICE("X-Forwarded-Proto"), via->tls ? SLICE("https") : SLICE("http"));
 	add_field(out, SLICE("X-Forwarded-Host"), head->host);
+	if (via->way != NULL)
+		port_head_forwarded(out, s, via);
 	if (via->key != NULL) {
 		add_field(out, SLICE("Connection"), SLICE("Upgrade"));
 		add_field(out, SLICE("Upgrade"), SLICE("websocket"));
@@ -172,16 +186,16 @@ proxy_head_request(
 static bool
 sets_our_cookie(struct slice v)
 {
-	static const struct slice ours = SLICE(SESSION_COOKIE);
+	static const struct slice own = SLICE(SESSION_COOKIE);
 
 	while (v.len > 0 && (v.p[0] == ' ' || v.p[0] == '\t' || v.p[0] == '=')) {
 		v.p++;
 		v.len--;
 	}
-	if (v.len < ours.len)
+	if (v.len < own.len)
 		return (false);
-	v.len = ours.len;
-	return (slice_caseeq(v, ours));
+	v.len = own.len;
+	return (slice_caseeq(v, own));
 }
 
 static bool

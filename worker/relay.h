@@ -10,6 +10,7 @@
 #include <event2/event.h>
 
 #include "chunk.h"
+#include "port.h"
 #include "proxy_head.h"
 #include "stream.h"
 #include "upstream.h"
@@ -31,6 +32,8 @@ struct relay_head {
 
 struct relay {
 	struct stream *s;
+	struct upstream_to to;
+	struct port_way way; /* of UPSTREAM_PORT */
 	struct upstream_wait *wait;
 	struct upstream *u;
 	struct evbuffer *out; /* the request, to upstream */
@@ -47,6 +50,7 @@ struct relay {
 	bool sent;         /* some of the request went */
 	bool asked;        /* all of it is in out, or went */
 	bool retried;
+	bool endless; /* an answer that may be silent for long */
 	char key[PROXY_KEY_LEN + 1];
 };
 
@@ -57,6 +61,8 @@ void relay_free(struct relay *);
 void relay_done(struct relay *);
 /* An answer with that status, or, after one was begun, a broken stream. */
 void relay_fail(struct relay *, unsigned int status, const char *why);
+/* The same, of upstream, whose name comes before what it did. */
+void relay_blame(struct relay *, unsigned int status, const char *did);
 void relay_connect(struct relay *, bool fresh);
 
 /* proxy_answer.c */

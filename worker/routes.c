@@ -10,11 +10,14 @@
 #include "../privsep/log.h"
 #include "conn.h"
 #include "origin.h"
+#include "port.h"
 #include "respond.h"
 #include "routes.h"
 #include "session.h"
 #include "url.h"
 #include "worker.h"
+
+#define R_ALL (R_ANY | M_BIT(METHOD_OTHER))
 
 /* clang-format off */
 const struct route routes[] = {
@@ -48,6 +51,12 @@ const struct route routes[] = {
 	{ "/api/users/me/tokens/", R_DELETE,	R_LOGIN | R_ACTIVE | R_PREFIX,
 							api_token_end },
 	{ "/",			R_GET,		R_LOGIN | R_PAGE | R_MULTI, portal },
+	/* ports of the sandbox */
+	{ "/proxy/",		R_ALL,		R_PREFIX | R_LOGIN | R_PAGE | R_SOCKET |
+						R_PASS | R_APP,	port_path },
+	{ "/absproxy/",		R_ALL,		R_PREFIX | R_LOGIN | R_PAGE | R_SOCKET |
+						R_PASS | R_APP,	port_abs },
+	{ "/port/enter",	R_GET,		R_LOGIN | R_PAGE, port_code },
 	/* the IDE: what its workbench asks of its front, some of it at the root */
 	{ "/update/check",	R_GET,		R_LOGIN,	ide_update },
 	{ "/ide",		R_GET,		R_MULTI,	ide_slash },
@@ -325,6 +334,37 @@ path_split(struct stream *s)
 	return (url_path_safe(s->raw_path));
 }
 
+/* Whose name it is that is asked for; false if that is answered here. */
+static bool
+site_is_main(struct stream *s)
+{
+	struct worker *w = s->w;
+	uint16_t port;
+	enum port_site site = port_site(w, s->head.hostname, &port);
+
+	/* A connection is for one site, as it is for one user. */
+	if (site == SITE_NONE ||
+	    (w->site_known && (w->site != site || w->port != port))) {
+		conn_drain(w);
+		respond_error(s, 421, NULL);
+		return (false);
+	}
+	w->site_known = true;
+	w->site = (uint8_t)site;
+	w->port = port;
+	if (site == SITE_MAIN)
+		return (true);
+	if (w->kind == LISTEN_METRICS)
+		respond_error(s, 404, NULL);
+	else if (!path_split(s))
+		respond_error(s, 400, NULL);
+	else if (site == SITE_PORT)
+		port_request(s, port);
+	else
+		port_view(s);
+	return (false);
+}
+
 void
 stream_request(struct stream *s)
 {
@@ -341,6 +381,8 @@ stream_request(struct stream *s)
 		    "host name.");
 		return;
 	}
+	if (!site_is_main(s))
+		return;
 	if (s->w->conf->mode == AUTH_NONE && !host_is_local(s)) {
 		respond_error(s, 403,
 		    "Without a login, this site is for this machine alone: use "
@@ -373,6 +415,12 @@ stream_request(struct stream *s)
 		s->websocket = false;
 	if (!origin_agrees(s))
 		return;
+	if (port_page_denied(s)) {
+		log_event(LOG_INFO, "origin.denied", LOG_S("rid", s->rid),
+		    LOG_S("why", "a page of a port asks"));
+		respond_error(s, 403, "A page of a program may not do this.");
+		return;
+	}
 	if (s->route->flags & R_LOGIN)
 		session_who(s, route_known);
 	else

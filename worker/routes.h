@@ -29,7 +29,8 @@
 	0x40 /* the path is passed on as it came: it need                                \
 	      * only be safe, not plain */
 
-#define R_MULTI 0x80 /* not where the IDE is at the root: auth mode single, none */
+#define R_MULTI 0x80  /* not where the IDE is at the root: auth mode single, none */
+#define R_APP   0x100 /* a program's: Authorization may be for it */
 
 struct route {
 	const char *path;
@@ -85,6 +86,11 @@ void ide_mint(struct stream *, const char *);
 void ide_update(struct stream *, const char *);
 void ide_manifest(struct stream *, const char *);
 void front_static(struct stream *, const char *);
+
+/* port.c, port_host.c */
+void port_path(struct stream *, const char *);
+void port_abs(struct stream *, const char *);
+void port_code(struct stream *, const char *);
 
 /* misc.c */
 void healthz(struct stream *, const char *);

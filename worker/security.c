@@ -35,6 +35,8 @@ static const struct security_row {
 	ROW("referrer-policy", "strict-origin-when-cross-origin", DEVELOPMENT, OWN | IDE),
 	ROW("cross-origin-opener-policy", "same-origin", SAFE, OWN),
 	ROW("cross-origin-opener-policy", "same-origin-allow-popups", SAFE, ANSWER_IDE),
+	/* What a window shows that a program's page has opened is out of its reach. */
+	ROW("cross-origin-opener-policy", "same-origin", SAFE, ANSWER_ASSET),
 	ROW("cross-origin-resource-policy", "same-origin", SAFE, OWN | IDE),
 	ROW("permissions-policy",
 	    "accelerometer=(), camera=(), "

@@ -18,6 +18,7 @@
 #include "conn.h"
 #include "credential.h"
 #include "jwt_parse.h"
+#include "port.h"
 #include "respond.h"
 #include "session.h"
 
@@ -138,7 +139,8 @@ auth_there(const struct worker *w)
 static bool
 says_who(enum msg_type type)
 {
-	return (type == M_AUTH_TOKEN || type == M_JWT_USE || type == M_API_TOKEN);
+	return (type == M_AUTH_TOKEN || type == M_JWT_USE || type == M_API_TOKEN ||
+	    type == M_PORT_TOKEN);
 }
 
 uint32_t
@@ -338,7 +340,7 @@ session_bind(
 	w->auth.state = S_BOUND;
 	w->who = *who;
 	memcpy(w->token, token, WIRE_TOKEN);
-	w->token_kind = CRED_SESSION;
+	w->token_kind = w->site == SITE_PORT ? CRED_PORT : CRED_SESSION;
 	return (true);
 }
 
@@ -407,10 +409,19 @@ ask_who(struct worker *w, uint8_t kind, const uint8_t token[WIRE_TOKEN],
     const struct m_jwt *jwt, auth_fn fn)
 {
 	struct m_auth_token t;
+	struct m_port_token p;
 	bool ok;
 
 	if (kind == CRED_JWT)
 		return (auth_ask(w, M_JWT_USE, jwt, sizeof(*jwt), fn, w) != 0);
+	if (kind == CRED_PORT) {
+		memset(&p, 0, sizeof(p));
+		memcpy(p.token, token, sizeof(p.token));
+		p.port = w->port;
+		ok = auth_ask(w, M_PORT_TOKEN, &p, sizeof(p), fn, w) != 0;
+		explicit_bzero(&p, sizeof(p));
+		return (ok);
+	}
 	memcpy(t.token, token, WIRE_TOKEN);
 	ok = auth_ask(w, kind == CRED_API ? M_API_TOKEN : M_AUTH_TOKEN, &t, sizeof(t), fn,
 		 w) != 0;
@@ -519,6 +530,9 @@ on_gone(struct chan *c, const char *why)
 static const struct chan_handler from_auth[] = {
 	{ M_WHO, on_answer },
 	{ M_IDE_FD, on_answer },
+	{ M_PORT_FD, on_answer },
+	{ M_PORT_CODED, on_answer },
+	{ M_PORT_ENTERED, on_answer },
 	{ M_FAIL, on_answer },
 	{ M_MINTED, on_answer },
 	{ M_ROW_SESSION, on_answer },

@@ -9,6 +9,7 @@
 
 #include "../privsep/log.h"
 #include "range.h"
+#include "port.h"
 #include "respond.h"
 #include "static.h"
 #include "static_cache.h"
@@ -146,7 +147,8 @@ content_send(struct stream *s, const struct content *c, struct source *src)
 	unsigned int status = 200;
 	struct answer a;
 
-	answer_init(&a, s, ANSWER_ASSET);
+	/* Webviews are framed by another origin. */
+	answer_init(&a, s, s->w->site == SITE_VIEW ? ANSWER_PORT : ANSWER_ASSET);
 	content_headers(&a, c);
 	if (range_not_modified(stream_header(s, HDR_IF_NONE_MATCH),
 		stream_header(s, HDR_IF_MODIFIED_SINCE), c->tag, c->mtime)) {

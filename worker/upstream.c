@@ -20,7 +20,9 @@
 
 struct upstream {
 	TAILQ_ENTRY(upstream) entry; /* in pool.idle */
+	LIST_ENTRY(upstream) open;
 	struct worker *w;
+	struct upstream_to to;
 	int fd;
 	bool reused;
 	bool idle;
@@ -36,6 +38,7 @@ struct upstream {
 struct upstream_wait {
 	TAILQ_ENTRY(upstream_wait) entry;
 	struct worker *w;
+	struct upstream_to to;
 	char rid[WIRE_RID];
 	uint32_t question; /* auth_ask()'s number; 0: not asked yet */
 	bool fresh;
@@ -47,11 +50,19 @@ struct upstream_wait {
 static struct {
 	TAILQ_HEAD(upstream_idle, upstream) idle; /* the last used first */
 	TAILQ_HEAD(, upstream_wait) waits;
-	unsigned int nidle;
+	LIST_HEAD(, upstream) open; /* idle ones too */
 	unsigned int nopen;
 	unsigned int nasked;
 } pool = { .idle = TAILQ_HEAD_INITIALIZER(pool.idle),
-	.waits = TAILQ_HEAD_INITIALIZER(pool.waits) };
+	.waits = TAILQ_HEAD_INITIALIZER(pool.waits),
+	.open = LIST_HEAD_INITIALIZER(pool.open) };
+
+static const struct kind {
+	enum msg_type ask, answer;
+} kinds[] = {
+	[UPSTREAM_IDE] = { M_IDE, M_IDE_FD },
+	[UPSTREAM_PORT] = { M_PORT, M_PORT_FD },
+};
 
 /* What the client is told when auth says no. */
 static const struct {
@@ -62,10 +73,47 @@ static const struct {
 	{ FAIL_BUSY, 503 },
 	{ FAIL_TIMEOUT, 504 },
 	{ FAIL_DENIED, 403 },
+	{ FAIL_NOT_FOUND, 502 },
 	{ FAIL_NO_SPACE, 507 },
 };
 
 static void ask_more(void);
+
+/* --- how many --- */
+
+static bool
+same(const struct upstream_to *a, const struct upstream_to *b)
+{
+	return (a->kind == b->kind && a->port == b->port);
+}
+
+static unsigned int
+count_idle(const struct upstream_to *to)
+{
+	const struct upstream *u;
+	unsigned int n = 0;
+
+	TAILQ_FOREACH(u, &pool.idle, entry)
+		n += same(&u->to, to);
+	return (n);
+}
+
+/* Is there place for one more to there?  Those that are asked for count. */
+static bool
+has_place(const struct worker *w, const struct upstream_to *to)
+{
+	const struct upstream_wait *wt;
+	const struct upstream *u;
+	unsigned int n = 0;
+
+	if (pool.nopen + pool.nasked >= UPSTREAM_MAX)
+		return (false);
+	LIST_FOREACH(u, &pool.open, open)
+		n += same(&u->to, to);
+	TAILQ_FOREACH(wt, &pool.waits, entry)
+		n += wt->question != 0 && same(&wt->to, to);
+	return (n < w->conf->proxy.pool);
+}
 
 /* --- a connection --- */
 
@@ -76,7 +124,6 @@ idle_remove(struct upstream *u)
 		return;
 	u->idle = false;
 	TAILQ_REMOVE(&pool.idle, u, entry);
-	pool.nidle--;
 	event_del(u->ev_idle);
 }
 
@@ -88,6 +135,7 @@ upstream_close(struct upstream *u)
 	event_free(u->ev_write);
 	event_free(u->ev_idle);
 	close(u->fd);
+	LIST_REMOVE(u, open);
 	free(u);
 	pool.nopen--;
 	ask_more();
@@ -125,20 +173,35 @@ on_idle(evutil_socket_t fd, short what, void *arg)
 	upstream_close(arg);
 }
 
+/* What auth hands over went through the hands of the user's own process. */
+static bool
+is_kind(int fd, const struct upstream_to *to)
+{
+	socklen_t len = sizeof(int);
+	int domain = -1;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == -1)
+		return (false);
+	return (to->kind == UPSTREAM_IDE ? domain == AF_UNIX :
+					   domain == AF_INET || domain == AF_INET6);
+}
+
 static struct upstream *
-upstream_new(struct worker *w, int fd)
+upstream_new(struct worker *w, const struct upstream_to *to, int fd)
 {
 	struct upstream *u;
 
 	if ((u = calloc(1, sizeof(*u))) == NULL)
 		fatal("calloc");
 	u->w = w;
+	u->to = *to;
 	u->fd = fd;
 	u->ev_read = event_new(w->base, fd, EV_READ | EV_PERSIST, on_read, u);
 	u->ev_write = event_new(w->base, fd, EV_WRITE, on_write, u);
 	u->ev_idle = evtimer_new(w->base, on_idle, u);
 	if (u->ev_read == NULL || u->ev_write == NULL || u->ev_idle == NULL)
 		fatalx("event_new");
+	LIST_INSERT_HEAD(&pool.open, u, open);
 	pool.nopen++;
 	return (u);
 }
@@ -255,8 +318,9 @@ on_answer(void *arg, struct msg *m)
 	char why[WIRE_TEXT];
 	int fd;
 
-	if (m != NULL && m->head.type == M_IDE_FD && (fd = msg_take_fd(m)) != -1) {
-		wait_over(wt, upstream_new(wt->w, fd), 0, NULL);
+	if (m != NULL && m->head.type == kinds[wt->to.kind].answer &&
+	    is_kind(m->fd, &wt->to) && (fd = msg_take_fd(m)) != -1) {
+		wait_over(wt, upstream_new(wt->w, &wt->to, fd), 0, NULL);
 	} else if (m != NULL && m->head.type == M_FAIL &&
 	    wire_str((fail = MSG_DATA(m, m_fail))->text)) {
 		/* The message goes when the handler is done. */
@@ -267,22 +331,37 @@ on_answer(void *arg, struct msg *m)
 	ask_more();
 }
 
+static uint32_t
+ask(struct upstream_wait *wt)
+{
+	union {
+		struct m_ide ide;
+		struct m_port port;
+	} m;
+	size_t len = sizeof(m.ide);
+
+	memset(&m, 0, sizeof(m));
+	if (wt->to.kind == UPSTREAM_PORT) {
+		len = sizeof(m.port);
+		m.port.port = wt->to.port;
+		strlcpy(m.port.rid, wt->rid, sizeof(m.port.rid));
+	} else
+		strlcpy(m.ide.rid, wt->rid, sizeof(m.ide.rid));
+	return (auth_ask(wt->w, kinds[wt->to.kind].ask, &m, len, on_answer, wt));
+}
+
 /* Ask for those who wait, as many at a time as may be. */
 static void
 ask_more(void)
 {
 	struct upstream_wait *wt, *next;
-	struct m_ide ide;
 
-	for (wt = TAILQ_FIRST(&pool.waits); wt != NULL && pool.nasked < UPSTREAM_ASKED &&
-	     pool.nasked + pool.nopen < UPSTREAM_MAX;
+	for (wt = TAILQ_FIRST(&pool.waits); wt != NULL && pool.nasked < UPSTREAM_ASKED;
 	     wt = next) {
 		next = TAILQ_NEXT(wt, entry);
-		if (wt->question != 0)
+		if (wt->question != 0 || !has_place(wt->w, &wt->to))
 			continue;
-		memset(&ide, 0, sizeof(ide));
-		strlcpy(ide.rid, wt->rid, sizeof(ide.rid));
-		wt->question = auth_ask(wt->w, M_IDE, &ide, sizeof(ide), on_answer, wt);
+		wt->question = ask(wt);
 		if (wt->question != 0) {
 			pool.nasked++;
 			continue;
@@ -294,9 +373,20 @@ ask_more(void)
 }
 
 static struct upstream *
-idle_take(void)
+idle_first(const struct upstream_to *to)
 {
-	struct upstream *u = TAILQ_FIRST(&pool.idle);
+	struct upstream *u;
+
+	TAILQ_FOREACH(u, &pool.idle, entry)
+		if (same(&u->to, to))
+			break;
+	return (u);
+}
+
+static struct upstream *
+idle_take(const struct upstream_to *to)
+{
+	struct upstream *u = idle_first(to);
 	char byte;
 
 	/* One that was closed meanwhile, and nobody has heard of it yet. */
@@ -305,28 +395,34 @@ idle_take(void)
 		if (upstream_read(u, &byte, 1) == -1 && errno == EAGAIN)
 			break;
 		upstream_close(u);
-		u = TAILQ_FIRST(&pool.idle);
+		u = idle_first(to);
 	}
 	return (u);
 }
 
 struct upstream_wait *
-upstream_get(struct worker *w, const char *rid, bool fresh, upstream_fn fn, void *arg)
+upstream_get(struct worker *w, const struct upstream_to *to, const char *rid, bool fresh,
+    upstream_fn fn, void *arg)
 {
 	struct upstream_wait *wt;
 	struct upstream *u;
 
-	if (!fresh && (u = idle_take()) != NULL) {
+	if (!fresh && (u = idle_take(to)) != NULL) {
 		fn(arg, u, 0, NULL);
 		return (NULL);
 	}
-	/* Kept ones make place for a new one. */
-	if (pool.nopen >= UPSTREAM_MAX &&
-	    (u = TAILQ_LAST(&pool.idle, upstream_idle)) != NULL)
-		upstream_close(u);
+	/* Kept ones make place for a new one: first those to the same place. */
+	if (!has_place(w, to)) {
+		u = idle_first(to);
+		if (u == NULL && pool.nopen + pool.nasked >= UPSTREAM_MAX)
+			u = TAILQ_LAST(&pool.idle, upstream_idle);
+		if (u != NULL)
+			upstream_close(u);
+	}
 	if ((wt = calloc(1, sizeof(*wt))) == NULL)
 		fatal("calloc");
 	wt->w = w;
+	wt->to = *to;
 	strlcpy(wt->rid, rid, sizeof(wt->rid));
 	wt->fresh = fresh;
 	wt->fn = fn;
@@ -352,25 +448,25 @@ upstream_cancel(struct upstream_wait *wt)
 void
 upstream_put(struct upstream *u)
 {
-	static const struct timeval keep = { UPSTREAM_KEEP, 0 };
+	const struct conf_proxy *conf = &u->w->conf->proxy;
+	const struct timeval keep = { conf->keepalive, 0 };
 	struct upstream_wait *wt;
 
 	u->reused = true;
 	event_del(u->ev_write);
 	TAILQ_FOREACH(wt, &pool.waits, entry)
-		if (wt->question == 0 && !wt->fresh) {
+		if (wt->question == 0 && !wt->fresh && same(&wt->to, &u->to)) {
 			wait_over(wt, u, 0, NULL);
 			return;
 		}
 	/* Who still waits wants a new one: make place. */
-	if (pool.nidle >= UPSTREAM_IDLE ||
-	    (pool.nopen >= UPSTREAM_MAX && !TAILQ_EMPTY(&pool.waits))) {
+	if (count_idle(&u->to) >= conf->pool_idle ||
+	    (!has_place(u->w, &u->to) && !TAILQ_EMPTY(&pool.waits))) {
 		upstream_close(u);
 		return;
 	}
 	u->idle = true;
 	TAILQ_INSERT_HEAD(&pool.idle, u, entry);
-	pool.nidle++;
 	upstream_want_read(u, true);
 	event_add(u->ev_idle, &keep);
 }

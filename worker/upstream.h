@@ -19,10 +19,21 @@
 
 #include "worker.h"
 
-#define UPSTREAM_MAX   64 /* open at a time; more requests wait */
-#define UPSTREAM_ASKED 16 /* questions to auth at a time */
-#define UPSTREAM_IDLE  8  /* kept */
-#define UPSTREAM_KEEP  30 /* s that they are kept */
+#define UPSTREAM_MAX   256 /* open at a time, to all; more requests wait */
+#define UPSTREAM_ASKED 16  /* questions to auth at a time */
+
+/*
+ * Where to.  To each of them are no more open than proxy.pool says, kept no more
+ * than proxy.idle, and for proxy.keepalive.
+ */
+enum upstream_kind {
+	UPSTREAM_IDE,
+	UPSTREAM_PORT,
+};
+struct upstream_to {
+	enum upstream_kind kind;
+	uint16_t port; /* of UPSTREAM_PORT; else 0 */
+};
 
 struct upstream;
 struct upstream_wait;
@@ -36,8 +47,8 @@ typedef void (*upstream_io)(void *arg);
  * Get a connection; with fresh a new one.  fn is called once: at once (then
  * NULL is returned), or later unless upstream_cancel() comes first.
  */
-struct upstream_wait *upstream_get(
-    struct worker *, const char *rid, bool fresh, upstream_fn fn, void *arg);
+struct upstream_wait *upstream_get(struct worker *, const struct upstream_to *,
+    const char *rid, bool fresh, upstream_fn fn, void *arg);
 void upstream_cancel(struct upstream_wait *);
 
 /* Whose it is from now on: what to call when it can be read or written. */

@@ -27,7 +27,11 @@ struct worker {
 	uint32_t kind; /* enum conf_listen_kind */
 	uint32_t nonce;
 	uint32_t request_count;
-	int rootfd;        /* the static root; the one folder to open below */
+	int rootfd; /* the static root; the one folder to open below */
+	/* What it is for, with the first request: enum port_site (port.h). */
+	bool site_known;
+	uint8_t site;
+	uint16_t port;     /* of SITE_PORT, else 0 */
 	bool draining;     /* finish what runs, take nothing new */
 	struct conn *conn; /* the connection, once conn_start() ran */
 	/* When someone last was active, ms since the epoch: a page that master

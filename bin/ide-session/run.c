@@ -30,8 +30,8 @@ static struct run {
 static char *const *
 environment(void)
 {
-	static char lines[13][PATH_LEN * 2 + 64];
-	static char *env[14];
+	static char lines[14][PATH_LEN * 2 + 64];
+	static char *env[15];
 	unsigned int n = 0, i;
 
 	if (env[0] != NULL)
@@ -57,6 +57,9 @@ environment(void)
 	snprintf(
 	    lines[n++], sizeof(lines[0]), "XDG_DATA_HOME=%s/.local/share", session.home);
 	snprintf(lines[n++], sizeof(lines[0]), "XDG_CACHE_HOME=%s/.cache", session.home);
+	if (session.proxy != NULL)
+		snprintf(
+		    lines[n++], sizeof(lines[0]), "VSCODE_PROXY_URI=%s", session.proxy);
 	/* With the host's /tmp, one that others do not share. */
 	if (getpid() != 1) {
 		snprintf(lines[n], sizeof(lines[0]), "TMPDIR=%s/tmp", session.run);

@@ -1,5 +1,6 @@
 /*
- * ide-session -u user -d home -r runtime -i ide -b base [-- argument ...]
+ * ide-session -u user -d home -r runtime -i ide -b base [-p proxy]
+ *	[-- argument ...]
  *
  * Started by isolation as pid 1 of the sandbox: descriptor 3 is the control
  * socket, bound where only root can connect to it; descriptor 4 is closed as
@@ -58,6 +59,10 @@ on_connect(struct chan *c, struct msg *m)
 
 	if (MSG_DATA(m, m_session_what)->what == WHAT_IDE && !session.stopping) {
 		wait_add(c, m->head.id);
+		return;
+	}
+	if (MSG_DATA(m, m_session_what)->what == WHAT_PORT && !session.stopping) {
+		port_connect(c, m->head.id, MSG_DATA(m, m_session_what)->port);
 		return;
 	}
 	memset(&f, 0, sizeof(f));
@@ -132,6 +137,7 @@ on_gone(struct chan *c, const char *why)
 	if (why != NULL)
 		log_warnx("isolation: %s", why);
 	wait_forget(c);
+	port_forget(c);
 	run_forget(c);
 	cl->used = false;
 }
@@ -182,7 +188,7 @@ options(int argc, char *argv[])
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "b:u:d:r:i:")) != -1)
+	while ((c = getopt(argc, argv, "b:u:d:r:i:p:")) != -1)
 		switch (c) {
 		case 'b':
 			session.below = optarg;
@@ -199,12 +205,16 @@ options(int argc, char *argv[])
 		case 'i':
 			session.ide = optarg;
 			break;
+		case 'p':
+			session.proxy = optarg;
+			break;
 		default:
 			exit(1);
 		}
 	if (session.user == NULL || strlen(session.user) > 32 || session.home == NULL ||
 	    session.run == NULL || session.ide == NULL || session.below == NULL ||
 	    strlen(session.home) + 64 > PATH_LEN || strlen(session.ide) + 64 > PATH_LEN ||
+	    (session.proxy != NULL && strlen(session.proxy) > PATH_LEN) ||
 	    (size_t)snprintf(session.socket, sizeof(session.socket), "%s/%s", session.run,
 		IDE_SOCKET) >= sizeof(session.socket))
 		exit(1);

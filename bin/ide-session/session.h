@@ -5,6 +5,7 @@
  * session.c	start, isolation's channel, the end
  * ide.c	the IDE
  * ide_wait.c	those who wait for a connection to it
+ * port.c	connections to ports of the user's programs
  * run.c	commands, and how any program is started
  * windows.c	where VS Code's windows say that they are open
  * watch.c	which processes take memory
@@ -38,6 +39,7 @@ struct session {
 	const char *run;   /* runtime folder */
 	const char *ide;   /* the IDE's */
 	const char *below; /* the path that its pages are below */
+	const char *proxy; /* VSCODE_PROXY_URI, or NULL */
 	char socket[108];
 	char windows[108]; /* empty: there is none */
 	char **ide_args;   /* ends with NULL */
@@ -63,6 +65,10 @@ void wait_add(struct chan *c, uint32_t id);
 void wait_forget(const struct chan *c);
 bool wait_serve(void); /* true when nobody waits any more */
 void wait_fail(const char *text);
+
+/* port.c */
+void port_connect(struct chan *c, uint32_t id, uint32_t port);
+void port_forget(const struct chan *c);
 
 /* run.c */
 pid_t run_program(char *const argv[], const int fd[3]);

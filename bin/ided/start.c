@@ -316,6 +316,21 @@ start_isolation(const struct start *st, const struct conf *conf, int channel, in
 	return pid == -1 ? complain("cannot start", "ided-isolation", "") : 0;
 }
 
+/* What users' programs show is then of one origin with ided's own pages. */
+static void
+name_shared(const struct conf_proxy *proxy)
+{
+	if (proxy->domain[0] != '\0' || proxy->paths == PATHS_OFF)
+		return;
+	log_event(LOG_WARNING, "proxy.shared",
+	    LOG_S("what",
+		proxy->paths == PATHS_OPEN ?
+		    "pages of users' programs below /proxy/ may do what their users may" :
+		    "pages of users' programs below /proxy/ share ided's own origin and "
+		    "are only asked to stay by themselves"),
+	    LOG_S("remedy", "proxy { domain \"*.ide.example.com\" }"));
+}
+
 static void
 name_ineffect(const struct conf *conf)
 {
@@ -412,6 +427,7 @@ start_all(const struct start *st, const struct conf *conf)
 	log_init("start", ms.log, conf->common.log_format, conf->common.log_level,
 	    conf->common.log_to == LOG_TO_SYSLOG);
 	name_ineffect(conf);
+	name_shared(&conf->proxy);
 	if (chan_pair(pair) == -1 ||
 	    start_isolation(st, conf, pair[1], control, lockfd, ms.log) == -1)
 		return 1;

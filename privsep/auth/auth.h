@@ -66,6 +66,7 @@ struct worker {
 	int64_t until;             /* its access token's end; 0: it has none */
 	struct token_issue *issue; /* tokens that are being signed for it */
 	struct live *live;         /* the session that it acts for */
+	uint16_t port;             /* that it is for, of chan.state S_PORT; 0: none */
 	bool over;                 /* revoked or logged out: nothing more */
 	int64_t back_by;           /* when it must have said who it is; 0: any time */
 	int32_t credit;            /* see worker_charge() */
@@ -86,6 +87,9 @@ void worker_new(const struct m_worker *, int fd);
 void worker_close(struct worker *);
 bool worker_bind(
     struct worker *, const struct store_account *, const struct store_session *);
+/* The same, for one port and nothing else. */
+bool worker_bind_port(struct worker *, const struct store_account *,
+    const struct store_session *, uint16_t port);
 void worker_revoke(struct worker *, enum wire_revoked);
 /* Roles have another meaning: of those who are bound, too. */
 void worker_roles(void);
@@ -99,6 +103,8 @@ void worker_until(int64_t now);
 void worker_who(struct worker *, uint32_t id, enum wire_auth, uint32_t retry_after);
 void worker_who_ok(struct worker *, uint32_t id, const uint8_t *token,
     const struct store_account *, const struct store_session *);
+void worker_who_is(
+    struct wire_who *, const struct store_account *, const struct store_session *);
 void worker_fail(struct worker *, uint32_t id, enum wire_fail, const char *text);
 void worker_ok(struct worker *, uint32_t id, const char *text);
 void worker_store_fail(struct worker *, uint32_t id, enum store_result);
@@ -128,6 +134,8 @@ enum store_result session_new(const struct store_account *, const struct wire_ad
     const char *agent, uint8_t token[WIRE_TOKEN], struct store_session *);
 enum store_result session_find(
     const uint8_t token[WIRE_TOKEN], struct store_session *, struct store_account *);
+enum store_result session_find_id(
+    const char *id, struct store_session *, struct store_account *);
 enum store_result session_revoke(
     const struct store_session *, enum wire_revoked, const char *by);
 enum store_result session_revoke_user(uint32_t uid, enum wire_revoked, const char *by);
@@ -183,11 +191,18 @@ uint32_t ask(struct chan *, enum msg_type, const void *payload, size_t len, int 
 unsigned int ask_count(const void *owner);
 unsigned int ask_count_user(uint32_t uid);
 void ask_forget(const void *owner);
+uint16_t ask_port(uint32_t id);
 void ask_answer(struct chan *, struct msg *);
 void ask_tick(void);
 
 /* auth_keys.c: the channel to keys, joined by isolation. */
 void keys_join(int fd);
+/* auth_port.c: ports of a sandbox, and the sign-on of their origins */
+bool sandbox_port_allowed(uint16_t port);
+void sandbox_port_code(struct worker *, uint32_t id, const struct m_port_code *);
+void sandbox_port_enter(struct worker *, uint32_t id, const struct m_port_enter *);
+void sandbox_port_token(struct worker *, uint32_t id, const struct m_port_token *);
+void sandbox_port_fd(struct worker *, uint32_t id, uint16_t port, struct msg *);
 
 /* token.c: tokens as JWT; token_api.c: API tokens. */
 void token_login(struct worker *, uint32_t id, const struct store_account *,
@@ -203,6 +218,7 @@ void token_on_list(struct chan *, struct msg *);
 void token_on_end(struct chan *, struct msg *);
 
 /* auth_sandbox.c */
+void sandbox_port(struct worker *, uint32_t id, uint16_t port);
 void sandbox_ide(struct worker *, uint32_t id);
 void sandbox_portal(struct worker *, uint32_t id);
 void sandbox_stop_user(uint32_t uid, const char *name);

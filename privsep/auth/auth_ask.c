@@ -15,6 +15,7 @@ struct question {
 	ask_fn fn;
 	void *owner;
 	uint32_t tag;
+	uint16_t port;    /* of M_SB_PORT */
 	uint32_t uid;     /* whose sandbox it is about; 0: none's */
 	int64_t deadline; /* INT64_MAX: none */
 };
@@ -39,6 +40,8 @@ slot_free(void)
 static uint32_t
 about(enum msg_type type, const void *payload)
 {
+	if (type == M_SB_PORT)
+		return ((const struct m_sb_port *)payload)->sb.uid;
 	if (type == M_SB_CONNECT || type == M_SB_SHOW || type == M_SB_STOP)
 		return ((const struct m_sb *)payload)->uid;
 	return 0;
@@ -64,8 +67,15 @@ ask(struct chan *c, enum msg_type type, const void *payload, size_t len, int tim
 	id = generation * ASK_MAX + (uint32_t)(q - questions);
 	if (chan_send(c, type, id, -1, payload, len) == -1)
 		return 0;
-	*q = (struct question){ id, c, fn, owner, tag, about(type, payload),
-		timeout == 0 ? INT64_MAX : auth_ms() + timeout * 1000 };
+	*q = (struct question){ .id = id,
+		.chan = c,
+		.fn = fn,
+		.owner = owner,
+		.tag = tag,
+		.uid = about(type, payload),
+		.deadline = timeout == 0 ? INT64_MAX : auth_ms() + timeout * 1000 };
+	if (type == M_SB_PORT)
+		q->port = ((const struct m_sb_port *)payload)->port;
 	asked++;
 	return id;
 }
@@ -107,6 +117,15 @@ ask_forget(const void *owner)
 	for (i = 0; i < ASK_MAX && asked > 0; i++)
 		if (questions[i].id != 0 && questions[i].owner == owner)
 			forget(&questions[i]);
+}
+
+/* The port that a question is about, whose answer is just being looked at. */
+uint16_t
+ask_port(uint32_t id)
+{
+	const struct question *q = &questions[id % ASK_MAX];
+
+	return id != 0 && q->id == id ? q->port : 0;
 }
 
 void

@@ -11,6 +11,7 @@
 
 #define CONNECT_TIMEOUT 90 /* seconds: the IDE may have to start */
 #define ASK_TIMEOUT     20
+#define PORT_TIMEOUT    20
 #define STOP_TIMEOUT    60
 #define ASKS_WORKER     32  /* questions under way of one worker */
 #define ASKS_USER       128 /* of all workers of one user */
@@ -42,11 +43,16 @@ on_connect(void *owner, uint32_t tag, struct msg *m)
 {
 	struct worker *w = owner;
 	const struct m_fail *f;
+	uint16_t port;
 
 	if (m == NULL) {
-		worker_fail(w, tag, FAIL_TIMEOUT, "the sandbox did not start in time");
+		worker_fail(w, tag, FAIL_TIMEOUT, "the sandbox did not answer in time");
 	} else if (m->head.type == M_SB_FD) {
-		chan_send(&w->chan, M_IDE_FD, tag, msg_take_fd(m), NULL, 0);
+		port = ask_port(m->head.id);
+		if (port != 0)
+			sandbox_port_fd(w, tag, port, m);
+		else
+			chan_send(&w->chan, M_IDE_FD, tag, msg_take_fd(m), NULL, 0);
 		present_beat(w->uid);
 	} else if (m->head.type == M_SB_FAIL) {
 		f = MSG_DATA(m, m_fail);
@@ -80,6 +86,26 @@ sandbox_ide(struct worker *w, uint32_t id)
 	sandbox_payload(&m, w->uid, w->user);
 	if (ask(&auth.isolation, M_SB_CONNECT, &m, sizeof(m), CONNECT_TIMEOUT, on_connect,
 		w, id) == 0)
+		worker_fail(w, id, FAIL_BUSY, "too many requests are under way");
+}
+
+/* Policy says which, and a worker that is for one port gets no other. */
+void
+sandbox_port(struct worker *w, uint32_t id, uint16_t port)
+{
+	struct m_sb_port m;
+
+	if (!sandbox_port_allowed(port) || (w->chan.state == S_PORT && w->port != port)) {
+		worker_fail(w, id, FAIL_DENIED, "this port may not be reached");
+		return;
+	}
+	if (!may_ask(w, id))
+		return;
+	memset(&m, 0, sizeof(m));
+	sandbox_payload(&m.sb, w->uid, w->user);
+	m.port = port;
+	if (ask(&auth.isolation, M_SB_PORT, &m, sizeof(m), PORT_TIMEOUT, on_connect, w,
+		id) == 0)
 		worker_fail(w, id, FAIL_BUSY, "too many requests are under way");
 }
 

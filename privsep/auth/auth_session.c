@@ -115,22 +115,13 @@ session_family(struct store_session *s)
 	s->expires = s->created + auth.conf.auth.token_refresh;
 }
 
-/* The session and the active account that a token stands for. */
-enum store_result
-session_find(
-    const uint8_t token[WIRE_TOKEN], struct store_session *s, struct store_account *a)
+/* It was found: is it alive still, and whose is it? */
+static enum store_result
+session_check(struct store_session *s, struct store_account *a)
 {
-	uint8_t key[STORE_KEY];
 	enum store_result r;
 	struct live *l;
 
-	hash_token(token, key);
-	if (single_token(token))
-		r = single_session(key, s);
-	else
-		r = store_session_by_key(auth.store, key, s);
-	if (r != STORE_OK)
-		return r;
 	if ((l = live_find(s->id)) != NULL && l->seen > s->seen)
 		s->seen = l->seen;
 	if (!policy_session_alive(&auth.conf.auth, s, auth_now())) {
@@ -140,6 +131,33 @@ session_find(
 	if ((r = store_account_by_uid(auth.store, s->uid, a)) != STORE_OK)
 		return r;
 	return account_usable(a) ? STORE_OK : STORE_NOT_FOUND;
+}
+
+/* The session and the active account that a token stands for. */
+enum store_result
+session_find(
+    const uint8_t token[WIRE_TOKEN], struct store_session *s, struct store_account *a)
+{
+	uint8_t key[STORE_KEY];
+	enum store_result r;
+
+	hash_token(token, key);
+	if (single_token(token))
+		r = single_session(key, s);
+	else
+		r = store_session_by_key(auth.store, key, s);
+	return r == STORE_OK ? session_check(s, a) : r;
+}
+
+/* The same, by what is no secret: for who has shown something else. */
+enum store_result
+session_find_id(const char *id, struct store_session *s, struct store_account *a)
+{
+	enum store_result r;
+
+	if ((r = store_session_by_id(auth.store, id, s)) != STORE_OK)
+		return r;
+	return session_check(s, a);
 }
 
 /* Tell every worker that acts for it; l is free afterwards. */

@@ -34,6 +34,11 @@ static void on_mint(struct chan *, struct msg *);
 static void on_portal(struct chan *, struct msg *);
 static void on_session_end(struct chan *, struct msg *);
 static void on_beat(struct chan *, struct msg *);
+/* ports */
+static void on_port(struct chan *, struct msg *);
+static void on_port_code(struct chan *, struct msg *);
+static void on_port_enter(struct chan *, struct msg *);
+static void on_port_token(struct chan *, struct msg *);
 
 /* In which state each is taken stands in msg.h. */
 static const struct chan_handler handlers[] = {
@@ -53,6 +58,11 @@ static const struct chan_handler handlers[] = {
 	{ M_TOKEN_ADD, token_on_add },
 	{ M_TOKEN_LIST, token_on_list },
 	{ M_TOKEN_END, token_on_end },
+	/* ports */
+	{ M_PORT, on_port },
+	{ M_PORT_CODE, on_port_code },
+	{ M_PORT_ENTER, on_port_enter },
+	{ M_PORT_TOKEN, on_port_token },
 	{ M_NONE, NULL },
 };
 
@@ -263,6 +273,19 @@ worker_bind(
 	return true;
 }
 
+bool
+worker_bind_port(struct worker *w, const struct store_account *a,
+    const struct store_session *s, uint16_t port)
+{
+	if (w->uid != 0 && w->port != port)
+		return false;
+	if (!worker_bind(w, a, s))
+		return false;
+	w->port = port;
+	w->chan.state = S_PORT;
+	return true;
+}
+
 void
 worker_roles(void)
 {
@@ -335,16 +358,23 @@ worker_who(struct worker *w, uint32_t id, enum wire_auth result, uint32_t retry_
 }
 
 void
-worker_who_fill(
+worker_who_is(
     struct wire_who *who, const struct store_account *a, const struct store_session *s)
 {
-	const char *query = present_query(a->uid);
-
 	strlcpy(who->name, a->name, sizeof(who->name));
 	strlcpy(who->role, a->role, sizeof(who->role));
 	strlcpy(who->session, s->id, sizeof(who->session));
 	who->uid = a->uid;
 	who->expires = s->expires;
+}
+
+void
+worker_who_fill(
+    struct wire_who *who, const struct store_account *a, const struct store_session *s)
+{
+	const char *query = present_query(a->uid);
+
+	worker_who_is(who, a, s);
 	strlcpy(who->last_query, query != NULL ? query : a->last_query,
 	    sizeof(who->last_query));
 }
@@ -574,4 +604,43 @@ on_beat(struct chan *c, struct msg *m)
 	worker_charge(w, COST_LOOK);
 	session_beat(w->live);
 	present_beat(w->uid);
+}
+
+/* --- ports: auth_port.c, auth_sandbox.c --- */
+
+static void
+on_port(struct chan *c, struct msg *m)
+{
+	struct worker *w = c->arg;
+	const struct m_port *p = MSG_DATA(m, m_port);
+
+	worker_charge(w, COST_ASK);
+	if (!wire_str(p->rid)) {
+		worker_bad(w, "request id without an end");
+		return;
+	}
+	sandbox_port(w, m->head.id, p->port);
+}
+
+static void
+on_port_code(struct chan *c, struct msg *m)
+{
+	worker_charge(c->arg, COST_ASK);
+	sandbox_port_code(c->arg, m->head.id, MSG_DATA(m, m_port_code));
+}
+
+static void
+on_port_enter(struct chan *c, struct msg *m)
+{
+	worker_charge(c->arg, COST_LOOK);
+	sandbox_port_enter(c->arg, m->head.id, MSG_DATA(m, m_port_enter));
+	explicit_bzero(m->u.bytes, sizeof(struct m_port_enter));
+}
+
+static void
+on_port_token(struct chan *c, struct msg *m)
+{
+	worker_charge(c->arg, COST_LOOK);
+	sandbox_port_token(c->arg, m->head.id, MSG_DATA(m, m_port_token));
+	explicit_bzero(m->u.bytes, sizeof(struct m_port_token));
 }

@@ -16,6 +16,8 @@ static const struct sandbox_row rows[] = {
 	{ SCMP_SYS(recvmsg), ACT_ALLOW, { { 0 } } },
 	/* who speaks to the control socket, and what kind a descriptor is */
 	{ SCMP_SYS(getsockopt), ACT_ALLOW, { { 1, ~0ULL, SOL_SOCKET } } },
+	/* a port's connection leads to that port */
+	{ SCMP_SYS(getpeername), ACT_ALLOW, { { 0 } } },
 	{ SCMP_SYS(close), ACT_ALLOW, { { 0 } } },
 	/* the store: its root holds nothing else */
 	{ SCMP_SYS(openat), ACT_ALLOW, { { 0 } } },

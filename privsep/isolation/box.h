@@ -29,11 +29,13 @@
 #define BOX_START_MS   5000   /* until ide-session listens */
 #define BOX_WAIT_MS    600000 /* of a home that takes long, without a sign of life */
 #define BOX_CONNECT_MS 25000  /* IDE's own start-up included */
+#define BOX_PORT_MS    15000
 #define BOX_ASK_MS     5000
 #define BOX_STOP_MS    5000 /* then its processes are killed */
 
 enum ask_kind {
 	ASK_CONNECT, /* M_SB_CONNECT: a descriptor */
+	ASK_PORT,    /* M_SB_PORT: the same */
 	ASK_EXEC,    /* M_SB_EXEC: an exit status */
 	ASK_SHOW,    /* M_SB_SHOW: a row */
 	ASK_STOP,    /* M_SB_STOP: its end */
@@ -51,6 +53,7 @@ struct ask {
 	uint32_t id;     /* auth's number */
 	uint32_t epoch;  /* of the auth that asked */
 	uint32_t number; /* ours, towards ide-session; 0: not sent */
+	uint16_t port;   /* of ASK_PORT */
 	bool late;       /* answered already: its time was over */
 	struct m_exec *exec;
 	int fd[3]; /* of ASK_EXEC */
@@ -146,6 +149,7 @@ void limits_row(const struct conf_limits *limits, struct m_sandbox *row);
 extern const struct chan_handler box_handlers[];
 void box_ask(
     struct box *b, enum ask_kind kind, uint32_t id, const struct m_exec *exec, int fd[3]);
+void box_ask_port(struct box *b, uint32_t id, uint16_t port);
 void box_ask_all(struct box *b);  /* it runs: send what waited */
 void box_ask_over(struct box *b); /* it is gone: answer what waits */
 void box_ask_stopping(struct box *b);
@@ -166,6 +170,12 @@ int spare_take(const struct setup_who *who, int control, pid_t *pid, int *report
 void spare_fill(void);  /* as many as the configuration says */
 void spare_renew(void); /* the configuration has changed */
 bool spare_reap(pid_t pid);
+
+/* box_port.c: connections to ports of the user's programs */
+bool box_port_possible(void);
+bool box_port_ok(int fd, uint16_t port);
+/* What VS Code is to make of ports; false: nothing in particular. */
+bool box_proxy_uri(const struct conf *conf, char *buf, size_t size);
 
 /* box_watch.c */
 void watch_configure(void);

@@ -23,6 +23,7 @@
 
 static const long ask_ms[] = {
 	[ASK_CONNECT] = BOX_CONNECT_MS,
+	[ASK_PORT] = BOX_PORT_MS,
 	[ASK_EXEC] = 0, /* a command takes what it takes */
 	[ASK_SHOW] = BOX_ASK_MS,
 	[ASK_STOP] = 0, /* the box's own timer */
@@ -139,7 +140,7 @@ on_time(evutil_socket_t fd, short what, void *arg)
 		answer_row(a->epoch, a->id, &row);
 	} else if (a->kind == ASK_LOOK) {
 		watch_seen(a->box, NULL);
-	} else if (a->kind == ASK_CONNECT) {
+	} else if (a->kind == ASK_CONNECT || a->kind == ASK_PORT) {
 		answer_fail(a->epoch, a->id, a->box->waits ? FAIL_BUSY : FAIL_TIMEOUT,
 		    a->box->waits ?
 			"your home is being checked or moved to a place of its own: "
@@ -184,8 +185,10 @@ ask_send(struct ask *a)
 	a->number = number;
 	switch (a->kind) {
 	case ASK_CONNECT:
+	case ASK_PORT:
 		memset(&w, 0, sizeof(w));
-		w.what = WHAT_IDE;
+		w.what = a->kind == ASK_PORT ? WHAT_PORT : WHAT_IDE;
+		w.port = a->port;
 		chan_send(c, M_SESSION_CONNECT, a->number, -1, &w, sizeof(w));
 		break;
 	case ASK_EXEC:
@@ -234,6 +237,30 @@ ask_new(struct box *b, enum ask_kind kind, uint32_t id)
 	return a;
 }
 
+static void
+too_much(uint32_t id)
+{
+	if (id != 0) /* somebody's question */
+		answer_fail(epoch, id, FAIL_BUSY, "the session has too much to do");
+}
+
+void
+box_ask_port(struct box *b, uint32_t id, uint16_t port)
+{
+	struct ask *a = NULL;
+
+	box_thaw(b);
+	if (b->nasks < BOX_ASKS_MAX)
+		a = ask_new(b, ASK_PORT, id);
+	if (a == NULL) {
+		too_much(id);
+		return;
+	}
+	a->port = port;
+	if (b->state == SANDBOX_RUNNING)
+		ask_send(a);
+}
+
 /* exec is copied; the descriptors in fd are taken, whatever comes of it. */
 void
 box_ask(
@@ -253,9 +280,7 @@ box_ask(
 		free(copy);
 		for (i = 0; fd != NULL && i < 3; i++)
 			close(fd[i]);
-		if (id != 0) /* somebody's question */
-			answer_fail(
-			    epoch, id, FAIL_BUSY, "the session has too much to do");
+		too_much(id);
 		return;
 	}
 	a->exec = copy;
@@ -290,6 +315,7 @@ box_ask_over(struct box *b)
 	while ((a = TAILQ_FIRST(&b->asks)) != NULL) {
 		switch (a->late ? ASK_OURS : a->kind) {
 		case ASK_CONNECT:
+		case ASK_PORT:
 		case ASK_EXEC:
 			answer_fail(a->epoch, a->id,
 			    b->fault.code != 0 ? b->fault.code : FAIL_UNAVAILABLE,
@@ -334,7 +360,7 @@ ask_find(struct box *b, const struct msg *m, bool (*fits)(enum ask_kind))
 static bool
 fits_connect(enum ask_kind k)
 {
-	return k == ASK_CONNECT;
+	return k == ASK_CONNECT || k == ASK_PORT;
 }
 
 static bool
@@ -346,7 +372,7 @@ fits_exec(enum ask_kind k)
 static bool
 fits_fail(enum ask_kind k)
 {
-	return k == ASK_CONNECT || k == ASK_EXEC;
+	return k == ASK_CONNECT || k == ASK_PORT || k == ASK_EXEC;
 }
 
 static bool
@@ -410,14 +436,15 @@ on_fd(struct chan *c, struct msg *m)
 
 	if (a == NULL)
 		return;
-	if (!socket_ok(b, m->fd)) {
+	if (a->kind == ASK_PORT ? !box_port_ok(m->fd, a->port) : !socket_ok(b, m->fd)) {
 		log_event(LOG_WARNING, "sandbox.violation", LOG_S("user", b->user),
 		    LOG_S("message", "SESSION_FD"),
 		    LOG_S("why", "descriptor of the wrong kind or peer"));
 		box_kill(b, "the session broke the rules of its channel");
 		return;
 	}
-	b->ide_running = true;
+	if (a->kind == ASK_CONNECT)
+		b->ide_running = true;
 	if (!a->late && a->epoch == epoch && isolation.auth != NULL)
 		chan_send(isolation.auth, M_SB_FD, a->id, msg_take_fd(m), NULL, 0);
 	ask_free(a);

@@ -20,6 +20,7 @@
  * box_folder.c	their folders and control sockets
  * box_limits.c	what each of them may have
  * box_ask.c		what a running sandbox is asked, with time limits
+ * box_port.c		connections to ports inside
  * box_adopt.c		those that a predecessor left
  * sandbox_spare.c	sandboxes that wait for their user
  * sandbox_namespace.c, sandbox_directory.c	the strategies: steps in their order
@@ -100,6 +101,7 @@ int section_hash(void);
 int section_keys(void);
 int section_worker(void);
 const uint8_t *section_keyid(void);
+uint16_t https_port(const struct conf *conf); /* 0: no listener of TLS */
 
 /* audit_file.c: the audit trail's file, for auth; -1 with errno. */
 int audit_file_check(const char *path);

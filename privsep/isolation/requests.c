@@ -86,6 +86,31 @@ on_connect(struct chan *c, struct msg *m)
 		box_ask(b, ASK_CONNECT, m->head.id, NULL, NULL);
 }
 
+/* What nobody has started listens nowhere. */
+static void
+on_port(struct chan *c, struct msg *m)
+{
+	const struct m_sb_port *r = MSG_DATA(m, m_sb_port);
+	struct box *b;
+
+	(void)c;
+	if (box_find(r->sb.uid) == NULL) {
+		answer_fail(answer_epoch(), m->head.id, FAIL_UNAVAILABLE,
+		    "your environment is not running: open VS Code to start it");
+		return;
+	}
+	b = find(m->head.id, r->sb.user, r->sb.role, r->sb.uid, false);
+	if (b == NULL || ending(b, m->head.id))
+		return;
+	if (r->port == 0)
+		answer_fail(answer_epoch(), m->head.id, FAIL_INVALID, "no port");
+	else if (!box_port_possible())
+		answer_fail(answer_epoch(), m->head.id, FAIL_DENIED,
+		    "ports are reached only in a network of the sandbox's own");
+	else
+		box_ask_port(b, m->head.id, r->port);
+}
+
 static void
 show_absent(uint32_t epoch, uint32_t id, const struct m_sb *r)
 {
@@ -357,6 +382,7 @@ requests_auth_gone(void)
 
 const struct chan_handler request_handlers[] = {
 	{ M_SB_CONNECT, on_connect },
+	{ M_SB_PORT, on_port },
 	{ M_SB_SHOW, on_show },
 	{ M_SB_LIST, on_list },
 	{ M_SB_STOP, on_stop },

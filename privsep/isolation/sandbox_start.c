@@ -248,7 +248,8 @@ become_session(struct setup *s)
 	char path[] = "PATH=/usr/local/bin:/usr/bin:/bin";
 	char title[] = PROGRAM, user[] = "-u", home[] = "-d", run[] = "-r", dir[] = "-i";
 	char at[] = "-b", base[] = "/ide", root[] = "/", sep[] = "--";
-	char *argv[12 + CONF_ARG_MAX + 1], *envp[] = { path, NULL };
+	char option[] = "-p", proxy[CONF_DOMAIN_MAX + 32];
+	char *argv[14 + CONF_ARG_MAX + 1], *envp[] = { path, NULL };
 	unsigned int n = 0, i;
 	int fd;
 
@@ -263,6 +264,10 @@ become_session(struct setup *s)
 	argv[n++] = s->path.ide;
 	argv[n++] = at;
 	argv[n++] = s->conf->auth.mode == AUTH_MULTI ? base : root;
+	if (box_proxy_uri(s->conf, proxy, sizeof(proxy))) {
+		argv[n++] = option;
+		argv[n++] = proxy;
+	}
 	argv[n++] = sep;
 	for (i = 0; i < ide->nargs && i < CONF_ARG_MAX; i++)
 		argv[n++] = (char *)(uintptr_t)ide->arg[i];

@@ -4,6 +4,7 @@
  */
 #include <sys/stat.h>
 
+#include <bsd/stdlib.h>
 #include <bsd/string.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -24,6 +25,7 @@
 
 static struct sections taken;
 static struct conf_for_auth admin; /* only its two last fields */
+static uint8_t port_secret[32];
 
 static int
 file_read(const char *path, char *buf, size_t size, size_t *len)
@@ -122,7 +124,7 @@ product_read(struct sections *s, const struct conf *conf, char *err, size_t errl
 	return 0;
 }
 
-static uint16_t
+uint16_t
 https_port(const struct conf *conf)
 {
 	const struct sockaddr_storage *ss;
@@ -150,6 +152,7 @@ sections_read(struct sections *s, const struct conf *conf, char *err, size_t err
 	w->common = conf->common;
 	w->prefork = conf->prefork;
 	w->http = conf->http;
+	w->proxy = conf->proxy;
 	w->mode = conf->auth.mode;
 	strlcpy(w->account, conf->auth.account, sizeof(w->account));
 	w->registration = conf->auth.registration;
@@ -257,6 +260,13 @@ section_auth(void)
 	a.uid_count = conf->isolation.uid_count;
 	a.idle_freeze = conf->isolation.idle_freeze;
 	a.idle_stop = conf->isolation.idle_stop;
+	a.port_first = conf->proxy.port_first;
+	a.port_last = conf->proxy.port_last;
+	/* As old as this process: a new auth knows its predecessor's tokens. */
+	if (port_secret[0] == 0)
+		arc4random_buf(port_secret, sizeof(port_secret));
+	port_secret[0] |= 1;
+	memcpy(a.port_secret, port_secret, sizeof(a.port_secret));
 	memcpy(a.admin_name, admin.admin_name, sizeof(a.admin_name));
 	memcpy(a.admin_password, admin.admin_password, sizeof(a.admin_password));
 	fd = section(&a, sizeof(a), "auth");

@@ -19,8 +19,10 @@ after(() => site?.stop());
 
 test('the table holds what a worker may say, and nothing with a descriptor', () => {
 	const said = rows.filter((r) => r && (r.from & P.worker)).map((r) => r.name).sort();
-	assert.deepEqual(said, ['AUTH_TOKEN', 'BEAT', 'IDE', 'LAST', 'LOG', 'LOGIN', 'LOGOUT', 'MINT', 'PORTAL',
-		'SESSION_END', 'SESS_GET', 'SESS_PUT', 'SIGN', 'SOURCE', 'STAGE', 'WANT_AUTH']);
+	assert.deepEqual(said, ['API_TOKEN', 'AUTH_TOKEN', 'BEAT', 'IDE', 'JWKS', 'JWT_REFRESH', 'JWT_USE',
+		'LAST', 'LOG', 'LOGIN', 'LOGOUT', 'MINT', 'PORT', 'PORTAL', 'PORT_CODE', 'PORT_ENTER',
+		'PORT_TOKEN', 'SESSION_END', 'SESS_GET', 'SESS_PUT', 'SIGN', 'SOURCE', 'STAGE', 'TOKEN_ADD',
+		'TOKEN_END', 'TOKEN_LIST', 'WANT_AUTH']);
 	for (const r of rows) if (r && (r.from & P.worker)) assert.equal(r.fd, 0, r.name);
 });
 
@@ -178,10 +180,11 @@ test('orders of other roles are refused, and not obeyed', async () => {
 // --- states ---
 
 test('a worker that nobody logged in on gets nothing', async () => {
-	for (const name of ['IDE', 'PORTAL', 'MINT', 'LAST', 'SESSION_END', 'LOGOUT', 'BEAT']) {
+	for (const name of ['IDE', 'PORTAL', 'MINT', 'LAST', 'SESSION_END', 'LOGOUT', 'BEAT', 'PORT', 'PORT_CODE']) {
 		const e = await evil();
 		const payload = name === 'SESSION_END' ? wire.session(site.ids.ann) : name === 'IDE' ? wire.ide() :
-			name === 'LAST' ? wire.last('folder=/evil') : undefined;
+			name === 'LAST' ? wire.last('folder=/evil') : name === 'PORT' ? wire.port(3000) :
+				name === 'PORT_CODE' ? wire.portCode(Buffer.alloc(32), 3000) : undefined;
 		await e.offend('auth', M[name], { payload });
 	}
 	assert.ok(site.sessionsOf('ann').some((s) => s.session === site.ids.ann), "ann's session is there");

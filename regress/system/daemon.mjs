@@ -146,7 +146,8 @@ ${extra}
 	async prepare() {
 		this.port = this.opts.port || await freePort();
 		fs.mkdirSync(this.data, { mode: 0o711 });
-		makeCertificate(this.dir, 'server', this.opts.certificate);
+		if (this.opts.certificateFor) this.opts.certificateFor(this.dir);
+		else makeCertificate(this.dir, 'server', this.opts.certificate);
 		this.write();
 	}
 

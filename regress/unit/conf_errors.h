@@ -291,6 +291,18 @@
   "t:3: expected two folders for \"data\" and \"runtime\", got one" } },
 { OK "proxy { domain \"ide.example.com\" }", NULL, NULL, {
   "t:2: expected a domain such as \"*.ide.example.com\" after \"domain\", got \"ide.example.com\"" } },
+{ OK "proxy { ports 0:80 }", NULL, NULL, {
+  "t:2: expected first:last, ports from 1 to 65535, after \"ports\", got \"0:80\"; such as 1024:65535" } },
+{ OK "proxy { ports 80 }", NULL, NULL, {
+  "t:2: expected first:last, ports from 1 to 65535, after \"ports\", got \"80\"; such as 1024:65535" } },
+{ OK "proxy { ports 81:80 }", NULL, NULL, {
+  "t:2: expected first:last, ports from 1 to 65535, after \"ports\", got \"81:80\"; such as 1024:65535" } },
+{ OK "proxy { ports 1:65536 }", NULL, NULL, {
+  "t:2: expected first:last, ports from 1 to 65535, after \"ports\", got \"1:65536\"; such as 1024:65535" } },
+{ OK "proxy { ports a:b }", NULL, NULL, {
+  "t:2: expected first:last, ports from 1 to 65535, after \"ports\", got \"a:b\"; such as 1024:65535" } },
+{ OK "proxy { ports 80: }", NULL, NULL, {
+  "t:2: expected first:last, ports from 1 to 65535, after \"ports\", got \"80:\"; such as 1024:65535" } },
 { OK "ide \"a/b\" { }", NULL, NULL, {
   "t:2: expected a name of letters, digits, '-', '_' and '.' after \"ide\", got \"a/b\"" } },
 { OK "log to file format json", NULL, NULL, {

@@ -103,6 +103,14 @@
 { OK "tls { protocols \"tlsv1.3\" }", NULL, U(tls.tls12), 0 },
 { OK "tls { protocols tlsv1.2, tlsv1.3 }", NULL, U(tls.tls12), 1 },
 { OK "proxy { pool 5 idle 5 }", NULL, U(proxy.pool_idle), 5 },
+{ OK, NULL, U(proxy.port_first), 1024 },
+{ OK, NULL, U(proxy.port_last), 65535 },
+{ OK, NULL, U(proxy.paths), PATHS_RESTRICTED },
+{ OK "proxy { ports 80:80 }", NULL, U(proxy.port_first), 80 },
+{ OK "proxy { ports 1:65535 }", NULL, U(proxy.port_last), 65535 },
+{ OK, "IDED_PROXY_PORTS=3000:3999", U(proxy.port_last), 3999 },
+{ OK "proxy { paths off }", NULL, U(proxy.paths), PATHS_OFF },
+{ OK "proxy { paths open }", NULL, U(proxy.paths), PATHS_OPEN },
 /* listeners */
 { "listen on * port 80 redirect", NULL, U(listen[0].addr.ss_family), AF_INET6 },
 { "listen on :: port 80 redirect", NULL, U(listen[0].addr.ss_family), AF_INET6 },
@@ -196,6 +204,6 @@
 { OK "metrics on ::1 port 1", "IDED_METRICS=on ::1 port 9", U(nlisten), 2 },
 { OK, "IDED_IDE_ARGUMENT=--a=b \"--c d\"", U(ide.nargs), 2 },
 { OK, "IDED_ADMIN_USERNAME=x|IDED_ADMIN_PASSWORD=#\"{", U(nlisten), 1 },
-{ OK, "IDED_PROXY_TIMEOUT=5s", U(nineffect), 1 },
+{ OK, "IDED_PROXY_TIMEOUT=5s", U(nineffect), 0 },
 { OK, "IDED_ISOLATION_MEMORY_WARN=50% critical 60%", U(isolation.memory_critical), 60 },
     /* clang-format on */

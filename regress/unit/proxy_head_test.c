@@ -129,7 +129,7 @@ expect_out(const struct stream *s, const struct proxy_via *via, const char *what
 static void
 test_requests(void **state)
 {
-	static const struct proxy_via via = { "192.0.2.7", true, NULL };
+	static const struct proxy_via via = { "192.0.2.7", true, NULL, NULL };
 	static struct stream s;
 
 	(void)state;
@@ -142,7 +142,7 @@ test_requests(void **state)
 static void
 test_bearer(void **state)
 {
-	static const struct proxy_via via = { "", false, NULL };
+	static const struct proxy_via via = { "", false, NULL, NULL };
 	static struct stream s;
 
 	(void)state;
@@ -156,7 +156,7 @@ test_bearer(void **state)
 static void
 test_websocket(void **state)
 {
-	static const struct proxy_via via = { "192.0.2.7", true, KEY };
+	static const struct proxy_via via = { "192.0.2.7", true, KEY, NULL };
 	static struct stream s;
 
 	(void)state;

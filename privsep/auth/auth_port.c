@@ -1,0 +1,283 @@
+/*
+ * Ports of a user's sandbox, and the sign-on of the origins that they have.
+ *
+ * A port's origin (3000.ide.example.com) never sees the session's cookie.  Its own
+ * comes about so: the browser is sent to the main origin, where its session gets a
+ * code (sandbox_port_code), and back with it; the port's origin hands in the code and
+ * gets a token (sandbox_port_enter).
+ *
+ * A code is good once, for CODE_LIFE seconds, for one port, and for the browser that
+ * asked: it is bound to the SHA-256 of a nonce that only that one has.
+ *
+ * A token is good for one port of one session, and as long as that: it is the
+ * session's id, and a MAC over it, the port and what the store keeps of the session.
+ * Nothing of it is stored.  The secret is isolation's (conf_for_auth), so that a
+ * restarted auth knows them still.
+ */
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include <bsd/stdlib.h>
+#include <bsd/string.h>
+
+#include "../port.h"
+#include "auth.h"
+
+#define CODE_LIFE  60   /* seconds: a browser's way there and back */
+#define CODES_MAX  1024 /* that are under way */
+#define CODES_USER 32   /* ... of one user */
+#define ID_LEN     8    /* of a session's id, as bytes */
+#define MAC_LEN    (WIRE_TOKEN - ID_LEN)
+
+static struct code {
+	uint8_t code[WIRE_TOKEN];
+	uint8_t nonce[WIRE_TOKEN];
+	char session[WIRE_SESSION];
+	uint32_t uid; /* 0: free */
+	uint16_t port;
+	int64_t until; /* auth_ms() */
+} codes[CODES_MAX];
+
+bool
+sandbox_port_allowed(uint16_t port)
+{
+	return port >= auth.conf.port_first && port <= auth.conf.port_last;
+}
+
+/* --- tokens --- */
+
+static void
+mac(const void *data, size_t len, uint8_t out[32])
+{
+	unsigned int n = 32;
+
+	if (HMAC(EVP_sha256(), auth.conf.port_secret, sizeof(auth.conf.port_secret), data,
+		len, out, &n) == NULL ||
+	    n != 32)
+		fatalx("HMAC failed");
+}
+
+static bool
+id_bytes(const char *id, uint8_t out[ID_LEN])
+{
+	unsigned int v;
+	size_t i;
+
+	if (strlen(id) != 2 * ID_LEN)
+		return false;
+	for (i = 0; i < ID_LEN; i++) {
+		if (sscanf(id + 2 * i, "%2x", &v) != 1)
+			return false;
+		out[i] = (uint8_t)v;
+	}
+	return true;
+}
+
+static bool
+token_make(const struct store_session *s, uint16_t port, uint8_t token[WIRE_TOKEN])
+{
+	struct {
+		char what[16];
+		uint8_t key[STORE_KEY];
+		uint8_t id[ID_LEN];
+		uint8_t port[2];
+	} in = { .what = "port", .port = { (uint8_t)(port >> 8), (uint8_t)port } };
+	uint8_t out[32];
+
+	if (!id_bytes(s->id, token))
+		return false;
+	memcpy(in.id, token, ID_LEN);
+	memcpy(in.key, s->key, sizeof(in.key));
+	mac(&in, sizeof(in), out);
+	memcpy(token + ID_LEN, out, MAC_LEN);
+	explicit_bzero(&in, sizeof(in));
+	explicit_bzero(out, sizeof(out));
+	return true;
+}
+
+/* Tells whether two tokens of a browser were the same user's, and nothing else. */
+static void
+owner_make(uint32_t uid, uint8_t owner[WIRE_OWNER])
+{
+	struct {
+		char what[16];
+		uint8_t uid[4];
+	} in = { .what = "owner",
+		.uid = { (uint8_t)(uid >> 24), (uint8_t)(uid >> 16), (uint8_t)(uid >> 8),
+		    (uint8_t)uid } };
+	uint8_t out[32];
+
+	mac(&in, sizeof(in), out);
+	memcpy(owner, out, WIRE_OWNER);
+}
+
+static enum store_result
+token_find(const struct m_port_token *t, struct store_session *s, struct store_account *a)
+{
+	uint8_t want[WIRE_TOKEN];
+	char id[WIRE_SESSION];
+	enum store_result r;
+	size_t i;
+
+	for (i = 0; i < ID_LEN; i++)
+		snprintf(id + 2 * i, 3, "%02x", t->token[i]);
+	if (!sandbox_port_allowed(t->port))
+		return STORE_NOT_FOUND;
+	if ((r = session_find_id(id, s, a)) != STORE_OK)
+		return r;
+	if (!token_make(s, t->port, want) ||
+	    CRYPTO_memcmp(want, t->token, sizeof(want)) != 0)
+		r = STORE_NOT_FOUND;
+	explicit_bzero(want, sizeof(want));
+	return r;
+}
+
+void
+sandbox_port_token(struct worker *w, uint32_t id, const struct m_port_token *t)
+{
+	struct store_session s;
+	struct store_account a;
+	enum store_result r;
+	struct m_who m;
+
+	r = token_find(t, &s, &a);
+	if (r == STORE_OK && !worker_bind_port(w, &a, &s, t->port)) {
+		worker_who(w, id, AUTH_OTHER_USER, 0); /* w is gone */
+	} else if (r == STORE_OK) {
+		memset(&m, 0, sizeof(m));
+		m.result = AUTH_OK;
+		worker_who_is(&m.who, &a, &s);
+		chan_send(&w->chan, M_WHO, id, -1, &m, sizeof(m));
+		explicit_bzero(&m, sizeof(m));
+	} else if (r == STORE_NOT_FOUND) {
+		worker_who(w, id, AUTH_DENIED, 0);
+	} else {
+		worker_fail(w, id, FAIL_INTERNAL, store_strerror(r));
+	}
+	explicit_bzero(&a, sizeof(a));
+	explicit_bzero(&s, sizeof(s));
+}
+
+/* --- codes --- */
+
+static void
+code_free(struct code *c)
+{
+	explicit_bzero(c, sizeof(*c));
+}
+
+/* A free one; else the user's oldest, if these are too many, or the oldest of all. */
+static struct code *
+code_new(uint32_t uid)
+{
+	struct code *c, *all = NULL, *own = NULL, *none = NULL;
+	int64_t now = auth_ms();
+	unsigned int n = 0;
+
+	for (c = codes; c < codes + CODES_MAX; c++) {
+		if (c->uid != 0 && c->until <= now)
+			code_free(c);
+		if (c->uid == 0) {
+			none = c;
+			continue;
+		}
+		if (all == NULL || c->until < all->until)
+			all = c;
+		if (c->uid != uid)
+			continue;
+		n++;
+		if (own == NULL || c->until < own->until)
+			own = c;
+	}
+	c = n >= CODES_USER ? own : none != NULL ? none : all;
+	code_free(c);
+	return c;
+}
+
+/* On the main origin: a code for the port. */
+void
+sandbox_port_code(struct worker *w, uint32_t id, const struct m_port_code *m)
+{
+	struct m_port_coded out;
+	struct code *c;
+
+	if (!sandbox_port_allowed(m->port) || w->live == NULL) {
+		worker_fail(w, id, FAIL_DENIED, "this port may not be reached");
+		return;
+	}
+	c = code_new(w->uid);
+	arc4random_buf(c->code, sizeof(c->code));
+	memcpy(c->nonce, m->nonce, sizeof(c->nonce));
+	strlcpy(c->session, w->live->id, sizeof(c->session));
+	c->uid = w->uid;
+	c->port = m->port;
+	c->until = auth_ms() + CODE_LIFE * 1000;
+	memcpy(out.code, c->code, sizeof(out.code));
+	chan_send(&w->chan, M_PORT_CODED, id, -1, &out, sizeof(out));
+	explicit_bzero(&out, sizeof(out));
+}
+
+/* The session that a code was made for.  Whatever comes of it, it was used. */
+static bool
+code_take(const struct m_port_enter *m, struct store_session *s, struct store_account *a)
+{
+	struct code *c, got;
+
+	for (c = codes; c < codes + CODES_MAX; c++)
+		if (c->uid != 0 && CRYPTO_memcmp(c->code, m->code, WIRE_TOKEN) == 0)
+			break;
+	if (c == codes + CODES_MAX)
+		return false;
+	got = *c;
+	code_free(c);
+	return got.until > auth_ms() && got.port == m->port &&
+	    CRYPTO_memcmp(got.nonce, m->nonce, WIRE_TOKEN) == 0 &&
+	    session_find_id(got.session, s, a) == STORE_OK && s->uid == got.uid;
+}
+
+/* On the port's origin: the code becomes a token. */
+void
+sandbox_port_enter(struct worker *w, uint32_t id, const struct m_port_enter *m)
+{
+	struct m_port_entered out;
+	struct store_session s;
+	struct store_account a;
+
+	memset(&out, 0, sizeof(out));
+	out.result = AUTH_DENIED;
+	memset(&s, 0, sizeof(s));
+	memset(&a, 0, sizeof(a));
+	if (code_take(m, &s, &a) && sandbox_port_allowed(m->port) &&
+	    token_make(&s, m->port, out.token) && worker_bind_port(w, &a, &s, m->port)) {
+		out.result = AUTH_OK;
+		owner_make(a.uid, out.owner);
+		out.same_owner = CRYPTO_memcmp(out.owner, m->owner, WIRE_OWNER) == 0;
+		worker_who_is(&out.who, &a, &s);
+	} else if (log_allowed()) {
+		log_event(LOG_NOTICE, "port.denied", LOG_S("source", w->from),
+		    LOG_N("port", m->port), LOG_S("why", "no such code"));
+	}
+	chan_send(&w->chan, M_PORT_ENTERED, id, -1, &out, sizeof(out));
+	explicit_bzero(&out, sizeof(out));
+	explicit_bzero(&a, sizeof(a));
+	explicit_bzero(&s, sizeof(s));
+}
+
+/* --- connections --- */
+
+void
+sandbox_port_fd(struct worker *w, uint32_t id, uint16_t port, struct msg *m)
+{
+	if (!port_socket_ok(m->fd, port)) {
+		log_event(LOG_WARNING, "port.violation", LOG_S("user", w->user),
+		    LOG_N("port", port),
+		    LOG_S("why", "descriptor of the wrong kind or peer"));
+		worker_fail(w, id, FAIL_INTERNAL, "internal error");
+		return;
+	}
+	chan_send(&w->chan, M_PORT_FD, id, msg_take_fd(m), NULL, 0);
+}

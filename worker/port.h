@@ -1,0 +1,89 @@
+/*
+ * Ports of the user's sandbox: what listens there is the user's own program, and
+ * nobody's that we trust.
+ *
+ * With a proxy domain each port has an origin of its own (port_host.c), and a cookie
+ * of its own that is good for that port and nothing else.  Without one they are
+ * below /proxy/ and /absproxy/ of our own origin (port.c), where their pages may
+ * reach only what is below their own prefix, as far as a browser can be told so.
+ *
+ *	port.c		the routes; what is said when there is no answer
+ *	port_head.c	heads on their way: prefix, addresses, cookies
+ *	port_host.c	which site a request is for; the sign-on of a port's origin
+ *	port_view.c	the origins of VS Code's webviews
+ */
+#ifndef WORKER_PORT_H
+#define WORKER_PORT_H
+
+#include <event2/buffer.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "stream.h"
+
+#define PORT_COOKIE       "__Host-ided-port"
+#define PORT_ENTER_COOKIE "__Host-ided-enter" /* while it signs on */
+#define PORT_OWN          "/.ided/"           /* ours, on a port's origin */
+
+enum port_kind {
+	PORT_HOST, /* an origin of its own */
+	PORT_PATH, /* /proxy/<port>, which is taken off */
+	PORT_ABS,  /* /absproxy/<port>, which stays */
+};
+
+/* How a request goes to a port. */
+struct port_way {
+	uint16_t port;
+	enum port_kind kind;
+	char prefix[24]; /* of the path, as the browser sees it; no '/' at its end */
+};
+
+struct proxy_via;
+
+/* --- port_head.c --- */
+
+void port_head_target(
+    struct evbuffer *out, const struct stream *s, const struct port_way *way);
+void port_head_forwarded(
+    struct evbuffer *out, const struct stream *s, const struct proxy_via *via);
+/*
+ * Headers of its answer on their way to the client: those in h[0..n) that must not
+ * pass go, others are changed, and what the page may do is added.  Their number,
+ * or -1 when there are more than max.  Values that were changed live until the
+ * next call.
+ */
+int port_head_answer(
+    const struct stream *s, const struct port_way *way, struct header *h, int n, int max);
+
+/* --- port.c --- */
+
+/* There is no answer: a page that says so, and looks again by itself. */
+void port_error(
+    struct stream *s, const struct port_way *way, unsigned int status, const char *why);
+/* Does it come from a page of a program that shares our origin, and is it
+ * something that such a page has no business with? */
+bool port_page_denied(const struct stream *s);
+bool port_allowed(const struct worker *w, uint16_t port);
+
+/* --- port_host.c --- */
+
+enum port_site {
+	SITE_MAIN,
+	SITE_PORT,
+	SITE_VIEW,
+	SITE_NONE, /* below the proxy domain, and nobody's */
+};
+
+enum port_site port_site(const struct worker *w, struct slice host, uint16_t *port);
+/* Is it the origin of a port? */
+bool port_origin(const struct worker *w, struct slice origin);
+/* A request for the origin of that port. */
+void port_request(struct stream *s, uint16_t port);
+
+/* --- port_view.c --- */
+
+/* A request for the origin of a webview. */
+void port_view(struct stream *s);
+
+#endif /* WORKER_PORT_H */

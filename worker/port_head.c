@@ -1,0 +1,327 @@
+/*
+ * Heads on their way to and from a port: see port.h.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "port.h"
+#include "proxy_head.h"
+#include "worker.h"
+#include "../privsep/log.h"
+
+/* What is changed in an answer lies here; a head has no more than this, and each
+ * of its fields grows by less than a prefix and what an address loses. */
+static struct {
+	char buf[2 * HTTP_HEAD_MAX];
+	size_t used;
+} text;
+
+static void
+add(struct evbuffer *out, struct slice s)
+{
+	if (evbuffer_add(out, s.p, s.len) == -1)
+		fatalx("evbuffer_add");
+}
+
+/* --- the request --- */
+
+void
+port_head_target(struct evbuffer *out, const struct stream *s, const struct port_way *way)
+{
+	struct slice t = s->head.target;
+	size_t n = strlen(way->prefix);
+
+	if (way->kind == PORT_PATH && t.len > n) {
+		t.p += n;
+		t.len -= n;
+	} else if (way->kind == PORT_ABS)
+		add(out, slice_str(s->w->conf->proxy.abs_base));
+	add(out, t);
+}
+
+/* RFC 7239, and the usual ones beside those that every upstream gets. */
+void
+port_head_forwarded(
+    struct evbuffer *out, const struct stream *s, const struct proxy_via *via)
+{
+	const char *base = via->way->kind == PORT_ABS ? s->w->conf->proxy.abs_base : "";
+	bool v6 = strchr(via->source, ':') != NULL;
+	unsigned int port = s->head.port;
+	int n;
+
+	if (port == 0)
+		port = via->tls ? 443 : 80;
+	n = evbuffer_add_printf(out, "X-Forwarded-Port: %u\r\n", port);
+	if (n != -1 && via->way->prefix[0] != '\0')
+		n = evbuffer_add_printf(
+		    out, "X-Forwarded-Prefix: %s%s\r\n", base, via->way->prefix);
+	if (n != -1)
+		n = evbuffer_add_printf(out,
+		    "Forwarded: for=%s%s%s;host=\"%.*s\";proto=%s\r\n", v6 ? "\"[" : "",
+		    via->source[0] != '\0' ? via->source : "unknown", v6 ? "]\"" : "",
+		    (int)s->head.host.len, s->head.host.p, via->tls ? "https" : "http");
+	if (n == -1)
+		fatalx("evbuffer_add_printf");
+}
+
+/* --- text of the answer --- */
+
+/* False, and nothing written, when there is no place: the field is left out. */
+static bool
+put(struct slice s)
+{
+	if (s.len > sizeof(text.buf) - text.used)
+		return (false);
+	memcpy(text.buf + text.used, s.len > 0 ? s.p : "", s.len);
+	text.used += s.len;
+	return (true);
+}
+
+static struct slice
+since(size_t at)
+{
+	return ((struct slice){ text.buf + at, text.used - at });
+}
+
+/* The path below which the browser sees the program. */
+static bool
+put_prefix(const struct stream *s, const struct port_way *way)
+{
+	return ((way->kind != PORT_ABS || put(slice_str(s->w->conf->proxy.abs_base))) &&
+	    put(slice_str(way->prefix)));
+}
+
+static bool
+below_prefix(const struct stream *s, const struct port_way *way, struct slice path)
+{
+	struct slice prefix[2] = {
+		slice_str(way->kind == PORT_ABS ? s->w->conf->proxy.abs_base : ""),
+		slice_str(way->prefix)
+	};
+
+	for (size_t i = 0; i < 2; i++) {
+		if (!slice_prefix(path, prefix[i]))
+			return (false);
+		path.p += prefix[i].len;
+		path.len -= prefix[i].len;
+	}
+	return (path.len == 0 || path.p[0] == '/' || path.p[0] == '?');
+}
+
+/* Is it ours to say where this path is? */
+static bool
+moves(const struct stream *s, const struct port_way *way, struct slice path)
+{
+	if (way->kind == PORT_HOST || below_prefix(s, way, path))
+		return (false);
+	return (way->kind == PORT_PATH || s->w->conf->proxy.paths == PATHS_RESTRICTED);
+}
+
+/* --- Location --- */
+
+/* What the program calls itself: by our address, or by its own. */
+static bool
+is_itself(const struct stream *s, const struct port_way *way, struct slice authority)
+{
+	static const struct slice local[] = { SLICE("localhost"), SLICE("127.0.0.1"),
+		SLICE("[::1]"), SLICE("0.0.0.0") };
+	struct slice host;
+	uint32_t port;
+
+	if (slice_caseeq(authority, s->head.host))
+		return (true);
+	if (!http_authority(authority, &host, &port))
+		return (false);
+	/* One that knows the name only, and not behind which port it is. */
+	if (port == 0 && slice_caseeq(host, s->head.hostname))
+		return (true);
+	for (size_t i = 0; i < sizeof(local) / sizeof(local[0]); i++)
+		if (port == way->port && slice_caseeq(host, local[i]))
+			return (true);
+	return (false);
+}
+
+/* Cuts scheme and authority off, if they are the program's own; false if they are
+ * another's. */
+static bool
+own_path(const struct stream *s, const struct port_way *way, struct slice *v)
+{
+	static const struct slice schemes[] = { SLICE("https://"), SLICE("http://"),
+		SLICE("//") };
+	struct slice auth;
+	size_t n;
+
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+		n = schemes[i].len;
+		if (v->len < n || !slice_caseeq((struct slice){ v->p, n }, schemes[i]))
+			continue;
+		auth = (struct slice){ v->p + n, 0 };
+		while (n + auth.len < v->len && strchr("/?#", auth.p[auth.len]) == NULL)
+			auth.len++;
+		if (!is_itself(s, way, auth))
+			return (false);
+		v->p += n + auth.len;
+		v->len -= n + auth.len;
+		return (true);
+	}
+	return (v->len > 0 && v->p[0] == '/');
+}
+
+static bool
+location(const struct stream *s, const struct port_way *way, struct slice *value)
+{
+	struct slice path = *value;
+	size_t at = text.used;
+	bool ok = true;
+
+	if (!own_path(s, way, &path) || (path.p == value->p && !moves(s, way, path)))
+		return (true);
+	if (moves(s, way, path))
+		ok = put_prefix(s, way);
+	if (path.len == 0 || path.p[0] != '/')
+		ok = ok && put(SLICE("/"));
+	ok = ok && put(path);
+	*value = since(at);
+	return (ok);
+}
+
+/* --- Set-Cookie --- */
+
+static struct slice
+next_part(struct slice *rest)
+{
+	const char *semi = memchr(rest->p, ';', rest->len);
+	struct slice part = *rest;
+
+	if (semi != NULL)
+		part.len = (size_t)(semi - part.p);
+	rest->p += part.len + (semi != NULL);
+	rest->len -= part.len + (semi != NULL);
+	return (slice_trim(part));
+}
+
+/* The attribute's name, and its value. */
+static struct slice
+attribute(struct slice part, struct slice *value)
+{
+	const char *eq = memchr(part.p, '=', part.len);
+	struct slice name = part;
+
+	*value = (struct slice){ part.p + part.len, 0 };
+	if (eq != NULL) {
+		name.len = (size_t)(eq - part.p);
+		value->p = eq + 1;
+		value->len = part.len - name.len - 1;
+	}
+	*value = slice_trim(*value);
+	return (slice_trim(name));
+}
+
+/*
+ * A cookie stays with the program that sets it: no other host gets it (Domain), nor
+ * a path beside its own.  What may only be the whole host's cannot be kept so.
+ */
+static bool
+cookie(const struct stream *s, const struct port_way *way, struct slice *value)
+{
+	static const struct slice host = SLICE("__Host-");
+	struct slice rest = *value, part, name, v;
+	size_t at = text.used;
+	bool ok;
+
+	part = next_part(&rest);
+	if (way->kind != PORT_HOST && part.len >= host.len &&
+	    slice_caseeq((struct slice){ part.p, host.len }, host))
+		return (false);
+	ok = put(part);
+	while (rest.len > 0) {
+		part = next_part(&rest);
+		name = attribute(part, &v);
+		if (part.len == 0 || slice_caseeq(name, SLICE("domain")))
+			continue;
+		ok = ok && put(SLICE("; "));
+		if (!slice_caseeq(name, SLICE("path")) || !moves(s, way, v)) {
+			ok = ok && put(part);
+			continue;
+		}
+		ok = ok && put(SLICE("Path=")) && put_prefix(s, way) &&
+		    put(v.len > 0 && v.p[0] == '/' ? v : SLICE("/"));
+	}
+	*value = since(at);
+	return (ok);
+}
+
+/* --- what the page may do --- */
+
+/*
+ * Below our own origin, a page's requests would carry the user's session: where they
+ * may go is all that a browser can be told.  Of a redirect's target it looks at the
+ * host only; that is why location() lets none lead out.
+ */
+static bool
+policy(const struct stream *s, const struct port_way *way, struct header *h)
+{
+	static const char *const directives[] = { "connect-src", "frame-src",
+		"worker-src", "object-src", "form-action" };
+	static const struct slice tls[] = { SLICE(" https://"), SLICE(" wss://") },
+				  plain[] = { SLICE(" https://"), SLICE(" wss://"),
+					  SLICE(" http://"), SLICE(" ws://") };
+	bool is_tls = s->w->kind == LISTEN_TLS;
+	const struct slice *schemes = is_tls ? tls : plain;
+	size_t n = is_tls ? 2 : 4, at = text.used;
+	bool ok = true;
+
+	for (size_t i = 0; i < sizeof(directives) / sizeof(directives[0]); i++) {
+		ok = ok && put(i > 0 ? SLICE("; ") : SLICE("")) &&
+		    put(slice_str(directives[i])) && put(SLICE(" blob: data:"));
+		for (size_t j = 0; j < n; j++)
+			ok = ok && put(schemes[j]) && put(s->head.host) &&
+			    put_prefix(s, way) && put(SLICE("/"));
+	}
+	*h = (struct header){ SLICE("content-security-policy"), since(at) };
+	return (ok);
+}
+
+/* By these a program would speak for the whole site, or more than its origin. */
+static bool
+is_ours(const struct port_way *way, struct slice name)
+{
+	static const struct slice always[] = { SLICE("clear-site-data"), SLICE("nel"),
+		SLICE("report-to") },
+				  shared[] = { SLICE("service-worker-allowed"),
+					  SLICE("reporting-endpoints") };
+
+	for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
+		if (slice_eq(name, always[i]))
+			return (true);
+	for (size_t i = 0; i < sizeof(shared) / sizeof(shared[0]); i++)
+		if (way->kind != PORT_HOST && slice_eq(name, shared[i]))
+			return (true);
+	return (false);
+}
+
+int
+port_head_answer(
+    const struct stream *s, const struct port_way *way, struct header *h, int n, int max)
+{
+	int kept = 0;
+	bool ok;
+
+	text.used = 0;
+	for (int i = 0; i < n; i++) {
+		if (is_ours(way, h[i].name))
+			continue;
+		ok = true;
+		if (slice_eq(h[i].name, SLICE("location")))
+			ok = location(s, way, &h[i].value);
+		else if (slice_eq(h[i].name, SLICE("set-cookie")))
+			ok = cookie(s, way, &h[i].value);
+		if (ok)
+			h[kept++] = h[i];
+	}
+	if (way->kind == PORT_HOST || s->w->conf->proxy.paths != PATHS_RESTRICTED)
+		return (kept);
+	if (kept == max || !policy(s, way, &h[kept]))
+		return (-1);
+	return (kept + 1);
+}

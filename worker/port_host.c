@@ -1,0 +1,452 @@
+/*
+ * Which site a request is for, and the origins of ports: see port.h.
+ *
+ * The sign-on.  A browser that opens https://3000.ide.example.com/x and has no cookie
+ * for it is sent to
+ *
+ *	https://ide.example.com/port/enter?port=3000&n=<hash>&to=/x
+ *
+ * where the session's cookie says who it is, and from there back to
+ *
+ *	https://3000.ide.example.com/.ided/enter?code=<code>&to=/x
+ *
+ * which gives it the cookie.  <hash> is the SHA-256 of a nonce that is in another
+ * cookie of the port's origin: a code that somebody else's browser has asked for
+ * signs nobody on.  Auth makes and takes the codes (auth_port.c).
+ */
+#include <bsd/stdlib.h>
+#include <bsd/string.h>
+#include <openssl/evp.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "../privsep/log.h"
+#include "conn.h"
+#include "cookie.h"
+#include "origin.h"
+#include "port.h"
+#include "proxy.h"
+#include "respond.h"
+#include "routes.h"
+#include "session.h"
+#include "static.h"
+#include "url.h"
+#include "worker.h"
+
+#define VIEW_LABEL    52  /* base 32 of a SHA-256 */
+#define ENTER_SECONDS 300 /* that the nonce is good for */
+#define HEX           (2 * WIRE_TOKEN)
+
+/* --- which site --- */
+
+static bool
+is_view_label(struct slice label)
+{
+	for (size_t i = 0; i < label.len; i++)
+		if (!(label.p[i] >= '0' && label.p[i] <= '9') &&
+		    !(label.p[i] >= 'a' && label.p[i] <= 'v'))
+			return (false);
+	return (label.len == VIEW_LABEL);
+}
+
+static uint16_t
+label_port(struct slice label)
+{
+	unsigned int port = 0;
+
+	if (label.len == 0 || label.len > 5 || label.p[0] == '0')
+		return (0);
+	for (size_t i = 0; i < label.len; i++) {
+		if (label.p[i] < '0' || label.p[i] > '9')
+			return (0);
+		port = port * 10 + (unsigned int)(label.p[i] - '0');
+	}
+	return (port <= 65535 ? (uint16_t)port : 0);
+}
+
+static struct slice
+main_site(const struct worker *w)
+{
+	const struct conf_proxy *p = &w->conf->proxy;
+
+	return (slice_str(p->site[0] != '\0' ? p->site : p->domain + 2));
+}
+
+enum port_site
+port_site(const struct worker *w, struct slice host, uint16_t *port)
+{
+	struct slice below = slice_str(w->conf->proxy.domain), label;
+
+	*port = 0;
+	if (below.len == 0)
+		return (SITE_MAIN);
+	below.p++; /* the '*' */
+	below.len--;
+	if (host.len > 0 && host.p[host.len - 1] == '.')
+		host.len--;
+	if (slice_caseeq(host, main_site(w)) || host.len <= below.len ||
+	    !slice_caseeq(
+		(struct slice){ host.p + host.len - below.len, below.len }, below))
+		return (SITE_MAIN);
+	label = (struct slice){ host.p, host.len - below.len };
+	*port = label_port(label);
+	if (*port != 0)
+		return (SITE_PORT);
+	return (is_view_label(label) ? SITE_VIEW : SITE_NONE);
+}
+
+bool
+port_origin(const struct worker *w, struct slice origin)
+{
+	const struct slice scheme = SLICE("https://");
+	struct slice host;
+	uint16_t port;
+
+	if (!slice_prefix(origin, scheme))
+		return (false);
+	origin.p += scheme.len;
+	origin.len -= scheme.len;
+	return (http_authority(origin, &host, NULL) &&
+	    port_site(w, host, &port) == SITE_PORT);
+}
+
+/* ":8443" if the browser says so. */
+static const char *
+colon_port(const struct stream *s)
+{
+	static char text[16];
+
+	text[0] = '\0';
+	if (s->head.port != 0)
+		snprintf(text, sizeof(text), ":%u", s->head.port);
+	return (text);
+}
+
+/* --- small things --- */
+
+static void
+hex_put(char *dst, const uint8_t *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		snprintf(dst + 2 * i, 3, "%02x", p[i]);
+}
+
+static bool
+hex_get(uint8_t *dst, size_t n, struct slice hex)
+{
+	static const char digits[] = "0123456789abcdef";
+	const char *hi, *lo;
+
+	if (hex.p == NULL || hex.len != 2 * n)
+		return (false);
+	for (size_t i = 0; i < n; i++) {
+		hi = memchr(digits, hex.p[2 * i], 16);
+		lo = memchr(digits, hex.p[2 * i + 1], 16);
+		if (hi == NULL || lo == NULL)
+			return (false);
+		dst[i] = (uint8_t)((hi - digits) << 4 | (lo - digits));
+	}
+	return (true);
+}
+
+/* A parameter of the query that is n bytes in hexadecimal. */
+static bool
+query_hex(const struct stream *s, const char *name, uint8_t *dst, size_t n)
+{
+	char buf[HEX + 1];
+	ssize_t len;
+
+	if (s->query.p == NULL)
+		return (false);
+	len = url_query(buf, sizeof(buf), s->query, slice_str(name));
+	return (len > 0 && hex_get(dst, n, (struct slice){ buf, (size_t)len }));
+}
+
+static void
+query_to(const struct stream *s, char to[URL_TO_MAX + 1])
+{
+	ssize_t len = -1;
+
+	if (s->query.p != NULL)
+		len = url_query(to, URL_TO_MAX + 1, s->query, SLICE("to"));
+	if (len <= 0 || !url_redirect_ok((struct slice){ to, (size_t)len }))
+		strlcpy(to, "/", URL_TO_MAX + 1);
+}
+
+static struct slice
+cookie_of(const struct stream *s, const char *name)
+{
+	struct slice v = { NULL, 0 };
+
+	for (size_t i = 0; i < s->head.nheader; i++)
+		if (s->head.header[i].id == HDR_COOKIE &&
+		    cookie_find(s->head.header[i].value, slice_str(name), &v) ==
+			COOKIE_DUP)
+			return ((struct slice){ NULL, 0 });
+	return (v);
+}
+
+static void
+sha256(const uint8_t in[WIRE_TOKEN], uint8_t out[WIRE_TOKEN])
+{
+	if (EVP_Digest(in, WIRE_TOKEN, out, NULL, EVP_sha256(), NULL) != 1)
+		fatalx("SHA-256 failed");
+}
+
+/* --- sign-on: off to the main origin --- */
+
+static void
+sign_on(struct stream *s)
+{
+	uint8_t nonce[WIRE_TOKEN], hash[WIRE_TOKEN];
+	char hex[HEX + 1], hex2[HEX + 1], to[3 * URL_TO_MAX + 1];
+	struct slice t = s->head.target, site = main_site(s->w);
+	struct answer *a;
+
+	/* Two tabs at once: both find the same nonce. */
+	if (!hex_get(nonce, sizeof(nonce), cookie_of(s, PORT_ENTER_COOKIE)))
+		arc4random_buf(nonce, sizeof(nonce));
+	sha256(nonce, hash);
+	hex_put(hex, nonce, sizeof(nonce));
+	hex_put(hex2, hash, sizeof(hash));
+	if (!url_redirect_ok(t) || t.len > 512 ||
+	    url_encode(to, sizeof(to), t, true) == -1)
+		strlcpy(to, "/", sizeof(to));
+	if ((a = malloc(sizeof(*a))) == NULL)
+		fatal("malloc");
+	answer_init(a, s, ANSWER_DATA);
+	answer_fmt(a, SLICE("set-cookie"),
+	    PORT_ENTER_COOKIE "=%s; Secure; HttpOnly; SameSite=Lax; Path=/; Max-Age=%u",
+	    hex, ENTER_SECONDS);
+	answer_fmt(a, SLICE("location"), "https://%.*s%s/port/enter?port=%u&n=%s&to=%s",
+	    (int)site.len, site.p, colon_port(s), s->w->port, hex2, to);
+	answer_send(a, 302, NULL, 0);
+	explicit_bzero(hex, sizeof(hex));
+	free(a);
+}
+
+/* --- on the main origin: a code --- */
+
+static void
+coded(void *arg, struct msg *m)
+{
+	struct stream *s = arg;
+	char hex[HEX + 1], to[URL_TO_MAX + 1], enc[3 * URL_TO_MAX + 1], port[8];
+	struct answer *a;
+
+	s->on_close = NULL;
+	if (m == NULL || m->head.type != M_PORT_CODED) {
+		auth_error(s, m);
+		return;
+	}
+	query_to(s, to);
+	if (url_query(port, sizeof(port), s->query, SLICE("port")) <= 0 ||
+	    strlen(to) > 512 || url_encode(enc, sizeof(enc), slice_str(to), true) == -1)
+		strlcpy(enc, "/", sizeof(enc));
+	hex_put(hex, MSG_DATA(m, m_port_coded)->code, WIRE_TOKEN);
+	if ((a = malloc(sizeof(*a))) == NULL)
+		fatal("malloc");
+	answer_init(a, s, ANSWER_DATA);
+	answer_fmt(a, SLICE("location"), "https://%s.%s%s" PORT_OWN "enter?code=%s&to=%s",
+	    port, s->w->conf->proxy.domain + 2, colon_port(s), hex, enc);
+	answer_send(a, 302, NULL, 0);
+	explicit_bzero(hex, sizeof(hex));
+	explicit_bzero(m->u.bytes, sizeof(struct m_port_coded));
+	free(a);
+}
+
+void
+port_code(struct stream *s, const char *rest)
+{
+	struct m_port_code m;
+	char text[8];
+	ssize_t n = -1;
+
+	(void)rest;
+	memset(&m, 0, sizeof(m));
+	if (s->query.p != NULL)
+		n = url_query(text, sizeof(text), s->query, SLICE("port"));
+	if (n > 0)
+		m.port = label_port((struct slice){ text, (size_t)n });
+	if (s->w->conf->proxy.domain[0] == '\0')
+		respond_error(s, 404, NULL);
+	else if (m.port == 0 || !query_hex(s, "n", m.nonce, sizeof(m.nonce)))
+		respond_error(s, 400, NULL);
+	else
+		auth_ask_for(s, M_PORT_CODE, &m, sizeof(m), coded);
+}
+
+/* --- back on the port's origin --- */
+
+/* What is left of the browser's last token, whoever's that was. */
+static void
+last_owner(const struct stream *s, uint8_t owner[WIRE_OWNER])
+{
+	struct slice v = cookie_of(s, PORT_COOKIE);
+
+	memset(owner, 0, WIRE_OWNER);
+	if (v.p == NULL || v.len <= HEX + 1)
+		return;
+	v.p += HEX + 1;
+	v.len -= HEX + 1;
+	if (!hex_get(owner, WIRE_OWNER, v))
+		memset(owner, 0, WIRE_OWNER);
+}
+
+static void
+not_entered(struct stream *s, const char *to)
+{
+	/* Another tab was quicker, or its time was over: from the beginning. */
+	if (cookie_of(s, PORT_COOKIE).p != NULL) {
+		respond_redirect(s, 302, to);
+		return;
+	}
+	respond_error(s, 403,
+	    "Signing on to this port was not completed in time, or its cookies are not "
+	    "accepted. Please open its address again.");
+}
+
+static void
+entered(void *arg, struct msg *m)
+{
+	struct stream *s = arg;
+	const struct m_port_entered *e;
+	char hex[HEX + 1], owner[2 * WIRE_OWNER + 1], to[URL_TO_MAX + 1];
+	struct answer *a;
+
+	s->on_close = NULL;
+	if (m == NULL || m->head.type != M_PORT_ENTERED) {
+		auth_error(s, m);
+		return;
+	}
+	query_to(s, to);
+	e = MSG_DATA(m, m_port_entered);
+	if (e->result != AUTH_OK) {
+		not_entered(s, to);
+		return;
+	}
+	if (!session_bind(s->w, &e->who, e->token)) {
+		conn_abort(s->w->conn, "auth's answer is unsound");
+		return;
+	}
+	hex_put(hex, e->token, sizeof(e->token));
+	hex_put(owner, e->owner, sizeof(e->owner));
+	if ((a = malloc(sizeof(*a))) == NULL)
+		fatal("malloc");
+	answer_init(a, s, ANSWER_DATA);
+	answer_fmt(a, SLICE("set-cookie"),
+	    PORT_COOKIE "=%s.%s; Secure; HttpOnly; SameSite=Lax; Path=/; Max-Age=%u", hex,
+	    owner, s->w->conf->session_lifetime);
+	/* What another user's program has left in this browser is not for this one. */
+	if (!e->same_owner)
+		answer_add(a, SLICE("clear-site-data"), SLICE("\"cache\", \"storage\""));
+	answer_add(a, SLICE("location"), slice_str(to));
+	answer_send(a, 302, NULL, 0);
+	explicit_bzero(hex, sizeof(hex));
+	explicit_bzero(m->u.bytes, sizeof(struct m_port_entered));
+	free(a);
+}
+
+static void
+enter(struct stream *s)
+{
+	uint8_t nonce[WIRE_TOKEN];
+	struct m_port_enter m;
+	char to[URL_TO_MAX + 1];
+
+	memset(&m, 0, sizeof(m));
+	m.port = s->w->port;
+	if (!query_hex(s, "code", m.code, sizeof(m.code)) ||
+	    !hex_get(nonce, sizeof(nonce), cookie_of(s, PORT_ENTER_COOKIE))) {
+		query_to(s, to);
+		not_entered(s, to);
+		return;
+	}
+	sha256(nonce, m.nonce);
+	last_owner(s, m.owner);
+	auth_ask_for(s, M_PORT_ENTER, &m, sizeof(m), entered);
+	explicit_bzero(&m, sizeof(m));
+}
+
+/* Ours on a port's origin. */
+static void
+own(struct stream *s)
+{
+	static const char assets[] = PORT_OWN "static/";
+	const struct www_file *f;
+
+	if (s->head.method != METHOD_GET && s->head.method != METHOD_HEAD)
+		respond_error(s, 405, NULL);
+	else if (strcmp(s->path, PORT_OWN "enter") == 0)
+		enter(s);
+	else if (strncmp(s->path, assets, sizeof(assets) - 1) == 0 &&
+	    (f = www_find(s->path + sizeof(assets) - 1)) != NULL && f->type[0] != '\0')
+		static_www(s, f);
+	else
+		respond_error(s, 404, NULL);
+}
+
+/* --- a request for the program --- */
+
+/*
+ * What changes something, and a WebSocket, may come from the program's own pages and
+ * from those of the user's other programs, which the sign-on keeps apart from
+ * everybody else's.
+ */
+static bool
+origin_agrees(struct stream *s)
+{
+	struct slice origin = stream_header(s, HDR_ORIGIN);
+	struct slice site = stream_header(s, HDR_SEC_FETCH_SITE);
+	enum http_method m = s->head.method;
+
+	if (!s->websocket && (m == METHOD_GET || m == METHOD_HEAD || m == METHOD_OPTIONS))
+		return (true);
+	if (origin.p != NULL ?
+		origin_same(origin, s->head.host, true) ||
+		    origin_same(origin, s->head.host, false) ||
+		    port_origin(s->w, origin) :
+		slice_eq(site, SLICE("same-origin")) || slice_eq(site, SLICE("none")))
+		return (true);
+	log_event(LOG_INFO, "origin.denied", LOG_S("rid", s->rid),
+	    LOG_S("why", "no page of a port asks"), LOG_N("port", s->w->port));
+	respond_error(s, 403, "Another site asks for this.");
+	return (false);
+}
+
+static void
+known(struct stream *s, unsigned int who)
+{
+	struct port_way way = { .port = s->w->port, .kind = PORT_HOST };
+	bool page = s->head.method == METHOD_GET && !s->websocket && wants_html(s);
+
+	if (who == WHO_USER) {
+		if (slice_eq(stream_header(s, HDR_SEC_FETCH_MODE), SLICE("navigate")))
+			session_beat(s->w);
+		proxy_port(s, &way);
+	} else if (page)
+		sign_on(s);
+	else
+		respond_error(s, 401, "Please open this port's address in a browser.");
+}
+
+void
+port_request(struct stream *s, uint16_t port)
+{
+	struct port_way way = { .port = port, .kind = PORT_HOST };
+
+	(void)port;
+	if (s->head.method == METHOD_CONNECT || s->head.method == METHOD_TRACE ||
+	    slice_eq(s->head.target, SLICE("*")))
+		respond_error(s, 405, NULL);
+	else if (!port_allowed(s->w, port))
+		port_error(
+		    s, &way, 403, "This port is not among those that may be reached.");
+	else if (strncmp(s->path, PORT_OWN, sizeof(PORT_OWN) - 1) == 0)
+		own(s);
+	else if (s->path[0] == '\0' && slice_prefix(s->raw_path, SLICE(PORT_OWN)))
+		respond_error(s, 404, NULL);
+	else if (origin_agrees(s))
+		session_who(s, known);
+}
