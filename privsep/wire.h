@@ -680,6 +680,42 @@ enum wire_audit_sign {
 	AUDIT_SIGN_FAILED,
 };
 
+/* M_AUDIT_QUERY, M_CTL_AUDIT_QUERY: records that fit all that is set. */
+#define WIRE_AUDIT_CURSOR 88
+#define WIRE_AUDIT_TEXT   128
+#define WIRE_AUDIT_ROWS   1000
+struct m_audit_query {
+	char cursor[WIRE_AUDIT_CURSOR]; /* where the page before ended; "" at first */
+	char user[WIRE_EMAIL + 1];      /* who did it, or whom it is about */
+	char event[WIRE_EVENT];         /* all that begin so, when it ends with a dot */
+	char source[48];
+	char outcome[16];
+	char text[WIRE_AUDIT_TEXT]; /* somewhere in it, in whatever case */
+	int64_t from;               /* milliseconds since the epoch */
+	uint64_t after;             /* oldest first: from the record after this one on */
+	int64_t to;                 /* 0: no end */
+	uint32_t limit;             /* rows; 0: 50 */
+	uint32_t oldest_first;
+	uint32_t follow; /* oldest first: wait for more at the end */
+	uint32_t pad;
+};
+/* M_AUDIT_PAGE: after the rows. */
+struct m_audit_page {
+	char cursor[WIRE_AUDIT_CURSOR]; /* "" when there can be nothing more */
+	uint32_t rows;
+	uint32_t end; /* of the trail, as it is now */
+};
+/* M_AUDIT_WHERE: what idectl needs to verify the trail itself. */
+#define WIRE_AUDIT_PATH 1104
+struct m_audit_where {
+	char data[WIRE_AUDIT_PATH]; /* `data' of the configuration; "" when nothing is
+				       audited */
+	char file[WIRE_AUDIT_PATH]; /* "" when there is none */
+	uint64_t first;
+	uint64_t head;
+	uint8_t hash[WIRE_HASH256];
+};
+
 /* M_AUDIT_ROTATE: the day that the file is of, since the epoch. */
 struct m_audit_rotate {
 	int64_t day;

@@ -7,6 +7,7 @@
 
 #include <bsd/string.h>
 
+#include "audit.h"
 #include "idectl.h"
 
 #define SOCKET "/run/ided/ided.sock"
@@ -31,7 +32,7 @@ struct command {
 	const char *verb; /* NULL: there is none */
 	const char *usage;
 	const char *help;
-	const char *options; /* as for getopt(3) */
+	const char *options; /* as for getopt(3); NULL: it has a file of its own */
 	int min;             /* arguments */
 	int max;
 	enum msg_type type;
@@ -82,6 +83,18 @@ static const struct command commands[] = {
 	{ "ext", "uninstall", "[-u USER] NAME ...", "take them away", "+u:", 1, 64,
 	    M_CTL_EXEC, SHAPE_TEXT, NULL },
 	{ "ext", "list", "[-u USER]", "extensions of a user", "+u:", 0, 0, M_CTL_EXEC,
+	    SHAPE_TEXT, NULL },
+	{ "audit", "query", "[-r] [-n count] [-c cursor] [filter ...]",
+	    "records, the newest first", NULL, 0, 0, M_CTL_AUDIT_QUERY, SHAPE_TEXT,
+	    NULL },
+	{ "audit", "tail", "[-f] [-n count] [filter ...]",
+	    "the last ones, and what comes", NULL, 0, 0, M_CTL_AUDIT_QUERY, SHAPE_TEXT,
+	    NULL },
+	{ "audit", "export", "[-F json | csv] [filter ...]",
+	    "all of them, the oldest first", NULL, 0, 0, M_CTL_AUDIT_QUERY, SHAPE_TEXT,
+	    NULL },
+	{ "audit", "verify", "[-d data] [-k key] [FILE ...]",
+	    "is anything changed, cut or missing?", NULL, 0, 0, M_CTL_AUDIT_WHERE,
 	    SHAPE_TEXT, NULL },
 	{ "status", NULL, "", "what ided is doing", "+", 0, 0, M_CTL_STATUS, SHAPE_ONE,
 	    send_none },
@@ -350,6 +363,8 @@ main(int argc, char *argv[])
 		}
 	}
 	c = command_find(argc - optind, argv + optind);
+	if (c->options == NULL)
+		return audit_run(c->verb, path, argc - optind - 1, argv + optind + 1);
 	parse(c, argc - optind, argv + optind, &g);
 	signal(SIGPIPE, SIG_IGN);
 	ctl_connect(path);

@@ -249,6 +249,7 @@ audit_flush(void)
 		fatal("audit trail: %s", auth.conf.audit.file);
 	tr.dirty = false;
 	chan_hold(false, NULL);
+	audit_query_kick();
 }
 
 static void

@@ -83,6 +83,7 @@ A(ACCESS_DENIED,	"access.denied", LOG_NOTICE,	"denied", L_ALL,  "user source mes
 A(IDECTL_VIOLATION, "idectl.violation", LOG_WARNING, "denied", L_FACT, "actor why")			\
 A(IDECTL_REFUSED, "idectl.refused", LOG_WARNING, "denied", L_ALL, "uid")				\
 /* The trail itself. */								\
+A(TRAIL_READ,	"audit.read",	LOG_INFO,	"ok",	  L_NONE, "actor source filter")		\
 A(TRAIL_START,	"audit.start",	LOG_INFO,	"ok",	  L_FACT, "version torn")			\
 A(TRAIL_STOP,	"audit.stop",	LOG_INFO,	"ok",	  L_FACT, "why")				\
 A(TRAIL_FILE,	"audit.file",	LOG_INFO,	"ok",	  L_FACT, "file")				\
@@ -135,6 +136,15 @@ void audit_tick(void);
 /* What was recorded is on the disk when this returns; it does so or ends. */
 void audit_flush(void);
 void audit_close(const char *why);
+/* audit_query.c: questions to the trail, of a worker or of idectl. */
+struct chan;
+struct m_audit_query;
+void audit_query(struct chan *, uint32_t id, const struct m_audit_query *, void *owner,
+    const char *actor, const char *source, void (*done)(void *owner));
+void audit_query_forget(const void *owner);
+/* There is more to read. */
+void audit_query_kick(void);
+
 /* What the trail is kept in; NULL while nothing is audited. */
 struct audit_store *audit_trail(void);
 

@@ -217,6 +217,9 @@ void token_on_add(struct chan *, struct msg *);
 void token_on_list(struct chan *, struct msg *);
 void token_on_end(struct chan *, struct msg *);
 
+/* auth_audit.c */
+void audit_on_query(struct chan *, struct msg *);
+
 /* auth_sandbox.c */
 void sandbox_port(struct worker *, uint32_t id, uint16_t port);
 void sandbox_ide(struct worker *, uint32_t id);

@@ -52,6 +52,8 @@ static const struct chan_handler handlers[] = {
 	{ M_CTL_STOP, on_stop },
 	{ M_CTL_HANDOVER, ctl_handover },
 	{ M_CTL_LEAVE, ctl_leave },
+	{ M_CTL_AUDIT_QUERY, ctl_audit_query },
+	{ M_CTL_AUDIT_WHERE, ctl_audit_where },
 	{ M_NONE, NULL },
 };
 
@@ -62,6 +64,7 @@ ctl_close(struct ctl *c)
 	ask_forget(c);
 	reload_forget(c);
 	ctl_exec_forget(c);
+	audit_query_forget(c);
 	chan_close(&c->chan);
 	event_free(c->timer);
 	TAILQ_REMOVE(&ctls, c, entry);
@@ -133,6 +136,12 @@ ctl_exit(struct ctl *c, int status)
 	const struct m_exit m = { status, 0 };
 
 	chan_send(&c->chan, M_CTL_EXIT, c->id, -1, &m, sizeof(m));
+	command_end(c);
+}
+
+void
+ctl_done(struct ctl *c)
+{
 	command_end(c);
 }
 

@@ -39,6 +39,7 @@ void ctl_fail(struct ctl *, enum wire_fail, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 void ctl_store_fail(struct ctl *, enum store_result, const char *what);
 void ctl_exit(struct ctl *, int status);
+void ctl_done(struct ctl *); /* answered already */
 
 /* A command begins; false (and answered) if another is under way. */
 bool ctl_begin(struct ctl *, const struct msg *);
@@ -65,6 +66,10 @@ void ctl_exec(struct chan *, struct msg *);
 void ctl_exec_fd(struct chan *, struct msg *);
 void ctl_exec_forget(struct ctl *);
 void ctl_status(struct chan *, struct msg *);
+
+/* auth_audit.c */
+void ctl_audit_query(struct chan *, struct msg *);
+void ctl_audit_where(struct chan *, struct msg *);
 
 /* auth_upgrade.c */
 void ctl_handover(struct chan *, struct msg *);

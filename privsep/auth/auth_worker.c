@@ -57,6 +57,7 @@ static const struct chan_handler handlers[] = {
 	{ M_API_TOKEN, token_on_api },
 	{ M_TOKEN_ADD, token_on_add },
 	{ M_TOKEN_LIST, token_on_list },
+	{ M_AUDIT_QUERY, audit_on_query },
 	{ M_TOKEN_END, token_on_end },
 	/* ports */
 	{ M_PORT, on_port },
@@ -74,6 +75,7 @@ worker_close(struct worker *w)
 	session_leave(w);
 	login_forget(w);
 	ask_forget(w);
+	audit_query_forget(w);
 	token_forget(w);
 	nreturning -= w->back_by != 0;
 	chan_close(&w->chan);
@@ -308,6 +310,7 @@ worker_end(struct worker *w)
 	session_leave(w);
 	login_forget(w);
 	ask_forget(w);
+	audit_query_forget(w);
 	token_forget(w);
 	w->over = true;
 	/* Nothing that it says counts any more; what it holds already (a way to
