@@ -14,6 +14,7 @@
 #include "../privsep/log.h"
 #include "../privsep/sandbox.h"
 #include "admission.h"
+#include "heart.h"
 #include "master.h"
 
 /* EX_TEMPFAIL: the service manager is to start ided again (ided.service). */
@@ -36,6 +37,8 @@ static void on_conf(struct chan *, struct msg *);
 static void on_listen(struct chan *, struct msg *);
 static void on_listen_done(struct chan *, struct msg *);
 static void on_log_file(struct chan *, struct msg *);
+static void on_heart_file(struct chan *, struct msg *);
+static void on_alive(struct chan *, struct msg *);
 static void on_ready(struct chan *, struct msg *);
 static void on_note(struct chan *, struct msg *);
 static void on_keys_note(struct chan *, struct msg *);
@@ -52,6 +55,7 @@ static const struct chan_handler from_isolation[] = {
 	{ M_LISTEN, on_listen },
 	{ M_LISTEN_DONE, on_listen_done },
 	{ M_LOG_FILE, on_log_file },
+	{ M_HEART_FILE, on_heart_file },
 	{ M_NONE, NULL },
 };
 
@@ -60,6 +64,7 @@ static const struct chan_handler from_auth[] = {
 	{ M_WORKER_NOTE, on_note },
 	{ M_STOP, on_stop },
 	{ M_STATUS_ASK, on_status },
+	{ M_ALIVE, on_alive },
 	{ M_HANDOVER, on_handover },
 	{ M_LEAVE, on_leave },
 	{ M_NONE, NULL },
@@ -250,6 +255,21 @@ on_log_file(struct chan *c, struct msg *m)
 }
 
 static void
+on_heart_file(struct chan *c, struct msg *m)
+{
+	(void)c;
+	heart_file(msg_take_fd(m));
+}
+
+static void
+on_alive(struct chan *c, struct msg *m)
+{
+	(void)c;
+	(void)m;
+	heart_beat();
+}
+
+static void
 on_note(struct chan *c, struct msg *m)
 {
 	pool_note(c->peer, MSG_DATA(m, m_worker_note));
@@ -291,8 +311,8 @@ on_stop_time(evutil_socket_t fd, short what, void *arg)
 	master_quit(stop_code);
 }
 
-static void
-stop(void)
+void
+master_stop(void)
 {
 	const struct timeval t = { STOP_SECONDS, 0 };
 
@@ -313,7 +333,7 @@ on_stop(struct chan *c, struct msg *m)
 {
 	(void)c;
 	(void)m;
-	stop();
+	master_stop();
 }
 
 static void
@@ -338,7 +358,7 @@ on_leave(struct chan *c, struct msg *m)
 	log_event(LOG_NOTICE, "ided.upgrade", LOG_N("successor", pid));
 	if (pid == 0)
 		stop_code = EXIT_RESTART;
-	stop();
+	master_stop();
 }
 
 static void
@@ -366,7 +386,7 @@ on_signal(evutil_socket_t sig, short what, void *arg)
 			chan_send(&master.auth, M_RELOAD, 0, -1, NULL, 0);
 		return;
 	}
-	stop();
+	master_stop();
 }
 
 static void
@@ -401,6 +421,7 @@ master_main(struct master_start *st)
 	admission_init(arc4random_uniform);
 	configure();
 	pool_init();
+	heart_init();
 	signals();
 	listeners_init(st->listen);
 	chan_init(&master.isolation, st->isolation, P_MASTER, P_ISOLATION, master.base,

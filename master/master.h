@@ -67,6 +67,7 @@ extern struct master master;
 
 int64_t master_now_ms(void);
 void master_quit(int code); /* ends the loop */
+void master_stop(void);     /* lets finish what runs, then leaves */
 void master_drained(void);  /* a worker is gone: was it the last? */
 void master_ready(void);    /* one of those who must be is ready */
 

@@ -6,6 +6,7 @@
 
 #include "../privsep/log.h"
 #include "admission.h"
+#include "heart.h"
 #include "master.h"
 #include "pool.h"
 
@@ -16,12 +17,14 @@
 struct pool pool;
 
 static void on_want_auth(struct chan *, struct msg *);
+static void on_heart_ask(struct chan *, struct msg *);
 static void on_source(struct chan *, struct msg *);
 static void on_stage(struct chan *, struct msg *);
 static void on_log(struct chan *, struct msg *);
 
 static const struct chan_handler handlers[] = {
 	{ M_WANT_AUTH, on_want_auth },
+	{ M_HEART_ASK, on_heart_ask },
 	{ M_SOURCE, on_source },
 	{ M_STAGE, on_stage },
 	{ M_LOG, on_log },
@@ -349,6 +352,14 @@ pool_note(enum proc from, const struct m_worker_note *note)
 			worker_bad(w, from);
 		break;
 	}
+}
+
+static void
+on_heart_ask(struct chan *c, struct msg *m)
+{
+	struct m_heart h = { .last = heart_last() };
+
+	chan_send(c, M_HEART, m->head.id, -1, &h, sizeof(h));
 }
 
 /*

@@ -27,6 +27,7 @@ static const struct sandbox_row rows[] = {
 	/* log, start's result, a new configuration */
 	{ SCMP_SYS(write), ACT_ALLOW, { { 0 } } },
 	{ SCMP_SYS(writev), ACT_ALLOW, { { 0 } } },
+	{ SCMP_SYS(pwrite64), ACT_ALLOW, { { 0 } } }, /* heartbeat file */
 	{ SCMP_SYS(read), ACT_ALLOW, { { 0 } } },
 	{ SCMP_SYS(pread64), ACT_ALLOW, { { 0 } } },
 	/* event loop */

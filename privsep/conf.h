@@ -371,6 +371,7 @@ struct conf {
 	struct conf_http http;
 	struct conf_audit audit;
 	char heartbeat[CONF_PATH_MAX]; /* "" when not set */
+	uint32_t idle_exit;            /* of the whole server; 0: never */
 	/* Keywords that were set and whose feature is not in effect. */
 	uint32_t nineffect;
 	char ineffect[CONF_INEFFECT_MAX][CONF_ARGLEN_MAX];

@@ -14,6 +14,7 @@ struct conf_for_master {
 	uint32_t nlisten;
 	struct conf_listen listen[CONF_LISTEN_MAX];
 	struct conf_prefork prefork;
+	uint32_t idle_exit;
 };
 
 struct conf_for_worker {

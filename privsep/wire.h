@@ -95,6 +95,11 @@ struct m_source {
 	struct wire_addr source;
 };
 
+/* M_HEART */
+struct m_heart {
+	int64_t last; /* somebody was active, ms since the epoch; 0: never */
+};
+
 /* M_FORK: with the worker's end of its channel to master. */
 struct m_fork {
 	uint64_t id;

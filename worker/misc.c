@@ -7,6 +7,7 @@
 
 #include "../privsep/chan.h"
 #include "dates.h"
+#include "heart.h"
 #include "respond.h"
 #include "routes.h"
 #include "static.h"
@@ -25,24 +26,29 @@ text_send(struct stream *s, const char *text)
 	answer_send(&a, 200, text, strlen(text));
 }
 
-void
-healthz(struct stream *s, const char *rest)
+static void
+health_send(struct stream *s, int64_t last)
 {
 	struct timespec ts;
-	int64_t now, beat;
 	char text[96];
 	struct answer a;
+	int64_t now;
 	int n;
 
-	(void)rest;
 	clock_gettime(CLOCK_REALTIME, &ts);
 	now = (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-	beat = s->w->heartbeat == NULL ? 0 : *s->w->heartbeat;
 	n = snprintf(text, sizeof(text), "{\"status\":\"%s\",\"lastHeartbeat\":%lld}",
-	    now - beat < ALIVE_MS ? "alive" : "expired", (long long)beat);
+	    now - last < ALIVE_MS ? "alive" : "expired", (long long)last);
 	answer_init(&a, s, ANSWER_DATA);
 	answer_add(&a, SLICE("content-type"), SLICE("application/json"));
 	answer_send(&a, 200, text, (size_t)n);
+}
+
+void
+healthz(struct stream *s, const char *rest)
+{
+	(void)rest;
+	heart_ask(s, health_send);
 }
 
 void

@@ -24,7 +24,7 @@
 
 #define QUESTIONS 64 /* that may be open at once */
 #define AWAY_TIME 5  /* s */
-#define BEAT_TIME 60 /* s */
+#define BEAT_TIME 30 /* s; half of what /healthz calls alive */
 
 /* What is to be asked once there is somebody to ask. */
 struct held {

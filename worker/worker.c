@@ -11,6 +11,7 @@
 
 #include "../privsep/log.h"
 #include "../privsep/sandbox.h"
+#include "heart.h"
 #include "proxied.h"
 #include "session.h"
 #include "tls.h"
@@ -33,6 +34,7 @@ static const struct chan_handler from_master[] = {
 	{ M_CONN_KEYS, on_conn_keys },
 	{ M_CONN_AUTH, on_conn_auth },
 	{ M_DRAIN, on_drain },
+	{ M_HEART, heart_answer },
 	{ M_NONE, NULL },
 };
 

@@ -34,9 +34,6 @@ struct worker {
 	uint16_t port;     /* of SITE_PORT, else 0 */
 	bool draining;     /* finish what runs, take nothing new */
 	struct conn *conn; /* the connection, once conn_start() ran */
-	/* When someone last was active, ms since the epoch: a page that master
-	 * shares with all workers; NULL when it does not. */
-	const _Atomic int64_t *heartbeat;
 
 	/* Who the connection acts for: set once, by auth's word (session.c). */
 	bool bound;

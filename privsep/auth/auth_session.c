@@ -317,11 +317,15 @@ session_leave(struct worker *w)
 	free(l);
 }
 
-/* Activity; the store hears of it once a minute. */
+/* Activity; master hears of it once a second, the store once a minute. */
 void
 session_beat(struct live *l)
 {
+	static int64_t told;
+
 	l->seen = auth_now();
+	if (l->seen != told && chan_send(&auth.master, M_ALIVE, 0, -1, NULL, 0) == 0)
+		told = l->seen;
 	if (l->seen - l->flushed >= SEEN_EVERY)
 		live_write(l);
 }

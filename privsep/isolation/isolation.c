@@ -217,6 +217,7 @@ serve(void)
 	usage_start();
 	storage_sweep();
 	watch_configure();
+	reload_heart();
 	children_start();
 	spare_fill();
 	event_base_dispatch(isolation.base);

@@ -85,6 +85,7 @@ void children_log(int fd);  /* LOG_FILE to all that write lines */
 /* reload.c */
 void reload_conf(struct chan *c, uint32_t id);
 int reload_log_open(const struct conf_common *common);
+void reload_heart(void); /* opens the file for master */
 
 /* sections.c: each returns a sealed memory file, or fatal. */
 struct sections {

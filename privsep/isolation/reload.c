@@ -150,6 +150,22 @@ new_log(void)
 	    common->log_to == LOG_TO_SYSLOG);
 }
 
+/* The file that says when somebody was last active. */
+void
+reload_heart(void)
+{
+	const char *path = isolation.conf.heartbeat;
+	int fd;
+
+	if (path[0] == '\0')
+		return;
+	fd = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0644);
+	if (fd == -1)
+		log_warn("heartbeat \"%s\" is not written", path);
+	else
+		chan_send(&isolation.master, M_HEART_FILE, 0, fd, NULL, 0);
+}
+
 /* What was not asked for at the start may be now. */
 static void
 lacking(void *arg, const char *what, const char *why, bool required)
@@ -221,6 +237,7 @@ reload_conf(struct chan *c, uint32_t id)
 	storage_set_mode(storage);
 	sections_take(&sections);
 	new_log();
+	reload_heart();
 	tell_master(&r);
 	children_reload();
 	net_sweep();

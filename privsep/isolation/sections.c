@@ -239,6 +239,7 @@ section_master(void)
 	m.nlisten = conf->nlisten;
 	memcpy(m.listen, conf->listen, sizeof(m.listen));
 	m.prefork = conf->prefork;
+	m.idle_exit = conf->idle_exit;
 	return section(&m, sizeof(m), "master");
 }
 
