@@ -19,7 +19,7 @@ after(() => site?.stop());
 
 test('the table holds what a worker may say, and nothing with a descriptor', () => {
 	const said = rows.filter((r) => r && (r.from & P.worker)).map((r) => r.name).sort();
-	assert.deepEqual(said, ['API_TOKEN', 'AUTH_TOKEN', 'BEAT', 'IDE', 'JWKS', 'JWT_REFRESH', 'JWT_USE',
+	assert.deepEqual(said, ['API_TOKEN', 'AUDIT_QUERY', 'AUTH_TOKEN', 'BEAT', 'HEART_ASK', 'IDE', 'JWKS', 'JWT_REFRESH', 'JWT_USE',
 		'LAST', 'LOG', 'LOGIN', 'LOGOUT', 'MINT', 'PORT', 'PORTAL', 'PORT_CODE', 'PORT_ENTER',
 		'PORT_TOKEN', 'SESSION_END', 'SESS_GET', 'SESS_PUT', 'SIGN', 'SOURCE', 'STAGE', 'TOKEN_ADD',
 		'TOKEN_END', 'TOKEN_LIST', 'WANT_AUTH']);
