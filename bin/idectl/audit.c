@@ -25,7 +25,7 @@ enum form {
 struct options {
 	struct m_audit_query q;
 	enum form form;
-	bool all;	  /* page after page */
+	bool all;         /* page after page */
 	const char *key;  /* verify */
 	const char *data; /* verify */
 };
@@ -37,14 +37,17 @@ usage(const char *verb)
 				      "[-g text] [-s since] [-b before]";
 
 	if (strcmp(verb, "verify") == 0)
-		fprintf(stderr, "usage: idectl audit verify [-d data] [-k key] [FILE ...]\n");
+		fprintf(
+		    stderr, "usage: idectl audit verify [-d data] [-k key] [FILE ...]\n");
 	else if (strcmp(verb, "tail") == 0)
 		fprintf(stderr, "usage: idectl audit tail [-f] [-n count] %s\n", filters);
 	else if (strcmp(verb, "export") == 0)
-		fprintf(stderr, "usage: idectl audit export [-F json | csv] %s\n", filters);
+		fprintf(
+		    stderr, "usage: idectl audit export [-F json | csv] %s\n", filters);
 	else
 		fprintf(stderr,
-		    "usage: idectl audit query [-r] [-n count] [-c cursor] %s\n", filters);
+		    "usage: idectl audit query [-r] [-n count] [-c cursor] %s\n",
+		    filters);
 	exit(EXIT_USAGE);
 }
 
@@ -84,7 +87,8 @@ when(const char *s)
 			return n * 1000;
 		for (i = 0; i < sizeof(units) / sizeof(units[0]); i++)
 			if (unit[0] == units[i].unit && unit[1] == '\0')
-				return ((int64_t)time(NULL) - n * units[i].seconds) * 1000;
+				return ((int64_t)time(NULL) - n * units[i].seconds) *
+				    1000;
 	}
 	die("%s: a time is 2026-01-31, 2026-01-31T12:00:00, or 2h, 7d and so on ago", s);
 }
@@ -188,8 +192,8 @@ details(const struct m_audit *r, char *buf, size_t size)
 	buf[0] = '\0';
 	while (n < size && audit_detail_next(r, &at, &name, &kind, &value)) {
 		log_escape(safe, sizeof(safe), value);
-		n += (size_t)snprintf(buf + n, size - n, "%s%s=%s", n > 0 ? " " : "", name,
-		    safe);
+		n += (size_t)snprintf(
+		    buf + n, size - n, "%s%s=%s", n > 0 ? " " : "", name, safe);
 	}
 }
 
@@ -318,8 +322,7 @@ query(struct options *o)
 	return EXIT_SUCCESS;
 }
 
-static int
-export(struct options *o)
+static int export(struct options *o)
 {
 	o->q.oldest_first = 1;
 	o->q.limit = WIRE_AUDIT_ROWS;

@@ -31,7 +31,7 @@
 #define FAULTS_SHOWN 100
 #define REMEMBERED   65536 /* hashes of the last records */
 #define SEG_HEAD     64    /* auth/audit_store.c */
-#define SEG_MAX	     (64u << 20)
+#define SEG_MAX      (64u << 20)
 
 static struct {
 	bool have;
@@ -92,8 +92,8 @@ follow(struct trail *t, uint64_t seq, const uint8_t *prev, const uint8_t *hash,
 	if (!t->started)
 		t->first = seq;
 	else if (seq > next)
-		fault(t, "%s: records %" PRIu64 " to %" PRIu64 " are missing", where, next,
-		    seq - 1);
+		fault(t, "%s: records %" PRIu64 " to %" PRIu64 " are missing", where,
+		    next, seq - 1);
 	else if (seq < next)
 		fault(t, "%s: record %" PRIu64 " comes after record %" PRIu64, where, seq,
 		    t->seq);
@@ -326,8 +326,8 @@ first_of(const char *path)
 	n = read(fd, buf, sizeof(buf) - 1);
 	close(fd);
 	return n > 13 && strncmp(buf, "{\"v\":1,\"seq\":", 13) == 0 ?
-		   strtoull(buf + 13, NULL, 10) :
-		   UINT64_MAX;
+	    strtoull(buf + 13, NULL, 10) :
+	    UINT64_MAX;
 }
 
 static int
@@ -362,8 +362,8 @@ file_and_old(struct trail *t, const char *path)
 	glob_t g;
 
 	memset(&g, 0, sizeof(g));
-	snprintf(pattern, sizeof(pattern),
-	    "%s-[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]*", path);
+	snprintf(pattern, sizeof(pattern), "%s-[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]*",
+	    path);
 	(void)glob(path, GLOB_NOCHECK, NULL, &g);
 	(void)glob(pattern, GLOB_APPEND, NULL, &g);
 	files(t, g.gl_pathv, g.gl_pathc);

@@ -20,11 +20,11 @@
 
 #define JOBS_MAX   64
 #define JOBS_OWNER 2
-#define ROWS	   50
+#define ROWS       50
 #define SLICE_MS   2
-#define SLICE	   2000	  /* records, at most, in one go */
+#define SLICE      2000   /* records, at most, in one go */
 #define PAGE_LOOKS 400000 /* records that a page looks at */
-#define AHEAD	   32	  /* rows that may wait in a queue */
+#define AHEAD      32     /* rows that may wait in a queue */
 #define PAUSE_MS   5
 
 struct job {
@@ -49,7 +49,7 @@ struct cursor {
 	uint8_t version;
 	uint8_t oldest_first;
 	uint8_t pad[6];
-	uint64_t at;	 /* the next record */
+	uint64_t at;     /* the next record */
 	uint64_t anchor; /* one that must be there, and hash so; 0: none */
 	uint8_t hash[8];
 	uint64_t query; /* of which query it is */
@@ -136,8 +136,9 @@ cursor_read(const struct m_audit_query *q, uint64_t *at)
 	if (c.anchor != 0 && c.anchor < audit_store_first(st))
 		return "cursor: it is stale, the records that it points to are not kept "
 		       "any more: ask without it";
-	if (c.anchor != 0 && (!audit_store_get(st, c.anchor, &r) ||
-			     memcmp(c.hash, r.hash, sizeof(c.hash)) != 0))
+	if (c.anchor != 0 &&
+	    (!audit_store_get(st, c.anchor, &r) ||
+		memcmp(c.hash, r.hash, sizeof(c.hash)) != 0))
 		return "cursor: it is stale, it points into another trail than this one: "
 		       "ask without it";
 	*at = c.at;
@@ -390,8 +391,9 @@ audit_query(struct chan *c, uint32_t id, const struct m_audit_query *q, void *ow
 	struct job *j;
 
 	if (audit_trail() == NULL || !auth.conf.audit.store) {
-		why = "the audit trail is not kept in the store: `audit { store }' in the "
-		      "configuration has it kept there";
+		why =
+		    "the audit trail is not kept in the store: `audit { store }' in the "
+		    "configuration has it kept there";
 	} else if (njobs >= JOBS_MAX || jobs_of(owner) >= JOBS_OWNER) {
 		code = FAIL_BUSY;
 		why = "too many questions to the audit trail are under way";

@@ -208,6 +208,18 @@ is_blank(const uint8_t *p, size_t len)
 	return len == 0;
 }
 
+/* It was being made when the power went, and holds nothing. */
+static void
+seg_drop(struct audit_store *st, size_t i)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "%016llx.seg", (unsigned long long)st->seg[i].first);
+	(void)unlinkat(st->dir, name, 0);
+	st->nseg--;
+	memmove(st->seg + i, st->seg + i + 1, (st->nseg - i) * sizeof(st->seg[0]));
+}
+
 /* The last segment goes on: where exactly? */
 static bool
 resume(struct audit_store *st, char *err, size_t errlen)
@@ -243,7 +255,7 @@ resume(struct audit_store *st, char *err, size_t errlen)
 	if (sound == 0) {
 		close(st->fd);
 		st->fd = -1;
-		st->nseg--;
+		seg_drop(st, st->nseg - 1);
 		return true;
 	}
 	st->size = st->reserved = sound;
@@ -260,11 +272,12 @@ load(struct audit_store *st, char *err, size_t errlen)
 	uint8_t *p, head[WIRE_HASH256];
 	struct index ix;
 	struct seg *s;
-	size_t len;
+	size_t i, len, sound;
 	int fd;
 
-	for (s = st->seg; st->nseg > 0 && s < st->seg + st->nseg - 1; s++) {
-		if (index_load(st, s))
+	for (i = 0; i + 1 < st->nseg; i++) {
+		s = &st->seg[i];
+		if (index_load(st, s) && s->first + s->count == s[1].first)
 			continue;
 		fd = seg_open(st, s->first, "seg", O_RDONLY);
 		if (fd == -1 || (p = seg_read(fd, &len)) == NULL) {
@@ -277,10 +290,14 @@ load(struct audit_store *st, char *err, size_t errlen)
 		close(fd);
 		memset(&ix, 0, sizeof(ix));
 		index_reset(&ix, s->first);
-		(void)seg_walk(&ix, p, len, false, head);
+		sound = seg_walk(&ix, p, len, false, head);
+		if (sound == 0 && is_blank(p, len)) {
+			seg_drop(st, i--);
+		} else {
+			index_times(&ix, s);
+			index_write(st, &ix);
+		}
 		free(p);
-		index_times(&ix, s);
-		index_write(st, &ix);
 		index_free(&ix);
 	}
 	return true;
