@@ -287,8 +287,7 @@ const struct conf_row conf_rows[] = {
 { B_LOCATION, "rewrite", K_PATH, 0, 0, P(rewrite), 0, 0, NULL, NULL, NULL },
 
 { B_TOP, "headers", K_WORD, B_HEADERS, 0, C(http.headers), 0, 0, headers, "IDED_HEADERS", NULL },
-{ B_HEADERS, "report-only", K_FLAG, 0, 0, C(http.headers_report_only), 1, 0, NULL, NULL,
-    "headers report-only is not in effect yet: the policy is enforced" },
+{ B_HEADERS, "report-only", K_FLAG, 0, 0, C(http.headers_report_only), 1, 0, NULL, NULL, NULL },
 { B_TOP, "compression", K_COMPRESSION, B_COMPRESSION, 0, NOWHERE, 0, 0, NULL, "IDED_COMPRESSION", NULL },
 { B_COMPRESSION, "brotli", K_NUMBER, 0, 0, C(http.brotli), 0, 11, NULL, NULL, NULL },
 { B_COMPRESSION, "gzip", K_NUMBER, 0, 0, C(http.gzip), 1, 9, NULL, NULL, NULL },

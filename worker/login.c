@@ -13,6 +13,7 @@
 
 #include "../privsep/log.h"
 #include "conn.h"
+#include "lang.h"
 #include "pages.h"
 #include "respond.h"
 #include "routes.h"
@@ -80,18 +81,28 @@ login_page(struct answer *a, unsigned int status, const char *error, const char 
     const char *to)
 {
 	struct evbuffer *html = evbuffer_new();
+	const char *l = lang_pick(stream_header(a->s, HDR_ACCEPT_LANGUAGE));
+	const char *heading = lang_text(l, "login");
 
 	if (html == NULL)
 		fatalx("evbuffer_new");
+	a->lang = l;
+	answer_add(a, SLICE("content-language"), slice_str(l));
+	answer_add(a, SLICE("vary"), SLICE("accept-language"));
 	if (error != NULL)
 		page_render(html, "login_error.html",
-		    (const struct page_value[]){ PAGE_TEXT("text", error) }, 1);
-	page_send(a, status, "login",
+		    (const struct page_value[]){ PAGE_TEXT("text", lang_text(l, error)) },
+		    1);
+	page_send(a, status, heading,
 	    a->s->w->conf->mode == AUTH_SINGLE ? "login_single.html" : "login.html",
 	    (const struct page_value[]){ PAGE_TEXT("app", a->s->w->conf->http.app_name),
+		PAGE_TEXT("heading", heading),
+		PAGE_TEXT("user_label", lang_text(l, "User name")),
+		PAGE_TEXT("password_label", lang_text(l, "Password")),
+		PAGE_TEXT("login_label", lang_text(l, "Log in")),
 		PAGE_HTML("error", html), PAGE_TEXT("username", name),
 		PAGE_TEXT("to", to) },
-	    4);
+	    8);
 	evbuffer_free(html);
 }
 

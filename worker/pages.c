@@ -131,9 +131,9 @@ page_send(struct answer *a, unsigned int status, const char *title, const char *
 	snprintf(full, sizeof(full), "%s %s", a->s->w->conf->http.app_name, title);
 	page_render(body, template, values, nvalues);
 	page_render(out, "frame.html",
-	    (const struct page_value[]){
+	    (const struct page_value[]){ PAGE_TEXT("lang", a->lang),
 		PAGE_TEXT("title", full), PAGE_HTML("body", body) },
-	    2);
+	    3);
 	answer_add(a, SLICE("content-type"), SLICE("text/html; charset=utf-8"));
 	stream_respond(a->s, status, a->h, a->n, (int64_t)evbuffer_get_length(out));
 	stream_write_buffer(a->s, out);

@@ -185,9 +185,8 @@ qvalue(struct slice s)
 	return (q <= 1000 ? q : -1);
 }
 
-/* One element of Accept-Encoding: what is left of the ';', and its weight. */
-static int
-coding_weight(struct slice *element)
+int
+http_weight(struct slice *element)
 {
 	const char *semi = memchr(element->p, ';', element->len);
 	struct slice q;
@@ -225,7 +224,7 @@ coding_negotiate(struct slice header, unsigned int available)
 
 	weight[CODING_BR] = weight[CODING_GZIP] = weight[CODING_IDENTITY] = -1;
 	while (http_list_next(&header, &element)) {
-		q = coding_weight(&element);
+		q = http_weight(&element);
 		if (q < 0 || !http_is_token(element))
 			return (available & CODING_IDENTITY);
 		if (slice_eq(element, SLICE("*")))

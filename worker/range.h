@@ -57,6 +57,10 @@ unsigned int coding_negotiate(struct slice accept_encoding, unsigned int availab
 const char *coding_name(unsigned int);
 
 /* IMF-fixdate, as "Sun, 06 Nov 1994 08:49:37 GMT"; years 1970..9999. */
+/* Of one element of Accept-Encoding or Accept-Language, which becomes what is left of
+ * the ';': its weight in thousandths, or -1 when that is malformed.  RFC 9110 12.4.2. */
+int http_weight(struct slice *element);
+
 #define HTTP_DATE_LEN 29
 
 void http_date_format(char out[HTTP_DATE_LEN + 1], int64_t t);

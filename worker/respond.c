@@ -124,6 +124,7 @@ answer_init(struct answer *a, struct stream *s, unsigned int kind)
 {
 	a->s = s;
 	a->used = 0;
+	a->lang = "en";
 	a->h[0] = (struct header){ SLICE("x-request-id"), { s->rid, strlen(s->rid) } };
 	a->n = security_headers(s->w, kind, a->h, 1, STREAM_RESP_HEADERS);
 }

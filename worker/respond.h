@@ -30,6 +30,7 @@ struct answer {
 	size_t n;
 	char text[3072];
 	size_t used;
+	const char *lang; /* of a page */
 };
 
 /* Starts with X-Request-Id and the security headers of the kind. */

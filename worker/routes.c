@@ -30,6 +30,7 @@ const struct route routes[] = {
 	{ "/favicon.svg",	R_GET,		0,		favicon },
 	{ "/manifest.json",	R_GET,		0,		ide_manifest },
 	{ "/_static/",		R_GET,		R_PREFIX,	front_static },
+	{ "/csp-report",	R_POST,		0,		csp_report },
 	/* accounts */
 	{ "/login",		R_GET,		0,		login_get },
 	{ "/login",		R_POST,		0,		login_post },

@@ -71,6 +71,8 @@ void api_token_add(struct stream *, const char *);
 void api_token_end(struct stream *, const char *);
 void jwks(struct stream *, const char *);
 
+/* report.c */
+void csp_report(struct stream *, const char *);
 /* portal.c */
 void portal(struct stream *, const char *);
 void api_me(struct stream *, const char *);

@@ -15,6 +15,9 @@
 #define SAFE        (STRICT | BALANCED)
 #define ALWAYS      (SAFE | DEVELOPMENT)
 
+/* Where browsers say what the policy stopped, or would have (report.c). */
+#define REPORT "report-uri /csp-report; report-to csp"
+
 #define OWN (ANSWER_PAGE | ANSWER_DATA)
 #define IDE (ANSWER_ASSET | ANSWER_IDE)
 
@@ -27,7 +30,9 @@ static const struct security_row {
 /* clang-format off */
 #define ROW(n, v, p, k) { { n, sizeof(n) - 1 }, { v, sizeof(v) - 1 }, p, k }
 	/* clang-format on */
-	ROW("strict-transport-security", "max-age=31536000", SAFE, ANSWER_ANY),
+	ROW("strict-transport-security", "max-age=31536000; includeSubDomains", STRICT,
+	    ANSWER_ANY),
+	ROW("strict-transport-security", "max-age=31536000", BALANCED, ANSWER_ANY),
 	ROW("x-content-type-options", "nosniff", ALWAYS, OWN | IDE),
 	ROW("x-frame-options", "DENY", ALWAYS, OWN),
 	ROW("x-frame-options", "SAMEORIGIN", ALWAYS, IDE),
@@ -37,6 +42,7 @@ static const struct security_row {
 	ROW("cross-origin-opener-policy", "same-origin-allow-popups", SAFE, ANSWER_IDE),
 	/* What a window shows that a program's page has opened is out of its reach. */
 	ROW("cross-origin-opener-policy", "same-origin", SAFE, ANSWER_ASSET),
+	ROW("cross-origin-embedder-policy", "require-corp", STRICT, ANSWER_PAGE),
 	ROW("cross-origin-resource-policy", "same-origin", SAFE, OWN | IDE),
 	ROW("permissions-policy",
 	    "accelerometer=(), camera=(), "
@@ -55,18 +61,19 @@ static const struct security_row {
 	    "default-src 'none'; style-src 'self'; "
 	    "img-src 'self'; script-src 'self'; connect-src 'self'; "
 	    "manifest-src 'self'; form-action 'self'; base-uri 'none'; "
-	    "frame-ancestors 'none'; require-trusted-types-for 'script'",
+	    "frame-ancestors 'none'; require-trusted-types-for 'script'; " REPORT,
 	    STRICT, ANSWER_PAGE),
 	ROW("content-security-policy",
 	    "default-src 'none'; style-src 'self'; "
 	    "img-src 'self'; script-src 'self'; connect-src 'self'; "
 	    "manifest-src 'self'; form-action 'self'; base-uri 'none'; "
-	    "frame-ancestors 'none'",
+	    "frame-ancestors 'none'; " REPORT,
 	    BALANCED | DEVELOPMENT, ANSWER_PAGE),
 	ROW("content-security-policy",
 	    "default-src 'none'; base-uri 'none'; "
 	    "frame-ancestors 'none'",
 	    ALWAYS, ANSWER_DATA),
+	ROW("reporting-endpoints", "csp=\"/csp-report\"", ALWAYS, ANSWER_PAGE),
 	ROW("cache-control", "no-store", ALWAYS, OWN)
 #undef ROW
 };

@@ -53,6 +53,39 @@ test('the login page and its security headers', async () => {
 	assert.equal(r.headers.server, undefined);
 });
 
+test('the login page in the language of the browser', async () => {
+	for (const [accept, lang, text] of [['de-AT,de;q=0.9,en;q=0.5', 'de', 'Benutzername'], ['fr', 'fr', 'Mot de passe'],
+		['es-419', 'es', 'Contraseña'], ['zh-CN', 'zh', '密码'], ['ja', 'ja', 'パスワード'], ['it, xx', 'en', 'Password'], ['', 'en', 'User name']]) {
+		const r = await get('/login', { 'accept-language': accept });
+		assert.ok(r.body.includes(`<html lang="${lang}">`), accept);
+		assert.ok(r.body.includes(text), accept);
+		assert.equal(r.headers['content-language'], lang);
+		assert.match(r.headers.vary, /accept-language/);
+	}
+	const r = await d.post('/login', { username: 'ann', password: 'x' }, { headers: { 'accept-language': 'de' }, localAddress: '127.0.9.200' });
+	assert.equal(r.status, 401);
+	assert.match(r.body, /Der Benutzername oder das Passwort ist falsch/);
+});
+
+test('what browsers report of the policy is in the log, cut and bounded', async () => {
+	const report = (body, type = 'application/csp-report', o = {}) => d.request('POST', '/csp-report',
+		{ body, headers: { 'content-type': type, 'content-length': Buffer.byteLength(body), 'sec-fetch-site': 'same-origin', ...o.headers } });
+	const old = { 'csp-report': { 'effective-directive': 'script-src', 'blocked-uri': 'https://evil.example/x?secret=1', 'document-uri': `${d.origin}/login?to=/secret` } };
+	assert.equal((await report(JSON.stringify(old))).status, 204);
+	await waitFor('its line', () => /csp\.report .*directive="script-src" blocked="https:\/\/evil\.example\/x" page="https:\/\/localhost:\d+\/login"/.test(d.log));
+	const now = [{ type: 'csp-violation', body: { effectiveDirective: 'img-src\nforged', blockedURL: 'data', documentURL: 'x' } }];
+	assert.equal((await report(JSON.stringify(now), 'application/reports+json')).status, 204);
+	await waitFor('its line', () => /csp\.report .*directive="img-src/.test(d.log));
+	assert.doesNotMatch(d.log, /^forged/m);
+	assert.doesNotMatch(d.log, /secret/);
+	assert.equal((await report('{"csp-report":')).status, 400);
+	assert.equal((await report(`["${'x'.repeat(40000)}"]`)).status, 413);
+	assert.equal((await report('[]', undefined, { headers: { 'sec-fetch-site': 'cross-site', origin: 'https://evil.example' } })).status, 403);
+	const r = await get('/login');
+	assert.match(r.headers['content-security-policy'], /report-uri \/csp-report/);
+	assert.equal(r.headers['reporting-endpoints'], 'csp="/csp-report"');
+});
+
 test('login: cookie with all its flags, and the way back only to own paths', async () => {
 	const ok = await d.post('/login', { username: 'ann', password, to: '/ide/?folder=/x' });
 	assert.ok([302, 303].includes(ok.status));

@@ -155,10 +155,11 @@ test_open_routes(void **state)
 {
 	static const char *const open[] = { "/healthz", "/robots.txt", "/security.txt",
 		"/.well-known/security.txt", "/favicon.ico", "/favicon.svg",
-		"/manifest.json", "/_static/", "/login", "/login", "/logout",
-		"/api/login", "/api/logout", "/.well-known/jwks.json", "/api/auth/login",
-		"/api/auth/refresh", "/api/auth/logout", "/ide", "/ide/login",
-		"/ide/logout", "/ide/healthz", "/ide/manifest.json", "/ide/_static/" };
+		"/manifest.json", "/_static/", "/csp-report", "/login", "/login",
+		"/logout", "/api/login", "/api/logout", "/.well-known/jwks.json",
+		"/api/auth/login", "/api/auth/refresh", "/api/auth/logout", "/ide",
+		"/ide/login", "/ide/logout", "/ide/healthz", "/ide/manifest.json",
+		"/ide/_static/" };
 	const struct route *r;
 	size_t n = 0;
 
