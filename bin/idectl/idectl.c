@@ -9,6 +9,7 @@
 
 #include "audit.h"
 #include "idectl.h"
+#include "import.h"
 
 #define SOCKET "/run/ided/ided.sock"
 
@@ -20,7 +21,7 @@ struct given {
 	const char *role;
 	const char *program; /* -b */
 	const char *of;      /* -u USER */
-	char flags[8];       /* -g, -n, -r, -w where they are alone */
+	char flags[8];       /* those that are alone: -e, -g, -n, -r, -w */
 	bool user;           /* -u: the argument is a user */
 	bool all;            /* -a */
 	int argc;
@@ -95,6 +96,9 @@ static const struct command commands[] = {
 	    NULL },
 	{ "audit", "verify", "[-d data] [-k key] [FILE ...]",
 	    "is anything changed, cut or missing?", NULL, 0, 0, M_CTL_AUDIT_WHERE,
+	    SHAPE_TEXT, NULL },
+	{ "import", "code-server", "[-e] [CONFIG.YAML]",
+	    "an ided.conf out of code-server's, to standard output", "+e", 0, 1, M_NONE,
 	    SHAPE_TEXT, NULL },
 	{ "status", NULL, "", "what ided is doing", "+", 0, 0, M_CTL_STATUS, SHAPE_ONE,
 	    send_none },
@@ -260,7 +264,10 @@ parse(const struct command *c, int argc, char **argv, struct given *g)
 	while ((o = getopt(argc, argv, c->options)) != -1) {
 		switch (o) {
 		case 'e':
-			g->email = optarg;
+			if (optarg != NULL)
+				g->email = optarg;
+			else
+				flag(g, o);
 			break;
 		case 'r':
 			if (optarg != NULL)
@@ -291,6 +298,23 @@ parse(const struct command *c, int argc, char **argv, struct given *g)
 	g->argv = argv + optind;
 	if (g->argc < c->min || g->argc > c->max)
 		usage(c);
+}
+
+/* By default, code-server's own place. */
+static int
+run_import(const struct given *g)
+{
+	static char path[4096];
+	const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+
+	if (g->argc > 0)
+		strlcpy(path, g->argv[0], sizeof(path));
+	else if (config != NULL && config[0] == '/')
+		snprintf(path, sizeof(path), "%s/code-server/config.yaml", config);
+	else
+		snprintf(path, sizeof(path), "%s/.config/code-server/config.yaml",
+		    home != NULL ? home : "");
+	return import_run(path, strchr(g->flags, 'e') != NULL);
 }
 
 static int
@@ -367,6 +391,8 @@ main(int argc, char *argv[])
 		return audit_run(c->verb, path, argc - optind - 1, argv + optind + 1);
 	parse(c, argc - optind, argv + optind, &g);
 	signal(SIGPIPE, SIG_IGN);
+	if (strcmp(c->noun, "import") == 0) /* ided need not run */
+		return run_import(&g);
 	ctl_connect(path);
 	return run(c, &g);
 }
