@@ -378,6 +378,7 @@ test_many(void **state)
 	struct header h[8];
 
 	(void)state;
+	free(got.body);
 	memset(&got, 0, sizeof(got));
 	for (int i = 0; i < 100; i++) {
 		stream_init(&s[i], &worker, &front, NULL);
