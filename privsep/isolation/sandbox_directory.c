@@ -74,11 +74,6 @@ static const struct setup_step owned[] = {
 
 static const struct setup_step inside[] = {
 	{ "closing descriptors", setup_fds },
-	{ "opening /dev/null", setup_stdio },
-	{ "setting limits", setup_limits },
-	{ "becoming the user", setup_user },
-	{ "entering Landlock", setup_landlock },
-	{ "entering seccomp", setup_seccomp },
 	{ NULL, NULL },
 };
 

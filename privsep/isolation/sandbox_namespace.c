@@ -83,11 +83,6 @@ static const struct setup_step inside[] = {
 	{ "mounting /tmp", setup_tmp },
 	{ "mounting the home", setup_home_mount },
 	{ "leaving the host's root", setup_pivot },
-	{ "opening /dev/null", setup_stdio },
-	{ "setting limits", setup_limits },
-	{ "becoming the user", setup_user },
-	{ "entering Landlock", setup_landlock },
-	{ "entering seccomp", setup_seccomp },
 	{ NULL, NULL },
 };
 

@@ -295,6 +295,16 @@ await_user(struct setup *s)
 	s->limits = who.limits;
 }
 
+/* The end of all strategies: from here on the first process is the user. */
+static const struct setup_step confined[] = {
+	{ "opening /dev/null", setup_stdio },
+	{ "setting limits", setup_limits },
+	{ "becoming the user", setup_user },
+	{ "entering Landlock", setup_landlock },
+	{ "entering seccomp", setup_seccomp },
+	{ NULL, NULL },
+};
+
 static void
 make(struct setup *s)
 {
@@ -315,6 +325,7 @@ make(struct setup *s)
 		failed(s, "making the first process");
 	if (pid == 0) {
 		steps_run(s, s->strategy->inside);
+		steps_run(s, confined);
 		become_session(s);
 	}
 	memset(&r, 0, sizeof(r));

@@ -51,7 +51,7 @@ struct setup_who {
 /*
  * A strategy: what makes a sandbox, in its order.  blank is done before there is
  * a user, owned for one, both as root on the host; inside by the first process,
- * which is cloned with the flags `last'.
+ * which is cloned with the flags `last', and then is confined as in all of them.
  */
 struct setup;
 struct setup_step;
