@@ -196,11 +196,16 @@ spare_take(void)
 	return w;
 }
 
-/* Faster than they can be made, and given their keys, workers are not promised. */
+/*
+ * Faster than they can be made, and given their keys, workers are not promised; nor
+ * while too many are being ended to make room.
+ */
 bool
 pool_behind(void)
 {
-	return zygote_behind() || master.keys.out_count > 0;
+	return zygote_behind() || master.keys.out_count > 0 ||
+	    (pool.spares == 0 && pool.dying >= DYING_MAX &&
+		pool.workers + pool.dying >= master.conf.prefork.max + DYING_MAX);
 }
 
 /* All places are taken: the oldest connection that nobody logged in on goes. */

@@ -193,10 +193,11 @@ const known = [
 // Without those that ask hosts elsewhere; the quick ones, and all of them.
 const quick = 'backup,cookieflags,crlf,csp,csrf,exec,file,htaccess,http_headers,methods,redirect,shellshock,sql,xss';
 const every = 'all,-ssrf,-xxe,-wapp,-brute_login_form';
+// It offers br as well, and may have nothing to read that with.
 async function wapiti(start, modules, more) {
 	const file = `${d.dir}/wapiti-${Math.random().toString(36).slice(2)}.json`;
 	const r = await tool('wapiti', ['-u', start, '--verify-ssl', '0', '--no-bugreport', '--flush-session', '-v', '0', '-f', 'json', '-o', file,
-		'-m', modules, ...more], { net: 70, hosts: 60000, ms: 1200000 });
+		'-H', 'Accept-Encoding: gzip', '-m', modules, ...more], { net: 70, hosts: 60000, ms: 1200000 });
 	assert.ok(fs.existsSync(file), r.out.slice(-2000) + r.err.slice(-2000));
 	const report = JSON.parse(fs.readFileSync(file, 'utf8'));
 	const found = [];
