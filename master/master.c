@@ -381,7 +381,6 @@ on_signal(evutil_socket_t sig, short what, void *arg)
 	(void)what;
 	(void)arg;
 	if (sig == SIGHUP) {
-		tell_service_manager("RELOADING=1\n");
 		if (master.auth_joined)
 			chan_send(&master.auth, M_RELOAD, 0, -1, NULL, 0);
 		return;

@@ -159,7 +159,10 @@ $(VM)/vmlinuz: regress/vm/kernel
 $(VM)/initrd: regress/vm/image regress/vm/init $(BINS) $(VM_TOOLS) $(HOSTILE)/probe $(VM)/vmlinuz
 	regress/vm/image $(O) "$$(regress/vm/kernel)" $@
 
-vm: $(VM)/initrd
+$(VM)/initrd-systemd: regress/vm/image-systemd $(VM)/initrd etc/ided.service
+	regress/vm/image-systemd $(VM)/initrd $@
+
+vm: $(VM)/initrd $(VM)/initrd-systemd
 
 check-vm:
 	etc/install-deps build check vm

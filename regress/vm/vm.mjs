@@ -51,8 +51,8 @@ export class Vm {
 		this.console = '';
 		const args = ['-accel', 'tcg,thread=multi', '-machine', 'pc', '-cpu', 'max', '-smp', String(o.cpus ?? 2),
 			'-m', String(o.memory ?? 512), '-nodefaults', '-display', 'none', '-serial', 'stdio', '-no-reboot',
-			'-kernel', `${image}/vmlinuz`, '-initrd', `${image}/initrd`,
-			'-append', `console=ttyS0 loglevel=7 panic=-1 ${BOOT} cgroup=${o.cgroup ?? 'v2'}`,
+			'-kernel', `${image}/vmlinuz`, '-initrd', `${image}/initrd${o.systemd ? '-systemd' : ''}`,
+			'-append', `console=ttyS0 loglevel=7 panic=-1 ${BOOT} cgroup=${o.cgroup ?? 'v2'}${o.systemd ? ' manager=systemd systemd.log_target=console systemd.log_level=warning' : ''}`,
 			'-netdev', `user,id=n,restrict=on,hostfwd=tcp:127.0.0.1:${this.agent}-:7,hostfwd=tcp:127.0.0.1:${this.https}-:8443`,
 			'-device', 'virtio-net-pci,netdev=n,romfile='];
 		for (const d of o.disks ?? [])
@@ -138,10 +138,10 @@ export class VmDaemon extends Daemon {
 
 	async write() {
 		const o = this.opts;
-		await this.vm.ok('cat >/etc/ided.conf', { input: `
+		await this.vm.ok(`cat >${o.conf ?? '/etc/ided.conf'}`, { input: `
 data "/var/ided"
 runtime "/run/ided"
-log to stderr level info
+log to ${o.log ?? 'stderr'} level info
 listen on 10.0.2.15 port 8443 tls
 tls { certificate "/etc/server.crt"
 	key "/etc/server.key" }
