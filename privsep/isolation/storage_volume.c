@@ -94,6 +94,42 @@ image_open(int volumes, uint32_t uid)
 	return -1;
 }
 
+/* Why a file did not open as a volume, for a person. */
+static int
+image_fault(int volumes, const char *user, uint32_t uid, struct m_fail *f)
+{
+	int error = errno;
+	struct stat st;
+	char name[32];
+
+	image_name(name, uid, false);
+	if (fstatat(volumes, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+		return fault(f, user, "its file");
+	if (S_ISLNK(st.st_mode))
+		fault_set(f, FAIL_INVALID,
+		    "the volume of %s: %s is a symbolic link where a file is expected: "
+		    "remove it",
+		    user, name);
+	else if (!S_ISREG(st.st_mode))
+		fault_set(f, FAIL_INVALID, "the volume of %s: %s is no file: remove it",
+		    user, name);
+	else if (st.st_uid != 0)
+		fault_set(f, FAIL_DENIED,
+		    "the volume of %s: %s belongs to uid %u, not to root: chown root",
+		    user, name, (unsigned int)st.st_uid);
+	else if ((st.st_mode & 0077) != 0)
+		fault_set(f, FAIL_DENIED,
+		    "the volume of %s: %s is open to others (mode %04o): make it 0600",
+		    user, name, (unsigned int)st.st_mode & 07777);
+	else if (st.st_nlink != 1)
+		fault_set(f, FAIL_DENIED,
+		    "the volume of %s: %s has other names: remove them", user, name);
+	else
+		(void)fault(f, user, "its file");
+	errno = error;
+	return -1;
+}
+
 static int
 fs_set(int fs, const char *key, const char *value)
 {
@@ -101,19 +137,17 @@ fs_set(int fs, const char *key, const char *value)
 	    value == NULL ? FSCONFIG_SET_FLAG : FSCONFIG_SET_STRING, key, value, 0);
 }
 
-/* A mount of the device that stands in no tree, or -1. */
 static int
-device_mount(int number)
+device_mount_with(const char *path, const char *const *option)
 {
-	char path[32];
 	int fs, fd = -1, error;
 
-	snprintf(path, sizeof(path), "/dev/loop%d", number);
 	fs = (int)syscall(SYS_fsopen, "ext4", FSOPEN_CLOEXEC);
 	if (fs == -1)
 		return -1;
-	/* What is removed is given back to the disk. */
-	if (fs_set(fs, "source", path) == 0 && fs_set(fs, "discard", NULL) == 0 &&
+	while (*option != NULL && fs_set(fs, *option, NULL) == 0)
+		option++;
+	if (*option == NULL && fs_set(fs, "source", path) == 0 &&
 	    syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
 		fd = (int)syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC,
 		    MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
@@ -121,6 +155,24 @@ device_mount(int number)
 	close(fs);
 	errno = error;
 	return fd;
+}
+
+/*
+ * A mount of the device that stands in no tree, or -1.  What is removed is given
+ * back to the disk; what is free is read when it is needed, and not all of it at each
+ * start, where the kernel can be told so.
+ */
+static int
+device_mount(int number)
+{
+	static const char *const options[] = { "no_prefetch_block_bitmaps", "discard",
+		NULL };
+	char path[32];
+	int fd;
+
+	snprintf(path, sizeof(path), "/dev/loop%d", number);
+	fd = device_mount_with(path, options);
+	return fd == -1 && errno == EINVAL ? device_mount_with(path, options + 1) : fd;
 }
 
 int
@@ -314,7 +366,7 @@ volume_open(int volumes, const char *user, uint32_t uid, const struct conf_limit
 	v->mount = v->loop = -1;
 	v->image = image_open(volumes, uid);
 	if (v->image == -1)
-		return fault(f, user, "its file");
+		return image_fault(volumes, user, uid, f);
 	r = prepare(v, user, uid, limits->storage, patience, f);
 	if (r == 0) {
 		r = attach(v);

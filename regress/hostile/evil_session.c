@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "../../privsep/chan.h"
+#include "../../privsep/isolation/sandbox_steps.h"
 #include "../../privsep/msg.h"
 
 #define FD_CONTROL 3
@@ -250,6 +251,27 @@ read_evil(const char *user, char *evil, size_t len)
 		evil[n > 0 ? n : 0] = '\0';
 }
 
+/* What only the set-up may say: that the home is elsewhere, that it takes long, and
+ * who the session is. */
+static void
+forge(void)
+{
+	static const enum setup_what whats[] = { SETUP_HOME, SETUP_WAITS, SETUP_MOVED,
+		SETUP_RUNS };
+	struct setup_report r;
+	unsigned int i;
+
+	client = FD_REPORT;
+	for (i = 0; i < 64; i++) {
+		memset(&r, 0, sizeof(r));
+		r.what = whats[i % 4];
+		r.pid = 1;
+		r.storage = STORAGE_IS_VOLUME;
+		r.loop = (int32_t)i / 4;
+		put(&r, sizeof(r), 0, STDERR_FILENO, 1);
+	}
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -263,6 +285,8 @@ main(int argc, char *argv[])
 	(void)fcntl(FD_CONTROL, F_SETFL, 0);
 	(void)fcntl(FD_CONTROL, F_SETFD, FD_CLOEXEC);
 	read_evil(argv[2], evil, sizeof(evil));
+	if (strcmp(evil, "forge") == 0)
+		forge();
 	close(FD_REPORT);
 	for (;;) {
 		client = accept(FD_CONTROL, NULL, NULL);

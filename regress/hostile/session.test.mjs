@@ -5,6 +5,7 @@ import path from 'node:path';
 process.env.O = path.join(process.env.O || 'obj', 'regress/hostile/session');
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 const { startDaemon, waitFor } = await import('../system/daemon.mjs');
 
@@ -94,6 +95,27 @@ test('silence: who asked is told in time, and it can be stopped', async () => {
 		await gone();
 		await unhurt();
 	}
+});
+
+test('the words of those that made it are not its own to say', async () => {
+	// First without them.
+	const run = () => spawn(`${process.env.O}/idectl`, ['-s', `${d.runtime}/ided.sock`, 'sandbox', 'exec', 'ann', '--', 'true'], { stdio: 'ignore' });
+	const state = async (what) => {
+		evil(what);
+		run();
+		const row = await waitFor('it to run', () => d.sandboxes().find((s) => s.user === 'ann' && s.state === 'running'), 15000);
+		const open = fds();
+		d.ok(['sandbox', 'stop', 'ann']);
+		await gone();
+		assert.ok(row.pid > 1);
+		return { by: row.storage_by, open };
+	};
+	const was = await state('silence');
+	assert.equal(was.by, 'accounting');
+	const is = await state('forge');
+	assert.equal(is.by, was.by);
+	assert.ok(is.open - was.open < 16, `64 descriptors came, and ${is.open - was.open} more are open`);
+	await unhurt();
 });
 
 test('nothing is left open by any of it', async () => {
