@@ -114,9 +114,58 @@ made(const char *kind)
 	return fd[0]; /* "unconnected" too */
 }
 
+/* In answer to a port: what is nearly a connection to it, and ("right") is one. */
+static int
+made_port(const char *kind, uint16_t port)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET };
+	int type = strcmp(kind, "udp") == 0 ? SOCK_DGRAM : SOCK_STREAM;
+	int fd[2] = { -1, -1 };
+
+	if (strcmp(kind, "unix") == 0)
+		return socketpair(AF_UNIX, SOCK_STREAM, 0, fd) == 0 ? fd[0] : -1;
+	if (strcmp(kind, "other-port") == 0)
+		port++;
+	in.sin_port = htons(port);
+	in.sin_addr.s_addr = htonl(
+	    strcmp(kind, "other-address") == 0 ? INADDR_LOOPBACK + 1 : INADDR_LOOPBACK);
+	fd[0] = socket(AF_INET, type, 0);
+	fd[1] = socket(AF_INET, type, 0);
+	(void)bind(fd[1], (void *)&in, sizeof(in));
+	if (type == SOCK_STREAM)
+		(void)listen(fd[1], 1);
+	if (strcmp(kind, "listener") == 0)
+		return fd[1];
+	if (strcmp(kind, "no-peer") != 0)
+		(void)connect(fd[0], (void *)&in, sizeof(in));
+	/* The other end of the very same. */
+	if (strcmp(kind, "accepted") == 0)
+		return accept(fd[1], NULL, NULL);
+	return fd[0];
+}
+
+/* The port that is asked for; 0: something else is. */
+static uint16_t
+asked_port(const struct msg *m)
+{
+	struct m_session_what w;
+
+	/* It lies as it came, the payload right behind the head. */
+	memcpy(&w, (const uint8_t *)m + sizeof(m->head), sizeof(w));
+	return m->head.type == M_SESSION_CONNECT && w.what == WHAT_PORT ?
+	    (uint16_t)w.port :
+	    0;
+}
+
 static void
 hand(const struct msg *m, const char *kind)
 {
+	uint16_t port = asked_port(m);
+
+	if (port != 0 && strcmp(kind, "folder") != 0) {
+		answer(M_SESSION_FD, m->head.id, 0, made_port(kind, port), 1);
+		return;
+	}
 	answer(M_SESSION_FD, m->head.id, 0, made(kind), 1);
 }
 
@@ -207,7 +256,15 @@ static void
 act(const char *evil, const struct msg *m)
 {
 	char how[32];
-	const char *arg = strchr(evil, ' ');
+	const char *arg;
+
+	/* All else is answered with silence. */
+	if (strncmp(evil, "at-port ", 8) == 0) {
+		if (asked_port(m) == 0)
+			return;
+		evil += 8;
+	}
+	arg = strchr(evil, ' ');
 
 	snprintf(how, sizeof(how), "%.*s", (int)strcspn(evil, " "), evil);
 	arg = arg == NULL ? "" : arg + 1;

@@ -11,7 +11,8 @@ const { startDaemon, waitFor } = await import('../system/daemon.mjs');
 
 let d, uid, cookie, isolation, auth;
 before(async () => {
-	d = await startDaemon({ users: ['ann', 'bob'], network: 'none', isolation: 'spare 0\nstorage 5G by accounting' });
+	d = await startDaemon({ users: ['ann', 'bob'], network: 'none', isolation: 'spare 0\nstorage 5G by accounting',
+		conf: 'proxy { timeout 3s }' });
 	isolation = d.role('isolation')[0].pid;
 	auth = d.role('auth')[0].pid;
 	cookie = await d.login('ann');
@@ -67,6 +68,36 @@ for (const [name, all] of Object.entries(violations))
 				await unhurt();
 			});
 	});
+
+// It is asked for a port, and hands out what is nearly a connection to it.
+async function atPort(what) {
+	evil(`at-port ${what}`);
+	const started = d.request('GET', '/ide/?folder=/home/ann', { headers: { cookie } }).catch(() => {});
+	await waitFor('the session', () => d.sandboxes().some((s) => s.user === 'ann' && s.state === 'running'));
+	const r = await d.request('GET', '/proxy/3000/', { headers: { cookie } });
+	return { r, started };
+}
+
+for (const what of ['hand unix', 'hand udp', 'hand other-port', 'hand other-address', 'hand listener', 'hand no-peer', 'hand accepted',
+	'hand folder', 'hand-none', 'hand-many 2', 'lie number', 'speak-for SB_PORT', 'speak-for PORT_FD', 'speak-for PORT_ENTERED'])
+	test(`a port: ${what}`, async () => {
+		const { r, started } = await atPort(what);
+		assert.ok([502, 503, 504].includes(r.status), `${what}: ${r.status}`);
+		await gone();
+		await started;
+		await unhurt();
+	});
+
+test('a port: a connection that is one is none of these', { timeout: 60000 }, async () => {
+	const { r, started } = await atPort('hand right');
+	// Nobody reads at its other end.
+	assert.equal(r.status, 504);
+	assert.ok(d.sandboxes().some((s) => s.user === 'ann'), 'it goes on');
+	d.ctl(['sandbox', 'stop', 'ann']);
+	await gone();
+	await started;
+	await unhurt();
+});
 
 test('a sentence that would be two lines, or has no end, stays one', async () => {
 	evil('sentence end');

@@ -191,6 +191,95 @@ test('a worker that nobody logged in on gets nothing', async () => {
 	await alive('after it');
 });
 
+// --- ports ---
+
+test('a port: what policy does not permit, and what is not there', async () => {
+	const e = await evil('ann');
+	for (const [port, code] of [[0, FAIL.denied], [1, FAIL.denied], [22, FAIL.denied], [1023, FAIL.denied]]) {
+		const r = await e.ask('auth', M.PORT, { payload: wire.port(port) });
+		assert.equal(r.type, M.FAIL);
+		assert.equal(read.fail(r.data).code, code, String(port));
+	}
+	const r = await e.ask('auth', M.PORT, { payload: wire.port(3000), ms: 60000 });
+	assert.equal(r.type, M.FAIL);
+	e.close();
+	await alive('after it');
+});
+
+test("a port's sign-on: a code that is guessed, used, late to the wrong port or browser", async () => {
+	const sha = (b) => crypto.createHash('sha256').update(b).digest();
+	const result = (r) => r.data.readUInt32LE(0);
+	const code = async (port = 3000) => {
+		const e = await evil('ann'), nonce = sha(crypto.randomBytes(32));
+		const r = await e.ask('auth', M.PORT_CODE, { payload: wire.portCode(nonce, port) });
+		assert.equal(r.type, M.PORT_CODED);
+		e.close();
+		return { code: r.data, nonce };
+	};
+	const enter = async (c, nonce, port = 3000) => {
+		const e = await evil();
+		const r = await e.ask('auth', M.PORT_ENTER, { payload: wire.portEnter(c, nonce, port) });
+		assert.equal(r.type, M.PORT_ENTERED);
+		return { e, r };
+	};
+	const a = await code();
+	for (const [c, nonce, port] of [[crypto.randomBytes(32), a.nonce, 3000], [Buffer.alloc(32), Buffer.alloc(32), 3000],
+		[a.code, sha(crypto.randomBytes(32)), 3000], [a.code, a.nonce, 3000]]) {
+		const { e, r } = await enter(c, nonce, port);
+		assert.equal(result(r), AUTH.denied, 'the last one was used up by the one before it');
+		assert.deepEqual(r.data.subarray(4), Buffer.alloc(r.data.length - 4), 'and nothing is told');
+		e.close();
+	}
+	const b = await code();
+	const wrong = await enter(b.code, b.nonce, 3001);
+	assert.equal(result(wrong.r), AUTH.denied);
+	wrong.e.close();
+	const e = await evil('ann');
+	for (const port of [0, 80, 1023]) assert.equal((await e.ask('auth', M.PORT_CODE, { payload: wire.portCode(a.nonce, port) })).type, M.FAIL);
+	e.close();
+	const c = await code();
+	const good = await enter(c.code, c.nonce);
+	assert.equal(result(good.r), AUTH.ok);
+	const token = good.r.data.subarray(8, 40);
+	good.e.close();
+	// What came of it is for that port, whoever shows it.
+	for (const [t, port, want] of [[token, 3000, AUTH.ok], [token, 3001, AUTH.denied], [token, 0, AUTH.denied], [token, 80, AUTH.denied],
+		[Buffer.from(token).fill(0, 8), 3000, AUTH.denied], [crypto.randomBytes(32), 3000, AUTH.denied],
+		[Buffer.from(site.tokens.ann, 'hex'), 3000, AUTH.denied]]) {
+		const w = await evil();
+		const r = await w.ask('auth', M.PORT_TOKEN, { payload: wire.portToken(t, port) });
+		assert.equal(read.who(r.data).result, want);
+		assert.equal(read.who(r.data).last, '');
+		w.close();
+	}
+	await alive('after it');
+});
+
+test('a worker that is for one port can do nothing else', async () => {
+	const sha = (b) => crypto.createHash('sha256').update(b).digest();
+	const one = async () => {
+		const a = await evil('ann'), nonce = sha(crypto.randomBytes(32));
+		const c = await a.ask('auth', M.PORT_CODE, { payload: wire.portCode(nonce, 3000) });
+		a.close();
+		const e = await evil();
+		await e.ask('auth', M.PORT_ENTER, { payload: wire.portEnter(c.data, nonce, 3000) });
+		return e;
+	};
+	for (const [name, payload] of [['IDE', wire.ide()], ['PORTAL'], ['MINT'], ['LAST', wire.last('folder=/evil')],
+		['SESSION_END', wire.session(site.ids.ann)], ['LOGOUT'], ['PORT_CODE', wire.portCode(Buffer.alloc(32), 3001)],
+		['AUTH_TOKEN', wire.token(site.tokens.ann)], ['LOGIN', wire.login('ann', 'x')], ['TOKEN_LIST'], ['API_TOKEN', wire.token(site.tokens.ann)]])
+		await (await one()).offend('auth', M[name], { payload }, `${name} of a worker that is for a port`);
+	const e = await one();
+	const r = await e.ask('auth', M.PORT, { payload: wire.port(3001) });
+	assert.equal(r.type, M.FAIL);
+	assert.equal(read.fail(r.data).code, FAIL.denied, "another port of the user's");
+	const other = await e.ask('auth', M.PORT_TOKEN, { payload: wire.portToken(Buffer.alloc(32), 3001) });
+	assert.equal(read.who(other.data).result, AUTH.denied);
+	e.close();
+	assert.ok(site.sessionsOf('ann').some((s) => s.session === site.ids.ann), "ann's session is there");
+	await alive('after it');
+});
+
 test('guessed tokens are denied', async () => {
 	const e = await evil();
 	for (const token of [Buffer.alloc(32), Buffer.alloc(32, 255), crypto.randomBytes(32),
