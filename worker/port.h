@@ -83,7 +83,15 @@ void port_request(struct stream *s, uint16_t port);
 
 /* --- port_view.c --- */
 
+#define PORT_VIEW_MAX (512 * 1024) /* of the workbench's page */
+
 /* A request for the origin of a webview. */
 void port_view(struct stream *s);
+/* Is it the workbench's page, which is to be told of these origins? */
+bool port_view_wanted(const struct stream *s, const struct http_head *answer);
+/* Its content policy with them; good until the next call. */
+struct slice port_view_policy(const struct stream *s, struct slice policy);
+/* The page, with where they are. */
+void port_view_page(const struct stream *s, struct evbuffer *page);
 
 #endif /* WORKER_PORT_H */

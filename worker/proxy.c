@@ -38,6 +38,8 @@ relay_free(struct relay *r)
 		upstream_close(r->u);
 	event_free(r->ev_timer);
 	evbuffer_free(r->out);
+	if (r->page != NULL)
+		evbuffer_free(r->page);
 	free(r->head);
 	free(r);
 }

@@ -24,6 +24,10 @@ relay_finish(struct relay *r)
 
 	keep = r->keep && r->asked && evbuffer_get_length(r->out) == 0;
 	r->u = NULL;
+	if (r->page != NULL) {
+		port_view_page(r->s, r->page);
+		stream_write_buffer(r->s, r->page);
+	}
 	relay_done(r);
 	stream_end(r->s);
 	stream_pause(r->s, false); /* what still comes is thrown away */
@@ -122,6 +126,23 @@ relay_lost(struct relay *r, bool in_order)
 	relay_connect(r, true);
 }
 
+/* To the client, or to what is kept until it is whole. */
+static void
+body_write(struct relay *r, const void *p, size_t len)
+{
+	if (r->page == NULL) {
+		stream_write(r->s, p, len);
+		return;
+	}
+	if (evbuffer_add(r->page, p, len) == -1)
+		fatalx("evbuffer_add");
+	if (evbuffer_get_length(r->page) <= PORT_VIEW_MAX)
+		return;
+	stream_write_buffer(r->s, r->page);
+	evbuffer_free(r->page);
+	r->page = NULL;
+}
+
 static void
 body_read(struct relay *r)
 {
@@ -140,7 +161,7 @@ body_read(struct relay *r)
 		want = READ_MAX;
 	if (r->framing == BODY_LENGTH && want > r->left)
 		want = (size_t)r->left;
-	if ((p = stream_reserve(r->s, want)) == NULL) {
+	if (r->page != NULL || (p = stream_reserve(r->s, want)) == NULL) {
 		p = spare;
 		if (want > sizeof(spare))
 			want = sizeof(spare);
@@ -151,7 +172,7 @@ body_read(struct relay *r)
 	if (p != spare)
 		stream_commit(r->s, out);
 	else if (out > 0)
-		stream_write(r->s, p, out);
+		body_write(r, p, out);
 	if (n > 0)
 		r->active = relay_now();
 	if (n == 0 || (n == -1 && errno != EAGAIN))
@@ -224,9 +245,13 @@ answer_headers(const struct relay *r, struct header h[STREAM_RESP_HEADERS])
 		    r->s, &r->way, h, all, STREAM_RESP_HEADERS - OWN_HEADERS);
 	if (all == -1)
 		return (-1);
-	for (int i = 0; i < all; i++)
+	for (int i = 0; i < all; i++) {
+		if (r->page != NULL &&
+		    slice_eq(h[i].name, SLICE("content-security-policy")))
+			h[i].value = port_view_policy(r->s, h[i].value);
 		if (!security_owns(w, kind, h[i].name))
 			h[n++] = h[i];
+	}
 	h[n++] = (struct header){ SLICE("x-request-id"), slice_str(r->s->rid) };
 	return ((int)security_headers(w, kind, h, (size_t)n, STREAM_RESP_HEADERS));
 }
@@ -252,6 +277,9 @@ head_complete(struct relay *r)
 	size_t out;
 	int n, more;
 
+	if (r->to.kind == UPSTREAM_IDE && port_view_wanted(s, &a->head) &&
+	    s->head.method == METHOD_GET && (r->page = evbuffer_new()) == NULL)
+		fatalx("evbuffer_new");
 	if ((n = answer_headers(r, h)) == -1) {
 		relay_blame(r, 502, "sent too many headers.");
 		return;
@@ -270,15 +298,15 @@ head_complete(struct relay *r)
 	r->keep = a->head.keep_alive && s->head.method != METHOD_HEAD;
 	r->endless = r->to.kind == UPSTREAM_PORT && is_events(&a->head);
 	chunk_init(&r->chunk, INT64_MAX);
-	stream_respond(
-	    s, (unsigned int)a->head.status, h, (size_t)n, answer_length(s, &a->head));
+	stream_respond(s, (unsigned int)a->head.status, h, (size_t)n,
+	    r->page != NULL ? -1 : answer_length(s, &a->head));
 	/* What came with the head is body already. */
 	out = a->len - a->head.size;
 	more = r->framing != BODY_NONE;
 	if (out > 0)
 		more = body_bytes(r, (uint8_t *)a->buf + a->head.size, out, &out);
 	if (out > 0)
-		stream_write(s, a->buf + a->head.size, out);
+		body_write(r, a->buf + a->head.size, out);
 	r->head = NULL;
 	free(a);
 	body_next(r, more);

@@ -38,6 +38,7 @@ struct relay {
 	struct upstream *u;
 	struct evbuffer *out; /* the request, to upstream */
 	struct relay_head *head;
+	struct evbuffer *page; /* the workbench's, which is changed as a whole */
 	struct event *ev_timer;
 	int64_t active; /* ms when something last went on */
 	enum relay_state state;

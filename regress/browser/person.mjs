@@ -7,9 +7,9 @@ export const shots = `${top}/regress/artefacts`;
 const args = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
 	'--disable-background-networking', '--disable-component-update', '--disable-sync'];
 
-export function openBrowser() {
+export function openBrowser(more = []) {
 	fs.mkdirSync(shots, { recursive: true });
-	return chromium.launch({ executablePath: '/usr/bin/chromium', args });
+	return chromium.launch({ executablePath: '/usr/bin/chromium', args: [...args, ...more] });
 }
 
 export async function visit(d, browser, user) {
@@ -44,7 +44,7 @@ export async function command(page, name) {
 			await page.keyboard.press('F1');
 			const input = page.locator('.quick-input-widget input').first();
 			await input.waitFor({ state: 'visible', timeout: 5000 });
-			await input.fill(`>${name}`);
+			await input.fill(`>${name}`, { timeout: 5000 });
 			await page.locator('.quick-input-list .monaco-list-row').filter({ hasText: name }).first()
 				.waitFor({ timeout: 5000 });
 			await page.keyboard.press('Enter');
