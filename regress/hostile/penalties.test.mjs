@@ -124,6 +124,8 @@ test(`${SOURCES} sources are remembered in less than ${SOURCES / 4} kB, and come
 	const before = rss();
 	await come(SOURCES + SOURCES / 16);
 	assert.ok(rss() - before < SOURCES / 4, `${rss() - before} kB`);
+	// Those that the kernel still has, in its queue, are served in their turn.
+	await waitFor('the last of them to be gone', () => enters('127.0.0.3'), 120000, 1000);
 	await waitFor('the last of them to be gone', () => status(d).unauthenticated === 0);
 	// The workers of all others would have gone with it.
 	assert.doesNotMatch(d.log.slice(at), /zygote is gone/);
