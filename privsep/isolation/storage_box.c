@@ -4,6 +4,7 @@
  * isolation has the folder of a mounted volume open, to ask it for numbers.  To
  * unmount may take long, as may a change of size: both are jobs.
  */
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../log.h"
@@ -25,6 +27,8 @@
 #include "tree.h"
 
 static const char *const names[] = { "unknown", "quota", "volume", "accounting" };
+
+static time_t began;
 
 struct storage_dirs
 storage_dirs(void)
@@ -42,6 +46,7 @@ storage_start(const struct conf_isolation *conf)
 	enum wire_storage mode;
 	char why[256] = "";
 
+	began = time(NULL);
 	if (storage_choose(&dirs, conf, &mode, why, sizeof(why)) == -1)
 		fatalx("isolation: storage has no limit that holds: %s", why);
 	storage_set_mode(mode);
@@ -204,18 +209,38 @@ storage_limits(struct box *b)
 }
 
 /*
- * What has left its place is removed by and by: .gone-<uid>..., and .old-<uid>
- * where there is a volume that has all of it.
+ * What has left its place is removed by and by: .gone-<uid>..., .old-<uid> where
+ * there is a volume that has all of it, and .new-<uid>.img of a start that died.
  */
 
+/* It is older than we are, and nobody is at it. */
 static bool
-goes(const char *name, int volumes)
+stale(int dir, const char *name)
+{
+	struct stat st;
+	int fd;
+	bool r;
+
+	fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd == -1)
+		return false;
+	r = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == 0 &&
+	    (st.st_mode & 0077) == 0 && st.st_ctime < began &&
+	    flock(fd, LOCK_EX | LOCK_NB) == 0;
+	close(fd);
+	return r;
+}
+
+static bool
+goes(int dir, const char *name, int volumes)
 {
 	unsigned long uid;
 	char *end;
 
 	if (strncmp(name, ".gone-", 6) == 0)
 		return isdigit((unsigned char)name[6]);
+	if (strncmp(name, ".new-", 5) == 0 && isdigit((unsigned char)name[5]))
+		return dir == volumes && stale(dir, name);
 	if (strncmp(name, ".old-", 5) != 0 || !isdigit((unsigned char)name[5]))
 		return false;
 	uid = strtoul(name + 5, &end, 10);
@@ -233,7 +258,7 @@ sweep(int dir, int volumes)
 	if (fd == -1 || (d = fdopendir(fd)) == NULL)
 		return errno;
 	while ((de = readdir(d)) != NULL) {
-		if (!goes(de->d_name, volumes))
+		if (!goes(dir, de->d_name, volumes))
 			continue;
 		if (tree_remove(dir, de->d_name) == 0)
 			continue;

@@ -460,7 +460,8 @@ volume_make(int volumes, const char *user, uint32_t uid, const struct conf_limit
 		    user, name);
 		return -1;
 	}
-	if (v->image == -1)
+	/* Whoever finds it sees that it is being made. */
+	if (v->image == -1 || flock(v->image, LOCK_EX | LOCK_NB) == -1)
 		return fault(f, user, "its file");
 	if (fill(v, user, uid, volume_size(enough.storage, inodes, journal_mb), inodes,
 		journal_mb, f) == 0 &&

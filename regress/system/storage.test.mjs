@@ -275,7 +275,7 @@ test('a move that is killed at any moment loses nothing', { timeout: 300000 }, a
 	}
 });
 
-test('each state that an interruption leaves is put right', async () => {
+test('each state that an interruption leaves is put right', async (t) => {
 	const { d, sums } = await folders(['ann']);
 	try {
 		d.ok(['sandbox', 'stop', 'ann']);
@@ -298,7 +298,17 @@ test('each state that an interruption leaves is put right', async () => {
 		fs.symlinkSync('/etc', `${home}/.old-${uid}/x/etc`);
 		fs.mkdirSync(`${home}/.old-1/not/ours`, { recursive: true });
 		fs.mkdirSync(`${home}/.gone-${uid}-0/x`, { recursive: true });
+		// Half a volume of one who may never come again; half of one that somebody is at; and what ided has not made.
+		const left = { [`.new-${uid + 7}.img`]: 0o600, [`.new-${uid + 8}.img`]: 0o600, [`.new-${uid + 9}.img`]: 0o644, '.new-ours.img': 0o600 };
+		for (const [name, mode] of Object.entries(left)) fs.writeFileSync(`${volume}/${name}`, 'half', { mode });
+		const holder = spawn('flock', [`${volume}/.new-${uid + 8}.img`, 'sleep', '1000'], { detached: true, stdio: 'ignore' });
+		t.after(() => { try { process.kill(-holder.pid, 'SIGKILL'); } catch { /* gone */ } });
+		await waitFor('the lock', () => spawnSync('flock', ['-n', `${volume}/.new-${uid + 8}.img`, 'true']).status !== 0);
+		await sleep(1100);
 		await d.start();
+		await waitFor('the half to go', () => !fs.existsSync(`${volume}/.new-${uid + 7}.img`));
+		await waitFor('its end', () => !fs.existsSync(`${home}/.gone-${uid}-0`));
+		assert.deepEqual(fs.readdirSync(volume).sort(), [`.new-${uid + 8}.img`, `.new-${uid + 9}.img`, '.new-ours.img', `${uid}.img`].sort());
 		await waitFor('the rest to go', () => fs.readdirSync(home).join() === '.old-1');
 		assert.ok(fs.existsSync('/etc/passwd'));
 		assert.ok(fs.existsSync(`${home}/.old-1/not/ours`), 'without a volume it is all there is');
