@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include <bsd/string.h>
 
@@ -46,19 +45,31 @@ audit_unhex(uint8_t *bytes, size_t len, const char *from)
 	return true;
 }
 
+/* By hand: gmtime(3) looks for a file of time zones first, and there are processes
+ * that may open none. */
 void
 audit_time_text(char buf[32], int64_t ms)
 {
-	time_t t = (time_t)(ms / 1000);
-	struct tm tm;
+	int64_t days, left, era, doe, yoe, doy, mp, y;
+	unsigned int m, d;
 
-	if (ms < 0 || ms > 253402300799999 || gmtime_r(&t, &tm) == NULL)
-		memset(&tm, 0, sizeof(tm));
-	snprintf(buf, 32, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ",
-	    (unsigned int)(tm.tm_year + 1900) % 10000,
-	    (unsigned int)(tm.tm_mon + 1) % 100, (unsigned int)tm.tm_mday % 100,
-	    (unsigned int)tm.tm_hour % 100, (unsigned int)tm.tm_min % 100,
-	    (unsigned int)tm.tm_sec % 100, (unsigned int)(ms % 1000 + 1000) % 1000);
+	if (ms < 0 || ms > 253402300799999)
+		ms = 0;
+	days = ms / 86400000 + 719468;
+	left = ms % 86400000;
+	/* Years that begin in March, in eras of 400 of them. */
+	era = days / 146097;
+	doe = days % 146097;
+	yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+	doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+	mp = (5 * doy + 2) / 153;
+	d = (unsigned int)(doy - (153 * mp + 2) / 5 + 1);
+	m = (unsigned int)(mp < 10 ? mp + 3 : mp - 9);
+	y = yoe + era * 400 + (m <= 2);
+	snprintf(buf, 32, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", (unsigned int)y % 10000,
+	    m % 100, d % 100, (unsigned int)(left / 3600000) % 100,
+	    (unsigned int)(left / 60000 % 60), (unsigned int)(left / 1000 % 60),
+	    (unsigned int)(left % 1000));
 }
 
 bool

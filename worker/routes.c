@@ -37,6 +37,7 @@ const struct route routes[] = {
 	{ "/logout",		R_GET | R_POST,	R_SAME,		logout },
 	{ "/api/login",		R_POST,		0,		login_api },
 	{ "/api/logout",	R_POST,		0,		logout },
+	{ "/api/admin/audit",	R_GET,		R_LOGIN,	api_audit },
 	{ "/api/me",		R_GET,		R_LOGIN,	api_me },
 	{ "/api/sessions",	R_GET,		R_LOGIN,	api_sessions },
 	{ "/api/sessions/end",	R_POST,		R_LOGIN | R_ACTIVE,

@@ -73,6 +73,12 @@ void jwks(struct stream *, const char *);
 
 /* report.c */
 void csp_report(struct stream *, const char *);
+/* audit.c */
+void api_audit(struct stream *, const char *);
+
+/* audit.c */
+void api_audit(struct stream *, const char *);
+
 /* portal.c */
 void portal(struct stream *, const char *);
 void api_me(struct stream *, const char *);

@@ -211,7 +211,8 @@ on_answer(struct chan *c, struct msg *m)
 {
 	bool row = m->head.type == M_ROW_SESSION || m->head.type == M_ROW_SANDBOX ||
 	    m->head.type == M_ROW_PROCESSES || m->head.type == M_ROW_MEMORY ||
-	    m->head.type == M_ROW_TOKEN;
+	    m->head.type == M_ROW_TOKEN || m->head.type == M_ROW_AUDIT ||
+	    m->head.type == M_AUDIT_PAGE;
 	auth_fn fn;
 
 	(void)c;
@@ -543,6 +544,8 @@ static const struct chan_handler from_auth[] = {
 	{ M_JWKS_KEYS, on_answer },
 	{ M_TOKEN_MADE, on_answer },
 	{ M_ROW_TOKEN, on_answer },
+	{ M_ROW_AUDIT, on_answer },
+	{ M_AUDIT_PAGE, on_answer },
 	{ M_OK, on_answer },
 	{ M_REVOKED, on_revoked },
 	{ M_NONE, NULL },

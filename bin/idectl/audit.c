@@ -1,7 +1,6 @@
 /*
  * idectl audit query, tail, export: records as they come, one line each.
  */
-#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -12,6 +11,7 @@
 
 #include <bsd/string.h>
 
+#include "../../privsep/audit_text.h"
 #include "../../privsep/log.h"
 #include "audit.h"
 #include "idectl.h"
@@ -58,39 +58,16 @@ take(char *to, size_t size, const char *what, const char *value)
 		die("%s: at most %zu bytes", what, size - 1);
 }
 
-/* 2026-01-31, 2026-01-31T12:00:00[Z] (UTC), seconds since the epoch, or 2h: ago. */
 static int64_t
 when(const char *s)
 {
-	static const char *const forms[] = { "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S",
-		"%Y-%m-%dT%H:%M", "%Y-%m-%d" };
-	static const struct {
-		char unit;
-		int64_t seconds;
-	} units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 },
-		{ 'w', 604800 } };
-	struct tm tm;
-	const char *end;
-	char *unit;
-	long long n;
-	size_t i;
+	int64_t ms;
 
-	for (i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
-		memset(&tm, 0, sizeof(tm));
-		if ((end = strptime(s, forms[i], &tm)) != NULL && *end == '\0')
-			return (int64_t)timegm(&tm) * 1000;
-	}
-	errno = 0;
-	n = strtoll(s, &unit, 10);
-	if (errno == 0 && unit != s && n >= 0 && n < 100000000000LL) {
-		if (*unit == '\0')
-			return n * 1000;
-		for (i = 0; i < sizeof(units) / sizeof(units[0]); i++)
-			if (unit[0] == units[i].unit && unit[1] == '\0')
-				return ((int64_t)time(NULL) - n * units[i].seconds) *
-				    1000;
-	}
-	die("%s: a time is 2026-01-31, 2026-01-31T12:00:00, or 2h, 7d and so on ago", s);
+	if (!audit_when(s, (int64_t)time(NULL) * 1000, &ms))
+		die("%s: a time is 2026-01-31, 2026-01-31T12:00:00, or 2h, 7d and so on "
+		    "ago",
+		    s);
+	return ms;
 }
 
 static void
@@ -154,75 +131,16 @@ filter(struct options *o, int c, const char *verb)
 	}
 }
 
-/* A cell of a spreadsheet is data, whatever it begins with. */
-static void
-csv_cell(const char *s, bool last)
-{
-	putchar('"');
-	if (s[0] != '\0' && strchr("=+-@\t\r", s[0]) != NULL)
-		putchar('\'');
-	for (; *s != '\0'; s++) {
-		if (*s == '"')
-			putchar('"');
-		putchar(*s);
-	}
-	fputs(last ? "\"\r\n" : "\",", stdout);
-}
-
-/* Control characters as in the log, so that a record is one line. */
-static void
-csv_text(const char *s)
-{
-	char safe[4 * WIRE_AUDIT_DETAIL];
-
-	log_escape(safe, sizeof(safe), s);
-	csv_cell(safe, false);
-}
-
-/* The details as they stand in the line: name=value, separated by blanks. */
-static void
-details(const struct m_audit *r, char *buf, size_t size)
-{
-	const char *name, *value;
-	char safe[4 * WIRE_AUDIT_DETAIL];
-	uint32_t at = 0;
-	size_t n = 0;
-	char kind;
-
-	buf[0] = '\0';
-	while (n < size && audit_detail_next(r, &at, &name, &kind, &value)) {
-		log_escape(safe, sizeof(safe), value);
-		n += (size_t)snprintf(
-		    buf + n, size - n, "%s%s=%s", n > 0 ? " " : "", name, safe);
-	}
-}
-
 static void
 print_csv(const struct m_audit *r)
 {
 	static bool headed;
-	char buf[8 * WIRE_AUDIT_DETAIL], hash[AUDIT_HEX + 1];
+	char buf[AUDIT_CSV_MAX];
 
 	if (!headed)
-		fputs("seq,time,event,outcome,actor,user,source,agent,session,rid,detail,"
-		      "hash\r\n",
-		    stdout);
+		fputs(AUDIT_CSV_HEAD, stdout);
 	headed = true;
-	printf("%" PRIu64 ",", r->seq);
-	audit_time_text(buf, r->time);
-	csv_cell(buf, false);
-	csv_text(r->event);
-	csv_text(r->outcome);
-	csv_text(r->actor);
-	csv_text(r->user);
-	csv_text(r->source);
-	csv_text(r->agent);
-	csv_text(r->session);
-	csv_text(r->rid);
-	details(r, buf, sizeof(buf));
-	csv_cell(buf, false);
-	audit_hex(hash, r->hash, sizeof(r->hash));
-	csv_cell(hash, true);
+	fwrite(buf, 1, audit_csv(r, buf), stdout);
 }
 
 static void
@@ -243,7 +161,7 @@ print_text(const struct m_audit *r)
 		log_escape(buf, sizeof(buf), values[i]);
 		printf(" %s=%s", names[i], buf);
 	}
-	details(r, buf, sizeof(buf));
+	audit_details(r, buf, sizeof(buf));
 	printf("%s%s\n", buf[0] != '\0' ? " " : "", buf);
 }
 

@@ -22,6 +22,8 @@ static struct {
 	uint64_t size;
 	uint64_t reserved;
 	int64_t day;
+	struct audit_store *st;
+	uint64_t begins; /* with that record, which is not on the disk yet; 0: it is */
 	char *buf;
 	size_t len;
 } f = { .fd = -1 };
@@ -121,6 +123,9 @@ audit_file_sync(void)
 		return -1;
 	f.size += f.len;
 	f.len = 0;
+	if (f.begins != 0)
+		audit_store_mark(f.st, f.begins);
+	f.begins = 0;
 	return 0;
 }
 
@@ -205,8 +210,8 @@ catch_up(struct audit_store *st, uint64_t seq)
 	return audit_file_sync() == 0;
 }
 
-/* The record before the one that the empty file was to begin with, if a crash
- * kept that one out of it; else the head. */
+/* The record before the one that an empty file was to begin with, if a crash kept
+ * that one out of it; else the head. */
 static uint64_t
 before_begin(struct audit_store *st)
 {
@@ -222,7 +227,8 @@ before_begin(struct audit_store *st)
 	audit_scan_begin(&sc);
 	for (i = 0; i < 256 && audit_scan_next(st, &sc, &r) == SCAN_RECORD; i++)
 		if (strcmp(r.event, "audit.file") == 0) {
-			found = r.seq - 1;
+			if (r.seq != audit_store_marked(st))
+				found = r.seq - 1;
 			break;
 		}
 	audit_scan_end(&sc);
@@ -265,10 +271,13 @@ audit_file_take(int fd, struct audit_store *st, const char **why)
 		return FILE_ODD;
 	}
 	f.fd = fd;
+	f.begins = 0;
 	f.size = f.reserved = (uint64_t)sb.st_size;
 	if (sb.st_size == 0) {
 		f.day = today();
 		seq = before_begin(st);
+		f.st = st;
+		f.begins = seq + 1;
 		return catch_up(st, seq) ? FILE_BEGINS : FILE_FAILED;
 	}
 	line = last_line(fd, f.size, &end, &len);

@@ -26,8 +26,8 @@ enum audit_file_state {
 
 /*
  * Take fd over in place of the one before.  A file that goes on gets what it
- * lacks; one that begins gets the records after the head, or those from an
- * audit.file record on that a crash kept out of it.
+ * lacks; one that begins gets the records after the head (the first is to be an
+ * audit.file), or those from an audit.file on that a crash kept out of it.
  */
 enum audit_file_state audit_file_take(int fd, struct audit_store *, const char **why);
 bool audit_file_is_open(void);

@@ -377,6 +377,35 @@ audit_store_torn(const struct audit_store *st)
 	return st->torn;
 }
 
+#define MARK "file"
+
+void
+audit_store_mark(struct audit_store *st, uint64_t seq)
+{
+	int fd;
+
+	fd = openat(st->dir, MARK, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd == -1 || pwrite(fd, &seq, sizeof(seq), 0) != sizeof(seq) ||
+	    fdatasync(fd) == -1)
+		log_warn("audit trail: %s/%s", st->shown, MARK);
+	if (fd != -1)
+		close(fd);
+}
+
+uint64_t
+audit_store_marked(const struct audit_store *st)
+{
+	uint64_t seq = 0;
+	int fd;
+
+	fd = openat(st->dir, MARK, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd == -1 || pread(fd, &seq, sizeof(seq), 0) != sizeof(seq))
+		seq = 0;
+	if (fd != -1)
+		close(fd);
+	return seq;
+}
+
 size_t
 audit_store_pending(const struct audit_store *st)
 {

@@ -52,6 +52,10 @@ uint64_t audit_store_prune(struct audit_store *, int64_t before, unsigned int ke
 
 bool audit_store_get(struct audit_store *, uint64_t seq, struct m_audit *);
 
+/* The record that the newest file begins with, once that is on the disk; 0: none. */
+void audit_store_mark(struct audit_store *, uint64_t seq);
+uint64_t audit_store_marked(const struct audit_store *);
+
 /* What an index knows of a record. */
 uint32_t audit_key(char kind, const char *value);
 #define AUDIT_KEY_WHO    'w' /* actor or user */

@@ -22,8 +22,8 @@
 #include "../log.h"
 #include "isolation.h"
 
-#define SAME_DAY 1000 /* files of one day, at most */
-#define OLD_MAX  100000
+#define DAY_MAX 2932896 /* the last of the year 9999 */
+#define OLD_MAX 100000
 
 /* The folder of a path, and where its last part begins. */
 static int
@@ -71,32 +71,6 @@ audit_file_give(struct chan *auth)
 		chan_send(auth, M_AUDIT_FILE, 0, fd, NULL, 0);
 }
 
-/* <file>-<day>, or with .1, .2 and so on where that is taken. */
-static void
-put_aside(int dir, const char *base, int64_t day)
-{
-	char name[CONF_PATH_MAX + 32], date[16];
-	time_t t = (time_t)(day * 86400);
-	unsigned int i;
-	struct tm tm;
-
-	if (day < 0 || day > 2932896 || gmtime_r(&t, &tm) == NULL)
-		return;
-	strftime(date, sizeof(date), "%Y%m%d", &tm);
-	for (i = 0; i < SAME_DAY; i++) {
-		if (i == 0)
-			snprintf(name, sizeof(name), "%s-%s", base, date);
-		else
-			snprintf(name, sizeof(name), "%s-%s.%u", base, date, i);
-		if (syscall(SYS_renameat2, dir, base, dir, name, RENAME_NOREPLACE) == 0 ||
-		    errno == ENOENT)
-			return;
-		if (errno != EEXIST)
-			break;
-	}
-	log_warn("audit file \"%s\" cannot be put aside", isolation.conf.audit.file);
-}
-
 struct old {
 	unsigned long day;
 	unsigned long n;
@@ -122,6 +96,40 @@ old_name(const char *name, const char *base, struct old *o)
 	}
 	strlcpy(o->name, name, sizeof(o->name));
 	return *end == '\0';
+}
+
+/* <file>-<day>, and with .1, .2 and so on behind what there is of that day. */
+static void
+put_aside(int dir, const char *base, int64_t day)
+{
+	char name[CONF_PATH_MAX + 32], date[16];
+	time_t t = (time_t)(day * 86400);
+	const struct dirent *e;
+	unsigned long next = 0;
+	struct old o;
+	struct tm tm;
+	DIR *d;
+	int fd;
+
+	if (day < 0 || day > DAY_MAX || gmtime_r(&t, &tm) == NULL)
+		return;
+	strftime(date, sizeof(date), "%Y%m%d", &tm);
+	fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd == -1 || (d = fdopendir(fd)) == NULL)
+		return;
+	while ((e = readdir(d)) != NULL)
+		if (old_name(e->d_name, base, &o) && o.day == strtoul(date, NULL, 10) &&
+		    o.n >= next)
+			next = o.n + 1;
+	closedir(d);
+	if (next == 0)
+		snprintf(name, sizeof(name), "%s-%s", base, date);
+	else
+		snprintf(name, sizeof(name), "%s-%s.%lu", base, date, next);
+	if (syscall(SYS_renameat2, dir, base, dir, name, RENAME_NOREPLACE) == -1 &&
+	    errno != ENOENT)
+		log_warn(
+		    "audit file \"%s\" cannot be put aside", isolation.conf.audit.file);
 }
 
 static int

@@ -539,11 +539,25 @@ test_file(void **state)
 		audit_file_close();
 		check_file("log", 2, 7);
 	}
-	/* Empty again: from where it began. */
+	/* A crash that kept all of it out: from where it began. */
+	audit_store_mark(st, 1);
 	assert_int_equal(truncate(path, 0), 0);
 	assert_int_equal(audit_file_take(open_file("log"), st, &why), FILE_BEGINS);
 	audit_file_close();
 	check_file("log", 2, 7);
+	/* One that somebody took away, or the next one: from here on. */
+	assert_int_equal(audit_file_take(open_file("next"), st, &why), FILE_BEGINS);
+	append(st, "ann", "audit.file");
+	append(st, "ann", "a.b");
+	assert_int_equal(audit_store_sync(st), 0);
+	assert_int_equal(audit_file_sync(), 0);
+	assert_int_equal(audit_file_take(open_file("after"), st, &why), FILE_BEGINS);
+	append(st, "ann", "audit.file");
+	assert_int_equal(audit_store_sync(st), 0);
+	assert_int_equal(audit_file_sync(), 0);
+	audit_file_close();
+	check_file("next", 8, 9);
+	check_file("after", 10, 10);
 	/* Not the trail's. */
 	assert_int_equal(truncate(path, sb.st_size - 10), 0);
 	assert_int_equal(truncate(path, sb.st_size), 0);
