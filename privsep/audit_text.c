@@ -36,8 +36,7 @@ days(int y, int m, int d, int64_t *to)
 	int64_t n, year = y - 1;
 	int i;
 
-	if (y < 1970 || m < 1 || m > 12 || d < 1 ||
-	    d > lengths[m - 1] + (leap && m == 2))
+	if (y < 1970 || m < 1 || m > 12 || d < 1 || d > lengths[m - 1] + (leap && m == 2))
 		return false;
 	n = year * 365 + year / 4 - year / 100 + year / 400 - 719162;
 	for (i = 0; i < m - 1; i++)

@@ -23,7 +23,7 @@ void audit_details(const struct m_audit *, char *buf, size_t size);
  * A row of CSV (RFC 4180), with its end.  What a spreadsheet would take for a formula
  * gets an apostrophe before it, and control characters are escaped: a cell is data.
  */
-#define AUDIT_CSV_MAX  16384
+#define AUDIT_CSV_MAX 16384
 #define AUDIT_CSV_HEAD                                                                   \
 	"seq,time,event,outcome,actor,user,source,agent,session,rid,detail,hash\r\n"
 size_t audit_csv(const struct m_audit *, char buf[AUDIT_CSV_MAX]);

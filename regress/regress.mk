@@ -67,7 +67,7 @@ fuzz: $(FUZZ)
 FUZZ_READS = $(addprefix worker/,chunk.c cookie.c dates.c http1.c httpfield.c origin.c \
 	    proxy_head.c range.c url.c h1.c h2.c h2_guard.c h2_head.c h2_stream.c session.c) \
 	    $(addprefix privsep/,chan.c msg.c conf_grammar.c conf_lex.c conf_listen.c \
-	    conf_special.c conf_table.c conf_value.c auth/auth_worker.c keys/serve.c) \
+	    audit_record.c conf_special.c conf_table.c conf_value.c auth/auth_worker.c keys/serve.c) \
 	    master/pool.c master/pool_end.c
 fuzz-coverage:
 	etc/install-deps build check coverage
@@ -202,8 +202,14 @@ lint:
 format:
 	@clang-format -i $(C_FILES)
 
-bench: all $(O)/regress/vm/ide
+$(O)/regress/bench/audit_load: regress/bench/audit_load.c $(O)/libtest.a
+	@mkdir -p $(@D)
+	$(call say,CC) $(CC) $(CFLAGS_ALL) -I. -MMD -MP -o $@ $< \
+	    $(LDHARDEN) -Wl,--start-group $(O)/libtest.a -Wl,--end-group $(TEST_LIBS)
+
+bench: all $(O)/regress/vm/ide $(O)/regress/bench/audit_load
 	O=$(O) node regress/bench/run.mjs
 	O=$(O) node regress/bench/enumeration.mjs
+	O=$(O) node regress/bench/audit.mjs
 
 .PHONY: lint format unit filters fuzz fuzz-coverage fuzz-coverage-run vm check check-vm check-long check-deps system hostile browser bench

@@ -37,7 +37,10 @@ static const struct param {
 	size_t size;
 } params[] = {
 #define PARAM(n, f)                                                                      \
-	{ (n), offsetof(struct m_audit_query, f), sizeof(((struct m_audit_query *)0)->f) }
+	{                                                                                \
+		(n), offsetof(struct m_audit_query, f),                                  \
+		    sizeof(((struct m_audit_query *)0)->f)                               \
+	}
 	PARAM("user", user),
 	PARAM("event", event),
 	PARAM("address", source),
@@ -64,7 +67,8 @@ known(const char *name, size_t len)
 	size_t i;
 
 	for (i = 0; i < sizeof(params) / sizeof(params[0]); i++)
-		if (strlen(params[i].name) == len && memcmp(params[i].name, name, len) == 0)
+		if (strlen(params[i].name) == len &&
+		    memcmp(params[i].name, name, len) == 0)
 			return (true);
 	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++)
 		if (strlen(others[i]) == len && memcmp(others[i], name, len) == 0)
@@ -78,15 +82,17 @@ only_known(struct stream *s)
 {
 	const char *p = s->query.p, *end = p + s->query.len, *amp, *eq;
 	char text[96];
+	size_t n;
 
 	while (p != NULL && p < end) {
 		amp = memchr(p, '&', (size_t)(end - p));
 		if (amp == NULL)
 			amp = end;
 		eq = memchr(p, '=', (size_t)(amp - p));
-		if (!known(p, (size_t)((eq != NULL ? eq : amp) - p))) {
+		n = (size_t)((eq != NULL ? eq : amp) - p);
+		if (!known(p, n)) {
 			snprintf(text, sizeof(text), "%.*s: there is no such parameter",
-			    (int)((amp - p) < 40 ? amp - p : 40), p);
+			    (int)(n < 40 ? n : 40), p);
 			respond_error(s, 400, text);
 			return (false);
 		}
@@ -133,7 +139,8 @@ param_time(struct stream *s, const char *name, int64_t *ms)
 	clock_gettime(CLOCK_REALTIME, &now);
 	if (text[0] == '\0' || audit_when(text, (int64_t)now.tv_sec * 1000, ms))
 		return (true);
-	bad(s, name, "a time is 2026-01-31, 2026-01-31T12:00:00Z, or 2h, 7d and so on ago");
+	bad(s, name,
+	    "a time is 2026-01-31, 2026-01-31T12:00:00Z, or 2h, 7d and so on ago");
 	return (false);
 }
 

@@ -73,8 +73,6 @@ void jwks(struct stream *, const char *);
 
 /* report.c */
 void csp_report(struct stream *, const char *);
-/* audit.c */
-void api_audit(struct stream *, const char *);
 
 /* audit.c */
 void api_audit(struct stream *, const char *);
