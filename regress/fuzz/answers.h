@@ -66,6 +66,14 @@ tls_saw_plain(void)
 	return (false);
 }
 
+size_t
+tls_plain(uint8_t *buf, size_t size)
+{
+	(void)buf;
+	(void)size;
+	return 0;
+}
+
 void
 tls_more(bool more)
 {

@@ -133,7 +133,7 @@ hear(void)
 		worker_hears(&peers[i]);
 	isolation_hears();
 	while (chan_recv(&master, &m, &why) == 1)
-		check(m.head.type == M_WORKER_NOTE);
+		check(m.head.type == M_WORKER_NOTE || m.head.type == M_ALIVE);
 	for (int i = 0; i < HELPERS; i++)
 		while (helpers[i].open && chan_recv(&helpers[i].chan, &m, &why) == 1)
 			helpers[i].id = m.head.id;

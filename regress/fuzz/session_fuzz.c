@@ -12,6 +12,7 @@
 
 /* Its state is that of a process, and here many live in one. */
 #include "../../worker/session.c"
+#include "../../worker/routes.h"
 #include "fuzz.h"
 
 #define STREAMS 8
@@ -289,17 +290,22 @@ on_known(struct stream *s, unsigned int who)
 		respond_error(s, 404, NULL);
 }
 
+/* Ours, and where a program is asked. */
+static const struct route places[] = { { .path = "/" }, { .path = "/", .flags = R_APP } };
+
 static void
 request(uint8_t how)
 {
 	struct request *r = &requests[how % STREAMS];
 	size_t n = 0;
 	int t = next() % (TOKENS + 1);
+	uint8_t kind;
 
 	if (r->open)
 		return;
 	memset(r, 0, sizeof(*r));
 	stream_init(&r->s, &w, &front, NULL);
+	r->s.route = &places[(how & 0x10) != 0];
 	r->open = true;
 	if (t < TOKENS) {
 		memcpy(r->token, tokens[t], WIRE_TOKEN);
@@ -320,7 +326,7 @@ request(uint8_t how)
 	}
 	/* What was made up may be a good one all the same. */
 	if (t == TOKENS)
-		r->has_token = credential(&r->s, r->token) == 1;
+		r->has_token = credential(&r->s, r->token, &kind) == 1;
 	r->s.by_bearer = false;
 	session_who(&r->s, on_known);
 }
