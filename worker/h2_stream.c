@@ -241,6 +241,20 @@ h2_upgrade(struct stream *s, const struct header *h, size_t n)
 	submit(st, &a, true);
 }
 
+static void
+h2_hint(struct stream *s, const struct header *h, size_t n)
+{
+	struct h2_stream *st = (struct h2_stream *)s;
+	struct h2_answer a;
+
+	if (st->answered || st->reset)
+		return;
+	nv_build(&a, 103, h, n, -1);
+	nghttp2_submit_headers(
+	    st->h->ng, NGHTTP2_FLAG_NONE, s->id, NULL, a.nv, a.n, NULL);
+	conn_kick(st->h->c);
+}
+
 /* May len more bytes of the answer be said?  Cuts what is too long. */
 static size_t
 out_allowed(struct h2_stream *st, size_t len)
@@ -385,7 +399,8 @@ const struct stream_front h2_stream_front = { .respond = h2_respond,
 	.reset = h2_reset,
 	.pause = h2_pause,
 	.room = h2_room,
-	.upgrade = h2_upgrade };
+	.upgrade = h2_upgrade,
+	.hint = h2_hint };
 
 void
 h2_stream_drain(struct h2_stream *st)

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "../privsep/log.h"
+#include "cookie.h"
 #include "proxy.h"
 #include "respond.h"
 #include "routes.h"
@@ -116,6 +117,60 @@ last_ok(const char *q)
 	return (true);
 }
 
+/* Has this browser been told of this build's files before?  Then it has them. */
+static bool
+has_files(const struct stream *s)
+{
+	struct slice v = { NULL, 0 };
+
+	for (size_t i = 0; i < s->head.nheader; i++)
+		if (s->head.header[i].id == HDR_COOKIE)
+			(void)cookie_find(s->head.header[i].value, SLICE(IDE_HINTED), &v);
+	return (v.p != NULL && slice_eq(v, slice_str(s->w->conf->ide_prefix)));
+}
+
+struct header
+ide_hinted(const struct stream *s)
+{
+	static char text[WIRE_TEXT];
+
+	snprintf(text, sizeof(text),
+	    IDE_HINTED "=%s; Secure; HttpOnly; SameSite=Lax; Path=%s; Max-Age=31536000",
+	    s->w->conf->ide_prefix, ide_base(s));
+	return ((struct header){ SLICE("set-cookie"), slice_str(text) });
+}
+
+/*
+ * The largest files of the workbench, before its page is there: the browser fetches
+ * them while the page is made, or the whole sandbox is.  RFC 8297.  Once only, as it
+ * goes past the service worker, which has them afterwards.
+ */
+static void
+hint(struct stream *s)
+{
+	static const struct {
+		const char *file, *as;
+	} files[] = {
+		{ "workbench.js", "modulepreload" },
+		{ "workbench.css", "preload; as=style" },
+	};
+	const char *prefix = s->w->conf->ide_prefix;
+	char text[2][WIRE_TEXT];
+	struct header h[2];
+	size_t i;
+
+	if (prefix[0] == '\0' || has_files(s) ||
+	    !slice_eq(stream_header(s, HDR_SEC_FETCH_DEST), SLICE("document")))
+		return;
+	for (i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		snprintf(text[i], sizeof(text[i]),
+		    "<%s%s/static/out/vs/code/browser/workbench/%s>; rel=%s", ide_base(s),
+		    prefix, files[i].file, files[i].as);
+		h[i] = (struct header){ SLICE("link"), slice_str(text[i]) };
+	}
+	s->hinted = stream_hint(s, h, i);
+}
+
 void
 ide_root(struct stream *s, const char *rest)
 {
@@ -133,6 +188,7 @@ ide_root(struct stream *s, const char *rest)
 			respond_redirect(s, 302, to);
 			return;
 		}
+		hint(s);
 	}
 	proxy_request(s);
 }
@@ -161,8 +217,11 @@ ide_any(struct stream *s, const char *rest)
 void
 front_static(struct stream *s, const char *rest)
 {
-	const struct www_file *f = www_find(rest);
+	static const char name[] = "out/browser/serviceWorker.js";
+	const struct www_file *f;
 
+	/* The workbench's own keeps nothing. */
+	f = www_find(strcmp(rest, name) == 0 ? "serviceWorker.js" : rest);
 	if (f != NULL && f->type[0] != '\0')
 		static_www(s, f);
 	else if (!static_file(s, FRONT_FILES, rest, CACHE_REVALIDATE))

@@ -8,6 +8,7 @@
 #include "proxy.h"
 #include "relay.h"
 #include "respond.h"
+#include "routes.h"
 #include "tunnel.h"
 #include "worker.h"
 #include "../privsep/log.h"
@@ -253,6 +254,8 @@ answer_headers(const struct relay *r, struct header h[STREAM_RESP_HEADERS])
 			h[n++] = h[i];
 	}
 	h[n++] = (struct header){ SLICE("x-request-id"), slice_str(r->s->rid) };
+	if (r->s->hinted && r->head->head.status == 200)
+		h[n++] = ide_hinted(r->s);
 	return ((int)security_headers(w, kind, h, (size_t)n, STREAM_RESP_HEADERS));
 }
 

@@ -102,7 +102,7 @@ http_prepare(const struct conf_for_worker *conf)
 		"login.html", "login_error.html", "login_single.html", "port.html",
 		"portal.html", "portal_current.html", "portal_notice.html",
 		"portal_session.html", "portal_storage.html", "portal_usage.html",
-		"style.css" };
+		"serviceWorker.js", "style.css" };
 	size_t seed;
 
 	(void)conf;

@@ -71,6 +71,9 @@ void api_token_add(struct stream *, const char *);
 void api_token_end(struct stream *, const char *);
 void jwks(struct stream *, const char *);
 
+/* Says in the answer that the browser was told of the IDE's files. */
+#define IDE_HINTED "ided-files"
+struct header ide_hinted(const struct stream *);
 /* report.c */
 void csp_report(struct stream *, const char *);
 

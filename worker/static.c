@@ -270,6 +270,7 @@ static_www(struct stream *s, const struct www_file *f)
 		.size = gz ? f->gzlen : f->len,
 		.coding = gz ? CODING_GZIP : CODING_IDENTITY,
 		.varies = f->gz != NULL,
+		.worker = ends_with(f->name, "serviceWorker.js"),
 		.cache = s->query.p != NULL && slice_eq(s->query, slice_str(version)) ?
 		    CACHE_IMMUTABLE :
 		    CACHE_REVALIDATE };

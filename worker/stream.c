@@ -147,6 +147,15 @@ stream_respond(struct stream *s, unsigned int status, const struct header *h, si
 	s->front->respond(s, status, head.h, head.n, head.length);
 }
 
+bool
+stream_hint(struct stream *s, const struct header *h, size_t n)
+{
+	if (s->status != 0 || s->closed || s->front->hint == NULL)
+		return (false);
+	s->front->hint(s, h, n);
+	return (true);
+}
+
 void
 stream_upgrade(struct stream *s, const struct header *h, size_t n)
 {

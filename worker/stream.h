@@ -64,6 +64,8 @@ struct stream_front {
 	void (*pause)(struct stream *, bool pause);
 	size_t (*room)(struct stream *);
 	void (*upgrade)(struct stream *, const struct header *h, size_t n);
+	/* Or NULL: few clients of this protocol would understand it. */
+	void (*hint)(struct stream *, const struct header *h, size_t n);
 };
 
 struct stream {
@@ -101,6 +103,7 @@ struct stream {
 	bool closed;           /* on_close was called */
 	uint64_t bytes_out;    /* of the body */
 	int64_t started_us;    /* monotonic */
+	bool hinted;           /* of this build of the IDE: ide_hinted() */
 	struct encode *encode; /* the answer is compressed: encode.h; or NULL */
 
 	/* Set by what answers. */
@@ -160,6 +163,8 @@ void stream_end(struct stream *s);
 void stream_reset(struct stream *s);
 void stream_pause(struct stream *s, bool pause);
 size_t stream_room(struct stream *s);
+/* 103, before the answer: what the client may fetch meanwhile.  False: not said. */
+bool stream_hint(struct stream *s, const struct header *h, size_t n);
 /* Answer 101 (h1) or 200 (RFC 8441); from then on bytes are passed as they are
  * in on_body and stream_write, on_body_end is the client's end of it, and either
  * end may stream_end(). */

@@ -1,4 +1,5 @@
 // What a person does with a browser.
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import { chromium } from 'playwright-core';
 import { password, top } from '../system/daemon.mjs';
@@ -12,8 +13,15 @@ export function openBrowser(more = []) {
 	return chromium.launch({ executablePath: '/usr/bin/chromium', args: [...args, ...more] });
 }
 
-export async function visit(d, browser, user) {
-	const context = await browser.newContext({ ignoreHTTPSErrors: true,
+// Its certificate is one that this browser trusts: without, no service worker works.
+export function openTrusting(d) {
+	const key = execFileSync('sh', ['-c', `openssl x509 -in ${d.dir}/server.crt -noout -pubkey | openssl pkey -pubin -outform der |
+		openssl dgst -sha256 -binary | base64`], { encoding: 'utf8' }).trim();
+	return openBrowser([`--ignore-certificate-errors-spki-list=${key}`]);
+}
+
+export async function visit(d, browser, user, { trusting = false } = {}) {
+	const context = await browser.newContext({ ignoreHTTPSErrors: !trusting,
 		viewport: { width: 1280, height: 800 } });
 	const page = await context.newPage();
 	const complaints = [];

@@ -119,6 +119,7 @@ for (const [name, get] of [['HTTP/1.1', h1get], ['HTTP/2', h2get]]) {
 		try {
 			const un = zlib.createBrotliDecompress();
 			un.on('data', (b) => seen.push(b.toString()));
+			const end = new Promise((resolve) => un.on('end', resolve));
 			const r = c.request({ ':path': '/ide/a/events', ...own(), 'accept-encoding': 'br' });
 			r.on('response', (h) => assert.equal(h['content-encoding'], 'br'));
 			r.pipe(un);
@@ -127,10 +128,36 @@ for (const [name, get] of [['HTTP/1.1', h1get], ['HTTP/2', h2get]]) {
 					Array.from({ length: i + 1 }, (_, k) => `data: ${k}\n\n`).join(''), 10000, 5);
 				await get('/ide/a/heard', own());
 			}
-			await new Promise((resolve) => un.on('end', resolve));
+			await end;
 		} finally { c.close(); }
 	});
 }
+
+test('a browser hears at once what the workbench needs', async () => {
+	const c = http2.connect(d.origin, { rejectUnauthorized: false });
+	let told;
+	const hints = (headers) => new Promise((resolve, reject) => {
+		const r = c.request({ ':path': '/ide/?folder=/x', ...own(), ...headers });
+		const links = [];
+		r.on('headers', (h) => { assert.equal(h[':status'], 103); links.push(...[h.link].flat()); });
+		r.on('response', (h) => { assert.equal(h[':status'], 200); told = h['set-cookie']; resolve(links.join(', ')); });
+		r.on('error', reject);
+		r.resume();
+	});
+	try {
+		const links = await hints({ 'sec-fetch-dest': 'document' });
+		assert.match(links, /<\/ide\/stable-0\/static\/out\/vs\/code\/browser\/workbench\/workbench\.js>; rel=modulepreload/);
+		assert.match(links, /workbench\.css>; rel=preload; as=style/);
+		// Only once for each build: then the browser has them.
+		assert.match(String(told), /^ided-files=stable-0; Secure; HttpOnly; SameSite=Lax; Path=\/ide\/; Max-Age=/);
+		const { cookie } = own();
+		assert.equal(await hints({ 'sec-fetch-dest': 'document', cookie: `${cookie}; ided-files=stable-0` }), '');
+		assert.equal(told, undefined);
+		assert.notEqual(await hints({ 'sec-fetch-dest': 'document', cookie: `${cookie}; ided-files=stable-1` }), '');
+		assert.equal(await hints({ 'sec-fetch-dest': 'iframe' }), '');
+		assert.equal(await hints({}), '');
+	} finally { c.close(); }
+});
 
 test('who does not read holds the server up, not our memory', async () => {
 	const c = http2.connect(d.origin, { rejectUnauthorized: false, settings: { initialWindowSize: 65535 } });

@@ -1,0 +1,44 @@
+// Keeps the files of VS Code, so that a page that is opened again asks for none of
+// them.  They are the same for everybody and never change; nothing else is kept, and
+// above all nothing of a person's.
+'use strict';
+
+const NAME = 'ided-static';
+// <quality>-<commit>/static/..., at the root or below /ide/.
+const STATIC = /^\/(?:ide\/)?([a-z]+-[0-9a-f]{40})\/static\/./;
+
+const forEverybody = (r) => {
+	const said = (r.headers.get('cache-control') ?? '').split(',').map((s) => s.trim());
+	return r.status === 200 && r.type === 'basic' && !r.redirected &&
+		said.includes('public') && said.includes('immutable') && !r.headers.has('set-cookie');
+};
+
+// What is kept is of one commit: another one's goes when the first of its own comes.
+async function keep(url, response) {
+	const cache = await caches.open(NAME);
+	const commit = STATIC.exec(new URL(url).pathname)[1];
+	for (const k of await cache.keys())
+		if (STATIC.exec(new URL(k.url).pathname)?.[1] !== commit) await cache.delete(k);
+	await cache.put(url, response);
+}
+
+async function answer(event) {
+	const { request } = event;
+	const cache = await caches.open(NAME);
+	const kept = await cache.match(request.url, { ignoreVary: true });
+	if (kept) return kept;
+	const response = await fetch(request);
+	// A full disk, or a browser that keeps nothing, is no reason to fail.
+	if (forEverybody(response))
+		event.waitUntil(keep(request.url, response.clone()).catch(() => {}));
+	return response;
+}
+
+self.addEventListener('install', () => self.skipWaiting());
+self.addEventListener('activate', (event) => event.waitUntil(self.clients.claim()));
+self.addEventListener('fetch', (event) => {
+	const url = new URL(event.request.url);
+	if (event.request.method !== 'GET' || url.origin !== self.location.origin || url.search !== '' ||
+		!STATIC.test(url.pathname) || event.request.headers.has('range')) return;
+	event.respondWith(answer(event));
+});
