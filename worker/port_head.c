@@ -6,6 +6,7 @@
 
 #include "port.h"
 #include "proxy_head.h"
+#include "url.h"
 #include "worker.h"
 #include "../privsep/log.h"
 
@@ -119,52 +120,171 @@ moves(const struct stream *s, const struct port_way *way, struct slice path)
 
 /* --- Location --- */
 
+static bool
+is_numeric(struct slice host)
+{
+	return (
+	    host.len > 0 && host.p[host.len - 1] >= '0' && host.p[host.len - 1] <= '9');
+}
+
 /* What the program calls itself: by our address, or by its own. */
 static bool
-is_itself(const struct stream *s, const struct port_way *way, struct slice authority)
+is_itself(
+    const struct stream *s, const struct port_way *way, struct slice host, uint32_t port)
 {
 	static const struct slice local[] = { SLICE("localhost"), SLICE("127.0.0.1"),
 		SLICE("[::1]"), SLICE("0.0.0.0") };
-	struct slice host;
-	uint32_t port;
+	uint32_t ours = s->head.port, usual = s->w->kind == LISTEN_TLS ? 443 : 80;
 
-	if (slice_caseeq(authority, s->head.host))
-		return (true);
-	if (!http_authority(authority, &host, &port))
-		return (false);
-	/* One that knows the name only, and not behind which port it is. */
-	if (port == 0 && slice_caseeq(host, s->head.hostname))
-		return (true);
 	for (size_t i = 0; i < sizeof(local) / sizeof(local[0]); i++)
 		if (port == way->port && slice_caseeq(host, local[i]))
 			return (true);
-	return (false);
+	/* No port: it knows the name only, and not behind which port it is. */
+	if (port != 0 && port != (ours == 0 ? usual : ours))
+		return (false);
+	/* An address has many spellings. */
+	return (slice_caseeq(host, s->head.hostname) ||
+	    (is_numeric(host) && is_numeric(s->head.hostname)));
 }
 
-/* Cuts scheme and authority off, if they are the program's own; false if they are
- * another's. */
-static bool
-own_path(const struct stream *s, const struct port_way *way, struct slice *v)
+enum where {
+	ELSEWHERE, /* as it is */
+	OWN_PATH,  /* *v is a path of the same origin, or "", "?…" */
+	RELATIVE,  /* to the path that was asked for */
+	UNCLEAR,   /* browsers and we might read it in different ways */
+};
+
+static enum where
+after_scheme(
+    const struct stream *s, const struct port_way *way, struct slice *v, size_t n)
 {
-	static const struct slice schemes[] = { SLICE("https://"), SLICE("http://"),
-		SLICE("//") };
-	struct slice auth;
+	struct slice auth = { v->p + n, 0 }, host;
+	uint32_t port;
+
+	while (n + auth.len < v->len && strchr("/?#", auth.p[auth.len]) == NULL)
+		auth.len++;
+	/* Userinfo, another slash, a name that would have to be decoded first. */
+	if (!http_authority(auth, &host, &port))
+		return (UNCLEAR);
+	if (!is_itself(s, way, host, port))
+		return (ELSEWHERE);
+	v->p += n + auth.len;
+	v->len -= n + auth.len;
+	return (OWN_PATH);
+}
+
+static enum where
+where(const struct stream *s, const struct port_way *way, struct slice *v)
+{
+	static const struct slice schemes[] = { SLICE("https:"), SLICE("http:") };
 	size_t n;
 
+	/* Browsers take the one for a slash, and the other out. */
+	if (memchr(v->p, '\\', v->len) != NULL || memchr(v->p, '\t', v->len) != NULL)
+		return (UNCLEAR);
+	if (slice_prefix(*v, SLICE("//")))
+		return (after_scheme(s, way, v, 2));
+	if (v->len == 0 || v->p[0] == '/')
+		return (OWN_PATH);
 	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
 		n = schemes[i].len;
 		if (v->len < n || !slice_caseeq((struct slice){ v->p, n }, schemes[i]))
 			continue;
-		auth = (struct slice){ v->p + n, 0 };
-		while (n + auth.len < v->len && strchr("/?#", auth.p[auth.len]) == NULL)
-			auth.len++;
-		if (!is_itself(s, way, auth))
-			return (false);
-		v->p += n + auth.len;
-		v->len -= n + auth.len;
-		return (true);
+		/* "https:/x" is a path of the same host, to a browser. */
+		if (v->len < n + 2 || v->p[n] != '/' || v->p[n + 1] != '/')
+			return (UNCLEAR);
+		return (after_scheme(s, way, v, n + 2));
 	}
-	return (v->len > 0 && v->p[0] == '/');
+	/* Another scheme has its ':' before any '/', '?' or '#'. */
+	for (n = 0; n < v->len && strchr("/?#", v->p[n]) == NULL; n++)
+		if (v->p[n] == ':')
+			return (ELSEWHERE);
+	return (RELATIVE);
+}
+
+/* Takes "." and ".." out of the path that was put since at, as a browser would. */
+static void
+remove_dots(size_t at)
+{
+	char *from = text.buf + at, *to = from, *end = text.buf + text.used, *seg;
+	size_t n;
+	bool last;
+
+	while (from < end && *from == '/') {
+		seg = from + 1;
+		for (n = 0; seg + n < end && seg[n] != '/'; n++)
+			;
+		last = seg + n == end;
+		from = seg + n;
+		if ((n == 1 && seg[0] == '.') ||
+		    (n == 2 && seg[0] == '.' && seg[1] == '.')) {
+			while (n == 2 && to > text.buf + at && *--to != '/')
+				;
+			if (last)
+				*to++ = '/';
+			continue;
+		}
+		memmove(to, seg - 1, n + 1);
+		to += n + 1;
+	}
+	text.used = (size_t)(to - text.buf);
+}
+
+/* The path that it leads to, without its query, written out; false if it is none. */
+static bool
+resolve(const struct stream *s, struct slice path, enum where w)
+{
+	struct slice base = s->raw_path;
+	size_t at = text.used;
+
+	if (w == RELATIVE) {
+		while (base.len > 0 && base.p[base.len - 1] != '/')
+			base.len--;
+		if (!put(base))
+			return (false);
+	} else if (path.len == 0 && !put(SLICE("/")))
+		return (false);
+	if (!put(path))
+		return (false);
+	remove_dots(at);
+	return (url_path_safe(since(at)));
+}
+
+/*
+ * Below our own origin no redirect leads a program's page out: of where one leads to, a
+ * content policy looks at the host only.  What is not clear is left out.
+ */
+static bool
+location_kept_in(const struct stream *s, const struct port_way *way, struct slice *value)
+{
+	struct slice v = *value, rest;
+	enum where w = where(s, way, &v);
+	size_t at = text.used, n;
+
+	if (w == ELSEWHERE || (w == RELATIVE && strchr("?#", v.p[0]) != NULL))
+		return (true);
+	if (w == UNCLEAR)
+		return (false);
+	for (n = 0; n < v.len && v.p[n] != '?' && v.p[n] != '#'; n++)
+		;
+	rest = (struct slice){ v.p + n, v.len - n };
+	v.len = n;
+	if (w == RELATIVE && s->raw_path.p == NULL)
+		return (false);
+	if (!resolve(s, v, w))
+		return (false);
+	v = since(at);
+	n = text.used;
+	if (moves(s, way, v)) {
+		if (!put_prefix(s, way) || !put(v))
+			return (false);
+		at = n;
+	} else if (w == RELATIVE)
+		return (true); /* as it was: it stays in */
+	if (!put(rest))
+		return (false);
+	*value = since(at);
+	return (true);
 }
 
 static bool
@@ -174,7 +294,10 @@ location(const struct stream *s, const struct port_way *way, struct slice *value
 	size_t at = text.used;
 	bool ok = true;
 
-	if (!own_path(s, way, &path) || (path.p == value->p && !moves(s, way, path)))
+	if (way->kind != PORT_HOST && s->w->conf->proxy.paths == PATHS_RESTRICTED)
+		return (location_kept_in(s, way, value));
+	if (where(s, way, &path) != OWN_PATH ||
+	    (path.p == value->p && !moves(s, way, path)))
 		return (true);
 	if (moves(s, way, path))
 		ok = put_prefix(s, way);

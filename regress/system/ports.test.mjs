@@ -123,6 +123,19 @@ test('addresses that the program gives stay below its prefix', async () => {
 		['https://example.com/x', 'https://example.com/x', 'https://example.com/x'],
 		['//example.com/x', '//example.com/x', '//example.com/x'],
 		['mailto:a@b', 'mailto:a@b', 'mailto:a@b'],
+		['?q', '?q', '?q'], ['#f', '#f', '#f'], ['a/b?c#d', 'a/b?c#d', 'a/b?c#d'], ['./x', './x', './x'],
+		// Ways out that a browser would take.
+		['/proxy/3000/../../api/me', '/proxy/3000/api/me', '/absproxy/3000/api/me'],
+		['/../api/me', '/proxy/3000/api/me', '/absproxy/3000/api/me'],
+		['../../api/me?x', '/proxy/3000/api/me?x', '/absproxy/3000/api/me?x'],
+		['../x', '/proxy/3000/proxy/x', '/absproxy/3000/absproxy/x'],
+		['/x/../y#z', '/proxy/3000/y#z', '/absproxy/3000/y#z'], ['/x/..', '/proxy/3000/', '/absproxy/3000/'],
+		['/%2e%2e/api', undefined, undefined], ['/x/..%2f..%2fapi', undefined, undefined],
+		['https:/api/me', undefined, undefined], ['https:api/me', undefined, undefined], ['HTTPS:/api', undefined, undefined],
+		['\\api\\me', undefined, undefined], ['/\\/x', undefined, undefined], ['..\\..\\api', undefined, undefined],
+		['.\t./.\t./api', undefined, undefined],
+		[`https:///${host}/api`, undefined, undefined], [`///${host}/api`, undefined, undefined],
+		[`https://x@${host}/api`, undefined, undefined], [`https://%6cocalhost:${d.port}/api`, undefined, undefined],
 	])
 		for (const [way, want] of [['proxy', proxy], ['absproxy', abs]]) {
 			const r = await get(`/${way}/3000/redirect?to=${encodeURIComponent(to)}`);
