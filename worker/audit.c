@@ -106,6 +106,7 @@ static bool
 param(struct stream *s, const char *name, char *dst, size_t size)
 {
 	const char *p;
+	json_t *utf8;
 	ssize_t n;
 
 	n = url_query(dst, size, s->query, (struct slice){ name, strlen(name) });
@@ -124,6 +125,11 @@ param(struct stream *s, const char *name, char *dst, size_t size)
 		bad(s, name, "control characters have no place in it");
 		return (false);
 	}
+	if ((utf8 = json_string(dst)) == NULL) {
+		bad(s, name, "this is no UTF-8");
+		return (false);
+	}
+	json_decref(utf8);
 	return (true);
 }
 
