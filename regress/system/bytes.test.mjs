@@ -1,6 +1,7 @@
 // Answers of the user's own server, compressed on their way: over both protocols.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import http2 from 'node:http2';
 import zlib from 'node:zlib';
 import { top, waitFor, sleep } from './daemon.mjs';
@@ -179,4 +180,25 @@ test('who does not read holds the server up, not our memory', async () => {
 		assert.ok(last < 8 << 20, `${last} bytes were taken`);
 		r.close();
 	} finally { c.destroy(); }
+});
+
+test('a hundred streams of one connection come on together', { timeout: 60000 }, async () => {
+	const size = 1000000;
+	fs.writeFileSync(`${d.opts.idePath}/static/vscode/big.bin`, Buffer.alloc(size, 'x'));
+	const c = http2.connect(d.origin, { rejectUnauthorized: false });
+	const got = new Array(100).fill(0);
+	try {
+		await new Promise((resolve, reject) => {
+			c.on('error', reject);
+			for (let i = 0; i < got.length; i++) {
+				const r = c.request({ ':path': '/ide/stable-0/static/big.bin', ...own() });
+				r.on('error', reject);
+				r.on('response', (h) => assert.equal(h[':status'], 200));
+				// When the first one is at its end, how far are the others?
+				r.on('data', (b) => { if ((got[i] += b.length) === size) resolve(); });
+			}
+		});
+	} finally { c.destroy(); }
+	const least = Math.min(...got);
+	assert.ok(least > size / 2, `the last one had ${least} of ${size} bytes when the first one had all`);
 });
