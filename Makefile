@@ -105,7 +105,7 @@ $(O)/ided-worker: PKGS := --static $(PKGS)
 endif
 
 LIBS_ided-isolation = -lcrypto -lnftables -lmnl
-LIBS_ided-auth	    = -ldb-5.3 -lcrypto
+LIBS_ided-auth	    = -ldb-5.3 -lcrypto -lidn2 -lunistring
 LIBS_ided-hash	    = -largon2
 LIBS_ided-keys	    = -lcrypto
 LIBS_ided-worker    = -lssl -lcrypto -lnghttp2 -ljansson -lbrotlienc -lbrotlicommon -lz -lm
@@ -119,6 +119,9 @@ $(BINS):
 $(O)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC) $(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+
+# It holds the list as it stands.
+$(O)/privsep/auth/common.o: privsep/auth/common-passwords
 
 # The pages, as arrays in the worker's executable.
 $(O)/worker/www.c: worker/www/embed $(filter-out worker/www/embed,$(wildcard worker/www/*))

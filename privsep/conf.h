@@ -38,9 +38,21 @@
 #define CONF_RESOLVER_MAX 3 /* more than these no C library looks at */
 #define CONF_INEFFECT_MAX 64
 #define CONF_BIND_MAX     16 /* folders of the site's own in sandboxes */
-#define CONF_IO_WEIGHT    100
-#define CONF_NO_LIMIT     UINT64_MAX
-#define CONF_SPARE_MAX    64 /* spare sandboxes */
+/* What limits may be, of all users and of one. */
+#define CONF_MEMORY_MIN     (64ULL << 20)
+#define CONF_MEMORY_MAX     (64ULL << 40)
+#define CONF_CPU_MIN        1
+#define CONF_CPU_MAX        409600
+#define CONF_PROCESSES_MIN  16
+#define CONF_PROCESSES_MAX  1000000
+#define CONF_STORAGE_MIN    (1ULL << 20)
+#define CONF_STORAGE_MAX    (1024ULL << 40)
+#define CONF_HOME_FILES_MIN 1000
+#define CONF_HOME_FILES_MAX 1000000000
+#define CONF_SESSIONS_MAX   1000
+#define CONF_IO_WEIGHT      100
+#define CONF_NO_LIMIT       UINT64_MAX
+#define CONF_SPARE_MAX      64 /* spare sandboxes */
 
 enum conf_log_to {
 	LOG_TO_STDERR,

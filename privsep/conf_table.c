@@ -29,11 +29,11 @@
 #define NOWHERE 0, 0
 
 /* Of all users, and of some. */
-#define MEMORY    64 * MB, 64 * TB
-#define CPU       1, 409600
-#define PROCESSES 16, 1000000
-#define STORAGE   1 * MB, 1024 * TB
-#define FILES     1000, 1000000000
+#define MEMORY    CONF_MEMORY_MIN, CONF_MEMORY_MAX
+#define CPU       CONF_CPU_MIN, CONF_CPU_MAX
+#define PROCESSES CONF_PROCESSES_MIN, CONF_PROCESSES_MAX
+#define STORAGE   CONF_STORAGE_MIN, CONF_STORAGE_MAX
+#define FILES     CONF_HOME_FILES_MIN, CONF_HOME_FILES_MAX
 
 static const struct conf_word log_to[] = {
 	{ "stderr", LOG_TO_STDERR, NULL },
@@ -202,7 +202,7 @@ const struct conf_row conf_rows[] = {
 { B_AUTH, "session", K_NONE, B_SESSION, 0, NOWHERE, 0, 0, NULL, "IDED_AUTH_SESSION", NULL },
 { B_SESSION, "lifetime", K_DURATION, 0, 0, C(auth.session_lifetime), 1, YEAR, NULL, NULL, NULL },
 { B_SESSION, "idle", K_DURATION, 0, 0, C(auth.session_idle), 1, YEAR, NULL, NULL, NULL },
-{ B_SESSION, "max", K_NUMBER, 0, 0, C(auth.session_max), 1, 1000, NULL, NULL, NULL },
+{ B_SESSION, "max", K_NUMBER, 0, 0, C(auth.session_max), 1, CONF_SESSIONS_MAX, NULL, NULL, NULL },
 { B_AUTH, "token", K_NONE, B_TOKEN, 0, NOWHERE, 0, 0, NULL, "IDED_AUTH_TOKEN", NULL },
 { B_TOKEN, "access", K_DURATION, 0, 0, C(auth.token_access), 1, 30 * DAY, NULL, NULL, NULL },
 { B_TOKEN, "refresh", K_DURATION, 0, 0, C(auth.token_refresh), 1, YEAR, NULL, NULL, NULL },

@@ -161,24 +161,50 @@ M(PORT_CODED,	P_AUTH, P_WORKER,	S_ANY,	X_(m_port_coded), FD_NONE)	\
 M(PORT_ENTER,	P_WORKER, P_AUTH,	S_NEW | S_PORT, X_(m_port_enter), FD_NONE)	\
 M(PORT_ENTERED,	P_AUTH, P_WORKER,	S_ANY,	X_(m_port_entered), FD_NONE)	\
 M(PORT_TOKEN,	P_WORKER, P_AUTH,	S_NEW | S_PORT, X_(m_port_token), FD_NONE) \
-/* Rows of an answer; M_OK ends them. */					\
-M(ROW_USER,	P_AUTH, P_CTL,		S_ANY,	X_(m_user),	FD_NONE)	\
+/* Accounts: nobody's word, and that of the one who is known. */			\
+M(REGISTER,	P_WORKER, P_AUTH,	S_SITE,	X_(m_account_edit), FD_NONE)	\
+M(RESET_USE,	P_WORKER, P_AUTH,	S_SITE,	X_(m_reset_use), FD_NONE)	\
+M(ME,		P_WORKER, P_AUTH,	S_BOUND, X_(m_account_ref), FD_NONE)	\
+M(ME_PUT,	P_WORKER, P_AUTH,	S_BOUND, X_(m_account_edit), FD_NONE)	\
+M(ME_PASSWORD,	P_WORKER, P_AUTH,	S_BOUND, X_(m_password), FD_NONE)	\
+M(ME_SESSIONS,	P_WORKER, P_AUTH,	S_BOUND, X_(m_list),	FD_NONE)	\
+M(ME_SESSION_END, P_WORKER, P_AUTH,	S_BOUND, X_(m_session_ref), FD_NONE)	\
+M(ME_SESSIONS_END, P_WORKER, P_AUTH,	S_BOUND, X_(m_account_ref), FD_NONE)	\
+M(ME_USAGE,	P_WORKER, P_AUTH,	S_BOUND, X_(m_account_ref), FD_NONE)	\
+M(SETTINGS_GET,	P_WORKER, P_AUTH,	S_BOUND, X_(m_account_ref), FD_NONE)	\
+M(SETTINGS_PUT,	P_WORKER, P_AUTH,	S_BOUND, X_(m_settings), FD_NONE)	\
+/* Accounts: an administrator's, by the API or by idectl. */			\
+M(USERS,	P_WORKER | P_CTL, P_AUTH, S_BOUND, X_(m_list),	FD_NONE)	\
+M(USER_GET,	P_WORKER | P_CTL, P_AUTH, S_BOUND, X_(m_account_ref), FD_NONE)	\
+M(USER_ADD,	P_WORKER | P_CTL, P_AUTH, S_BOUND, X_(m_account_edit), FD_NONE)	\
+M(USER_PUT,	P_WORKER | P_CTL, P_AUTH, S_BOUND, X_(m_account_edit), FD_NONE)	\
+M(USER_LIMITS,	P_WORKER | P_CTL, P_AUTH, S_BOUND, X_(m_account_limits), FD_NONE) \
+M(USER_DELETE,	P_WORKER | P_CTL, P_AUTH, S_BOUND, X_(m_account_delete), FD_NONE) \
+M(USER_APPROVE,	P_WORKER | P_CTL, P_AUTH, S_BOUND, X_(m_account_ref), FD_NONE)	\
+M(USER_DISABLE,	P_WORKER | P_CTL, P_AUTH, S_BOUND, X_(m_account_ref), FD_NONE)	\
+M(USER_ENABLE,	P_WORKER | P_CTL, P_AUTH, S_BOUND, X_(m_account_ref), FD_NONE)	\
+M(USER_RESET,	P_WORKER | P_CTL, P_AUTH, S_BOUND, X_(m_account_ref), FD_NONE)	\
+M(ROLES,	P_WORKER | P_CTL, P_AUTH, S_BOUND, X_(m_list),	FD_NONE)	\
+M(SESSIONS,	P_WORKER | P_CTL, P_AUTH, S_BOUND, X_(m_list),	FD_NONE)	\
+M(SESSION_KILL,	P_WORKER | P_CTL, P_AUTH, S_BOUND, X_(m_session_ref), FD_NONE)	\
+M(SESSIONS_KILL, P_WORKER | P_CTL, P_AUTH, S_BOUND, X_(m_account_ref), FD_NONE)	\
+M(SANDBOXES,	P_WORKER, P_AUTH,	S_BOUND, X_(m_list),	FD_NONE)	\
+M(SANDBOX_KILL,	P_WORKER, P_AUTH,	S_BOUND, X_(m_account_ref), FD_NONE)	\
+M(STATS,	P_WORKER, P_AUTH,	S_BOUND, X_(m_account_ref), FD_NONE)	\
+/* Rows of an answer; M_OK or M_PAGE ends them. */				\
+M(PAGE,		P_AUTH, P_WORKER | P_CTL, S_ANY, X_(m_page),	FD_NONE)	\
 M(ROW_SESSION,	P_AUTH, P_WORKER | P_CTL, S_ANY, X_(m_session),	FD_NONE)	\
+M(ROW_ACCOUNT,	P_AUTH, P_WORKER | P_CTL, S_ANY, X_(m_account),	FD_NONE)	\
+M(ROW_RESET,	P_AUTH, P_WORKER | P_CTL, S_ANY, X_(m_reset),	FD_NONE)	\
+M(ROW_DELETED,	P_AUTH, P_WORKER | P_CTL, S_ANY, X_(m_account_deleted), FD_NONE) \
+M(ROW_ROLE,	P_AUTH, P_WORKER | P_CTL, S_ANY, X_(m_role),	FD_NONE)	\
+M(ROW_STATS,	P_AUTH, P_WORKER | P_CTL, S_ANY, X_(m_stats),	FD_NONE)	\
+M(ROW_SETTINGS,	P_AUTH, P_WORKER | P_CTL, S_ANY, X_(m_settings), FD_NONE)	\
 M(ROW_SANDBOX,	P_AUTH, P_WORKER | P_CTL, S_ANY, X_(m_sandbox),	FD_NONE)	\
 M(ROW_PROCESSES, P_AUTH, P_WORKER | P_CTL, S_ANY, X_(m_processes), FD_NONE)	\
 M(ROW_MEMORY,	P_AUTH, P_WORKER | P_CTL, S_ANY, X_(m_memory),	FD_NONE)	\
 M(ROW_TEXT,	P_AUTH, P_CTL,		S_ANY,	X_(m_ok),	FD_NONE)	\
 /* idectl. */									\
-M(CTL_USER_ADD,	P_CTL, P_AUTH,		S_ANY,	X_(m_user_edit), FD_NONE)	\
-M(CTL_USER_LIST, P_CTL, P_AUTH,		S_ANY,	NONE_,		FD_NONE)	\
-M(CTL_USER_SHOW, P_CTL, P_AUTH,		S_ANY,	X_(m_name),	FD_NONE)	\
-M(CTL_USER_PASSWD, P_CTL, P_AUTH,	S_ANY,	X_(m_user_edit), FD_NONE)	\
-M(CTL_USER_DISABLE, P_CTL, P_AUTH,	S_ANY,	X_(m_name),	FD_NONE)	\
-M(CTL_USER_ENABLE, P_CTL, P_AUTH,	S_ANY,	X_(m_name),	FD_NONE)	\
-M(CTL_USER_DELETE, P_CTL, P_AUTH,	S_ANY,	X_(m_user_delete), FD_NONE)	\
-M(CTL_SESSION_LIST, P_CTL, P_AUTH,	S_ANY,	X_(m_name),	FD_NONE)	\
-M(CTL_SESSION_REVOKE, P_CTL, P_AUTH,	S_ANY,	X_(m_session_id), FD_NONE)	\
-M(CTL_SESSION_REVOKE_ALL, P_CTL, P_AUTH, S_ANY,	X_(m_name),	FD_NONE)	\
 M(CTL_SANDBOX_LIST, P_CTL, P_AUTH,	S_ANY,	NONE_,		FD_NONE)	\
 M(CTL_SANDBOX_SHOW, P_CTL, P_AUTH,	S_ANY,	X_(m_name),	FD_NONE)	\
 M(CTL_SANDBOX_STOP, P_CTL, P_AUTH,	S_ANY,	X_(m_name),	FD_NONE)	\
@@ -202,6 +228,8 @@ M(SB_CONNECT,	P_AUTH, P_ISOLATION,	S_ANY,	X_(m_sb),	FD_NONE)	\
 M(SB_PORT,	P_AUTH, P_ISOLATION,	S_ANY,	X_(m_sb_port),	FD_NONE)	\
 M(SB_SHOW,	P_AUTH, P_ISOLATION,	S_ANY,	X_(m_sb),	FD_NONE)	\
 M(SB_LIST,	P_AUTH, P_ISOLATION,	S_ANY,	NONE_,		FD_NONE)	\
+M(SB_READY,	P_AUTH, P_ISOLATION,	S_ANY,	X_(m_sb),	FD_NONE)	\
+M(SB_LIMITS,	P_AUTH, P_ISOLATION,	S_ANY,	X_(m_sb),	FD_NONE)	\
 M(SB_STOP,	P_AUTH, P_ISOLATION,	S_ANY,	X_(m_sb),	FD_NONE)	\
 M(SB_REMOVE,	P_AUTH, P_ISOLATION,	S_ANY,	X_(m_sb),	FD_NONE)	\
 M(SB_FREEZE,	P_AUTH, P_ISOLATION,	S_ANY,	X_(m_sb),	FD_NONE)	\

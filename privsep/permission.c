@@ -140,6 +140,13 @@ roles_next(const char **at, char name[WIRE_ROLE])
 	return true;
 }
 
+void
+role_first(const char *roles, char name[WIRE_ROLE])
+{
+	memset(name, 0, WIRE_ROLE);
+	(void)roles_next(&roles, name);
+}
+
 bool
 roles_ok(const char *roles)
 {

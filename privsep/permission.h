@@ -76,17 +76,37 @@ A(PORT_CODE,		IDE_USE,	0)					\
 A(PORT_ENTER,		NOBODY,		0)					\
 A(PORT_TOKEN,		NOBODY,		0)					\
 A(SESSION_END,		ACCOUNT_OWN,	A_CHANGING)				\
+/* A worker: the own account. */						\
+A(REGISTER,		NOBODY,		A_CHANGING)				\
+A(RESET_USE,		NOBODY,		A_CHANGING)				\
+A(ME,			ACCOUNT_OWN,	A_CHANGING)				\
+A(ME_PUT,		ACCOUNT_OWN,	0)					\
+A(ME_PASSWORD,		ACCOUNT_OWN,	A_CHANGING)				\
+A(ME_SESSIONS,		ACCOUNT_OWN,	A_CHANGING)				\
+A(ME_SESSION_END,	ACCOUNT_OWN,	A_CHANGING)				\
+A(ME_SESSIONS_END,	ACCOUNT_OWN,	A_CHANGING)				\
+A(ME_USAGE,		ACCOUNT_OWN,	0)					\
+A(SETTINGS_GET,		ACCOUNT_OWN,	0)					\
+A(SETTINGS_PUT,		ACCOUNT_OWN,	0)					\
+/* Other accounts: a worker, and idectl. */					\
+A(USERS,		USERS_READ,	0)					\
+A(USER_GET,		USERS_READ,	0)					\
+A(USER_ADD,		USERS_MANAGE,	0)					\
+A(USER_PUT,		USERS_MANAGE,	0)					\
+A(USER_LIMITS,		USERS_MANAGE,	0)					\
+A(USER_DELETE,		USERS_MANAGE,	0)					\
+A(USER_APPROVE,		USERS_MANAGE,	0)					\
+A(USER_DISABLE,		USERS_MANAGE,	0)					\
+A(USER_ENABLE,		USERS_MANAGE,	0)					\
+A(USER_RESET,		USERS_MANAGE,	0)					\
+A(ROLES,		ROLES_READ,	0)					\
+A(SESSIONS,		SESSIONS_READ,	0)					\
+A(SESSION_KILL,		SESSIONS_MANAGE, 0)					\
+A(SESSIONS_KILL,	SESSIONS_MANAGE, 0)					\
+A(SANDBOXES,		SANDBOXES_VIEW,	0)					\
+A(SANDBOX_KILL,		SANDBOXES_STOP,	0)					\
+A(STATS,		DASHBOARD_VIEW,	0)					\
 /* idectl. */									\
-A(CTL_USER_ADD,		USERS_MANAGE,	0)					\
-A(CTL_USER_LIST,	USERS_READ,	0)					\
-A(CTL_USER_SHOW,	USERS_READ,	0)					\
-A(CTL_USER_PASSWD,	USERS_MANAGE,	0)					\
-A(CTL_USER_DISABLE,	USERS_MANAGE,	0)					\
-A(CTL_USER_ENABLE,	USERS_MANAGE,	0)					\
-A(CTL_USER_DELETE,	USERS_MANAGE,	0)					\
-A(CTL_SESSION_LIST,	SESSIONS_READ,	0)					\
-A(CTL_SESSION_REVOKE,	SESSIONS_MANAGE, 0)					\
-A(CTL_SESSION_REVOKE_ALL, SESSIONS_MANAGE, 0)					\
 A(CTL_SANDBOX_LIST,	SANDBOXES_VIEW,	0)					\
 A(CTL_SANDBOX_SHOW,	SANDBOXES_VIEW,	0)					\
 A(CTL_SANDBOX_STOP,	SANDBOXES_STOP,	0)					\
@@ -148,6 +168,8 @@ extern const struct role roles_builtin[];
 
 /* The next name of a list, from *at on; false at its end. */
 bool roles_next(const char **at, char name[WIRE_ROLE]);
+/* The first of them; "" if there is none. */
+void role_first(const char *roles, char name[WIRE_ROLE]);
 /* Well formed: sound names, none twice, one at least. */
 bool roles_ok(const char *roles);
 bool role_name_ok(const char *name);

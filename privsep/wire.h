@@ -29,7 +29,11 @@
 #define WIRE_EVENT    48
 #define WIRE_LOG      1600
 
+#define WIRE_FIELD 32 /* name of a field of a request */
+
 #define wire_str(a) (memchr((a), '\0', sizeof(a)) != NULL)
+
+#include "wire_account.h"
 
 /* Where a connection comes from; IPv4 is mapped into IPv6.  All zero: unix. */
 struct wire_addr {
@@ -157,12 +161,14 @@ struct m_sess {
 /* Who a connection is bound to. */
 struct wire_who {
 	char name[WIRE_NAME];
-	char role[WIRE_ROLE];
+	char role[WIRE_ROLE]; /* the first of roles */
 	char session[WIRE_SESSION];
 	char pad[5];
 	uint32_t uid;
 	uint32_t must_change; /* the password must be changed first */
-	int64_t expires;      /* of the session, seconds since the epoch */
+	uint64_t permits;     /* what the roles permit: permission.h */
+	char roles[WIRE_ROLES];
+	int64_t expires; /* of the session, seconds since the epoch */
 	char last_query[WIRE_QUERY];
 };
 
@@ -214,7 +220,9 @@ enum wire_revoked {
 	REVOKED_ADMIN,
 	REVOKED_DISABLED,
 	REVOKED_EXPIRED,
-	REVOKED_REUSE, /* a refresh token came a second time */
+	REVOKED_REUSE,    /* a refresh token came a second time */
+	REVOKED_PASSWORD, /* it was changed */
+	REVOKED_ROLE,     /* the session goes on, its connections end */
 };
 
 /* M_IDE: a connection to the user's own IDE is wanted. */
@@ -226,6 +234,7 @@ struct m_ide {
 struct m_fail {
 	uint32_t code; /* enum wire_fail */
 	char text[WIRE_TEXT];
+	char field[WIRE_FIELD]; /* that is wrong; "" for none */
 };
 enum wire_fail {
 	FAIL_INTERNAL = 1,
@@ -238,6 +247,8 @@ enum wire_fail {
 	FAIL_NO_SPACE,
 	FAIL_UNAVAILABLE,
 	FAIL_MUST_CHANGE, /* the password, first */
+	FAIL_CHANGED,     /* by someone else meanwhile */
+	FAIL_LIMITED,     /* too often: later */
 };
 
 /*
@@ -399,37 +410,6 @@ enum wire_memory {
 	MEMORY_ENDED,
 };
 
-/* One account, in lists. */
-struct m_user {
-	char name[WIRE_NAME];
-	char email[WIRE_EMAIL];
-	char role[WIRE_ROLE];
-	char pad[3];
-	uint32_t uid;
-	uint32_t active;
-	uint32_t sessions;
-	uint32_t pad2;
-	int64_t created;
-	int64_t updated;
-	int64_t last_login;
-};
-
-/* M_USER_ADD, M_USER_PASSWD from idectl. */
-struct m_user_edit {
-	char name[WIRE_NAME];
-	char email[WIRE_EMAIL];
-	char role[WIRE_ROLE];
-	char password[WIRE_PASSWORD];
-	char pad[2];
-};
-
-/* M_CTL_USER_DELETE */
-struct m_user_delete {
-	char name[WIRE_NAME];
-	char pad[3];
-	uint32_t remove; /* the home as well */
-};
-
 /* A user is meant; "" where all are. */
 struct m_name {
 	char name[WIRE_NAME];
@@ -447,6 +427,7 @@ struct m_sb {
 	char role[WIRE_ROLE]; /* tells the limits */
 	char pad[2];
 	uint32_t uid;
+	struct wire_limits limits; /* of this user's own, over all others */
 };
 /* M_SB_PORT: a port inside. */
 struct m_sb_port {
@@ -461,6 +442,8 @@ struct m_exec {
 	uint32_t uid;
 	uint32_t argc;
 	uint32_t len; /* bytes used of argv */
+	uint32_t pad2;
+	struct wire_limits limits; /* as m_sb's */
 	char argv[WIRE_ARGV];
 };
 /* M_…_EXEC_FD: 0, 1 and 2 follow the exec message, one each. */

@@ -1,4 +1,5 @@
 /* idectl(8): the administrator's word to a running ided. */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,11 @@ bool json;
 struct given {
 	const char *email;
 	const char *role;
+	const char *display; /* -n */
+	const char *find;    /* -f */
+	const char *state;   /* -s */
+	bool change;         /* -c */
+	bool link;           /* -l */
 	const char *program; /* -b */
 	const char *of;      /* -u USER */
 	char flags[8];       /* those that are alone: -e, -g, -n, -r, -w */
@@ -43,31 +49,50 @@ struct command {
 
 static void send_none(const struct command *, const struct given *);
 static void send_name(const struct command *, const struct given *);
-static void send_delete(const struct command *, const struct given *);
+static void send_ref(const struct command *, const struct given *);
+static void send_list(const struct command *, const struct given *);
 static void send_edit(const struct command *, const struct given *);
+static void send_roles(const struct command *, const struct given *);
+static void send_limits(const struct command *, const struct given *);
+static void send_delete(const struct command *, const struct given *);
 static void send_revoke(const struct command *, const struct given *);
 
 static const struct command commands[] = {
-	{ "user", "add", "[-e email] [-r role] NAME",
-	    "make a user; built-in roles are admin, operator and user", "+e:r:", 1, 1,
-	    M_CTL_USER_ADD, SHAPE_TEXT, send_edit },
-	{ "user", "list", "", "all users", "+", 0, 0, M_CTL_USER_LIST, SHAPE_LIST,
-	    send_none },
-	{ "user", "show", "NAME", "one user", "+", 1, 1, M_CTL_USER_SHOW, SHAPE_ONE,
-	    send_name },
-	{ "user", "passwd", "NAME", "change a password and end all sessions", "+", 1, 1,
-	    M_CTL_USER_PASSWD, SHAPE_TEXT, send_edit },
+	{ "user", "add", "[-cl] [-e email] [-n name] [-r role,...] NAME",
+	    "make a user; -c: the password must be changed, -l: a link sets it",
+	    "+cle:n:r:", 1, 1, M_USER_ADD, SHAPE_TEXT, send_edit },
+	{ "user", "list", "[-f text] [-r role] [-s state]",
+	    "all users, or those found; active, disabled or pending", "+f:r:s:", 0, 0,
+	    M_USERS, SHAPE_LIST, send_list },
+	{ "user", "show", "NAME", "one user", "+", 1, 1, M_USER_GET, SHAPE_ONE,
+	    send_ref },
+	{ "user", "set", "[-e email] [-n name] NAME", "change what a user is called",
+	    "+e:n:", 1, 1, M_USER_PUT, SHAPE_TEXT, send_edit },
+	{ "user", "role", "NAME role[,role...]", "give roles, in the place of all others",
+	    "+", 2, 2, M_USER_PUT, SHAPE_TEXT, send_roles },
+	{ "user", "passwd", "[-c] NAME",
+	    "change a password and end all sessions; -c: it must be changed", "+c", 1, 1,
+	    M_USER_PUT, SHAPE_TEXT, send_edit },
+	{ "user", "reset", "NAME", "void the password; a link, good once, sets another",
+	    "+", 1, 1, M_USER_RESET, SHAPE_ONE, send_ref },
+	{ "user", "limits", "NAME limit=value ...",
+	    "memory, storage, files, cpu, processes, sessions; none takes one back", "+",
+	    2, 7, M_USER_LIMITS, SHAPE_TEXT, send_limits },
+	{ "user", "approve", "NAME", "let one in who has registered", "+", 1, 1,
+	    M_USER_APPROVE, SHAPE_TEXT, send_ref },
 	{ "user", "disable", "NAME", "end all sessions and refuse new ones", "+", 1, 1,
-	    M_CTL_USER_DISABLE, SHAPE_TEXT, send_name },
-	{ "user", "enable", "NAME", "take that back", "+", 1, 1, M_CTL_USER_ENABLE,
-	    SHAPE_TEXT, send_name },
+	    M_USER_DISABLE, SHAPE_TEXT, send_ref },
+	{ "user", "enable", "NAME", "take that back", "+", 1, 1, M_USER_ENABLE,
+	    SHAPE_TEXT, send_ref },
 	{ "user", "delete", "[-r] NAME", "for good; with -r, the home too", "+r", 1, 1,
-	    M_CTL_USER_DELETE, SHAPE_TEXT, send_delete },
+	    M_USER_DELETE, SHAPE_TEXT, send_delete },
+	{ "role", "list", "", "roles and what they permit", "+", 0, 0, M_ROLES,
+	    SHAPE_LIST, send_list },
 	{ "session", "list", "[USER]", "sessions of all users, or of one", "+", 0, 1,
-	    M_CTL_SESSION_LIST, SHAPE_LIST, send_name },
+	    M_SESSIONS, SHAPE_LIST, send_list },
 	{ "session", "revoke", "[-u] SESSION | USER | -a",
 	    "end one session, all of a user, or all there are", "+ua", 0, 1,
-	    M_CTL_SESSION_REVOKE, SHAPE_TEXT, send_revoke },
+	    M_SESSION_KILL, SHAPE_TEXT, send_revoke },
 	{ "sandbox", "list", "", "sandboxes that run", "+", 0, 0, M_CTL_SANDBOX_LIST,
 	    SHAPE_LIST, send_none },
 	{ "sandbox", "show", "USER", "a user's sandbox", "+", 1, 1, M_CTL_SANDBOX_SHOW,
@@ -173,39 +198,207 @@ send_name(const struct command *c, const struct given *g)
 }
 
 static void
-send_delete(const struct command *c, const struct given *g)
+user_set(char user[WIRE_NAME], const struct given *g)
 {
-	struct m_user_delete m;
+	if (g->argc > 0)
+		name_set(user, g->argv[0]);
+}
+
+static void
+send_ref(const struct command *c, const struct given *g)
+{
+	struct m_account_ref m;
 
 	memset(&m, 0, sizeof(m));
-	name_set(m.name, g->argv[0]);
-	m.remove = strchr(g->flags, 'r') != NULL;
+	user_set(m.user, g);
 	ctl_send(c->type, -1, &m, sizeof(m));
+}
+
+/* The page before ended there. */
+static char cursor[WIRE_CURSOR];
+
+static void
+send_list(const struct command *c, const struct given *g)
+{
+	static const char *const states[] = { "", "active", "disabled", "pending" };
+	struct m_list m;
+
+	memset(&m, 0, sizeof(m));
+	user_set(m.user, g);
+	m.limit = WIRE_ROWS;
+	strlcpy(m.cursor, cursor, sizeof(m.cursor));
+	if (strlcpy(m.find, g->find, sizeof(m.find)) >= sizeof(m.find) ||
+	    strlcpy(m.role, g->role, sizeof(m.role)) >= sizeof(m.role))
+		die("there is nothing of that name");
+	while (strcmp(g->state, states[m.state]) != 0)
+		if (++m.state == sizeof(states) / sizeof(states[0]))
+			die("a state is active, disabled or pending");
+	ctl_send(c->type, -1, &m, sizeof(m));
+}
+
+/* "a,b" as messages have it. */
+static void
+roles_set(char roles[WIRE_ROLES], const char *list)
+{
+	if (strlcpy(roles, list, WIRE_ROLES) >= WIRE_ROLES)
+		die("these are too many roles");
+	for (; *roles != '\0'; roles++)
+		if (*roles == ',')
+			*roles = ' ';
 }
 
 static void
 send_edit(const struct command *c, const struct given *g)
 {
-	struct m_user_edit m;
+	bool passwd = strcmp(c->verb, "set") != 0 && !g->link;
+	struct m_account_edit m;
 
 	memset(&m, 0, sizeof(m));
 	if (strlcpy(m.name, g->argv[0], sizeof(m.name)) >= sizeof(m.name))
 		die("a name has at most %zu bytes", sizeof(m.name) - 1);
+	strlcpy(m.user, m.name, sizeof(m.user));
 	if (strlcpy(m.email, g->email, sizeof(m.email)) >= sizeof(m.email))
 		die("an e-mail address has at most %zu bytes", sizeof(m.email) - 1);
-	if (strlcpy(m.role, g->role, sizeof(m.role)) >= sizeof(m.role))
-		die("there is no such role");
-	password_read(m.password, sizeof(m.password));
+	if (strlcpy(m.display, g->display, sizeof(m.display)) >= sizeof(m.display))
+		die("a name to show has at most %zu bytes", sizeof(m.display) - 1);
+	roles_set(m.roles, g->role);
+	m.set = (g->email[0] != '\0' ? EDIT_EMAIL : 0u) |
+	    (g->display[0] != '\0' ? EDIT_DISPLAY : 0u) |
+	    (g->role[0] != '\0' ? EDIT_ROLES : 0u) | (g->change ? EDIT_MUST_CHANGE : 0u) |
+	    (passwd ? EDIT_PASSWORD : 0u);
+	m.must_change = g->change;
+	if (passwd)
+		password_read(m.password, sizeof(m.password));
+	else if (!g->link && m.set == 0)
+		usage(c);
 	ctl_send(c->type, -1, &m, sizeof(m));
 	explicit_bzero(&m, sizeof(m));
+}
+
+static void
+send_roles(const struct command *c, const struct given *g)
+{
+	struct m_account_edit m;
+
+	memset(&m, 0, sizeof(m));
+	user_set(m.user, g);
+	roles_set(m.roles, g->argv[1]);
+	m.set = EDIT_ROLES;
+	ctl_send(c->type, -1, &m, sizeof(m));
+}
+
+/* "512M", "200%", "none" */
+static uint64_t
+limit_value(const char *s)
+{
+	unsigned long long v;
+	unsigned int shift;
+	char *end;
+
+	if (strcmp(s, "none") == 0)
+		return 0;
+	errno = 0;
+	v = strtoull(s, &end, 10);
+	if (end == s || *s < '0' || *s > '9' || errno != 0)
+		die("%s: a number was expected, or none", s);
+	switch (*end) {
+	case 'K':
+		shift = 10;
+		break;
+	case 'M':
+		shift = 20;
+		break;
+	case 'G':
+		shift = 30;
+		break;
+	case 'T':
+		shift = 40;
+		break;
+	default:
+		shift = 0;
+		if (*end == '%')
+			end++;
+		break;
+	}
+	if (shift > 0)
+		end++;
+	if (*end != '\0' || v > UINT64_MAX >> shift || v == 0)
+		die("%s: a number was expected, with K, M, G or T behind it", s);
+	return (uint64_t)v << shift;
+}
+
+static uint32_t
+limit_value32(const char *s)
+{
+	uint64_t v = limit_value(s);
+
+	if (v > UINT32_MAX)
+		die("%s: too large", s);
+	return (uint32_t)v;
+}
+
+static void
+limit_set(struct m_account_limits *m, const char *arg)
+{
+	const char *eq = strchr(arg, '=');
+	struct wire_limits *l = &m->limits;
+	size_t n = eq != NULL ? (size_t)(eq - arg) : 0;
+
+	if (n == 6 && strncmp(arg, "memory", n) == 0) {
+		l->memory = limit_value(eq + 1);
+		m->set |= LIMIT_MEMORY;
+	} else if (n == 7 && strncmp(arg, "storage", n) == 0) {
+		l->storage = limit_value(eq + 1);
+		m->set |= LIMIT_STORAGE;
+	} else if (n == 5 && strncmp(arg, "files", n) == 0) {
+		l->files = limit_value(eq + 1);
+		m->set |= LIMIT_FILES;
+	} else if (n == 3 && strncmp(arg, "cpu", n) == 0) {
+		l->cpu = limit_value32(eq + 1);
+		m->set |= LIMIT_CPU;
+	} else if (n == 9 && strncmp(arg, "processes", n) == 0) {
+		l->processes = limit_value32(eq + 1);
+		m->set |= LIMIT_PROCESSES;
+	} else if (n == 8 && strncmp(arg, "sessions", n) == 0) {
+		l->sessions = limit_value32(eq + 1);
+		m->set |= LIMIT_SESSIONS;
+	} else {
+		die("%s: memory, storage, files, cpu, processes or sessions was "
+		    "expected, and = behind it",
+		    arg);
+	}
+}
+
+static void
+send_limits(const struct command *c, const struct given *g)
+{
+	struct m_account_limits m;
+	int i;
+
+	memset(&m, 0, sizeof(m));
+	user_set(m.user, g);
+	for (i = 1; i < g->argc; i++)
+		limit_set(&m, g->argv[i]);
+	ctl_send(c->type, -1, &m, sizeof(m));
+}
+
+static void
+send_delete(const struct command *c, const struct given *g)
+{
+	struct m_account_delete m;
+
+	memset(&m, 0, sizeof(m));
+	user_set(m.user, g);
+	m.workspace = strchr(g->flags, 'r') != NULL ? WORKSPACE_REMOVE : WORKSPACE_KEEP;
+	ctl_send(c->type, -1, &m, sizeof(m));
 }
 
 /* 16 hexadecimal digits are a session, unless -u says otherwise. */
 static void
 send_revoke(const struct command *c, const struct given *g)
 {
-	struct m_session_id id;
-	struct m_name name;
+	struct m_session_ref id;
+	struct m_account_ref name;
 
 	if (g->all == (g->argc == 1) || (g->all && g->user))
 		usage(c);
@@ -214,12 +407,12 @@ send_revoke(const struct command *c, const struct given *g)
 	if (!g->all && !g->user && strlen(g->argv[0]) == sizeof(id.session) - 1 &&
 	    strspn(g->argv[0], "0123456789abcdef") == sizeof(id.session) - 1) {
 		strlcpy(id.session, g->argv[0], sizeof(id.session));
-		ctl_send(M_CTL_SESSION_REVOKE, -1, &id, sizeof(id));
+		ctl_send(M_SESSION_KILL, -1, &id, sizeof(id));
 		return;
 	}
 	if (!g->all)
-		name_set(name.name, g->argv[0]);
-	ctl_send(M_CTL_SESSION_REVOKE_ALL, -1, &name, sizeof(name));
+		name_set(name.user, g->argv[0]);
+	ctl_send(M_SESSIONS_KILL, -1, &name, sizeof(name));
 }
 
 static const struct command *
@@ -257,7 +450,7 @@ parse(const struct command *c, int argc, char **argv, struct given *g)
 	int o, words = c->verb != NULL ? 2 : 1;
 
 	memset(g, 0, sizeof(*g));
-	g->email = g->role = "";
+	g->email = g->role = g->display = g->find = g->state = "";
 	argc -= words - 1;
 	argv += words - 1;
 	optind = 1;
@@ -275,6 +468,24 @@ parse(const struct command *c, int argc, char **argv, struct given *g)
 			else
 				flag(g, o);
 			break;
+		case 'n':
+			if (optarg != NULL)
+				g->display = optarg;
+			else
+				flag(g, o);
+			break;
+		case 'f':
+			g->find = optarg;
+			break;
+		case 's':
+			g->state = optarg;
+			break;
+		case 'c':
+			g->change = true;
+			break;
+		case 'l':
+			g->link = true;
+			break;
 		case 'b':
 			g->program = optarg;
 			break;
@@ -283,7 +494,6 @@ parse(const struct command *c, int argc, char **argv, struct given *g)
 			g->of = optarg;
 			break;
 		case 'g':
-		case 'n':
 		case 'w':
 			flag(g, o);
 			break;
@@ -334,6 +544,7 @@ run(const struct command *c, const struct given *g)
 {
 	struct msg m;
 	const struct m_ok *ok;
+	const struct m_page *page;
 	char text[WIRE_TEXT];
 
 	if (strcmp(c->noun, "open") == 0)
@@ -352,6 +563,17 @@ run(const struct command *c, const struct given *g)
 			ok = MSG_DATA(&m, m_ok);
 			strlcpy(text, wire_str(ok->text) ? ok->text : "", sizeof(text));
 			print_end(c->shape, text);
+			return EXIT_SUCCESS;
+		case M_PAGE:
+			page = MSG_DATA(&m, m_page);
+			if (!wire_str(page->next))
+				die("a page without an end");
+			strlcpy(cursor, page->next, sizeof(cursor));
+			if (cursor[0] != '\0') {
+				c->send(c, g);
+				break;
+			}
+			print_end(c->shape, "");
 			return EXIT_SUCCESS;
 		case M_FAIL:
 			print_fail(MSG_DATA(&m, m_fail));

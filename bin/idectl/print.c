@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include <bsd/string.h>
 #include <jansson.h>
 
 #include "../../privsep/log.h"
@@ -61,20 +62,102 @@ source(const struct wire_addr *a)
 	return json_string(buf);
 }
 
+/* The list that stands in a string, a space between its names. */
 static json_t *
-row_user(const struct m_user *u)
+names(const char *s, size_t size)
+{
+	char text[WIRE_PERMITS], *at = text, *name;
+	json_t *list = json_array();
+
+	snprintf(text, sizeof(text), "%.*s", (int)strnlen(s, size), s);
+	while ((name = strsep(&at, " ")) != NULL)
+		if (*name != '\0')
+			json_array_append_new(list, string(name, strlen(name) + 1));
+	return list;
+}
+
+static const char *
+state_name(uint32_t state)
+{
+	return state == ACCOUNT_ACTIVE ? "active" :
+	    state == ACCOUNT_PENDING   ? "pending" :
+					 "disabled";
+}
+
+static json_t *
+limits(const struct wire_limits *l)
 {
 	json_t *o = json_object();
 
+	set(o, "memory", json_integer((json_int_t)l->memory));
+	set(o, "storage", json_integer((json_int_t)l->storage));
+	set(o, "files", json_integer((json_int_t)l->files));
+	set(o, "cpu", json_integer(l->cpu));
+	set(o, "processes", json_integer(l->processes));
+	set(o, "sessions", json_integer(l->sessions));
+	return o;
+}
+
+static json_t *
+row_account(const struct m_account *u)
+{
+	json_t *o = json_object(), *roles = names(u->roles, sizeof(u->roles));
+
 	set(o, "name", STR(u->name));
 	set(o, "uid", json_integer(u->uid));
-	set(o, "role", STR(u->role));
-	set(o, "active", json_boolean(u->active));
+	set(o, "role", json_incref(json_array_get(roles, 0)));
+	set(o, "roles", roles);
+	set(o, "active", json_boolean(u->state == ACCOUNT_ACTIVE));
+	set(o, "state", json_string(state_name(u->state)));
 	set(o, "email", STR(u->email));
+	set(o, "display", STR(u->display));
 	set(o, "sessions", json_integer(u->sessions));
+	set(o, "must_change", json_boolean(u->must_change));
 	set(o, "created", json_integer(u->created));
 	set(o, "updated", json_integer(u->updated));
 	set(o, "last_login", json_integer(u->last_login));
+	set(o, "limits", limits(&u->limits));
+	return o;
+}
+
+static json_t *
+row_role(const struct m_role *r)
+{
+	json_t *o = json_object();
+
+	set(o, "role", STR(r->name));
+	set(o, "builtin", json_boolean(r->builtin));
+	set(o, "permits", names(r->permits, sizeof(r->permits)));
+	return o;
+}
+
+/* As the API gives it; for people, the rest of the address of the site. */
+static json_t *
+row_reset(const struct m_reset *r)
+{
+	char hex[2 * WIRE_RESET + 1], link[sizeof(hex) + 32];
+	json_t *o = json_object();
+	size_t i;
+
+	for (i = 0; i < WIRE_RESET; i++)
+		snprintf(hex + 2 * i, 3, "%02x", r->token[i]);
+	snprintf(link, sizeof(link), "/reset#token=%s", hex);
+	set(o, "name", STR(r->name));
+	set(o, "link", json_string(link));
+	set(o, "expires", json_integer(r->expires));
+	return o;
+}
+
+static json_t *
+row_deleted(const struct m_account_deleted *d)
+{
+	json_t *o = json_object();
+
+	set(o, "name", STR(d->name));
+	set(o, "uid", json_integer(d->uid));
+	set(o, "workspace",
+	    json_string(d->workspace == WORKSPACE_REMOVE ? "removed" : "kept"));
+	set(o, "path", STR(d->path));
 	return o;
 }
 
@@ -205,8 +288,17 @@ print_row(const struct msg *m)
 	case M_ROW_MEMORY:
 		row_memory(MSG_DATA(m, m_memory));
 		return;
-	case M_ROW_USER:
-		o = row_user(MSG_DATA(m, m_user));
+	case M_ROW_ACCOUNT:
+		o = row_account(MSG_DATA(m, m_account));
+		break;
+	case M_ROW_ROLE:
+		o = row_role(MSG_DATA(m, m_role));
+		break;
+	case M_ROW_RESET:
+		o = row_reset(MSG_DATA(m, m_reset));
+		break;
+	case M_ROW_DELETED:
+		o = row_deleted(MSG_DATA(m, m_account_deleted));
 		break;
 	case M_ROW_SESSION:
 		o = row_session(MSG_DATA(m, m_session));
@@ -269,13 +361,28 @@ is_bytes(const char *key)
 }
 
 static void
+joined(char buf[CELL], const json_t *list)
+{
+	const json_t *v;
+	size_t i;
+
+	json_array_foreach(list, i, v)
+	{
+		strlcat(buf, i > 0 ? "," : "", CELL);
+		strlcat(buf, json_string_value(v), CELL);
+	}
+}
+
+static void
 cell(char buf[CELL], const char *key, const json_t *v)
 {
 	struct tm tm;
 	time_t t;
 
 	buf[0] = '\0';
-	if (json_is_string(v))
+	if (json_is_array(v) && json_is_string(json_array_get(v, 0)))
+		joined(buf, v);
+	else if (json_is_string(v))
 		log_escape(buf, CELL, json_string_value(v));
 	else if (json_is_boolean(v))
 		snprintf(buf, CELL, "%s", json_is_true(v) ? "yes" : "no");
@@ -291,23 +398,56 @@ cell(char buf[CELL], const char *key, const json_t *v)
 		snprintf(buf, CELL, "-");
 }
 
+/* What has parts of its own has no place in a line. */
+static bool
+is_nested(const json_t *v)
+{
+	return json_is_object(v) ||
+	    (json_is_array(v) && !json_is_string(json_array_get(v, 0)));
+}
+
+static void
+print_cells(const json_t *o, const size_t width[COLUMNS], bool names)
+{
+	size_t col = 0, last = 0;
+	char buf[CELL];
+	const char *key;
+	json_t *v, *row = json_object();
+
+	json_object_foreach((json_t *)(uintptr_t)o, key, v) if (!is_nested(v))
+	    json_object_set(row, key, v);
+	last = json_object_size(row) - 1;
+	json_object_foreach(row, key, v)
+	{
+		if (names)
+			strlcpy(buf, key, sizeof(buf));
+		else
+			cell(buf, key, v);
+		printf("%-*s%s", col == last ? 0 : (int)width[col], buf,
+		    col == last ? "\n" : "  ");
+		col++;
+	}
+	json_decref(row);
+}
+
 /* A line per row, the columns as wide as they need; the last one is not padded. */
 static void
 print_list(const json_t *list)
 {
-	size_t i, col, last, width[COLUMNS] = { 0 };
+	size_t i, col, width[COLUMNS] = { 0 };
 	char buf[CELL];
 	const char *key;
 	json_t *o, *v;
 
-	last = json_object_size(json_array_get(list, 0)) - 1;
-	if (last >= COLUMNS)
+	if (json_object_size(json_array_get(list, 0)) > COLUMNS)
 		die("too many columns");
 	json_array_foreach(list, i, o)
 	{
 		col = 0;
 		json_object_foreach(o, key, v)
 		{
+			if (is_nested(v))
+				continue;
 			cell(buf, key, v);
 			if (strlen(key) > width[col])
 				width[col] = strlen(key);
@@ -316,45 +456,42 @@ print_list(const json_t *list)
 			col++;
 		}
 	}
-	col = 0;
-	json_object_foreach(json_array_get(list, 0), key, v)
+	print_cells(json_array_get(list, 0), width, true);
+	json_array_foreach(list, i, o) print_cells(o, width, false);
+}
+
+static void
+print_lines(json_t *o)
+{
+	char buf[CELL];
+	const char *key;
+	json_t *v;
+
+	json_object_foreach(o, key, v)
 	{
-		printf("%-*s%s", col == last ? 0 : (int)width[col], key,
-		    col == last ? "\n" : "  ");
-		col++;
-	}
-	json_array_foreach(list, i, o)
-	{
-		col = 0;
-		json_object_foreach(o, key, v)
-		{
-			cell(buf, key, v);
-			printf("%-*s%s", col == last ? 0 : (int)width[col], buf,
-			    col == last ? "\n" : "  ");
-			col++;
-		}
+		if (is_nested(v))
+			continue;
+		cell(buf, key, v);
+		printf("%-16s %s\n", key, buf);
 	}
 }
 
 static void
 print_one(void)
 {
-	char buf[CELL];
+	json_t *v, *o = json_array_get(rows, 0);
 	const char *key;
-	json_t *v;
 
-	json_object_foreach(json_array_get(rows, 0), key, v)
+	print_lines(o);
+	json_object_foreach(o, key, v)
 	{
-		if (json_is_array(v))
+		if (!is_nested(v) || (json_is_array(v) && json_array_size(v) == 0))
 			continue;
-		cell(buf, key, v);
-		printf("%-16s %s\n", key, buf);
-	}
-	json_object_foreach(json_array_get(rows, 0), key,
-	    v) if (json_is_array(v) && json_array_size(v) > 0)
-	{
 		printf("\n%s\n", key);
-		print_list(v);
+		if (json_is_array(v))
+			print_list(v);
+		else
+			print_lines(v);
 	}
 }
 
@@ -400,7 +537,8 @@ void
 print_fail(const struct m_fail *f)
 {
 	static const char *const codes[] = { "UNKNOWN", "INTERNAL", "BUSY", "TIMEOUT",
-		"NOT_FOUND", "EXISTS", "INVALID", "DENIED", "NO_SPACE", "UNAVAILABLE" };
+		"NOT_FOUND", "EXISTS", "INVALID", "DENIED", "NO_SPACE", "UNAVAILABLE",
+		"MUST_CHANGE", "CHANGED", "LIMITED" };
 	json_t *o, *e;
 
 	if (!json) {

@@ -51,11 +51,18 @@ A(TOKEN_ADDED,	"token.added",	LOG_NOTICE,	"ok",	  L_NONE, "user source session t
 A(TOKEN_REVOKED, "token.revoked", LOG_NOTICE,	"ok",	  L_NONE, "user source token name actor")	\
 A(TOKEN_ROTATED, "token.rotated", LOG_NOTICE,	"ok",	  L_NONE, "forget actor")			\
 /* Accounts. */									\
-A(USER_ADDED,	"user.added",	LOG_NOTICE,	"ok",	  L_NONE, "user uid role actor")		\
-A(USER_PASSWORD, "user.password", LOG_NOTICE,	"ok",	  L_NONE, "user uid role actor")		\
-A(USER_DISABLED, "user.disabled", LOG_NOTICE,	"ok",	  L_NONE, "user uid role actor")		\
-A(USER_ENABLED,	"user.enabled",	LOG_NOTICE,	"ok",	  L_NONE, "user uid role actor")		\
-A(USER_DELETED,	"user.deleted",	LOG_NOTICE,	"ok",	  L_NONE, "user uid role actor")		\
+A(USER_ADDED,	"user.added",	LOG_NOTICE,	"ok",	  L_NONE, "user uid role actor source rid text") \
+A(USER_PASSWORD, "user.password", LOG_NOTICE,	"ok",	  L_NONE, "user uid role actor source rid text") \
+A(USER_DISABLED, "user.disabled", LOG_NOTICE,	"ok",	  L_NONE, "user uid role actor source rid text") \
+A(USER_ENABLED,	"user.enabled",	LOG_NOTICE,	"ok",	  L_NONE, "user uid role actor source rid text") \
+A(USER_DELETED,	"user.deleted",	LOG_NOTICE,	"ok",	  L_NONE, "user uid role actor source rid text") \
+A(USER_REGISTERED, "user.registered", LOG_NOTICE, "ok",	  L_NONE, "user uid role actor source rid text") \
+A(USER_APPROVED, "user.approved", LOG_NOTICE,	"ok",	  L_NONE, "user uid role actor source rid text") \
+A(USER_CHANGED,	"user.changed",	LOG_NOTICE,	"ok",	  L_NONE, "user uid role actor source rid text") \
+A(USER_LIMITS,	"user.limits",	LOG_NOTICE,	"ok",	  L_NONE, "user uid role actor source rid text") \
+A(USER_RESET,	"user.reset",	LOG_NOTICE,	"ok",	  L_NONE, "user uid role actor source rid text") \
+A(USER_RESET_USED, "user.reset.used", LOG_NOTICE, "ok",	  L_NONE, "user uid role actor source rid text") \
+A(USER_PASSWORD_WRONG, "user.password.wrong", LOG_NOTICE, "denied", L_LOG, "user uid role actor source rid text") \
 A(USER_ERROR,	"user.error",	LOG_WARNING,	"failed", L_FACT, "user event why actor")		\
 /* Sandboxes. */								\
 A(SANDBOX_OPEN,	"sandbox.open",	LOG_DEBUG,	"ok",	  L_NONE, "user source session rid actor")	\

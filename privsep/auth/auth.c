@@ -21,6 +21,7 @@
 #define TICK_SECONDS  1
 #define STORE_SECONDS 60
 #define IDLE_SECONDS  30
+#define ONCE_SECONDS  86400 /* that an Idempotency-Key holds */
 /* One that was told to leave, or whose isolation was killed, writes to the last. */
 #define PREDECESSOR_MS 10000
 
@@ -222,6 +223,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	if (now - store >= STORE_SECONDS) {
 		store = now;
 		store_tick(auth.store);
+		(void)store_once_sweep(auth.store, now - ONCE_SECONDS);
 	}
 	if (now - idle >= MIN(IDLE_SECONDS, 1 + idle_first() / 4)) {
 		idle = now;
@@ -309,6 +311,7 @@ main(int argc, char *argv[], char *envp[])
 	else
 		single_first(on_ready);
 	event_base_dispatch(auth.base);
+	settings_flush();
 	present_flush();
 	session_flush();
 	audit_close("auth leaves");

@@ -39,6 +39,13 @@ struct auth {
 	int64_t started;
 	uint32_t memory_warned; /* notes on sandboxes' memory */
 	uint32_t memory_ended;  /* processes ended for it */
+	struct {
+		uint64_t logins;
+		uint64_t failed;
+		uint64_t limited;
+		uint64_t expired;
+		uint64_t revoked;
+	} count;
 };
 
 extern struct auth auth;
@@ -93,6 +100,8 @@ bool worker_bind_port(struct worker *, const struct store_account *,
 void worker_revoke(struct worker *, enum wire_revoked);
 /* Roles have another meaning: of those who are bound, too. */
 void worker_roles(void);
+/* Its user has changed the password. */
+void worker_changed(struct worker *);
 void worker_note(const struct worker *, enum wire_note);
 /* The same about a source, whose worker (id, or 0) may be gone. */
 void source_note(uint64_t id, const struct wire_addr *, enum wire_note);
@@ -111,6 +120,9 @@ void worker_store_fail(struct worker *, uint32_t id, enum store_result);
 void worker_who_fill(
     struct wire_who *, const struct store_account *, const struct store_session *);
 unsigned int worker_count(void);
+unsigned int worker_bound(void); /* of them, to some user */
+/* Nothing more is taken of it: it has had its last answer. */
+void worker_end(struct worker *);
 
 /* auth_session.c: sessions, and those that some worker acts for right now. */
 struct live {
@@ -139,6 +151,8 @@ enum store_result session_find_id(
 enum store_result session_revoke(
     const struct store_session *, enum wire_revoked, const char *by);
 enum store_result session_revoke_user(uint32_t uid, enum wire_revoked, const char *by);
+/* All of the worker's user but its own. */
+enum store_result session_revoke_others(struct worker *, enum wire_revoked);
 /* The same for sessions that the store has forgotten already. */
 void session_drop_user(uint32_t uid, enum wire_revoked);
 /* A family of tokens, instead. */
@@ -150,6 +164,7 @@ void session_leave(struct worker *);
 void session_beat(struct live *);
 void session_row(const struct store_session *, const char *user, const char *current,
     struct m_session *);
+unsigned int session_live(void); /* that some worker acts for */
 void session_tick(void);
 void session_flush(void);
 
@@ -171,6 +186,9 @@ void login_forget(const struct worker *);
 void login_kick(void);
 void login_tick(void);
 void login_config(void);
+/* Who tells a password elsewhere is held to the same limits; each begin has its end. */
+bool login_gate_begin(const struct wire_addr *, const char *name, uint32_t *retry);
+void login_gate_end(const struct wire_addr *, const char *name, bool failed);
 
 /* auth_hash.c: the hash helpers and the queue before them. */
 typedef void (*hash_fn)(void *owner, uint32_t tag, enum wire_hashed, const char *encoded);
@@ -228,7 +246,13 @@ void sandbox_stop_user(uint32_t uid, const char *name);
 void sandbox_idle(void);
 void memory_rows(struct chan *, uint32_t id, struct msg *);
 void sandbox_payload(struct m_sb *, uint32_t uid, const char *name);
-void sandbox_role(uint32_t uid, char role[WIRE_ROLE]);
+
+/* Its limits are other ones now. */
+void sandbox_limits_user(uint32_t uid, const char *name);
+
+/* auth_settings.c */
+void settings_flush(void);
+void settings_forget(uint32_t uid);
 
 /* auth_admin.c: the first administrator; done is called in any case. */
 void admin_first(void (*done)(void));

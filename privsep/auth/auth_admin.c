@@ -35,15 +35,15 @@ on_made(void *owner, uint32_t tag, enum wire_hashed result, const char *encoded)
 	}
 	memset(&a, 0, sizeof(a));
 	strlcpy(a.name, auth.conf.admin_name, sizeof(a.name));
-	strlcpy(a.role, "admin", sizeof(a.role));
+	strlcpy(a.roles, "admin", sizeof(a.roles));
 	strlcpy(a.hash, encoded, sizeof(a.hash));
 	a.active = true;
-	a.created = a.updated = auth_now();
+	a.created = a.updated = a.password_at = auth_now();
 	wipe();
 	if ((r = store_account_add(auth.store, &a)) != STORE_OK)
 		fatalx("the first administrator: %s", store_strerror(r));
 	(void)audit_event(AUDIT_USER_ADDED, LOG_S("user", a.name), LOG_N("uid", a.uid),
-	    LOG_S("role", a.role), LOG_S("actor", "environment"));
+	    LOG_S("role", a.roles), LOG_S("actor", "environment"));
 	explicit_bzero(&a, sizeof(a));
 	ready();
 }

@@ -42,7 +42,8 @@ about(enum msg_type type, const void *payload)
 {
 	if (type == M_SB_PORT)
 		return ((const struct m_sb_port *)payload)->sb.uid;
-	if (type == M_SB_CONNECT || type == M_SB_SHOW || type == M_SB_STOP)
+	if (type == M_SB_CONNECT || type == M_SB_SHOW || type == M_SB_STOP ||
+	    type == M_SB_READY || type == M_SB_REMOVE)
 		return ((const struct m_sb *)payload)->uid;
 	return 0;
 }

@@ -15,33 +15,33 @@
 
 #include "auth.h"
 #include "auth_ctl.h"
+#include "auth_peer.h"
 
 #define CTLS_MAX        32
-#define LIST_AHEAD      64 /* rows that may wait in our queue */
-#define LIST_PAUSE_MS   5
 #define ACCEPT_PAUSE_MS 500
 
 static TAILQ_HEAD(, ctl) ctls = TAILQ_HEAD_INITIALIZER(ctls);
 static unsigned int nctls;
 static struct event *ev_listen, *ev_again;
 
-static void on_session_list(struct chan *, struct msg *);
-static void on_session_revoke(struct chan *, struct msg *);
-static void on_session_revoke_all(struct chan *, struct msg *);
 static void on_reload(struct chan *, struct msg *);
 static void on_stop(struct chan *, struct msg *);
 
 static const struct chan_handler handlers[] = {
-	{ M_CTL_USER_ADD, ctl_user_add },
-	{ M_CTL_USER_LIST, ctl_user_list },
-	{ M_CTL_USER_SHOW, ctl_user_show },
-	{ M_CTL_USER_PASSWD, ctl_user_passwd },
-	{ M_CTL_USER_DISABLE, ctl_user_disable },
-	{ M_CTL_USER_ENABLE, ctl_user_enable },
-	{ M_CTL_USER_DELETE, ctl_user_delete },
-	{ M_CTL_SESSION_LIST, on_session_list },
-	{ M_CTL_SESSION_REVOKE, on_session_revoke },
-	{ M_CTL_SESSION_REVOKE_ALL, on_session_revoke_all },
+	{ M_USERS, users_list },
+	{ M_USER_GET, user_get },
+	{ M_USER_ADD, user_add },
+	{ M_USER_PUT, user_put },
+	{ M_USER_LIMITS, user_limits },
+	{ M_USER_DELETE, user_delete },
+	{ M_USER_APPROVE, user_approve },
+	{ M_USER_DISABLE, user_disable },
+	{ M_USER_ENABLE, user_enable },
+	{ M_USER_RESET, user_reset },
+	{ M_ROLES, roles_list },
+	{ M_SESSIONS, sessions_list },
+	{ M_SESSION_KILL, session_kill },
+	{ M_SESSIONS_KILL, sessions_kill },
 	{ M_CTL_SANDBOX_LIST, ctl_sandbox_list },
 	{ M_CTL_SANDBOX_SHOW, ctl_sandbox_show },
 	{ M_CTL_SANDBOX_STOP, ctl_sandbox_stop },
@@ -60,7 +60,7 @@ static const struct chan_handler handlers[] = {
 static void
 ctl_close(struct ctl *c)
 {
-	hash_forget(c);
+	jobs_forget(c);
 	ask_forget(c);
 	reload_forget(c);
 	ctl_exec_forget(c);
@@ -92,12 +92,10 @@ ctl_bad(struct ctl *c, const char *why)
 	on_gone(&c->chan, why);
 }
 
-static void
-command_end(struct ctl *c)
+void
+ctl_done(struct ctl *c)
 {
 	c->command = M_NONE;
-	c->list = LIST_NONE;
-	explicit_bzero(&c->edit, sizeof(c->edit));
 	ctl_exec_forget(c);
 }
 
@@ -112,7 +110,7 @@ ctl_ok(struct ctl *c, const char *fmt, ...)
 	vsnprintf(m.text, sizeof(m.text), fmt, ap);
 	va_end(ap);
 	chan_send(&c->chan, M_OK, c->id, -1, &m, sizeof(m));
-	command_end(c);
+	ctl_done(c);
 }
 
 void
@@ -127,7 +125,7 @@ ctl_fail(struct ctl *c, enum wire_fail code, const char *fmt, ...)
 	vsnprintf(m.text, sizeof(m.text), fmt, ap);
 	va_end(ap);
 	chan_send(&c->chan, M_FAIL, c->id, -1, &m, sizeof(m));
-	command_end(c);
+	ctl_done(c);
 }
 
 void
@@ -136,13 +134,7 @@ ctl_exit(struct ctl *c, int status)
 	const struct m_exit m = { status, 0 };
 
 	chan_send(&c->chan, M_CTL_EXIT, c->id, -1, &m, sizeof(m));
-	command_end(c);
-}
-
-void
-ctl_done(struct ctl *c)
-{
-	command_end(c);
+	ctl_done(c);
 }
 
 void
@@ -197,74 +189,6 @@ ctl_account(struct ctl *c, const char *name, size_t size, struct store_account *
 	return r == STORE_OK;
 }
 
-/* The next row, or what ended the list. */
-static enum store_result
-list_row(struct ctl *c)
-{
-	struct store_account a;
-	struct store_session s;
-	struct m_session srow;
-	struct m_user urow;
-	enum store_result r;
-
-	if (c->list == LIST_USERS) {
-		if ((r = store_account_next(auth.store, c->after, &a)) != STORE_OK)
-			return r;
-		strlcpy(c->after, a.name, sizeof(c->after));
-		ctl_user_row(&a, &urow);
-		explicit_bzero(&a, sizeof(a));
-		chan_send(&c->chan, M_ROW_USER, c->id, -1, &urow, sizeof(urow));
-		return STORE_OK;
-	}
-	if ((r = store_session_next(auth.store, c->after, &s)) != STORE_OK)
-		return r;
-	strlcpy(c->after, s.id, sizeof(c->after));
-	if (c->uid != 0 && c->uid != s.uid)
-		return STORE_OK;
-	if (store_account_by_uid(auth.store, s.uid, &a) != STORE_OK)
-		return STORE_OK;
-	session_row(&s, a.name, "", &srow);
-	explicit_bzero(&a, sizeof(a));
-	explicit_bzero(&s, sizeof(s));
-	chan_send(&c->chan, M_ROW_SESSION, c->id, -1, &srow, sizeof(srow));
-	return STORE_OK;
-}
-
-static void
-ctl_timer(struct ctl *c, int ms)
-{
-	struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
-
-	event_add(c->timer, &tv);
-}
-
-static void
-list_more(struct ctl *c)
-{
-	enum store_result r = STORE_OK;
-	unsigned int i;
-
-	/* Others get their turn, and idectl reads at its own pace. */
-	for (i = 0; i < LIST_AHEAD && r == STORE_OK && c->chan.out_count < LIST_AHEAD;
-	     i++)
-		r = list_row(c);
-	if (r == STORE_OK)
-		ctl_timer(c, LIST_PAUSE_MS);
-	else if (r == STORE_NOT_FOUND)
-		ctl_ok(c, "%s", "");
-	else
-		ctl_store_fail(c, r, "list");
-}
-
-void
-ctl_list_start(struct ctl *c, enum ctl_list list, uint32_t uid)
-{
-	c->list = list;
-	c->after[0] = '\0';
-	c->uid = uid;
-	list_more(c);
-}
-
 static void
 on_timer(evutil_socket_t fd, short what, void *arg)
 {
@@ -272,100 +196,8 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (c->list != LIST_NONE)
-		list_more(c);
-	else if (c->exec != NULL)
+	if (c->exec != NULL)
 		ctl_fail(c, FAIL_TIMEOUT, "no descriptors came");
-}
-
-static void
-on_session_list(struct chan *chan, struct msg *m)
-{
-	struct ctl *c = chan->arg;
-	const struct m_name *n = MSG_DATA(m, m_name);
-	struct store_account a;
-
-	if (!ctl_begin(c, m))
-		return;
-	if (n->name[0] == '\0') {
-		ctl_list_start(c, LIST_SESSIONS, 0);
-	} else if (ctl_account(c, n->name, sizeof(n->name), &a)) {
-		ctl_list_start(c, LIST_SESSIONS, a.uid);
-		explicit_bzero(&a, sizeof(a));
-	}
-}
-
-static void
-on_session_revoke(struct chan *chan, struct msg *m)
-{
-	struct ctl *c = chan->arg;
-	const struct m_session_id *id = MSG_DATA(m, m_session_id);
-	struct store_session s;
-	enum store_result r;
-
-	if (!ctl_begin(c, m))
-		return;
-	if (!wire_str(id->session)) {
-		ctl_bad(c, "session id without an end");
-		return;
-	}
-	r = store_session_by_id(auth.store, id->session, &s);
-	if (r == STORE_OK)
-		r = session_revoke(&s, REVOKED_ADMIN, c->actor);
-	explicit_bzero(&s, sizeof(s));
-	if (r == STORE_NOT_FOUND)
-		ctl_fail(c, FAIL_NOT_FOUND, "no session %s", id->session);
-	else if (r != STORE_OK)
-		ctl_store_fail(c, r, id->session);
-	else
-		ctl_ok(c, "session %s ended", id->session);
-}
-
-static enum store_result
-revoke_everyone(struct ctl *c, unsigned int *n)
-{
-	char after[WIRE_NAME] = "";
-	struct store_account a;
-	enum store_result r;
-
-	*n = 0;
-	while ((r = store_account_next(auth.store, after, &a)) == STORE_OK) {
-		strlcpy(after, a.name, sizeof(after));
-		r = session_revoke_user(a.uid, REVOKED_ADMIN, c->actor);
-		explicit_bzero(&a, sizeof(a));
-		if (r != STORE_OK)
-			return r;
-		++*n;
-	}
-	return r == STORE_NOT_FOUND ? STORE_OK : r;
-}
-
-static void
-on_session_revoke_all(struct chan *chan, struct msg *m)
-{
-	struct ctl *c = chan->arg;
-	const struct m_name *n = MSG_DATA(m, m_name);
-	struct store_account a;
-	enum store_result r;
-	unsigned int users;
-
-	if (!ctl_begin(c, m))
-		return;
-	if (n->name[0] == '\0') {
-		if ((r = revoke_everyone(c, &users)) != STORE_OK)
-			ctl_store_fail(c, r, "sessions");
-		else
-			ctl_ok(c, "all sessions of %u users ended", users);
-		return;
-	}
-	if (!ctl_account(c, n->name, sizeof(n->name), &a))
-		return;
-	r = session_revoke_user(a.uid, REVOKED_ADMIN, c->actor);
-	explicit_bzero(&a, sizeof(a));
-	if (r != STORE_OK)
-		ctl_store_fail(c, r, n->name);
-	else
-		ctl_ok(c, "all sessions of %s ended", n->name);
 }
 
 static void
@@ -425,6 +257,8 @@ ctl_new(int fd, const struct ucred *peer)
 		event_del(ev_listen);
 	c->have = PERMIT_ALL;
 	chan_init(&c->chan, fd, P_AUTH, P_CTL, auth.base, handlers, on_gone, c);
+	/* Who it is is known from the start. */
+	c->chan.state = S_BOUND;
 	c->chan.permit = on_permit;
 }
 

@@ -6,26 +6,14 @@
 
 #include "auth.h"
 
-enum ctl_list {
-	LIST_NONE,
-	LIST_USERS,
-	LIST_SESSIONS,
-};
-
 struct ctl {
 	TAILQ_ENTRY(ctl) entry;
 	struct chan chan;
-	char actor[32]; /* who it is, for the audit */
+	char actor[WIRE_NAME]; /* who it is, for the audit */
 	permits have;
 	uint32_t id;           /* of the command under way */
 	enum msg_type command; /* M_NONE: none */
 	struct event *timer;
-	/* A list that is sent as fast as it is read. */
-	enum ctl_list list;
-	char after[WIRE_NAME];
-	uint32_t uid; /* whose sessions; 0: all */
-	/* CTL_USER_ADD and CTL_USER_PASSWD while the hash is made. */
-	struct m_user_edit edit;
 	/* CTL_EXEC until its three descriptors are here. */
 	struct m_exec *exec;
 	int fds[3];
@@ -46,17 +34,6 @@ bool ctl_begin(struct ctl *, const struct msg *);
 /* The account that a command names; false (and answered) if there is none. */
 bool ctl_account(struct ctl *, const char *name, size_t size, struct store_account *);
 void ctl_bad(struct ctl *, const char *why);
-void ctl_list_start(struct ctl *, enum ctl_list, uint32_t uid);
-
-/* auth_ctl_user.c */
-void ctl_user_add(struct chan *, struct msg *);
-void ctl_user_list(struct chan *, struct msg *);
-void ctl_user_show(struct chan *, struct msg *);
-void ctl_user_passwd(struct chan *, struct msg *);
-void ctl_user_disable(struct chan *, struct msg *);
-void ctl_user_enable(struct chan *, struct msg *);
-void ctl_user_delete(struct chan *, struct msg *);
-void ctl_user_row(const struct store_account *, struct m_user *);
 
 /* auth_ctl_sandbox.c */
 void ctl_sandbox_list(struct chan *, struct msg *);

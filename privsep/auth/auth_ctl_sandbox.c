@@ -179,8 +179,9 @@ ctl_exec(struct chan *chan, struct msg *m)
 	memset(c->exec->argv + e->len, 0, sizeof(c->exec->argv) - e->len);
 	memset(c->exec->pad, 0, sizeof(c->exec->pad));
 	memset(c->exec->role, 0, sizeof(c->exec->role));
-	strlcpy(c->exec->role, a.role, sizeof(c->exec->role));
+	role_first(a.roles, c->exec->role);
 	c->exec->uid = a.uid;
+	c->exec->limits = a.limits;
 	explicit_bzero(&a, sizeof(a));
 	event_add(c->timer, &tv);
 }

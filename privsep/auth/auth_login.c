@@ -149,6 +149,7 @@ answer(struct login *l, enum wire_auth result, uint32_t retry)
 static void
 log_limited(const struct login *l, uint32_t retry)
 {
+	auth.count.limited++;
 	(void)audit_event(AUDIT_LOGIN_LIMITED, LOG_S("user", l->name),
 	    LOG_S("source", l->from), LOG_N("retry", retry), LOG_S("rid", l->rid),
 	    LOG_S("agent", l->agent));
@@ -220,7 +221,9 @@ start(struct login *l)
 	l->uid = 0;
 	if (r == STORE_OK) {
 		l->uid = a.uid;
-		strlcpy(l->hash, a.hash, sizeof(l->hash));
+		/* Where a link has to set a password first, none fits. */
+		if (a.hash[0] != '\0')
+			strlcpy(l->hash, a.hash, sizeof(l->hash));
 	}
 	explicit_bzero(&a, sizeof(a));
 	if ((r == STORE_OK || r == STORE_NOT_FOUND) &&
@@ -271,6 +274,7 @@ failed(struct login *l)
 	int64_t ms;
 
 	leave_places(l, true);
+	auth.count.failed++;
 	explicit_bzero(l->password, sizeof(l->password));
 	(void)audit_event(AUDIT_LOGIN_FAILED, LOG_S("user", l->name),
 	    LOG_S("source", l->from), LOG_S("rid", l->rid), LOG_S("agent", l->agent));
@@ -299,6 +303,7 @@ on_rehashed(void *owner, uint32_t tag, enum wire_hashed result, const char *enco
 	if (result == HASHED_YES &&
 	    store_account_by_uid(auth.store, l->uid, &a) == STORE_OK) {
 		if (strcmp(a.hash, l->hash) == 0) {
+			/* Another form of the same: no change that somebody made. */
 			strlcpy(a.hash, encoded, sizeof(a.hash));
 			(void)store_account_put(auth.store, &a);
 		}
@@ -355,6 +360,7 @@ succeeded(struct login *l, struct store_account *a)
 			worker_revoke(w, REVOKED_EXPIRED);
 		return;
 	}
+	auth.count.logins++;
 	a->last_login = auth_now();
 	(void)store_account_put(auth.store, a);
 	(void)worker_bind(w, a, &s);
@@ -581,4 +587,41 @@ login_forget(const struct worker *w)
 			login_free(l);
 		}
 	}
+}
+
+/* As an attempt to log in, for who tells a password elsewhere. */
+static void
+gate_keys(const struct wire_addr *source, const char *name, struct login *l)
+{
+	uint8_t prefix[16];
+
+	memset(l, 0, sizeof(*l));
+	l->source = *source;
+	addr_prefix(source, prefix);
+	key(l->by_source, "source", "", prefix);
+	key(l->by_both, "both", name, prefix);
+	key(l->by_account, "any", name, NULL);
+}
+
+bool
+login_gate_begin(const struct wire_addr *source, const char *name, uint32_t *retry)
+{
+	static struct login l;
+
+	gate_keys(source, name, &l);
+	if (verdict(&l, auth_ms(), retry) != RATE_GO)
+		return false;
+	hold_places(&l, auth_ms());
+	return true;
+}
+
+void
+login_gate_end(const struct wire_addr *source, const char *name, bool failed)
+{
+	static struct login l;
+
+	gate_keys(source, name, &l);
+	leave_places(&l, failed);
+	if (failed)
+		source_note(0, source, NOTE_LOGIN_FAILED);
 }

@@ -8,25 +8,66 @@
 #include <bsd/string.h>
 
 #include "auth_policy.h"
+#include "common.h"
 #include "store_record.h"
 
 /* Names that something inside a sandbox, or a person, takes for another. */
 static const char *const reserved[] = { "backup", "bin", "daemon", "games", "gnats",
-	"ided", "irc", "list", "lp", "mail", "man", "messagebus", "news", "nobody",
+	"ided", "irc", "list", "lp", "mail", "man", "me", "messagebus", "news", "nobody",
 	"nogroup", "proxy", "root", "shadow", "shutdown", "sshd", "sudo", "sync", "sys",
 	"systemd-network", "systemd-resolve", "tty", "uucp", "wheel", "www-data" };
+
+/* Names that may be had, and that no other is to look like. */
+static const char *const watched[] = { "admin", "administrator", "operator" };
+
+/*
+ * What a reader makes of a name at a glance: signs between its letters are passed
+ * over, 0 is o, 1 and i are l, 5 is s, rn is m and vv is w.
+ */
+static void
+glance(const char *name, char out[WIRE_NAME])
+{
+	static const char from[] = "01i5", to[] = "olls";
+	const char *at;
+	size_t n = 0;
+
+	for (; *name != '\0'; name++) {
+		if (strchr("._-", *name) != NULL)
+			continue;
+		out[n] = *name;
+		if ((at = strchr(from, *name)) != NULL)
+			out[n] = to[at - from];
+		n++;
+		if (n >= 2 && out[n - 2] == 'r' && out[n - 1] == 'n')
+			out[--n - 1] = 'm';
+		else if (n >= 2 && out[n - 2] == 'v' && out[n - 1] == 'v')
+			out[--n - 1] = 'w';
+	}
+	out[n] = '\0';
+}
 
 const char *
 policy_name(const char *name)
 {
+	char like[WIRE_NAME], other[WIRE_NAME];
 	size_t i;
 
 	if (!account_name_ok(name))
 		return "a name starts with a letter and has at most 32 of a-z, "
 		       "0-9, '.', '_' and '-'";
-	for (i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++)
+	glance(name, like);
+	for (i = 0; i < sizeof(watched) / sizeof(watched[0]); i++) {
+		glance(watched[i], other);
+		if (strcmp(like, other) == 0 && strcmp(name, watched[i]) != 0)
+			return "this name looks like another one";
+	}
+	for (i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++) {
 		if (strcmp(name, reserved[i]) == 0)
 			return "this name is reserved";
+		glance(reserved[i], other);
+		if (strcmp(like, other) == 0)
+			return "this name looks like a reserved one";
+	}
 	return NULL;
 }
 
@@ -70,6 +111,10 @@ policy_password(const struct conf_auth *conf, const char *name, const char *pass
 		    conf->password_classes);
 	else if (strcasecmp(password, name) == 0 || holds(password, name))
 		snprintf(buf, len, "a password does not hold the user's name");
+	else if (common_password(password))
+		snprintf(buf, len,
+		    "this password is one of the commonest, or little more: take "
+		    "another");
 	else
 		return NULL;
 	return buf;

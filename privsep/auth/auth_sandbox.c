@@ -17,25 +17,29 @@
 #define ASKS_USER       128 /* of all workers of one user */
 #define PORTAL_SESSIONS 64  /* rows on the portal */
 
-/* As it is now, not as it was when a connection began; "" of nobody. */
+/* The account as it is now, not as it was when a connection began. */
 void
-sandbox_role(uint32_t uid, char role[WIRE_ROLE])
+sandbox_payload(struct m_sb *m, uint32_t uid, const char *name)
 {
 	struct store_account a;
 
-	memset(role, 0, WIRE_ROLE);
-	if (store_account_by_uid(auth.store, uid, &a) == STORE_OK)
-		strlcpy(role, a.role, WIRE_ROLE);
+	memset(m, 0, sizeof(*m));
+	strlcpy(m->user, name, sizeof(m->user));
+	m->uid = uid;
+	if (store_account_by_uid(auth.store, uid, &a) == STORE_OK) {
+		role_first(a.roles, m->role);
+		m->limits = a.limits;
+	}
 	explicit_bzero(&a, sizeof(a));
 }
 
 void
-sandbox_payload(struct m_sb *m, uint32_t uid, const char *name)
+sandbox_limits_user(uint32_t uid, const char *name)
 {
-	memset(m, 0, sizeof(*m));
-	strlcpy(m->user, name, sizeof(m->user));
-	sandbox_role(uid, m->role);
-	m->uid = uid;
+	struct m_sb m;
+
+	sandbox_payload(&m, uid, name);
+	chan_send(&auth.isolation, M_SB_LIMITS, 0, -1, &m, sizeof(m));
 }
 
 static bool

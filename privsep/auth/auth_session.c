@@ -50,8 +50,9 @@ make_room(const struct store_account *a)
 {
 	static struct store_session s[SESSIONS_MAX];
 	enum store_result r = STORE_OK;
-	size_t i, n;
+	size_t i, n, most;
 
+	most = a->limits.sessions != 0 ? a->limits.sessions : auth.conf.auth.session_max;
 	n = store_session_of_user(auth.store, a->uid, s, SESSIONS_MAX);
 	for (i = 0; i < n;) {
 		if (policy_session_alive(&auth.conf.auth, &s[i], auth_now()) ||
@@ -64,7 +65,7 @@ make_room(const struct store_account *a)
 			return r;
 		s[i] = s[--n];
 	}
-	while (n >= auth.conf.auth.session_max && n > 0) {
+	while (n >= most && n > 0) {
 		i = policy_session_oldest(s, n);
 		if ((r = session_revoke(&s[i], REVOKED_EXPIRED, "limit")) != STORE_OK &&
 		    r != STORE_NOT_FOUND)
@@ -185,6 +186,10 @@ why_text(enum wire_revoked why)
 		return "expired";
 	case REVOKED_REUSE:
 		return "reuse";
+	case REVOKED_PASSWORD:
+		return "password";
+	case REVOKED_ROLE:
+		return "role";
 	}
 	return "unknown";
 }
@@ -212,6 +217,10 @@ session_revoke(const struct store_session *s, enum wire_revoked why, const char 
 		r = store_session_delete(auth.store, s->key);
 	if (r != STORE_OK && r != STORE_NOT_FOUND)
 		return r;
+	if (why == REVOKED_EXPIRED)
+		auth.count.expired += r == STORE_OK;
+	else
+		auth.count.revoked += r == STORE_OK;
 	if ((l = live_find(id)) != NULL)
 		live_end(l, why);
 	return r;
@@ -259,6 +268,37 @@ session_revoke_user(uint32_t uid, enum wire_revoked why, const char *by)
 		return r;
 	session_drop_user(uid, why);
 	return STORE_OK;
+}
+
+enum store_result
+session_revoke_others(struct worker *w, enum wire_revoked why)
+{
+	struct live *l, *next;
+	enum store_result r;
+
+	if (!audit_event(AUDIT_SESSION_REVOKED, LOG_N("uid", w->uid),
+		LOG_S("session", "others"), LOG_S("reason", why_text(why)),
+		LOG_S("actor", w->user)))
+		return STORE_NO_SPACE;
+	r = store_session_delete_user(auth.store, w->uid, w->live->key);
+	if (r != STORE_OK)
+		return r;
+	auth.count.revoked++;
+	RB_FOREACH_SAFE(l, lives, &lives, next)
+	if (l->uid == w->uid && l != w->live)
+		live_end(l, why);
+	return STORE_OK;
+}
+
+unsigned int
+session_live(void)
+{
+	unsigned int n = 0;
+	struct live *l;
+
+	RB_FOREACH(l, lives, &lives)
+	n++;
+	return n;
 }
 
 void

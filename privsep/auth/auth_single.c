@@ -101,7 +101,7 @@ account(struct store_account *a)
 		fatalx("account %s: %s", auth.conf.auth.account, store_strerror(r));
 	memset(a, 0, sizeof(*a));
 	strlcpy(a->name, auth.conf.auth.account, sizeof(a->name));
-	strlcpy(a->role, "admin", sizeof(a->role));
+	strlcpy(a->roles, "admin", sizeof(a->roles));
 	policy_hash_want(&auth.conf.auth, &want);
 	policy_hash_dummy(&want, a->hash);
 	a->active = true;

@@ -103,7 +103,7 @@ addr_prefix(const struct wire_addr *a, uint8_t prefix[16])
 permits
 account_permits(const struct store_account *a)
 {
-	return roles_permit(auth.conf.role, auth.conf.nroles, a->role);
+	return roles_permit(auth.conf.role, auth.conf.nroles, a->roles);
 }
 
 void

@@ -11,7 +11,7 @@
 #include <bsd/stdlib.h>
 #include <bsd/string.h>
 
-#include "auth.h"
+#include "auth_peer.h"
 
 #define WORKERS_MAX 16000
 #define LINGER      5  /* seconds that a revoked one has to leave */
@@ -64,6 +64,35 @@ static const struct chan_handler handlers[] = {
 	{ M_PORT_CODE, on_port_code },
 	{ M_PORT_ENTER, on_port_enter },
 	{ M_PORT_TOKEN, on_port_token },
+	/* the API */
+	{ M_REGISTER, registers },
+	{ M_RESET_USE, reset_use },
+	{ M_ME, me_get },
+	{ M_ME_PUT, me_put },
+	{ M_ME_PASSWORD, me_password },
+	{ M_ME_SESSIONS, me_sessions },
+	{ M_ME_SESSION_END, me_session_end },
+	{ M_ME_SESSIONS_END, me_sessions_end },
+	{ M_ME_USAGE, me_usage },
+	{ M_SETTINGS_GET, settings_get },
+	{ M_SETTINGS_PUT, settings_put },
+	{ M_USERS, users_list },
+	{ M_USER_GET, user_get },
+	{ M_USER_ADD, user_add },
+	{ M_USER_PUT, user_put },
+	{ M_USER_LIMITS, user_limits },
+	{ M_USER_DELETE, user_delete },
+	{ M_USER_APPROVE, user_approve },
+	{ M_USER_DISABLE, user_disable },
+	{ M_USER_ENABLE, user_enable },
+	{ M_USER_RESET, user_reset },
+	{ M_ROLES, roles_list },
+	{ M_SESSIONS, sessions_list },
+	{ M_SESSION_KILL, session_kill },
+	{ M_SESSIONS_KILL, sessions_kill },
+	{ M_SANDBOXES, sandboxes_list },
+	{ M_SANDBOX_KILL, sandbox_kill },
+	{ M_STATS, stats_get },
 	{ M_NONE, NULL },
 };
 
@@ -77,6 +106,7 @@ worker_close(struct worker *w)
 	ask_forget(w);
 	audit_query_forget(w);
 	token_forget(w);
+	jobs_forget(w);
 	nreturning -= w->back_by != 0;
 	chan_close(&w->chan);
 	if (w->timer != NULL)
@@ -245,6 +275,17 @@ worker_count(void)
 	return nworkers;
 }
 
+unsigned int
+worker_bound(void)
+{
+	const struct worker *w;
+	unsigned int n = 0;
+
+	TAILQ_FOREACH(w, &workers, entry)
+		n += w->uid != 0 && !w->over;
+	return n;
+}
+
 /*
  * Bind to a user for life, and act for that session from now on.  False if the
  * worker is another user's already.
@@ -269,6 +310,7 @@ worker_bind(
 	if (s->kind != STORE_API)
 		w->scopes = PERMIT_ALL;
 	w->have = account_permits(a) & w->scopes;
+	w->changing = a->must_change;
 	session_join(w, s);
 	session_beat(w->live);
 	present_beat(w->uid);
@@ -304,7 +346,17 @@ worker_roles(void)
 	}
 }
 
-static void
+void
+worker_changed(struct worker *w)
+{
+	struct worker *o;
+
+	TAILQ_FOREACH(o, &workers, entry)
+		if (o->uid == w->uid)
+			o->changing = false;
+}
+
+void
 worker_end(struct worker *w)
 {
 	session_leave(w);
@@ -312,6 +364,7 @@ worker_end(struct worker *w)
 	ask_forget(w);
 	audit_query_forget(w);
 	token_forget(w);
+	jobs_forget(w);
 	w->over = true;
 	/* Nothing that it says counts any more; what it holds already (a way to
 	 * the user's sandbox) goes with it, when master ends it. */
@@ -365,7 +418,10 @@ worker_who_is(
     struct wire_who *who, const struct store_account *a, const struct store_session *s)
 {
 	strlcpy(who->name, a->name, sizeof(who->name));
-	strlcpy(who->role, a->role, sizeof(who->role));
+	role_first(a->roles, who->role);
+	strlcpy(who->roles, a->roles, sizeof(who->roles));
+	who->permits = account_permits(a);
+	who->must_change = a->must_change;
 	strlcpy(who->session, s->id, sizeof(who->session));
 	who->uid = a->uid;
 	who->expires = s->expires;
@@ -393,6 +449,8 @@ worker_who_ok(struct worker *w, uint32_t id, const uint8_t *token,
 	if (token != NULL)
 		memcpy(m.token, token, sizeof(m.token));
 	worker_who_fill(&m.who, a, s);
+	m.who.permits = w->have;
+	m.who.must_change = w->changing;
 	chan_send(&w->chan, M_WHO, id, -1, &m, sizeof(m));
 	explicit_bzero(&m, sizeof(m));
 }

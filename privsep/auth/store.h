@@ -32,15 +32,24 @@ struct store_account {
 	uint32_t uid; /* out of the range, never given twice */
 	bool active;
 	bool has_mint;
+	bool pending;     /* registered, and waits for an administrator */
+	bool must_change; /* the password, before anything else */
 	char name[WIRE_NAME];
-	char email[WIRE_EMAIL]; /* folded; "" for none */
-	char role[WIRE_ROLE];
-	char hash[WIRE_HASH]; /* encoded Argon2id */
+	char email[WIRE_EMAIL]; /* as auth_text.h folds it; "" for none */
+	char display[WIRE_DISPLAY];
+	char roles[WIRE_ROLES]; /* the first tells the limits */
+	char hash[WIRE_HASH];   /* encoded Argon2id; "" while only a link sets it */
+	uint32_t version;       /* counted up by every change that somebody makes */
+	uint32_t token_version; /* tokens of another one are void */
 	int64_t created;
 	int64_t updated;
 	int64_t last_login;
+	int64_t password_at; /* since when it has its password */
+	struct wire_limits limits;
+	char metadata[WIRE_METADATA]; /* a JSON object for workers; "" for none */
+	uint8_t reset_key[STORE_KEY]; /* SHA-256 of a one-time link's secret */
+	int64_t reset_expires;        /* 0: no such link is out */
 	uint8_t mint[WIRE_MINT];
-	uint32_t token_version; /* tokens of another one are void */
 	char last_query[WIRE_QUERY];
 };
 
@@ -87,8 +96,23 @@ struct store_options {
 	uint32_t uid_count;
 };
 
+/* A creating call that may come again: what it made. */
+struct store_once {
+	uint8_t key[STORE_KEY]; /* of who asked, and of the Idempotency-Key */
+	uint8_t body[32];       /* SHA-256 of what was asked */
+	uint32_t uid;           /* of the account that was made */
+	int64_t at;
+};
+
+struct store_settings {
+	uint64_t version;
+	char text[WIRE_SETTINGS];
+};
+
 struct store_counts {
 	uint32_t accounts;
+	uint32_t active;
+	uint32_t pending;
 	uint32_t sessions;
 };
 
@@ -111,6 +135,18 @@ void store_count(struct store *, struct store_counts *);
 
 /* Fills in a->uid. */
 enum store_result store_account_add(struct store *, struct store_account *a);
+/* The same, and what is to be known when the call comes again: both or neither.
+ * Fills in once->uid. */
+enum store_result store_account_add_once(
+    struct store *, struct store_account *a, struct store_once *once);
+enum store_result store_once_get(
+    struct store *, const uint8_t key[STORE_KEY], struct store_once *);
+/* Forgets those that are older, some at a time. */
+enum store_result store_once_sweep(struct store *, int64_t before);
+enum store_result store_settings_get(
+    struct store *, uint32_t uid, struct store_settings *);
+enum store_result store_settings_put(
+    struct store *, uint32_t uid, const struct store_settings *);
 enum store_result store_account_by_name(
     struct store *, const char *name, struct store_account *);
 enum store_result store_account_by_email(

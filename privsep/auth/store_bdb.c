@@ -50,6 +50,8 @@ static const struct {
 	[T_TOKEN] = { "token.db", -1, NULL, false },
 	[T_TOKEN_ID] = { "token-id.db", T_TOKEN, index_token_id, false },
 	[T_TOKEN_USER] = { "token-user.db", T_TOKEN, index_token_user, true },
+	[T_SETTINGS] = { "settings.db", -1, NULL, false },
+	[T_ONCE] = { "once.db", -1, NULL, false },
 };
 
 const char *

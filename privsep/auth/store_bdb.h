@@ -21,6 +21,8 @@ enum table {
 	T_TOKEN,      /* by SHA-256 of the API token */
 	T_TOKEN_ID,   /* index of tokens by public id */
 	T_TOKEN_USER, /* index of tokens by uid */
+	T_SETTINGS,   /* by uid */
+	T_ONCE,       /* creating calls, by their key */
 	T_MAX
 };
 
@@ -76,6 +78,10 @@ int bdb_decoded(enum record_result);
 
 int bdb_meta_get(struct store *, DB_TXN *, const char *key, uint32_t *v);
 int bdb_meta_put(struct store *, DB_TXN *, const char *key, uint32_t v);
+
+/* store_bdb_more.c: 0 or the engine's error */
+int bdb_settings_delete(struct store *, DB_TXN *, uint32_t uid);
+int bdb_once_put(struct store *, DB_TXN *, const struct store_once *);
 
 #define META_VERSION  "version"
 #define META_NEXT_UID "next-uid"

@@ -110,8 +110,23 @@ next_uid(struct store *st, DB_TXN *txn, uint32_t *uid)
 	return bdb_meta_put(st, txn, META_NEXT_UID, next + 1);
 }
 
+/* What there is of each kind. */
+static void
+counted(struct store *st, const struct store_account *a, int by)
+{
+	st->counts.accounts += (uint32_t)by;
+	st->counts.active += a->active ? (uint32_t)by : 0;
+	st->counts.pending += a->pending ? (uint32_t)by : 0;
+}
+
 enum store_result
 store_account_add(struct store *st, struct store_account *a)
+{
+	return store_account_add_once(st, a, NULL);
+}
+
+enum store_result
+store_account_add_once(struct store *st, struct store_account *a, struct store_once *once)
 {
 	struct store_account check = *a;
 	uint8_t buf[STORE_RECORD_MAX];
@@ -136,13 +151,17 @@ store_account_add(struct store *st, struct store_account *a)
 	    (r = next_uid(st, txn, &uid)) == 0 && uid != 0) {
 		a->uid = uid;
 		r = put(st, txn, a, DB_NOOVERWRITE);
+		if (r == 0 && once != NULL) {
+			once->uid = uid;
+			r = bdb_once_put(st, txn, once);
+		}
 	}
 	if (r == 0 && (name || email || uid == 0)) {
 		(void)txn->abort(txn);
 		return name ? STORE_NAME_TAKEN : email ? STORE_EMAIL_TAKEN : STORE_NO_UID;
 	}
 	if ((res = bdb_end(st, txn, r, true)) == STORE_OK)
-		st->counts.accounts++;
+		counted(st, a, 1);
 	return res;
 }
 
@@ -222,12 +241,15 @@ store_account_put(struct store *st, const struct store_account *a)
 		if (!renamed && (r = email_taken(st, txn, a, &email)) == 0 && !email)
 			r = put(st, txn, a, 0);
 	}
-	explicit_bzero(&old, sizeof(old));
 	if (r == 0 && (renamed || email)) {
 		(void)txn->abort(txn);
-		return renamed ? STORE_INVALID : STORE_EMAIL_TAKEN;
+		res = renamed ? STORE_INVALID : STORE_EMAIL_TAKEN;
+	} else if ((res = bdb_end(st, txn, r, true)) == STORE_OK) {
+		counted(st, &old, -1);
+		counted(st, a, 1);
 	}
-	return bdb_end(st, txn, r, true);
+	explicit_bzero(&old, sizeof(old));
+	return res;
 }
 
 /* Every session of a user but one: 0 or the engine's error. */
@@ -284,6 +306,7 @@ store_session_delete_user(struct store *st, uint32_t uid, const uint8_t *but)
 enum store_result
 store_account_delete(struct store *st, uint32_t uid)
 {
+	struct store_account old;
 	enum store_result res;
 	uint32_t deleted = 0;
 	uint8_t key[4];
@@ -295,13 +318,16 @@ store_account_delete(struct store *st, uint32_t uid)
 		return res;
 	record_put32be(key, uid);
 	bdb_dbt(&k, key, sizeof(key));
-	if ((r = st->db[T_ACCOUNT]->del(st->db[T_ACCOUNT], txn, &k, 0)) == 0)
+	if ((r = get_by_uid(st, txn, uid, &old)) == 0 &&
+	    (r = st->db[T_ACCOUNT]->del(st->db[T_ACCOUNT], txn, &k, 0)) == 0 &&
+	    (r = bdb_settings_delete(st, txn, uid)) == 0)
 		r = delete_sessions(st, txn, uid, NULL, &deleted);
 	if (r == 0)
 		r = bdb_delete_tokens(st, txn, uid);
 	if ((res = bdb_end(st, txn, r, true)) == STORE_OK) {
-		st->counts.accounts--;
+		counted(st, &old, -1);
 		st->counts.sessions -= deleted;
 	}
+	explicit_bzero(&old, sizeof(old));
 	return res;
 }

@@ -162,6 +162,10 @@ walk(struct store *st, enum table t, uint32_t *count)
 			r = BDB_BAD_RECORD;
 		if (r != 0)
 			break;
+		if (t == T_ACCOUNT) {
+			st->counts.active += u.a.active;
+			st->counts.pending += u.a.pending;
+		}
 		++*count;
 	}
 	c->close(c);
@@ -329,6 +333,7 @@ bdb_check(struct store *st)
 	/* The version first: what a newer one wrote is not damage. */
 	if ((r = bdb_meta_get(st, NULL, META_VERSION, &n)) == 0 && n > STORE_VERSION)
 		return BDB_NEWER_RECORD;
+	memset(&st->counts, 0, sizeof(st->counts));
 	if ((r = walk(st, T_META, &meta)) != 0 ||
 	    (r = walk(st, T_ACCOUNT, &st->counts.accounts)) != 0 ||
 	    (r = walk(st, T_SESSION, &st->counts.sessions)) != 0 ||

@@ -1,13 +1,20 @@
 /* Records of the store: see store_record.h. */
 #include <string.h>
 
+#include <unistr.h>
+
 #include "../permission.h"
 #include "store_record.h"
 
-#define ACCOUNT_ACTIVE 0x01
-#define ACCOUNT_MINT   0x02
-#define ACCOUNT_TOKENS 0x04
-#define ACCOUNT_FLAGS  (ACCOUNT_ACTIVE | ACCOUNT_MINT | ACCOUNT_TOKENS)
+#define ACCOUNT_ACTIVE  0x01
+#define ACCOUNT_MINT    0x02
+#define ACCOUNT_TOKENS  0x04 /* version 3 only */
+#define ACCOUNT_PENDING 0x08
+#define ACCOUNT_CHANGE  0x10
+#define ACCOUNT_RESET   0x20
+#define ACCOUNT_FLAGS_3 (ACCOUNT_ACTIVE | ACCOUNT_MINT | ACCOUNT_TOKENS)
+#define ACCOUNT_FLAGS_4                                                                  \
+	(ACCOUNT_ACTIVE | ACCOUNT_MINT | ACCOUNT_PENDING | ACCOUNT_CHANGE | ACCOUNT_RESET)
 #define SESSION_UNIX   0x01
 #define SESSION_FAMILY 0x02
 #define SESSION_FLAGS  (SESSION_UNIX | SESSION_FAMILY)
@@ -117,6 +124,20 @@ account_name_ok(const char *name)
 	return true;
 }
 
+/* What is shown or kept for others to read: UTF-8 without control characters. */
+static bool
+text_ok(const char *s, size_t size)
+{
+	size_t i, n = strnlen(s, size);
+
+	if (n == size || u8_check((const uint8_t *)s, n) != NULL)
+		return false;
+	for (i = 0; i < n; i++)
+		if ((unsigned char)s[i] < 0x20 || s[i] == 0x7f)
+			return false;
+	return true;
+}
+
 /* Enough to tell an address from a mistake; only mail shows that it works. */
 bool
 account_email_ok(const char *email)
@@ -124,10 +145,10 @@ account_email_ok(const char *email)
 	size_t i, n = strnlen(email, WIRE_EMAIL);
 	const char *at;
 
-	if (n < 3 || n >= WIRE_EMAIL)
+	if (n < 3 || n >= WIRE_EMAIL || !text_ok(email, WIRE_EMAIL))
 		return false;
 	for (i = 0; i < n; i++)
-		if (email[i] <= ' ' || email[i] >= 0x7f ||
+		if ((email[i] >= 0 && email[i] <= ' ') || email[i] == 0x7f ||
 		    strchr("\"'<>()[],;:\\`", email[i]) != NULL ||
 		    (email[i] >= 'A' && email[i] <= 'Z'))
 			return false;
@@ -153,9 +174,12 @@ static bool
 account_ok(const struct store_account *a)
 {
 	return a->uid != 0 && account_name_ok(a->name) &&
-	    (a->email[0] == '\0' || account_email_ok(a->email)) &&
-	    role_name_ok(a->role) && a->hash[0] == '$' && a->created >= 0 &&
-	    a->updated >= 0 && a->last_login >= 0;
+	    (a->email[0] == '\0' || account_email_ok(a->email)) && roles_ok(a->roles) &&
+	    (a->hash[0] == '$' || a->hash[0] == '\0') &&
+	    text_ok(a->display, sizeof(a->display)) &&
+	    text_ok(a->metadata, sizeof(a->metadata)) && !(a->active && a->pending) &&
+	    a->created >= 0 && a->updated >= 0 && a->last_login >= 0 &&
+	    a->password_at >= 0 && a->reset_expires >= 0;
 }
 
 static bool
@@ -190,32 +214,72 @@ token_ok(const struct store_token *t)
 	    t->expires >= 0 && t->seen >= 0;
 }
 
+static uint64_t
+account_flags(const struct store_account *a)
+{
+	return (a->active ? ACCOUNT_ACTIVE : 0u) | (a->has_mint ? ACCOUNT_MINT : 0u) |
+	    (a->pending ? ACCOUNT_PENDING : 0u) | (a->must_change ? ACCOUNT_CHANGE : 0u) |
+	    (a->reset_expires != 0 ? ACCOUNT_RESET : 0u);
+}
+
 size_t
 account_encode(const struct store_account *a, uint8_t buf[STORE_RECORD_MAX])
 {
 	struct out o = { buf, STORE_RECORD_MAX, false };
 
 	put_int(&o, STORE_VERSION, 1);
-	put_int(&o,
-	    (a->active ? ACCOUNT_ACTIVE : 0u) | (a->has_mint ? ACCOUNT_MINT : 0u) |
-		(a->token_version != 0 ? ACCOUNT_TOKENS : 0u),
-	    1);
+	put_int(&o, account_flags(a), 1);
 	put_int(&o, a->uid, 4);
 	put_int(&o, (uint64_t)a->created, 8);
 	put_int(&o, (uint64_t)a->updated, 8);
 	put_int(&o, (uint64_t)a->last_login, 8);
 	put_str(&o, a->name, sizeof(a->name));
 	put_str(&o, a->email, sizeof(a->email));
-	put_str(&o, a->role, sizeof(a->role));
+	put_str(&o, a->roles, sizeof(a->roles));
 	put_str(&o, a->hash, sizeof(a->hash));
 	put_str(&o, a->last_query, sizeof(a->last_query));
 	if (a->has_mint)
 		put_bytes(&o, a->mint, sizeof(a->mint));
-	if (a->token_version != 0)
-		put_int(&o, a->token_version, 4);
+	put_str(&o, a->display, sizeof(a->display));
+	put_str(&o, a->metadata, sizeof(a->metadata));
+	put_int(&o, a->version, 4);
+	put_int(&o, a->token_version, 4);
+	put_int(&o, (uint64_t)a->password_at, 8);
+	put_int(&o, a->limits.memory, 8);
+	put_int(&o, a->limits.storage, 8);
+	put_int(&o, a->limits.files, 8);
+	put_int(&o, a->limits.cpu, 4);
+	put_int(&o, a->limits.processes, 4);
+	put_int(&o, a->limits.sessions, 4);
+	if (a->reset_expires != 0) {
+		put_bytes(&o, a->reset_key, sizeof(a->reset_key));
+		put_int(&o, (uint64_t)a->reset_expires, 8);
+	}
 	if (o.bad || !account_ok(a))
 		return 0;
 	return STORE_RECORD_MAX - o.left;
+}
+
+/* What came with version 4. */
+static void
+account_rest(struct in *in, struct store_account *a, bool reset)
+{
+	get_str(in, a->display, sizeof(a->display));
+	get_str(in, a->metadata, sizeof(a->metadata));
+	a->version = (uint32_t)get_int(in, 4);
+	a->token_version = (uint32_t)get_int(in, 4);
+	a->password_at = (int64_t)get_int(in, 8);
+	a->limits.memory = get_int(in, 8);
+	a->limits.storage = get_int(in, 8);
+	a->limits.files = get_int(in, 8);
+	a->limits.cpu = (uint32_t)get_int(in, 4);
+	a->limits.processes = (uint32_t)get_int(in, 4);
+	a->limits.sessions = (uint32_t)get_int(in, 4);
+	if (!reset)
+		return;
+	get_bytes(in, a->reset_key, sizeof(a->reset_key));
+	a->reset_expires = (int64_t)get_int(in, 8);
+	in->bad = in->bad || a->reset_expires == 0;
 }
 
 enum record_result
@@ -231,20 +295,27 @@ account_decode(struct store_account *a, const void *data, size_t len)
 	flags = (uint8_t)get_int(&in, 1);
 	a->active = (flags & ACCOUNT_ACTIVE) != 0;
 	a->has_mint = (flags & ACCOUNT_MINT) != 0;
+	a->pending = (flags & ACCOUNT_PENDING) != 0;
+	a->must_change = (flags & ACCOUNT_CHANGE) != 0;
 	a->uid = (uint32_t)get_int(&in, 4);
 	a->created = (int64_t)get_int(&in, 8);
 	a->updated = (int64_t)get_int(&in, 8);
 	a->last_login = (int64_t)get_int(&in, 8);
 	get_str(&in, a->name, sizeof(a->name));
 	get_str(&in, a->email, sizeof(a->email));
-	get_str(&in, a->role, sizeof(a->role));
+	get_str(&in, a->roles, version < 4 ? WIRE_ROLE : sizeof(a->roles));
 	get_str(&in, a->hash, sizeof(a->hash));
 	get_str(&in, a->last_query, sizeof(a->last_query));
 	if (a->has_mint)
 		get_bytes(&in, a->mint, sizeof(a->mint));
-	if ((flags & ACCOUNT_TOKENS) != 0)
+	if (version >= 4)
+		account_rest(&in, a, (flags & ACCOUNT_RESET) != 0);
+	else
+		a->password_at = a->created;
+	if (version <= 3 && (flags & ACCOUNT_TOKENS) != 0)
 		a->token_version = (uint32_t)get_int(&in, 4);
-	if (in.bad || in.left != 0 || version == 0 || (flags & ~ACCOUNT_FLAGS) != 0 ||
+	if (in.bad || in.left != 0 || version == 0 ||
+	    (flags & ~(version < 4 ? ACCOUNT_FLAGS_3 : ACCOUNT_FLAGS_4)) != 0 ||
 	    !account_ok(a))
 		return RECORD_BAD;
 	return RECORD_OK;

@@ -55,7 +55,7 @@ box_list(void (*fn)(struct box *, void *), void *arg)
 }
 
 struct box *
-box_new(const char *user, const char *role, uint32_t uid)
+box_new(const char *user, const char *role, uint32_t uid, const struct wire_limits *own)
 {
 	struct box *b;
 
@@ -65,7 +65,8 @@ box_new(const char *user, const char *role, uint32_t uid)
 	strncpy(b->user, user, sizeof(b->user) - 1);
 	strncpy(b->role, role, sizeof(b->role) - 1);
 	b->uid = uid;
-	conf_limits(&isolation.conf, b->user, b->role, &b->limits);
+	b->own = *own;
+	limits_resolve(b->user, b->role, &b->own, &b->limits);
 	b->state = SANDBOX_STARTING;
 	b->started = time(NULL);
 	b->since_ms = now_ms();
@@ -436,7 +437,7 @@ box_launch(struct box *b, struct m_fail *fault)
 	memcpy(who.user, b->user, sizeof(who.user));
 	who.uid = b->uid;
 	who.limits = b->limits;
-	control = box_folder_bind(b->uid, b->user, b->role);
+	control = box_folder_bind(b->uid, b->user, b->role, &b->own);
 	if (control == -1) {
 		fault_set(fault, FAIL_UNAVAILABLE, "control socket: %s", strerror(errno));
 		return -1;
@@ -453,11 +454,12 @@ box_launch(struct box *b, struct m_fail *fault)
 }
 
 struct box *
-box_start(const char *user, const char *role, uint32_t uid, struct m_fail *fault)
+box_start(const char *user, const char *role, uint32_t uid, const struct wire_limits *own,
+    struct m_fail *fault)
 {
 	struct box *b;
 
-	b = box_new(user, role, uid);
+	b = box_new(user, role, uid, own);
 	if (b == NULL) {
 		fault_set(fault, FAIL_BUSY, "out of memory");
 		return NULL;

@@ -38,6 +38,7 @@ enum ask_kind {
 	ASK_PORT,    /* M_SB_PORT: the same */
 	ASK_EXEC,    /* M_SB_EXEC: an exit status */
 	ASK_SHOW,    /* M_SB_SHOW: a row */
+	ASK_READY,   /* M_SB_READY: a row, of one that runs */
 	ASK_STOP,    /* M_SB_STOP: its end */
 	ASK_REMOVE,  /* M_SB_REMOVE: that of the home, too */
 	ASK_LOOK,    /* nobody\'s: its processes */
@@ -81,6 +82,7 @@ struct box {
 	char user[WIRE_NAME];
 	char role[WIRE_ROLE];
 	uint32_t uid;
+	struct wire_limits own;    /* that auth told */
 	struct conf_limits limits; /* of this user */
 	enum wire_sandbox state;
 	int64_t started;  /* seconds since the epoch */
@@ -113,9 +115,10 @@ struct box {
 
 /* box.c: state STARTING -> RUNNING -> STOPPING -> gone. */
 struct box *box_find(uint32_t uid);
-struct box *box_start(
-    const char *user, const char *role, uint32_t uid, struct m_fail *fault);
-struct box *box_new(const char *user, const char *role, uint32_t uid);
+struct box *box_start(const char *user, const char *role, uint32_t uid,
+    const struct wire_limits *own, struct m_fail *fault);
+struct box *box_new(
+    const char *user, const char *role, uint32_t uid, const struct wire_limits *own);
 int box_join(struct box *b);
 void box_runs(struct box *b);
 void box_stop(struct box *b); /* asks it to end, kills it later */
@@ -132,17 +135,21 @@ void fault_set(struct m_fail *f, uint32_t code, const char *fmt, ...)
 
 /* box_folder.c: runtime/sandbox/<uid>, root's alone. */
 int box_folder(uint32_t uid, bool make);
-int box_folder_bind(uint32_t uid, const char *user, const char *role);
-int box_folder_role(uint32_t uid, const char *role);
+int box_folder_bind(
+    uint32_t uid, const char *user, const char *role, const struct wire_limits *own);
+int box_folder_role(uint32_t uid, const char *role, const struct wire_limits *own);
 int box_folder_connect(uint32_t uid);
-bool box_folder_user(
-    uint32_t uid, char user[WIRE_NAME], char role[WIRE_ROLE], int64_t *started);
+bool box_folder_user(uint32_t uid, char user[WIRE_NAME], char role[WIRE_ROLE],
+    struct wire_limits *own, int64_t *started);
 void box_folder_remove(uint32_t uid);
 void box_folder_each(void (*fn)(uint32_t uid));
 
 /* box_limits.c: what a user may have */
+/* Of the configuration, and over it the user's own. */
+void limits_resolve(const char *user, const char *role, const struct wire_limits *own,
+    struct conf_limits *out);
 void box_limits_all(void); /* of a new configuration */
-void box_limits_role(struct box *b, const char *role);
+void box_limits_of(struct box *b, const char *role, const struct wire_limits *own);
 void limits_row(const struct conf_limits *limits, struct m_sandbox *row);
 
 /* box_ask.c */

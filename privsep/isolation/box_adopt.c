@@ -40,6 +40,7 @@ static void
 adopt(uint32_t uid)
 {
 	char user[WIRE_NAME], role[WIRE_ROLE];
+	struct wire_limits own;
 	int64_t started = 0;
 	struct box *b;
 
@@ -47,9 +48,9 @@ adopt(uint32_t uid)
 		log_event(LOG_WARNING, "sandbox.foreign", LOG_N("uid", uid));
 		return;
 	}
-	if (!box_folder_user(uid, user, role, &started))
+	if (!box_folder_user(uid, user, role, &own, &started))
 		memcpy(user, "unknown", 8);
-	b = box_new(user, role, uid);
+	b = box_new(user, role, uid, &own);
 	if (b == NULL)
 		fatalx("sandbox: out of memory");
 	if (started != 0)
@@ -83,11 +84,12 @@ adopt(uint32_t uid)
 static void
 clear_group(uint32_t uid)
 {
+	static const struct wire_limits none;
 	struct box *b;
 
 	if (box_find(uid) != NULL)
 		return;
-	b = box_new("unknown", "", uid);
+	b = box_new("unknown", "", uid, &none);
 	if (b == NULL)
 		fatalx("sandbox: out of memory");
 	fault_set(&b->fault, FAIL_UNAVAILABLE, "a control group without a session");

@@ -26,6 +26,7 @@ static const long ask_ms[] = {
 	[ASK_PORT] = BOX_PORT_MS,
 	[ASK_EXEC] = 0, /* a command takes what it takes */
 	[ASK_SHOW] = BOX_ASK_MS,
+	[ASK_READY] = BOX_CONNECT_MS,
 	[ASK_STOP] = 0, /* the box's own timer */
 	[ASK_REMOVE] = 0,
 	[ASK_LOOK] = BOX_ASK_MS,
@@ -140,7 +141,8 @@ on_time(evutil_socket_t fd, short what, void *arg)
 		answer_row(a->epoch, a->id, &row);
 	} else if (a->kind == ASK_LOOK) {
 		watch_seen(a->box, NULL);
-	} else if (a->kind == ASK_CONNECT || a->kind == ASK_PORT) {
+	} else if (a->kind == ASK_CONNECT || a->kind == ASK_PORT ||
+	    a->kind == ASK_READY) {
 		answer_fail(a->epoch, a->id, a->box->waits ? FAIL_BUSY : FAIL_TIMEOUT,
 		    a->box->waits ?
 			"your home is being checked or moved to a place of its own: "
@@ -195,6 +197,7 @@ ask_send(struct ask *a)
 		send_exec(a);
 		break;
 	case ASK_SHOW:
+	case ASK_READY:
 	case ASK_OURS:
 		chan_send(c, M_SESSION_ASK, a->number, -1, NULL, 0);
 		break;
@@ -316,6 +319,7 @@ box_ask_over(struct box *b)
 		switch (a->late ? ASK_OURS : a->kind) {
 		case ASK_CONNECT:
 		case ASK_PORT:
+		case ASK_READY:
 		case ASK_EXEC:
 			answer_fail(a->epoch, a->id,
 			    b->fault.code != 0 ? b->fault.code : FAIL_UNAVAILABLE,
@@ -378,7 +382,7 @@ fits_fail(enum ask_kind k)
 static bool
 fits_state(enum ask_kind k)
 {
-	return k == ASK_SHOW || k == ASK_OURS;
+	return k == ASK_SHOW || k == ASK_READY || k == ASK_OURS;
 }
 
 static bool
@@ -507,9 +511,10 @@ on_state(struct chan *c, struct msg *m)
 	if (a == NULL)
 		return;
 	b->ide_running = MSG_DATA(m, m_session_state)->ide_running == 1;
-	if (a->kind == ASK_SHOW && !a->late) {
+	if ((a->kind == ASK_SHOW || a->kind == ASK_READY) && !a->late) {
 		box_row(b, &row);
-		answer_memory(a->epoch, a->id, &b->watch);
+		if (a->kind == ASK_SHOW)
+			answer_memory(a->epoch, a->id, &b->watch);
 		answer_row(a->epoch, a->id, &row);
 	}
 	ask_free(a);

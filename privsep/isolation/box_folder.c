@@ -18,6 +18,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +32,7 @@
 #define SOCKET_NAME "ctl"
 #define USER_NAME   "user"
 #define ROLE_NAME   "role"
+#define LIMITS_NAME "limits"
 
 static const char *
 uid_name(uint32_t uid)
@@ -101,9 +103,34 @@ read_line(int dir, const char *name, char *line, size_t size, int64_t *written)
 	return n > 0;
 }
 
+/* What is of the user's own, for one that is adopted. */
+static int
+write_limits(int dir, const struct wire_limits *l)
+{
+	char line[128];
+
+	snprintf(line, sizeof(line), "%" PRIu64 " %" PRIu64 " %" PRIu64 " %u %u",
+	    l->memory, l->storage, l->files, l->cpu, l->processes);
+	return write_line(dir, LIMITS_NAME, line);
+}
+
+/* Ones that cannot be read are none. */
+static void
+read_limits(int dir, struct wire_limits *l)
+{
+	char line[128];
+
+	memset(l, 0, sizeof(*l));
+	if (read_line(dir, LIMITS_NAME, line, sizeof(line), NULL) &&
+	    sscanf(line, "%" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu32 " %" SCNu32,
+		&l->memory, &l->storage, &l->files, &l->cpu, &l->processes) != 5)
+		memset(l, 0, sizeof(*l));
+}
+
 /* The control socket, bound and not yet listening, for ide-session. */
 int
-box_folder_bind(uint32_t uid, const char *user, const char *role)
+box_folder_bind(
+    uint32_t uid, const char *user, const char *role, const struct wire_limits *own)
 {
 	struct sockaddr_un un;
 	int dir, fd, error;
@@ -115,7 +142,7 @@ box_folder_bind(uint32_t uid, const char *user, const char *role)
 	socket_address(&un, dir);
 	(void)unlinkat(dir, SOCKET_NAME, 0);
 	if (fd == -1 || write_line(dir, ROLE_NAME, role) == -1 ||
-	    write_line(dir, USER_NAME, user) == -1 ||
+	    write_limits(dir, own) == -1 || write_line(dir, USER_NAME, user) == -1 ||
 	    bind(fd, (struct sockaddr *)&un, sizeof(un)) == -1) {
 		error = errno;
 		if (fd != -1)
@@ -152,25 +179,27 @@ box_folder_connect(uint32_t uid)
 }
 
 bool
-box_folder_user(
-    uint32_t uid, char user[WIRE_NAME], char role[WIRE_ROLE], int64_t *started)
+box_folder_user(uint32_t uid, char user[WIRE_NAME], char role[WIRE_ROLE],
+    struct wire_limits *own, int64_t *started)
 {
 	bool found;
 	int dir;
 
 	memset(user, 0, WIRE_NAME);
 	memset(role, 0, WIRE_ROLE);
+	memset(own, 0, sizeof(*own));
 	dir = box_folder(uid, false);
 	if (dir == -1)
 		return false;
 	found = read_line(dir, USER_NAME, user, WIRE_NAME, started);
 	(void)read_line(dir, ROLE_NAME, role, WIRE_ROLE, NULL);
+	read_limits(dir, own);
 	close(dir);
 	return found && user_name_ok(user);
 }
 
 int
-box_folder_role(uint32_t uid, const char *role)
+box_folder_role(uint32_t uid, const char *role, const struct wire_limits *own)
 {
 	int dir, r;
 
@@ -178,6 +207,8 @@ box_folder_role(uint32_t uid, const char *role)
 	if (dir == -1)
 		return -1;
 	r = write_line(dir, ROLE_NAME, role);
+	if (r == 0)
+		r = write_limits(dir, own);
 	close(dir);
 	return r;
 }
@@ -194,6 +225,7 @@ box_folder_remove(uint32_t uid)
 	(void)unlinkat(dir, SOCKET_NAME, 0);
 	(void)unlinkat(dir, USER_NAME, 0);
 	(void)unlinkat(dir, ROLE_NAME, 0);
+	(void)unlinkat(dir, LIMITS_NAME, 0);
 	close(dir);
 	if (unlinkat(isolation.boxes, uid_name(uid), AT_REMOVEDIR) == -1)
 		log_warn("sandbox folder of uid %u", uid);

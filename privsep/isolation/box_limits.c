@@ -1,6 +1,7 @@
 /*
- * What each user may have.  auth says who it is and of which role; the numbers
- * are those of the configuration that isolation itself has read.
+ * What each user may have.  auth says who it is, of which role, and what an
+ * administrator gave this user alone; all other numbers are those of the
+ * configuration that isolation itself has read.
  */
 #include <string.h>
 
@@ -9,11 +10,37 @@
 #include "isolation.h"
 #include "sandbox_cgroup.h"
 
+/* One that is no sound number is none. */
+static void
+own(uint64_t v, uint64_t min, uint64_t max, uint64_t *to)
+{
+	if (v >= min && v <= max)
+		*to = v;
+}
+
+void
+limits_resolve(const char *user, const char *role, const struct wire_limits *l,
+    struct conf_limits *out)
+{
+	uint64_t cpu, processes;
+
+	conf_limits(&isolation.conf, user, role, out);
+	cpu = out->cpu;
+	processes = out->processes;
+	own(l->memory, CONF_MEMORY_MIN, CONF_MEMORY_MAX, &out->memory);
+	own(l->storage, CONF_STORAGE_MIN, CONF_STORAGE_MAX, &out->storage);
+	own(l->files, CONF_HOME_FILES_MIN, CONF_HOME_FILES_MAX, &out->files);
+	own(l->cpu, CONF_CPU_MIN, CONF_CPU_MAX, &cpu);
+	own(l->processes, CONF_PROCESSES_MIN, CONF_PROCESSES_MAX, &processes);
+	out->cpu = (uint32_t)cpu;
+	out->processes = (uint32_t)processes;
+}
+
 /* Resolve anew, and let what runs feel it. */
 static void
 renew(struct box *b)
 {
-	conf_limits(&isolation.conf, b->user, b->role, &b->limits);
+	limits_resolve(b->user, b->role, &b->own, &b->limits);
 	if (b->state != SANDBOX_RUNNING)
 		return;
 	(void)shares_set(b->uid, &b->limits, false);
@@ -35,14 +62,15 @@ box_limits_all(void)
 }
 
 void
-box_limits_role(struct box *b, const char *role)
+box_limits_of(struct box *b, const char *role, const struct wire_limits *l)
 {
-	if (strcmp(b->role, role) == 0)
+	if (strcmp(b->role, role) == 0 && memcmp(&b->own, l, sizeof(b->own)) == 0)
 		return;
+	b->own = *l;
 	memset(b->role, 0, sizeof(b->role));
 	strncpy(b->role, role, sizeof(b->role) - 1);
 	/* Forgotten at worst, and told again with the next request. */
-	if (box_folder_role(b->uid, role) == -1)
+	if (box_folder_role(b->uid, role, l) == -1)
 		log_warn("role of uid %u", b->uid);
 	renew(b);
 }

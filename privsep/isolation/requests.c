@@ -38,7 +38,7 @@ valid(const char user[WIRE_NAME], const char role[WIRE_ROLE], uint32_t uid)
 /* The sandbox that is meant; NULL, and answered, if there can be none. */
 static struct box *
 find(uint32_t id, const char user[WIRE_NAME], const char role[WIRE_ROLE], uint32_t uid,
-    bool start)
+    const struct wire_limits *own, bool start)
 {
 	struct m_fail fault;
 	struct box *b;
@@ -60,8 +60,8 @@ find(uint32_t id, const char user[WIRE_NAME], const char role[WIRE_ROLE], uint32
 		return NULL;
 	}
 	if (b != NULL && start)
-		box_limits_role(b, role);
-	else if (b == NULL && (b = box_start(user, role, uid, &fault)) == NULL)
+		box_limits_of(b, role, own);
+	else if (b == NULL && (b = box_start(user, role, uid, own, &fault)) == NULL)
 		answer_fail(answer_epoch(), id, fault.code, fault.text);
 	return b;
 }
@@ -79,7 +79,7 @@ static void
 on_connect(struct chan *c, struct msg *m)
 {
 	const struct m_sb *r = MSG_DATA(m, m_sb);
-	struct box *b = find(m->head.id, r->user, r->role, r->uid, true);
+	struct box *b = find(m->head.id, r->user, r->role, r->uid, &r->limits, true);
 
 	(void)c;
 	if (b != NULL && !ending(b, m->head.id))
@@ -99,7 +99,7 @@ on_port(struct chan *c, struct msg *m)
 		    "your environment is not running: open VS Code to start it");
 		return;
 	}
-	b = find(m->head.id, r->sb.user, r->sb.role, r->sb.uid, false);
+	b = find(m->head.id, r->sb.user, r->sb.role, r->sb.uid, &r->sb.limits, false);
 	if (b == NULL || ending(b, m->head.id))
 		return;
 	if (r->port == 0)
@@ -109,6 +109,31 @@ on_port(struct chan *c, struct msg *m)
 		    "ports are reached only in a network of the sandbox's own");
 	else
 		box_ask_port(b, m->head.id, r->port);
+}
+
+/* Its home is made, and it runs, whether its user is here or not. */
+static void
+on_ready(struct chan *c, struct msg *m)
+{
+	const struct m_sb *r = MSG_DATA(m, m_sb);
+	struct box *b = find(m->head.id, r->user, r->role, r->uid, &r->limits, true);
+
+	(void)c;
+	if (b != NULL && !ending(b, m->head.id))
+		box_ask(b, ASK_READY, m->head.id, NULL, NULL);
+}
+
+/* Of one that runs; another is told with its start. */
+static void
+on_limits(struct chan *c, struct msg *m)
+{
+	const struct m_sb *r = MSG_DATA(m, m_sb);
+	struct box *b;
+
+	(void)c;
+	if (valid(r->user, r->role, r->uid) && (b = box_find(r->uid)) != NULL &&
+	    strcmp(b->user, r->user) == 0)
+		box_limits_of(b, r->role, &r->limits);
 }
 
 static void
@@ -121,7 +146,7 @@ show_absent(uint32_t epoch, uint32_t id, const struct m_sb *r)
 	memcpy(row.user, r->user, sizeof(row.user));
 	row.uid = r->uid;
 	row.state = SANDBOX_ABSENT;
-	conf_limits(&isolation.conf, r->user, r->role, &limits);
+	limits_resolve(r->user, r->role, &r->limits, &limits);
 	limits_row(&limits, &row);
 	usage_row(NULL, r->uid, &row);
 	answer_row(epoch, id, &row);
@@ -165,7 +190,7 @@ on_show(struct chan *c, struct msg *m)
 
 	(void)c;
 	if ((!valid(r->user, r->role, r->uid) || box_find(r->uid) != NULL) &&
-	    find(m->head.id, r->user, r->role, r->uid, false) == NULL)
+	    find(m->head.id, r->user, r->role, r->uid, &r->limits, false) == NULL)
 		return;
 	show = calloc(1, sizeof(*show));
 	if (show == NULL)
@@ -200,7 +225,7 @@ static void
 on_stop(struct chan *c, struct msg *m)
 {
 	const struct m_sb *r = MSG_DATA(m, m_sb);
-	struct box *b = find(m->head.id, r->user, r->role, r->uid, false);
+	struct box *b = find(m->head.id, r->user, r->role, r->uid, &r->limits, false);
 
 	(void)c;
 	if (b == NULL)
@@ -213,7 +238,7 @@ static void
 on_freeze(struct chan *c, struct msg *m)
 {
 	const struct m_sb *r = MSG_DATA(m, m_sb);
-	struct box *b = find(m->head.id, r->user, r->role, r->uid, false);
+	struct box *b = find(m->head.id, r->user, r->role, r->uid, &r->limits, false);
 
 	(void)c;
 	if (b == NULL)
@@ -237,7 +262,7 @@ on_remove(struct chan *c, struct msg *m)
 		answer_removal(answer_epoch(), m->head.id, r->user, r->uid);
 		return;
 	}
-	b = find(m->head.id, r->user, r->role, r->uid, false);
+	b = find(m->head.id, r->user, r->role, r->uid, &r->limits, false);
 	if (b == NULL)
 		return;
 	box_ask(b, ASK_REMOVE, m->head.id, NULL, NULL);
@@ -319,7 +344,8 @@ on_exec(struct chan *c, struct msg *m)
 static void
 exec_go(struct exec *e)
 {
-	struct box *b = find(e->id, e->exec.user, e->exec.role, e->exec.uid, true);
+	struct box *b = find(
+	    e->id, e->exec.user, e->exec.role, e->exec.uid, &e->exec.limits, true);
 
 	if (b != NULL && !ending(b, e->id)) {
 		box_ask(b, ASK_EXEC, e->id, &e->exec, e->fd);
@@ -384,6 +410,8 @@ const struct chan_handler request_handlers[] = {
 	{ M_SB_CONNECT, on_connect },
 	{ M_SB_PORT, on_port },
 	{ M_SB_SHOW, on_show },
+	{ M_SB_READY, on_ready },
+	{ M_SB_LIMITS, on_limits },
 	{ M_SB_LIST, on_list },
 	{ M_SB_STOP, on_stop },
 	{ M_SB_REMOVE, on_remove },

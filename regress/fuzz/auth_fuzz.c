@@ -375,7 +375,7 @@ users(void)
 			memset(&a, 0, sizeof(a));
 			strlcpy(a.name, names[i], sizeof(a.name));
 			snprintf(a.email, sizeof(a.email), "%s@example.com", names[i]);
-			strlcpy(a.role, "user", sizeof(a.role));
+			strlcpy(a.roles, "user", sizeof(a.roles));
 			strlcpy(a.hash, "$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$dGFn",
 			    sizeof(a.hash));
 			a.active = true;

@@ -137,7 +137,7 @@ account(const char *name, const char *email)
 	memset(&a, 0, sizeof(a));
 	strlcpy(a.name, name, sizeof(a.name));
 	strlcpy(a.email, email, sizeof(a.email));
-	strlcpy(a.role, "user", sizeof(a.role));
+	strlcpy(a.roles, "user", sizeof(a.roles));
 	strlcpy(a.hash, "$argon2id$v=19$m=65536,t=3,p=1$c2FsdA$dGFn", sizeof(a.hash));
 	a.active = true;
 	a.created = a.updated = 1700000000;
@@ -171,7 +171,17 @@ same_account(const struct store_account *a, const struct store_account *b)
 	assert_int_equal(a->has_mint, b->has_mint);
 	assert_string_equal(a->name, b->name);
 	assert_string_equal(a->email, b->email);
-	assert_string_equal(a->role, b->role);
+	assert_string_equal(a->roles, b->roles);
+	assert_int_equal(a->pending, b->pending);
+	assert_int_equal(a->must_change, b->must_change);
+	assert_string_equal(a->display, b->display);
+	assert_string_equal(a->metadata, b->metadata);
+	assert_int_equal(a->version, b->version);
+	assert_int_equal(a->token_version, b->token_version);
+	assert_int_equal(a->password_at, b->password_at);
+	assert_memory_equal(&a->limits, &b->limits, sizeof(a->limits));
+	assert_memory_equal(a->reset_key, b->reset_key, sizeof(a->reset_key));
+	assert_int_equal(a->reset_expires, b->reset_expires);
 	assert_string_equal(a->hash, b->hash);
 	assert_string_equal(a->last_query, b->last_query);
 	assert_int_equal(a->created, b->created);

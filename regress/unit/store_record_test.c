@@ -17,6 +17,16 @@ records(void **state)
 	a.has_mint = true;
 	memset(a.mint, 0xab, sizeof(a.mint));
 	strlcpy(a.last_query, "folder=/home/alice", sizeof(a.last_query));
+	strlcpy(a.display, "\xc3\x84lice", sizeof(a.display));
+	strlcpy(a.roles, "user auditor", sizeof(a.roles));
+	strlcpy(a.metadata, "{\"team\":\"x\"}", sizeof(a.metadata));
+	a.must_change = true;
+	a.version = 7;
+	a.token_version = 8;
+	a.password_at = 1700000003;
+	a.limits = (struct wire_limits){ 1, 2, 3, 4, 5, 6, 0 };
+	memset(a.reset_key, 0xcd, sizeof(a.reset_key));
+	a.reset_expires = 1700000004;
 	assert_true((len = account_encode(&a, buf)) > 0);
 	assert_int_equal(account_decode(&b, buf, len), RECORD_OK);
 	same_account(&a, &b);
@@ -94,6 +104,33 @@ records_garbage(void **state)
 	"\x09\x00"                                                                       \
 	"folder=/x"                                                                      \
 	"0123456789abcdef0123456789ABCDEF"
+/* active, mint, a link is out */
+#define ACCOUNT_HEAD_4                                                                   \
+	"\x23\x40\x0d\x03\x00"                                                           \
+	"\x00\xf1\x53\x65\x00\x00\x00\x00\x01\xf1\x53\x65\x00\x00\x00\x00"               \
+	"\x02\xf1\x53\x65\x00\x00\x00\x00"                                               \
+	"\x05\x00"                                                                       \
+	"alice"                                                                          \
+	"\x0d\x00"                                                                       \
+	"a@example.com"                                                                  \
+	"\x05\x00"                                                                       \
+	"admin"                                                                          \
+	"\x0a\x00"                                                                       \
+	"$argon2id$"                                                                     \
+	"\x09\x00"                                                                       \
+	"folder=/x"                                                                      \
+	"0123456789abcdef0123456789ABCDEF"                                               \
+	"\x03\x00"                                                                       \
+	"\xc3\x84l"                                                                      \
+	"\x02\x00"                                                                       \
+	"{}"                                                                             \
+	"\x07\x00\x00\x00\x08\x00\x00\x00"                                               \
+	"\x00\xf1\x53\x65\x00\x00\x00\x00"                                               \
+	"\x01\x00\x00\x00\x00\x00\x00\x00\x02\x00\x00\x00\x00\x00\x00\x00"               \
+	"\x03\x00\x00\x00\x00\x00\x00\x00"                                               \
+	"\x04\x00\x00\x00\x05\x00\x00\x00\x06\x00\x00\x00"                               \
+	"fedcba9876543210FEDCBA9876543210"                                               \
+	"\x03\xf1\x53\x65\x00\x00\x00\x00"
 #define SESSION_HEAD                                                                     \
 	"\x00\x40\x0d\x03\x00"                                                           \
 	"0123456789abcdef"                                                               \
@@ -115,13 +152,15 @@ static const struct old {
 } old_accounts[] = {
 	{ BYTES("\x01" ACCOUNT_REST), 0, false },
 	{ BYTES("\x02" ACCOUNT_REST), 0, false },
-	{ BYTES("\x03" ACCOUNT_REST), 0, true },
+	{ BYTES("\x03" ACCOUNT_REST), 0, false },
+	{ BYTES("\x04" ACCOUNT_HEAD_4), 0, true },
 }, old_sessions[] = {
 	/* The first version was written in two forms. */
 	{ BYTES("\x01" SESSION_HEAD SESSION_TAIL), 0, false },
 	{ BYTES("\x01" SESSION_HEAD SESSION_MS SESSION_TAIL), 999, false },
 	{ BYTES("\x02" SESSION_HEAD SESSION_MS SESSION_TAIL), 999, false },
-	{ BYTES("\x03" SESSION_HEAD SESSION_MS SESSION_TAIL), 999, true },
+	{ BYTES("\x03" SESSION_HEAD SESSION_MS SESSION_TAIL), 999, false },
+	{ BYTES("\x04" SESSION_HEAD SESSION_MS SESSION_TAIL), 999, true },
 };
 
 #define N(a) (sizeof(a) / sizeof((a)[0]))
@@ -134,13 +173,33 @@ check_account(const struct store_account *a)
 	assert_true(a->has_mint);
 	assert_string_equal(a->name, "alice");
 	assert_string_equal(a->email, "a@example.com");
-	assert_string_equal(a->role, "admin");
+	assert_string_equal(a->roles, "admin");
 	assert_string_equal(a->hash, "$argon2id$");
 	assert_string_equal(a->last_query, "folder=/x");
 	assert_int_equal(a->created, 1700000000);
 	assert_int_equal(a->updated, 1700000001);
 	assert_int_equal(a->last_login, 1700000002);
 	assert_memory_equal(a->mint, "0123456789abcdef0123456789ABCDEF", 32);
+	assert_int_equal(a->password_at, 1700000000);
+	assert_false(a->pending);
+	assert_false(a->must_change);
+}
+
+static void
+check_account_4(const struct store_account *a)
+{
+	assert_string_equal(a->display, "\xc3\x84l");
+	assert_string_equal(a->metadata, "{}");
+	assert_int_equal(a->version, 7);
+	assert_int_equal(a->token_version, 8);
+	assert_int_equal(a->limits.memory, 1);
+	assert_int_equal(a->limits.storage, 2);
+	assert_int_equal(a->limits.files, 3);
+	assert_int_equal(a->limits.cpu, 4);
+	assert_int_equal(a->limits.processes, 5);
+	assert_int_equal(a->limits.sessions, 6);
+	assert_memory_equal(a->reset_key, "fedcba9876543210FEDCBA9876543210", 32);
+	assert_int_equal(a->reset_expires, 1700000003);
 }
 
 static void
@@ -178,6 +237,7 @@ records_of_old(void **state)
 		if (!old_accounts[i].now)
 			continue;
 		now++;
+		check_account_4(&a);
 		assert_int_equal(len, old_accounts[i].len);
 		assert_memory_equal(buf, old_accounts[i].bytes, len);
 	}

@@ -1,0 +1,218 @@
+/* Sandboxes and figures, for the API: what isolation and master know. */
+#include <string.h>
+
+#include <bsd/string.h>
+
+#include "auth_peer.h"
+
+#define ASK_TIMEOUT  20 /* seconds */
+#define STOP_TIMEOUT 60
+
+static void
+busy(struct job *j)
+{
+	asker_fail(&j->who, FAIL_BUSY, NULL, "too many requests are under way");
+	job_end(j);
+}
+
+/* Rows, as many as there are: no more run than a machine can hold. */
+static bool
+on_list_row(void *owner, uint32_t tag, struct msg *m)
+{
+	struct job *j = owner;
+	const struct m_sandbox *row;
+
+	(void)tag;
+	if (m == NULL) {
+		asker_fail(&j->who, FAIL_TIMEOUT, NULL, "no answer in time");
+	} else if (m->head.type == M_SB_ROW) {
+		row = MSG_DATA(m, m_sandbox);
+		if (wire_str(row->user) && j->what++ < WIRE_ROWS)
+			asker_row(&j->who, M_ROW_SANDBOX, row, sizeof(*row));
+		return false;
+	} else {
+		asker_page(&j->who, "");
+	}
+	job_end(j);
+	return true;
+}
+
+void
+sandboxes_list(struct chan *chan, struct msg *m)
+{
+	struct asker who;
+	struct job *j;
+
+	if (!asker_begin(chan, m, &who) || (j = job_new(&who)) == NULL)
+		return;
+	if (ask(&auth.isolation, M_SB_LIST, NULL, 0, ASK_TIMEOUT, on_list_row, j, 0) == 0)
+		busy(j);
+}
+
+static bool
+on_killed(void *owner, uint32_t tag, struct msg *m)
+{
+	struct job *j = owner;
+	const struct m_fail *f;
+
+	(void)tag;
+	if (m == NULL) {
+		asker_fail(&j->who, FAIL_TIMEOUT, NULL, "no answer in time");
+	} else if (m->head.type == M_SB_FAIL) {
+		f = MSG_DATA(m, m_fail);
+		asker_fail(&j->who, (enum wire_fail)f->code, NULL, "%s",
+		    wire_str(f->text) ? f->text : "");
+	} else if (m->head.type == M_SB_OK) {
+		asker_ok(&j->who, "the sandbox stopped");
+	} else {
+		return false;
+	}
+	job_end(j);
+	return true;
+}
+
+void
+sandbox_kill(struct chan *chan, struct msg *m)
+{
+	struct store_account a;
+	struct asker who;
+	struct m_sb sb;
+	struct job *j;
+
+	if (!asker_begin(chan, m, &who) ||
+	    !asker_account(&who, MSG_DATA(m, m_account_ref)->user, &a))
+		return;
+	if ((j = job_new(&who)) != NULL) {
+		if (!audit_event(AUDIT_SANDBOX_STOP, LOG_S("user", a.name),
+			LOG_S("actor", who.actor))) {
+			asker_fail(&who, FAIL_NO_SPACE, NULL, "%s", AUDIT_REFUSED);
+			job_end(j);
+		} else {
+			sandbox_payload(&sb, a.uid, a.name);
+			if (ask(&auth.isolation, M_SB_STOP, &sb, sizeof(sb), STOP_TIMEOUT,
+				on_killed, j, 0) == 0)
+				busy(j);
+		}
+	}
+	explicit_bzero(&a, sizeof(a));
+}
+
+/* Whatever isolation says, it is this user's that was asked for. */
+static bool
+on_usage(void *owner, uint32_t tag, struct msg *m)
+{
+	struct job *j = owner;
+	struct m_sandbox row;
+
+	(void)tag;
+	if (m != NULL && (m->head.type == M_SB_PROCESSES || m->head.type == M_SB_MEMORY))
+		return false;
+	if (m == NULL) {
+		asker_fail(&j->who, FAIL_TIMEOUT, NULL, "no answer in time");
+		job_end(j);
+		return true;
+	}
+	memset(&row, 0, sizeof(row));
+	if (m->head.type == M_SB_ROW && MSG_DATA(m, m_sandbox)->uid == j->uid)
+		row = *MSG_DATA(m, m_sandbox);
+	memset(row.user, 0, sizeof(row.user));
+	strlcpy(row.user, j->who.actor, sizeof(row.user));
+	row.uid = j->uid;
+	asker_row(&j->who, M_ROW_SANDBOX, &row, sizeof(row));
+	asker_ok(&j->who, "%s", "");
+	job_end(j);
+	return true;
+}
+
+void
+me_usage(struct chan *chan, struct msg *m)
+{
+	struct asker who;
+	struct m_sb sb;
+	struct job *j;
+
+	if (!asker_begin(chan, m, &who) || (j = job_new(&who)) == NULL)
+		return;
+	j->uid = who.uid;
+	sandbox_payload(&sb, who.uid, who.actor);
+	if (ask(&auth.isolation, M_SB_SHOW, &sb, sizeof(sb), ASK_TIMEOUT, on_usage, j,
+		0) == 0)
+		busy(j);
+}
+
+static bool
+on_master(void *owner, uint32_t tag, struct msg *m)
+{
+	struct job *j = owner;
+	struct m_stats *s = &j->u.stats;
+	const struct m_status *st;
+	struct store_counts n;
+
+	(void)tag;
+	if (m != NULL && m->head.type != M_STATUS_MASTER)
+		return false;
+	if (m == NULL) {
+		asker_fail(&j->who, FAIL_TIMEOUT, NULL, "no answer in time");
+		job_end(j);
+		return true;
+	}
+	st = MSG_DATA(m, m_status);
+	store_count(auth.store, &n);
+	strlcpy(s->version, VERSION, sizeof(s->version));
+	s->started = st->started;
+	s->users = n.accounts;
+	s->users_active = n.active;
+	s->users_pending = n.pending;
+	s->users_disabled = n.accounts - n.active - n.pending;
+	s->sessions = n.sessions;
+	s->sessions_live = session_live();
+	s->connections = worker_bound();
+	s->sandboxes = j->what;
+	s->logins = auth.count.logins;
+	s->logins_failed = auth.count.failed;
+	s->logins_limited = auth.count.limited;
+	s->sessions_expired = auth.count.expired;
+	s->sessions_revoked = auth.count.revoked;
+	s->accepted = st->accepted;
+	s->refused = st->refused;
+	s->requests = st->requests;
+	s->crashes = st->crashes;
+	s->workers = st->workers;
+	s->spare = st->spare;
+	s->unauthenticated = st->unauthenticated;
+	s->penalised = st->penalised;
+	s->memory_warned = auth.memory_warned;
+	s->memory_ended = auth.memory_ended;
+	asker_row(&j->who, M_ROW_STATS, s, sizeof(*s));
+	asker_ok(&j->who, "%s", "");
+	job_end(j);
+	return true;
+}
+
+/* How many sandboxes run; then, what master has counted. */
+static bool
+on_counted(void *owner, uint32_t tag, struct msg *m)
+{
+	struct job *j = owner;
+
+	(void)tag;
+	if (m != NULL && m->head.type == M_SB_ROW) {
+		j->what++;
+		return false;
+	}
+	if (ask(&auth.master, M_STATUS_ASK, NULL, 0, ASK_TIMEOUT, on_master, j, 0) == 0)
+		busy(j);
+	return true;
+}
+
+void
+stats_get(struct chan *chan, struct msg *m)
+{
+	struct asker who;
+	struct job *j;
+
+	if (!asker_begin(chan, m, &who) || (j = job_new(&who)) == NULL)
+		return;
+	if (ask(&auth.isolation, M_SB_LIST, NULL, 0, ASK_TIMEOUT, on_counted, j, 0) == 0)
+		busy(j);
+}

@@ -1,0 +1,607 @@
+/* Accounts: looked at, made and changed. */
+#include <openssl/evp.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include <bsd/string.h>
+
+#include "auth_peer.h"
+#include "auth_policy.h"
+#include "auth_text.h"
+#include "store_record.h"
+
+#define SESSIONS_SHOWN 1024
+
+static enum wire_account
+state_of(const struct store_account *a)
+{
+	return a->pending ? ACCOUNT_PENDING :
+	    a->active     ? ACCOUNT_ACTIVE :
+			    ACCOUNT_DISABLED;
+}
+
+void
+account_row(const struct store_account *a, struct m_account *row)
+{
+	static struct store_session s[SESSIONS_SHOWN];
+
+	memset(row, 0, sizeof(*row));
+	strlcpy(row->name, a->name, sizeof(row->name));
+	strlcpy(row->email, a->email, sizeof(row->email));
+	strlcpy(row->display, a->display, sizeof(row->display));
+	strlcpy(row->roles, a->roles, sizeof(row->roles));
+	strlcpy(row->metadata, a->metadata, sizeof(row->metadata));
+	permits_text(account_permits(a), row->permits, sizeof(row->permits));
+	row->uid = a->uid;
+	row->state = state_of(a);
+	row->must_change = a->must_change;
+	row->sessions = (uint32_t)store_session_of_user(
+	    auth.store, a->uid, s, SESSIONS_SHOWN);
+	row->version = a->version;
+	row->reset = a->reset_expires > auth_now();
+	row->created = a->created;
+	row->updated = a->updated;
+	row->last_login = a->last_login;
+	row->password_at = a->password_at;
+	row->limits = a->limits;
+}
+
+void
+account_answer(const struct asker *who, const struct store_account *a, const char *text)
+{
+	struct m_account row;
+
+	account_row(a, &row);
+	asker_row(who, M_ROW_ACCOUNT, &row, sizeof(row));
+	asker_ok(who, "%s", text);
+}
+
+/* Roles that there are, and that permit nothing that the asker may not do. */
+static bool
+roles_given(const struct asker *who, const char *roles)
+{
+	char name[WIRE_ROLE];
+	const char *at = roles;
+
+	if (!roles_ok(roles)) {
+		asker_fail(who, FAIL_INVALID, "roles",
+		    "an account has one to %d roles, none of them twice", ROLES_MAX);
+		return false;
+	}
+	while (roles_next(&at, name))
+		if (role_find(auth.conf.role, auth.conf.nroles, name) == NULL) {
+			asker_fail(who, FAIL_INVALID, "roles",
+			    "there is no role %s: admin, operator and user are built "
+			    "in, others are in ided.conf",
+			    name);
+			return false;
+		}
+	if ((roles_permit(auth.conf.role, auth.conf.nroles, roles) & ~who->have) != 0) {
+		asker_fail(who, FAIL_DENIED, "roles",
+		    "nobody gives a role that permits more than they may do "
+		    "themselves");
+		return false;
+	}
+	return true;
+}
+
+bool
+account_edit(const struct asker *who, struct m_account_edit *e, struct store_account *a)
+{
+	const char *why;
+
+	if (e->version != 0 && e->version != a->version) {
+		asker_fail(who, FAIL_CHANGED, "version",
+		    "%s was changed meanwhile: look at it again", a->name);
+		return false;
+	}
+	if (e->set & EDIT_EMAIL) {
+		if ((why = text_email(e->email)) != NULL) {
+			asker_fail(who, FAIL_INVALID, "email", "e-mail address: %s", why);
+			return false;
+		}
+		strlcpy(a->email, e->email, sizeof(a->email));
+	}
+	if (e->set & EDIT_DISPLAY) {
+		if ((why = text_display(e->display)) != NULL) {
+			asker_fail(
+			    who, FAIL_INVALID, "displayName", "name to show: %s", why);
+			return false;
+		}
+		strlcpy(a->display, e->display, sizeof(a->display));
+	}
+	if (e->set & EDIT_ROLES) {
+		if (!roles_given(who, e->roles))
+			return false;
+		strlcpy(a->roles, e->roles, sizeof(a->roles));
+	}
+	if (e->set & EDIT_METADATA)
+		strlcpy(a->metadata, e->metadata, sizeof(a->metadata));
+	if (e->set & EDIT_MUST_CHANGE)
+		a->must_change = e->must_change != 0;
+	return true;
+}
+
+bool
+account_password_ok(
+    const struct asker *who, const char *field, const char *name, const char *password)
+{
+	char buf[WIRE_TEXT];
+	const char *why;
+
+	why = policy_password(&auth.conf.auth, name, password, buf, sizeof(buf));
+	if (why != NULL)
+		asker_fail(who, FAIL_INVALID, field, "%s", why);
+	return why == NULL;
+}
+
+void
+user_get(struct chan *chan, struct msg *m)
+{
+	struct store_account a;
+	struct asker who;
+
+	if (!asker_begin(chan, m, &who) ||
+	    !asker_account(&who, MSG_DATA(m, m_account_ref)->user, &a))
+		return;
+	account_answer(&who, &a, "");
+	explicit_bzero(&a, sizeof(a));
+}
+
+static bool
+me(const struct asker *who, struct store_account *a)
+{
+	enum store_result r;
+
+	if ((r = store_account_by_uid(auth.store, who->uid, a)) == STORE_OK)
+		return true;
+	asker_store_fail(who, r, "account");
+	return false;
+}
+
+void
+me_get(struct chan *chan, struct msg *m)
+{
+	struct store_account a;
+	struct asker who;
+
+	if (!asker_begin(chan, m, &who) || !me(&who, &a))
+		return;
+	account_answer(&who, &a, "");
+	explicit_bzero(&a, sizeof(a));
+}
+
+/* Of one who asks twice for the same thing: whose key it is, and what it was. */
+static void
+once_key(const struct asker *who, const struct wire_once *once, uint8_t key[STORE_KEY])
+{
+	uint8_t buf[4 + INET6_ADDRSTRLEN + sizeof(once->key)];
+
+	memset(buf, 0, sizeof(buf));
+	record_put32be(buf, who->uid);
+	if (who->uid == 0)
+		memcpy(buf + 4, who->from, sizeof(who->from));
+	memcpy(buf + 4 + INET6_ADDRSTRLEN, once->key, sizeof(once->key));
+	if (EVP_Digest(buf, sizeof(buf), key, NULL, EVP_sha256(), NULL) != 1)
+		fatalx("SHA-256 failed");
+}
+
+static bool
+once_wanted(const struct wire_once *once)
+{
+	static const struct wire_once none;
+
+	return memcmp(once->key, none.key, sizeof(none.key)) != 0;
+}
+
+/* Was this very call answered before?  True when it is answered now. */
+static bool
+once_again(const struct asker *who, const struct wire_once *once, uint8_t key[STORE_KEY])
+{
+	struct store_account a;
+	struct store_once o;
+
+	if (!once_wanted(once))
+		return false;
+	once_key(who, once, key);
+	if (store_once_get(auth.store, key, &o) != STORE_OK)
+		return false;
+	if (memcmp(o.body, once->body, sizeof(o.body)) != 0) {
+		asker_fail(who, FAIL_EXISTS, "Idempotency-Key",
+		    "this Idempotency-Key came with another request before");
+		return true;
+	}
+	if (store_account_by_uid(auth.store, o.uid, &a) != STORE_OK)
+		asker_fail(who, FAIL_EXISTS, "Idempotency-Key",
+		    "what this request made is not there any more");
+	else
+		account_answer(who, &a, "made before");
+	explicit_bzero(&a, sizeof(a));
+	return true;
+}
+
+static enum store_result
+add(const struct job *j, struct store_account *a)
+{
+	struct store_once o;
+
+	if (!once_wanted(&j->u.edit.once))
+		return store_account_add(auth.store, a);
+	memset(&o, 0, sizeof(o));
+	memcpy(o.key, j->once, sizeof(o.key));
+	memcpy(o.body, j->u.edit.once.body, sizeof(o.body));
+	o.at = auth_now();
+	return store_account_add_once(auth.store, a, &o);
+}
+
+/* The hash is there, or none was wanted: "". */
+static void
+made(struct job *j, const char *encoded)
+{
+	struct m_account_edit *e = &j->u.edit;
+	enum audit_event event = (enum audit_event)j->what;
+	struct store_account a;
+	enum store_result r;
+	char text[WIRE_TEXT];
+
+	memset(&a, 0, sizeof(a));
+	strlcpy(a.name, e->name, sizeof(a.name));
+	strlcpy(a.email, e->email, sizeof(a.email));
+	strlcpy(a.display, e->display, sizeof(a.display));
+	strlcpy(a.roles, e->roles, sizeof(a.roles));
+	strlcpy(a.metadata, e->metadata, sizeof(a.metadata));
+	strlcpy(a.hash, encoded, sizeof(a.hash));
+	a.active = e->active != 0;
+	a.pending = event == AUDIT_USER_REGISTERED && !a.active;
+	a.must_change = e->must_change != 0;
+	a.version = 1;
+	a.created = a.updated = a.password_at = auth_now();
+	snprintf(text, sizeof(text), "%s", a.pending ? "waits for approval" : "");
+	if (asker_audit(&j->who, event, &a, text)) {
+		if ((r = add(j, &a)) != STORE_OK)
+			asker_undone(&j->who, event, &a, r);
+		else {
+			snprintf(text, sizeof(text),
+			    "user %s added with role %s and uid %u%s", a.name, a.roles,
+			    a.uid,
+			    a.pending ? "; an administrator has to approve it" : "");
+			account_answer(&j->who, &a, text);
+		}
+	}
+	explicit_bzero(&a, sizeof(a));
+	job_end(j);
+}
+
+static void
+on_made(void *owner, uint32_t tag, enum wire_hashed result, const char *encoded)
+{
+	struct job *j = owner;
+
+	(void)tag;
+	if (result != HASHED_YES) {
+		asker_fail(&j->who, FAIL_UNAVAILABLE, NULL,
+		    "the password could not be hashed: try again");
+		job_end(j);
+		return;
+	}
+	made(j, encoded);
+}
+
+/*
+ * Everything is looked at before the hash is made, which takes a fifth of a second;
+ * the store looks again.
+ */
+void
+account_make(struct asker *who, struct m_account_edit *e, struct store_account *a,
+    enum audit_event event)
+{
+	uint8_t once[STORE_KEY] = { 0 };
+	struct store_account other;
+	const char *why;
+	struct job *j;
+
+	fold(e->name);
+	if ((why = policy_name(e->name)) != NULL) {
+		asker_fail(who, FAIL_INVALID, "username", "%s", why);
+		return;
+	}
+	strlcpy(a->name, e->name, sizeof(a->name));
+	e->version = 0;
+	if (once_again(who, &e->once, once) || !account_edit(who, e, a))
+		return;
+	if ((e->set & EDIT_PASSWORD) &&
+	    !account_password_ok(who, "password", e->name, e->password))
+		return;
+	if (store_account_by_name(auth.store, e->name, &other) == STORE_OK) {
+		explicit_bzero(&other, sizeof(other));
+		asker_store_fail(who, STORE_NAME_TAKEN, e->name);
+		return;
+	}
+	if (e->email[0] != '\0' &&
+	    store_account_by_email(auth.store, e->email, &other) == STORE_OK) {
+		explicit_bzero(&other, sizeof(other));
+		asker_store_fail(who, STORE_EMAIL_TAKEN, e->email);
+		return;
+	}
+	if ((j = job_new(who)) == NULL)
+		return;
+	j->u.edit = *e;
+	memcpy(j->once, once, sizeof(j->once));
+	j->what = event;
+	if ((e->set & EDIT_PASSWORD) == 0) {
+		made(j, "");
+		return;
+	}
+	if (!hash_make(e->password, on_made, j, 0)) {
+		asker_fail(who, FAIL_BUSY, NULL, "the hash helpers are busy: try again");
+		job_end(j);
+		return;
+	}
+	explicit_bzero(j->u.edit.password, sizeof(j->u.edit.password));
+}
+
+void
+user_add(struct chan *chan, struct msg *m)
+{
+	struct m_account_edit *e = (struct m_account_edit *)(void *)m->u.bytes;
+	struct store_account a;
+	struct asker who;
+
+	if (!asker_begin(chan, m, &who))
+		return;
+	memset(&a, 0, sizeof(a));
+	if ((e->set & EDIT_ROLES) == 0)
+		strlcpy(e->roles, "user", sizeof(e->roles));
+	e->set |= EDIT_ROLES;
+	if ((e->set & EDIT_ACTIVE) == 0)
+		e->active = 1;
+	account_make(&who, e, &a, AUDIT_USER_ADDED);
+}
+
+/* Names of what an edit changes, for the audit trail. */
+static const char *
+edit_text(const struct m_account_edit *e, char *text, size_t size)
+{
+	static const struct {
+		uint32_t bit;
+		const char *name;
+	} names[] = { { EDIT_EMAIL, "email" }, { EDIT_DISPLAY, "displayName" },
+		{ EDIT_ROLES, "roles" }, { EDIT_METADATA, "metadata" },
+		{ EDIT_MUST_CHANGE, "mustChangePassword" } };
+	size_t i;
+
+	text[0] = '\0';
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if ((e->set & names[i].bit) == 0)
+			continue;
+		strlcat(text, text[0] != '\0' ? " " : "", size);
+		strlcat(text, names[i].name, size);
+	}
+	return text;
+}
+
+/* What may be done changes: nothing that runs on an earlier word goes on. */
+static void
+put(const struct asker *who, const struct m_account_edit *e,
+    const struct store_account *old, struct store_account *a)
+{
+	permits before = account_permits(old), after = account_permits(a);
+	char text[WIRE_TEXT];
+	enum store_result r;
+
+	a->version++;
+	a->updated = auth_now();
+	if (before != after || (a->must_change && !old->must_change))
+		a->token_version++;
+	if (!asker_audit(who, AUDIT_USER_CHANGED, a, edit_text(e, text, sizeof(text))))
+		return;
+	if ((r = store_account_put(auth.store, a)) != STORE_OK) {
+		asker_undone(who, AUDIT_USER_CHANGED, a, r);
+		return;
+	}
+	snprintf(text, sizeof(text), "user %s changed", a->name);
+	account_answer(who, a, text);
+	if (before != after || a->must_change != old->must_change ||
+	    strcmp(old->roles, a->roles) != 0)
+		session_drop_user(a->uid, REVOKED_ROLE);
+}
+
+static void
+on_password(void *owner, uint32_t tag, enum wire_hashed result, const char *encoded)
+{
+	struct job *j = owner;
+	struct m_account_edit *e = &j->u.edit;
+	struct store_account a;
+	enum store_result r;
+
+	(void)tag;
+	if (result != HASHED_YES) {
+		asker_fail(&j->who, FAIL_UNAVAILABLE, NULL,
+		    "the password could not be hashed: try again");
+		job_end(j);
+		return;
+	}
+	r = store_account_by_uid(auth.store, j->uid, &a);
+	if (r != STORE_OK) {
+		asker_store_fail(&j->who, r, e->user);
+	} else if (account_edit(&j->who, e, &a) &&
+	    asker_audit(&j->who, AUDIT_USER_PASSWORD, &a, "")) {
+		strlcpy(a.hash, encoded, sizeof(a.hash));
+		a.updated = a.password_at = auth_now();
+		a.version++;
+		a.token_version++;
+		a.reset_expires = 0;
+		if ((r = store_account_put(auth.store, &a)) == STORE_OK)
+			r = session_revoke_user(a.uid, REVOKED_PASSWORD, j->who.actor);
+		if (r != STORE_OK) {
+			asker_undone(&j->who, AUDIT_USER_PASSWORD, &a, r);
+		} else {
+			char text[WIRE_TEXT];
+
+			snprintf(text, sizeof(text),
+			    "password of %s changed; all sessions ended", a.name);
+			account_answer(&j->who, &a, text);
+		}
+	}
+	explicit_bzero(&a, sizeof(a));
+	job_end(j);
+}
+
+static void
+put_password(
+    const struct asker *who, struct m_account_edit *e, const struct store_account *a)
+{
+	struct job *j;
+
+	if (!account_password_ok(who, "password", a->name, e->password) ||
+	    (j = job_new(who)) == NULL)
+		return;
+	j->u.edit = *e;
+	j->uid = a->uid;
+	if (!hash_make(e->password, on_password, j, 0)) {
+		asker_fail(who, FAIL_BUSY, NULL, "the hash helpers are busy: try again");
+		job_end(j);
+		return;
+	}
+	explicit_bzero(j->u.edit.password, sizeof(j->u.edit.password));
+}
+
+/* Nobody takes from oneself what it takes to give it back. */
+static bool
+may_edit(const struct asker *who, const struct m_account_edit *e,
+    const struct store_account *a)
+{
+	permits after = roles_permit(auth.conf.role, auth.conf.nroles, e->roles);
+
+	if (who->uid != a->uid || who->uid == 0 || (e->set & EDIT_ROLES) == 0 ||
+	    (after & PERMIT(PERMISSION_USERS_MANAGE)) != 0)
+		return true;
+	asker_fail(who, FAIL_DENIED, "roles",
+	    "nobody takes users.manage from themselves: ask another administrator");
+	return false;
+}
+
+void
+user_put(struct chan *chan, struct msg *m)
+{
+	struct m_account_edit *e = (struct m_account_edit *)(void *)m->u.bytes;
+	struct store_account old, a;
+	struct asker who;
+
+	if (!asker_begin(chan, m, &who) || !asker_subject(&who, e->user, &a))
+		return;
+	old = a;
+	if (!may_edit(&who, e, &a))
+		;
+	else if (e->set & EDIT_PASSWORD)
+		put_password(&who, e, &a);
+	else if (account_edit(&who, e, &a))
+		put(&who, e, &old, &a);
+	explicit_bzero(&a, sizeof(a));
+	explicit_bzero(&old, sizeof(old));
+}
+
+void
+me_put(struct chan *chan, struct msg *m)
+{
+	struct m_account_edit *e = (struct m_account_edit *)(void *)m->u.bytes;
+	struct store_account old, a;
+	struct asker who;
+
+	if (!asker_begin(chan, m, &who) || !me(&who, &a))
+		return;
+	old = a;
+	e->set &= EDIT_EMAIL | EDIT_DISPLAY;
+	if (account_edit(&who, e, &a))
+		put(&who, e, &old, &a);
+	explicit_bzero(&a, sizeof(a));
+	explicit_bzero(&old, sizeof(old));
+}
+
+#define LIMIT(l, bit, min, max)                                                          \
+	{                                                                                \
+		bit, #l, offsetof(struct wire_limits, l),                                \
+		    sizeof(((struct wire_limits *)0)->l), min, max                       \
+	}
+static const struct {
+	uint32_t bit;
+	const char *name;
+	size_t offset;
+	size_t size;
+	uint64_t min;
+	uint64_t max;
+} limits[] = {
+	LIMIT(memory, LIMIT_MEMORY, CONF_MEMORY_MIN, CONF_MEMORY_MAX),
+	LIMIT(storage, LIMIT_STORAGE, CONF_STORAGE_MIN, CONF_STORAGE_MAX),
+	LIMIT(files, LIMIT_FILES, CONF_HOME_FILES_MIN, CONF_HOME_FILES_MAX),
+	LIMIT(cpu, LIMIT_CPU, CONF_CPU_MIN, CONF_CPU_MAX),
+	LIMIT(processes, LIMIT_PROCESSES, CONF_PROCESSES_MIN, CONF_PROCESSES_MAX),
+	LIMIT(sessions, LIMIT_SESSIONS, 1, CONF_SESSIONS_MAX),
+};
+
+/* 0 takes a limit away. */
+static bool
+limits_take(
+    const struct asker *who, const struct m_account_limits *l, struct wire_limits *to)
+{
+	uint64_t v;
+	uint32_t v32;
+	size_t i;
+
+	for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		if ((l->set & limits[i].bit) == 0)
+			continue;
+		if (limits[i].size == sizeof(v32)) {
+			memcpy(&v32, (const char *)&l->limits + limits[i].offset,
+			    sizeof(v32));
+			v = v32;
+		} else {
+			memcpy(
+			    &v, (const char *)&l->limits + limits[i].offset, sizeof(v));
+		}
+		if (v != 0 && (v < limits[i].min || v > limits[i].max)) {
+			asker_fail(who, FAIL_INVALID, limits[i].name,
+			    "%s is from %llu to %llu", limits[i].name,
+			    (unsigned long long)limits[i].min,
+			    (unsigned long long)limits[i].max);
+			return false;
+		}
+		memcpy((char *)to + limits[i].offset,
+		    (const char *)&l->limits + limits[i].offset, limits[i].size);
+	}
+	return true;
+}
+
+void
+user_limits(struct chan *chan, struct msg *m)
+{
+	const struct m_account_limits *l = MSG_DATA(m, m_account_limits);
+	char text[WIRE_TEXT];
+	struct store_account a;
+	enum store_result r;
+	struct asker who;
+
+	if (!asker_begin(chan, m, &who) || !asker_subject(&who, l->user, &a))
+		return;
+	if (limits_take(&who, l, &a.limits)) {
+		snprintf(text, sizeof(text),
+		    "memory %llu storage %llu files %llu cpu %u processes %u sessions %u",
+		    (unsigned long long)a.limits.memory,
+		    (unsigned long long)a.limits.storage,
+		    (unsigned long long)a.limits.files, a.limits.cpu, a.limits.processes,
+		    a.limits.sessions);
+		a.version++;
+		a.updated = auth_now();
+		if (asker_audit(&who, AUDIT_USER_LIMITS, &a, text)) {
+			if ((r = store_account_put(auth.store, &a)) != STORE_OK) {
+				asker_undone(&who, AUDIT_USER_LIMITS, &a, r);
+			} else {
+				snprintf(text, sizeof(text), "limits of %s set", a.name);
+				account_answer(&who, &a, text);
+				sandbox_limits_user(a.uid, a.name);
+			}
+		}
+	}
+	explicit_bzero(&a, sizeof(a));
+}

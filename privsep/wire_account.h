@@ -1,0 +1,231 @@
+/*
+ * What messages about accounts carry, those of the API and of idectl alike: see
+ * wire.h.
+ *
+ * A request begins with struct wire_ask.  Its strings are empty, and its numbers 0,
+ * where nothing was said; where that is something too, a bit in "set" tells.
+ */
+#ifndef PRIVSEP_WIRE_ACCOUNT_H
+#define PRIVSEP_WIRE_ACCOUNT_H
+
+#include <stdint.h>
+
+#define WIRE_DISPLAY  200 /* a name to show: at most 64 characters */
+#define WIRE_ROLES    272 /* names of roles, a space between them */
+#define WIRE_METADATA 1024
+#define WIRE_SETTINGS 12288
+#define WIRE_CURSOR   128
+#define WIRE_FIND     72
+#define WIRE_PERMITS  512
+#define WIRE_RESET    32 /* random bytes of a one-time link */
+
+/* Which request of whose it is; the worker's number of it, for the audit. */
+struct wire_ask {
+	char rid[WIRE_RID];
+	char pad[7];
+};
+
+/*
+ * A creating call that may come twice: hashes of its Idempotency-Key and of all that
+ * it says.  All zero: there is none.
+ */
+struct wire_once {
+	uint8_t key[32];
+	uint8_t body[32];
+};
+
+/* What one user may have; 0: what the role and the site say. */
+struct wire_limits {
+	uint64_t memory;
+	uint64_t storage;
+	uint64_t files;
+	uint32_t cpu; /* percent of one cpu */
+	uint32_t processes;
+	uint32_t sessions;
+	uint32_t pad;
+};
+#define LIMIT_MEMORY    0x01
+#define LIMIT_STORAGE   0x02
+#define LIMIT_FILES     0x04
+#define LIMIT_CPU       0x08
+#define LIMIT_PROCESSES 0x10
+#define LIMIT_SESSIONS  0x20
+
+enum wire_account {
+	ACCOUNT_ACTIVE = 1,
+	ACCOUNT_DISABLED,
+	ACCOUNT_PENDING, /* registered, and not approved yet */
+};
+
+/* M_ROW_ACCOUNT */
+struct m_account {
+	char name[WIRE_NAME];
+	char email[WIRE_EMAIL];
+	char display[WIRE_DISPLAY];
+	char roles[WIRE_ROLES];
+	char metadata[WIRE_METADATA]; /* a JSON object, which only workers read */
+	char permits[WIRE_PERMITS];
+	uint32_t uid;
+	uint32_t state; /* enum wire_account */
+	uint32_t must_change;
+	uint32_t sessions;
+	uint32_t version;
+	uint32_t reset; /* a one-time link is out */
+	int64_t created;
+	int64_t updated;
+	int64_t last_login;
+	int64_t password_at;
+	struct wire_limits limits;
+};
+
+/* M_REGISTER, M_USER_ADD, M_USER_PUT, M_ME_PUT */
+struct m_account_edit {
+	struct wire_ask ask;
+	char user[WIRE_NAME]; /* whom it is about: a name, or a uid in digits */
+	char name[WIRE_NAME]; /* of a new one */
+	char email[WIRE_EMAIL];
+	char display[WIRE_DISPLAY];
+	char roles[WIRE_ROLES];
+	char metadata[WIRE_METADATA];
+	char password[WIRE_PASSWORD];
+	char agent[WIRE_AGENT];
+	char pad[2];
+	uint32_t set;     /* EDIT_* */
+	uint32_t version; /* that was seen; 0: whichever it is */
+	uint32_t active;
+	uint32_t must_change;
+	struct wire_once once;
+};
+#define EDIT_EMAIL       0x001
+#define EDIT_DISPLAY     0x002
+#define EDIT_ROLES       0x004
+#define EDIT_METADATA    0x008
+#define EDIT_PASSWORD    0x010
+#define EDIT_ACTIVE      0x020
+#define EDIT_MUST_CHANGE 0x040
+
+/* M_USER_LIMITS */
+struct m_account_limits {
+	struct wire_ask ask;
+	char user[WIRE_NAME];
+	char pad[3];
+	uint32_t set; /* LIMIT_*: which of them */
+	struct wire_limits limits;
+};
+
+/* M_USER_GET, M_USER_APPROVE, M_USER_DISABLE, M_USER_ENABLE, M_USER_RESET,
+ * M_SANDBOX_STOP, M_SESSION_KILL_USER, and those that need no user */
+struct m_account_ref {
+	struct wire_ask ask;
+	char user[WIRE_NAME];
+	char pad[7];
+};
+
+/* M_USER_DELETE and its row */
+struct m_account_delete {
+	struct wire_ask ask;
+	char user[WIRE_NAME];
+	char pad[3];
+	uint32_t workspace; /* enum wire_workspace */
+};
+enum wire_workspace { WORKSPACE_KEEP = 1, WORKSPACE_REMOVE };
+struct m_account_deleted {
+	char name[WIRE_NAME];
+	char pad[7];
+	uint32_t uid;
+	uint32_t workspace; /* what became of it */
+	char path[WIRE_TEXT];
+};
+
+/* A page of a list.  What does not concern a list is empty. */
+struct m_list {
+	struct wire_ask ask;
+	char cursor[WIRE_CURSOR]; /* where the page before ended */
+	char find[WIRE_FIND];     /* part of a name or an address */
+	char user[WIRE_NAME];
+	char role[WIRE_ROLE];
+	char pad[2];
+	uint32_t state; /* enum wire_account */
+	uint32_t limit; /* rows, 1 to WIRE_ROWS */
+};
+#define WIRE_ROWS 200
+/* M_PAGE ends a page; next is empty after the last. */
+struct m_page {
+	char next[WIRE_CURSOR];
+};
+
+/* M_ME_PASSWORD */
+struct m_password {
+	struct wire_ask ask;
+	char old[WIRE_PASSWORD];
+	char fresh[WIRE_PASSWORD];
+	char pad[6];
+};
+
+/* M_ROW_RESET: the one-time link's secret, and M_RESET_USE, which spends it. */
+struct m_reset {
+	char name[WIRE_NAME];
+	char pad[7];
+	uint8_t token[WIRE_RESET];
+	int64_t expires;
+};
+struct m_reset_use {
+	struct wire_ask ask;
+	uint8_t token[WIRE_RESET];
+	char password[WIRE_PASSWORD];
+	char agent[WIRE_AGENT];
+	char pad[7];
+};
+
+/* M_SETTINGS_PUT, M_ROW_SETTINGS: a JSON object, which only workers read. */
+struct m_settings {
+	struct wire_ask ask;
+	uint64_t version; /* that it was made from */
+	char text[WIRE_SETTINGS];
+};
+
+/* M_SESSION_KILL */
+struct m_session_ref {
+	struct wire_ask ask;
+	char session[WIRE_SESSION];
+	char pad[7];
+};
+
+/* M_ROW_ROLE */
+struct m_role {
+	char name[WIRE_ROLE];
+	char pad[3];
+	uint32_t builtin;
+	char permits[WIRE_PERMITS];
+};
+
+/* M_ROW_STATS */
+struct m_stats {
+	char version[16];
+	int64_t started;
+	uint32_t users;
+	uint32_t users_active;
+	uint32_t users_disabled;
+	uint32_t users_pending;
+	uint32_t sessions;
+	uint32_t sessions_live; /* that a connection acts for */
+	uint32_t connections;   /* of users who are known */
+	uint32_t sandboxes;
+	uint64_t logins;
+	uint64_t logins_failed;
+	uint64_t logins_limited;
+	uint64_t sessions_expired;
+	uint64_t sessions_revoked;
+	uint64_t accepted;
+	uint64_t refused;
+	uint64_t requests;
+	uint64_t crashes;
+	uint32_t workers;
+	uint32_t spare;
+	uint32_t unauthenticated;
+	uint32_t penalised;
+	uint32_t memory_warned;
+	uint32_t memory_ended;
+};
+
+#endif

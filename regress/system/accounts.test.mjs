@@ -1,0 +1,113 @@
+// Accounts by idectl: what is said of them, roles, limits, links, what is left
+// after one is deleted.
+import test from 'node:test';
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { Daemon, password, waitFor } from './daemon.mjs';
+
+const d = new Daemon({ isolation: 'storage 64M by accounting', conf: 'role "auditor" permit audit.read users.read\nrole "helper" permit users.manage users.read' });
+const show = (name) => JSON.parse(d.ok(['-j', 'user', 'show', name]));
+
+test.before(async () => {
+	await d.prepare();
+	await d.start();
+	d.addUser('ann');
+});
+test.after(() => d.stop());
+
+test('roles: built in and of the configuration, several of one user', () => {
+	const roles = JSON.parse(d.ok(['-j', 'role', 'list']));
+	assert.deepEqual(roles.map((r) => [r.role, r.builtin]),
+		[['admin', true], ['operator', true], ['user', true], ['auditor', false], ['helper', false]]);
+	assert.deepEqual(roles[3].permits, ['account.own', 'users.read', 'audit.read']);
+	assert.match(d.ok(['role', 'list']), /auditor +no +account\.own,users\.read,audit\.read/);
+	d.ok(['user', 'role', 'ann', 'user,auditor']);
+	assert.deepEqual(show('ann').roles, ['user', 'auditor']);
+	assert.equal(show('ann').role, 'user');
+	const r = d.ctl(['user', 'role', 'ann', 'user,nobody']);
+	assert.equal(r.status, 1);
+	assert.match(r.err, /there is no role nobody/);
+	assert.equal(d.ctl(['user', 'role', 'ann', 'user,user']).status, 1);
+	d.ok(['user', 'role', 'ann', 'user']);
+});
+
+test('what a user is called: folded, normalized, and nothing that looks like another', () => {
+	d.ok(['user', 'set', '-e', 'Ann@B\u00fccher.Example', '-n', 'A\u0308nn Smith', 'ann']);
+	assert.equal(show('ann').email, 'ann@xn--bcher-kva.example');
+	assert.equal(show('ann').display, '\u00c4nn Smith');
+	for (const [name, why] of [['ad\u200bmin', /not seen/], ['\u0430dmin', /scripts/], ['a\u202eb', /not seen/],
+		['x\u0007', /control/], ['\uff41nn', /special form/], ['a  b', /two spaces/], [' a', /begins or ends/],
+		['a\u00a0b', /special form|unusual/], ['\u0301a', /mark/], [`a${'\u0300'.repeat(6)}`, /marks/]]) {
+		const r = d.ctl(['user', 'set', '-n', name, 'ann']);
+		assert.equal(r.status, 1, JSON.stringify(name));
+		assert.match(r.err, why, JSON.stringify(name));
+	}
+	for (const mail of ['ann', '@x.example', 'ann@', 'a b@x.example', 'ann@\u0430pple.example', '\u0430nn@x.example'])
+		assert.equal(d.ctl(['user', 'set', '-e', mail, 'ann']).status, 1, mail);
+	d.addUser('ben');
+	assert.match(d.ctl(['user', 'set', '-e', 'ANN@xn--bcher-kva.example', 'ben']).err, /e-mail address exists/);
+	for (const name of ['r00t', 'me', 'roo-t', 'dae.mon']) {
+		const r = d.ctl(['user', 'add', name], `${password}\n`);
+		assert.equal(r.status, 1, name);
+	}
+	d.ok(['user', 'delete', 'ben']);
+});
+
+test('passwords: not one of the commonest, not the name, of some length and classes', () => {
+	for (const [pw, why] of [['Password1234', /commonest/], ['Short-1a', /12 characters/], ['aaaaaaaaaaaa', /kinds/],
+		['Xx-carol-1234', /name/]]) {
+		const r = d.ctl(['user', 'add', 'carol'], `${pw}\n`);
+		assert.equal(r.status, 1, pw);
+		assert.match(r.err, why, pw);
+	}
+});
+
+test('lists: found by text, role and state, page after page', () => {
+	for (let i = 0; i < 5; i++) d.addUser(`list${i}`, i % 2 ? 'operator' : 'user');
+	const names = (...a) => JSON.parse(d.ok(['-j', 'user', 'list', ...a])).map((u) => u.name);
+	assert.deepEqual(names('-f', 'LIST'), ['list0', 'list1', 'list2', 'list3', 'list4']);
+	assert.deepEqual(names('-f', 'list', '-r', 'operator'), ['list1', 'list3']);
+	d.ok(['user', 'disable', 'list2']);
+	assert.deepEqual(names('-s', 'disabled'), ['list2']);
+	assert.deepEqual(names('-f', 'nobody has this'), []);
+	assert.deepEqual(names('-f', '\u00c4NN'), ['ann']);
+});
+
+test('a link sets a password, once; the old one is void at once', async () => {
+	const cookie = await d.login('ann');
+	const { link } = JSON.parse(d.ok(['-j', 'user', 'reset', 'ann']));
+	assert.match(link, /^\/reset#token=[0-9a-f]{64}$/);
+	assert.equal((await d.request('GET', '/api/me', { headers: { cookie, accept: 'application/json' } })).status, 401);
+	await assert.rejects(d.login('ann'), /401/);
+	d.ok(['user', 'passwd', 'ann'], `${password}\n`);
+	await d.login('ann');
+});
+
+test('limits of one user hold in the sandbox that runs, and after a restart of isolation', { timeout: 120000 }, async () => {
+	d.ok(['sandbox', 'exec', 'ann', '--', 'true']);
+	d.ok(['user', 'limits', 'ann', 'memory=300M', 'cpu=50%', 'processes=99']);
+	assert.equal(show('ann').limits.memory, 300 << 20);
+	const box = () => JSON.parse(d.ok(['-j', 'sandbox', 'show', 'ann']));
+	assert.equal(box().memory_max, 300 << 20);
+	assert.equal(box().cpu_max, 50);
+	assert.equal(box().processes_max, 99);
+	for (const bad of ['memory=1M', 'processes=1', 'cpu=x', 'colour=3', 'memory=99999999999999999999'])
+		assert.notEqual(d.ctl(['user', 'limits', 'ann', bad]).status, 0, bad);
+	d.ok(['user', 'limits', 'ann', 'memory=none']);
+	assert.notEqual(box().memory_max, 300 << 20);
+	assert.equal(box().cpu_max, 50);
+});
+
+test('deleted: the workspace stays, or goes with everything that is in it', { timeout: 120000 }, async () => {
+	const home = (n) => `${d.data}/home/${n}`;
+	d.ok(['sandbox', 'exec', 'ann', '--', 'sh', '-c', 'echo x >data/file']);
+	assert.match(d.ok(['user', 'delete', 'ann']), /user ann deleted; the home in .* stays/);
+	assert.ok(fs.existsSync(`${home('ann')}/data/file`));
+	d.addUser('gone');
+	d.ok(['sandbox', 'exec', 'gone', '--', 'sh', '-c', 'echo x >data/file']);
+	assert.match(d.ok(['user', 'delete', '-r', 'gone']), /user gone deleted, and the home removed/);
+	assert.ok(!fs.existsSync(home('gone')));
+	d.addUser('never');
+	assert.match(d.ok(['user', 'delete', '-r', 'never']), /removed/);
+	assert.equal(d.ctl(['user', 'delete', '-x', 'never']).status, 2);
+});
