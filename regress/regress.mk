@@ -211,5 +211,6 @@ bench: all $(O)/regress/vm/ide $(O)/regress/bench/audit_load
 	O=$(O) node regress/bench/run.mjs
 	O=$(O) node regress/bench/enumeration.mjs
 	O=$(O) node regress/bench/audit.mjs
+	O=$(O) node regress/bench/network.mjs
 
 .PHONY: lint format unit filters fuzz fuzz-coverage fuzz-coverage-run vm check check-vm check-long check-deps system hostile browser bench
