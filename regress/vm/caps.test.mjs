@@ -15,13 +15,14 @@ let cookie;
 const agent = new https.Agent({ keepAlive: true, maxSockets: 1 });
 before(async () => {
 	vm = new Vm();
-	disk = new Disk(`${vm.dir}/disk`, 96);
+	disk = new Disk(`${vm.dir}/disk`, 256);
 	await disk.listen();
 	vm.opts = { disks: [disk] };
 	await vm.start();
 	await vm.ok('mount /dev/vda /var/ided && chmod 0711 /var/ided');
 	d = await startDaemon(vm, { isolation: `memory ${MEMORY}M
 	cpu 200%
+	storage 64M
 	processes ${PROCESSES}` });
 	group = (await vm.ok('ls -d /sys/fs/cgroup/ided-*')).trim();
 	cookie = await d.login('bob');

@@ -13,7 +13,7 @@ let disk;
 let group; // of ided, with one below for each user
 before(async () => {
 	vm = new Vm();
-	disk = new Disk(`${vm.dir}/disk`, 64);
+	disk = new Disk(`${vm.dir}/disk`, 192);
 	await disk.listen();
 	vm.opts = { disks: [disk] };
 	await vm.start();
