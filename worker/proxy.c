@@ -204,6 +204,23 @@ source_text(const struct wire_addr *a)
 	return (text);
 }
 
+/*
+ * Nothing of the request has gone anywhere, so it may be tried again: after 1, 2, 4 and
+ * 8 s, as long as an answer may take to begin.
+ */
+static bool
+relay_again(struct relay *r)
+{
+	struct timeval tv = { (time_t)1 << r->tries, 0 };
+
+	if (r->tries == PROXY_AGAIN)
+		return (false);
+	r->tries++;
+	r->state = R_AGAIN;
+	event_add(r->ev_timer, &tv);
+	return (true);
+}
+
 static void
 on_connected(void *arg, struct upstream *u, unsigned int status, const char *why)
 {
@@ -212,8 +229,10 @@ on_connected(void *arg, struct upstream *u, unsigned int status, const char *why
 	struct proxy_via via;
 
 	r->wait = NULL;
+	if (u == NULL && status == UPSTREAM_AWAY && relay_again(r))
+		return;
 	if (u == NULL) {
-		relay_fail(r, status, why);
+		relay_fail(r, status == UPSTREAM_AWAY ? 503 : status, why);
 		return;
 	}
 	r->u = u;
@@ -289,6 +308,12 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	if (r->state == R_AGAIN) {
+		relay_connect(r, false);
+		if (r->state == R_CONNECT || r->state == R_HEAD)
+			timer_set(r, limit_ms(r));
+		return;
+	}
 	/* While the client does not take the answer, its time is not ours. */
 	if (r->stopped)
 		r->active = relay_now();

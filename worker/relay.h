@@ -17,6 +17,7 @@
 
 enum relay_state {
 	R_CONNECT,
+	R_AGAIN, /* waits to try that once more */
 	R_HEAD,
 	R_BODY,
 	R_DONE,
@@ -51,7 +52,8 @@ struct relay {
 	bool sent;         /* some of the request went */
 	bool asked;        /* all of it is in out, or went */
 	bool retried;
-	bool endless; /* an answer that may be silent for long */
+	unsigned int tries; /* to be connected */
+	bool endless;       /* an answer that may be silent for long */
 	char key[PROXY_KEY_LEN + 1];
 };
 

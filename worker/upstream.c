@@ -327,7 +327,7 @@ on_answer(void *arg, struct msg *m)
 		strlcpy(why, fail->text, sizeof(why));
 		wait_over(wt, NULL, status_of(fail->code), why);
 	} else
-		wait_over(wt, NULL, 503, "The login service is restarting.");
+		wait_over(wt, NULL, UPSTREAM_AWAY, "The login service is restarting.");
 	ask_more();
 }
 
@@ -367,7 +367,7 @@ ask_more(void)
 			continue;
 		}
 		/* Whoever gets told may change the list. */
-		wait_over(wt, NULL, 503, "The login service is not there.");
+		wait_over(wt, NULL, UPSTREAM_AWAY, "The login service is not there.");
 		next = TAILQ_FIRST(&pool.waits);
 	}
 }

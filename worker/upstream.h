@@ -38,6 +38,9 @@ struct upstream_to {
 struct upstream;
 struct upstream_wait;
 
+/* Instead of a status: who could say is not there at the moment. */
+#define UPSTREAM_AWAY 0
+
 /* Here it is; or u is NULL, and status and why are the answer to give. */
 typedef void (*upstream_fn)(
     void *arg, struct upstream *u, unsigned int status, const char *why);

@@ -202,3 +202,27 @@ test('a hundred streams of one connection come on together', { timeout: 60000 },
 	const least = Math.min(...got);
 	assert.ok(least > size / 2, `the last one had ${least} of ${size} bytes when the first one had all`);
 });
+
+test('while auth is away, requests wait for it instead of failing', { timeout: 60000 }, async () => {
+	const c = http2.connect(d.origin, { rejectUnauthorized: false });
+	const open = [];
+	const ask = (path) => new Promise((resolve, reject) => {
+		const r = c.request({ ':path': path, ...own() });
+		open.push(r);
+		r.on('error', reject);
+		r.on('response', (h) => resolve(h[':status']));
+		r.resume();
+	});
+	try {
+		c.on('error', () => {});
+		// Streams that end when they are told to hold their connections: each request wants one of its own.
+		assert.equal(await ask('/ide/a/events'), 200);
+		process.kill(d.role('auth')[0].pid, 'SIGKILL');
+		const answers = [];
+		for (let i = 0; i < 30; i++) {
+			answers.push(ask('/ide/a/events'));
+			await sleep(20);
+		}
+		assert.deepEqual([...new Set(await Promise.all(answers))], [200]);
+	} finally { for (const r of open) r.close(); c.destroy(); }
+});
