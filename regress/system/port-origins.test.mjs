@@ -3,6 +3,7 @@
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
+import http2 from 'node:http2';
 import https from 'node:https';
 import { sleep, waitFor } from './daemon.mjs';
 import { ask, ask2, cookiesOf, serve, signOn, site, startPorts } from './port-daemon.mjs';
@@ -220,6 +221,35 @@ test('a dead port of an own origin', async () => {
 	assert.equal((await ask(d, `3900.${site}`, 'GET', css)).headers['content-type'], 'text/css; charset=utf-8');
 	for (const p of ['/.ided/', '/.ided/x', '/.ided/static/login.html', '/.ided/../x', '/.ided/%2e%2e/x'])
 		assert.ok([400, 403, 404].includes((await ask(d, `3900.${site}`, 'GET', p, { headers: { cookie: s.cookie } })).status), p);
+});
+
+test('WebSockets over HTTP/2, side by side with requests', { timeout: 30000 }, async () => {
+	const c = http2.connect(`https://${host}:${d.port}`, { rejectUnauthorized: false,
+		lookup: (h, o, cb) => (o.all ? cb(null, [{ address: '127.0.0.1', family: 4 }]) : cb(null, '127.0.0.1', 4)) });
+	await new Promise((resolve) => c.once('remoteSettings', resolve));
+	const open = (origin) => new Promise((resolve) => {
+		const r = c.request({ ':method': 'CONNECT', ':protocol': 'websocket', ':path': '/socket', ':authority': `${host}:${d.port}`,
+			'sec-websocket-version': '13', cookie: signed.cookie, origin }, { endStream: false });
+		r.on('error', () => {});
+		r.once('response', (h) => resolve({ r, status: h[':status'] }));
+	});
+	assert.equal((await open('https://evil.example')).status, 403);
+	const { r, status } = await open(`https://${host}:${d.port}`);
+	assert.equal(status, 200);
+	const bytes = crypto.randomBytes(200000);
+	let got = Buffer.alloc(0);
+	r.on('data', (b) => { got = Buffer.concat([got, b]); });
+	r.write(bytes);
+	const others = await Promise.all(Array.from({ length: 20 }, (_, i) => new Promise((resolve) => {
+		const q = c.request({ ':path': `/n${i}`, cookie: signed.cookie });
+		let out = '';
+		q.on('data', (b) => { out += b; });
+		q.on('end', () => resolve(JSON.parse(out).url));
+	})));
+	assert.deepEqual(others, Array.from({ length: 20 }, (_, i) => `/n${i}`));
+	await waitFor('the echo', () => got.length === bytes.length);
+	assert.deepEqual(got, bytes);
+	c.destroy();
 });
 
 test('VS Code learns of it', async () => {
