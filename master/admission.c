@@ -64,8 +64,8 @@ admission_configure(const struct admission_conf *c)
 }
 
 /* IPv4 (mapped) counts whole, IPv6 by its /64. */
-static void
-source_key(const struct wire_addr *addr, uint8_t key[16])
+void
+admission_key(const struct wire_addr *addr, uint8_t key[16])
 {
 	static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
 
@@ -157,7 +157,7 @@ source_get(const struct wire_addr *addr, int64_t now_ms)
 	uint8_t key[16];
 	uint32_t h;
 
-	source_key(addr, key);
+	admission_key(addr, key);
 	s = source_find(key);
 	if (s != NULL)
 		return s;

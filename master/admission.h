@@ -39,6 +39,8 @@ struct admission_conf {
 
 struct source;
 
+/* What counts as one source. */
+void admission_key(const struct wire_addr *addr, uint8_t key[16]);
 void admission_init(uint32_t (*random_below)(uint32_t));
 void admission_configure(const struct admission_conf *c);
 

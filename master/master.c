@@ -117,6 +117,7 @@ configure(void)
 		master.conf.prefork.startups_full };
 
 	admission_configure(&a);
+	limits_configure();
 }
 
 static void
@@ -418,6 +419,7 @@ master_main(struct master_start *st)
 	if (master.base == NULL)
 		fatalx("event loop: out of memory");
 	admission_init(arc4random_uniform);
+	lease_init(master.base);
 	configure();
 	pool_init();
 	heart_init();

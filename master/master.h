@@ -12,6 +12,7 @@
 
 #include "../privsep/chan.h"
 #include "../privsep/confsend.h"
+#include "../privsep/lease.h"
 #include "../privsep/master_start.h"
 #include "admission.h"
 
@@ -44,6 +45,9 @@ struct mworker {
 	int64_t leave_ms;   /* when a leaving one is killed */
 	int32_t log_tokens; /* lines that it may still log */
 	int64_t log_since_ms;
+	struct lease lease[LIMIT_CLASSES];
+	int64_t words; /* about them, that it may still say */
+	int64_t words_ms;
 	struct mworker *prev, *next; /* in the ring of its state, oldest first */
 };
 
@@ -97,6 +101,12 @@ void pool_drain(void);
 unsigned int pool_count(void);
 unsigned int pool_spares(void);
 unsigned int pool_unauthenticated(void);
+
+/* limits.c: requests of those whom nobody knows. */
+void limits_configure(void);
+void limits_open(struct mworker *, struct wire_lease *first);
+void limits_close(struct mworker *);
+bool limits_word(struct mworker *, struct msg *); /* false: it broke a rule */
 
 /* listeners.c: accept. */
 void listeners_init(const int fds[CONF_LISTEN_MAX]);

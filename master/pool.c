@@ -21,6 +21,7 @@ static void on_heart_ask(struct chan *, struct msg *);
 static void on_source(struct chan *, struct msg *);
 static void on_stage(struct chan *, struct msg *);
 static void on_log(struct chan *, struct msg *);
+static void on_lease(struct chan *, struct msg *);
 
 static const struct chan_handler handlers[] = {
 	{ M_WANT_AUTH, on_want_auth },
@@ -28,6 +29,8 @@ static const struct chan_handler handlers[] = {
 	{ M_SOURCE, on_source },
 	{ M_STAGE, on_stage },
 	{ M_LOG, on_log },
+	{ M_LEASE_ASK, on_lease },
+	{ M_LEASE_BACK, on_lease },
 	{ M_NONE, NULL },
 };
 
@@ -320,6 +323,7 @@ pool_give(
 	m.kind = w->kind;
 	m.proxied = w->proxied;
 	m.nonce = arc4random();
+	limits_open(w, &m.lease);
 	/* The channel first: the handshake must not come before its way to keys. */
 	join_keys(w);
 	chan_send(&w->chan, M_CONN, 0, fd, &m, sizeof(m));
@@ -397,6 +401,7 @@ on_source(struct chan *c, struct msg *m)
 	}
 	w->source = src;
 	w->source_addr = addr;
+	limits_open(w, NULL);
 	if (a == ADMIT_EVICT)
 		pool_evict();
 	if (w->state == WORKER_BUSY)
@@ -430,6 +435,19 @@ on_stage(struct chan *c, struct msg *m)
 		admission_penalise(w->source, PENALTY_GRACE, master_now_ms());
 	else if (s->stage == STAGE_BAD_REQUEST)
 		admission_penalise(w->source, PENALTY_BAD_REQUEST, master_now_ms());
+}
+
+static void
+on_lease(struct chan *c, struct msg *m)
+{
+	struct mworker *w = c->arg;
+
+	/* One that serves nobody has nothing; one that leaves gives it back. */
+	if ((w->state == WORKER_BUSY || w->state == WORKER_LEAVING) &&
+	    (w->source_addr.unix_peer != 0 || limits_word(w, m)))
+		return;
+	admission_penalise(w->source, PENALTY_CRASH, master_now_ms());
+	worker_bad(w, P_MASTER);
 }
 
 static void

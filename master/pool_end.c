@@ -25,6 +25,7 @@ worker_free(struct mworker *w)
 	leave_ring(w);
 	admission_release(w->source, w->bound);
 	w->source = NULL;
+	limits_close(w);
 	chan_close(&w->chan);
 	if (w->state == WORKER_KILLED)
 		pool.dying--;
@@ -48,6 +49,7 @@ worker_kill(struct mworker *w)
 	w->state = WORKER_KILLED;
 	pool.workers--;
 	pool.dying++;
+	limits_close(w);
 	chan_close(&w->chan);
 	zygote_kill(w->zygote, w->id);
 	master_drained();
@@ -163,6 +165,8 @@ pool_exit(const struct zygote *z, const struct m_worker_exit *x)
 	}
 	if (w == NULL)
 		return;
+	/* The zygote's word may be quicker than its own last ones. */
+	chan_read_rest(&w->chan);
 	if (sig != 0 && sig != SIGKILL && sig != SIGTERM)
 		admission_penalise(w->source, PENALTY_CRASH, master_now_ms());
 	/* A crash before it served anybody, or no process to be had. */

@@ -359,6 +359,7 @@ chan_recv(struct chan *c, struct msg *m, const char **why)
 	struct msghdr mh;
 	ssize_t n;
 	bool fds_ok;
+	int reset = 0;
 
 	*why = NULL;
 	memset(&mh, 0, sizeof(mh));
@@ -374,12 +375,11 @@ chan_recv(struct chan *c, struct msg *m, const char **why)
 	memset(&m->head, 0, sizeof(m->head));
 	do {
 		n = recvmsg(c->fd, &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	} while (n == -1 && errno == EINTR);
-	if (n == -1) {
-		if (errno == EAGAIN)
-			return -1;
-		return 0; /* ECONNRESET: the peer died with messages unread */
-	}
+		/* ECONNRESET, once: the peer died with messages unread.  What it
+		 * had sent is still there. */
+	} while (n == -1 && (errno == EINTR || (errno == ECONNRESET && !reset++)));
+	if (n == -1)
+		return errno == EAGAIN ? -1 : 0;
 	fds_ok = chan_take_fds(&mh, m);
 	if (n == 0 && m->fd == -1 && fds_ok)
 		return 0;
@@ -432,21 +432,19 @@ chan_dispatch(struct chan *c, struct msg *m)
 	return true;
 }
 
-static void
-chan_on_read(evutil_socket_t fd, short what, void *arg)
+/* One message; false when there was none. */
+static bool
+chan_read(struct chan *c)
 {
 	/* Each process is single-threaded and no handler reads a channel. */
 	static struct msg m;
-	struct chan *c = arg;
 	const char *why;
 	bool unhandled = false;
 	int r;
 
-	(void)fd;
-	(void)what;
 	if (c->gone_pending) {
 		chan_lost(c, NULL);
-		return;
+		return false;
 	}
 	/*
 	 * One message, then back to the loop, which calls again when there is
@@ -455,14 +453,14 @@ chan_on_read(evutil_socket_t fd, short what, void *arg)
 	 */
 	r = chan_recv(c, &m, &why);
 	if (r == -1)
-		return;
+		return false;
 	if (r == 0) {
 		chan_lost(c, NULL);
-		return;
+		return false;
 	}
 	if (r == -2) {
 		chan_violation(c, &m, why);
-		return;
+		return false;
 	}
 	if (!chan_dispatch(c, &m))
 		unhandled = true;
@@ -472,6 +470,24 @@ chan_on_read(evutil_socket_t fd, short what, void *arg)
 	explicit_bzero(m.u.bytes, m.head.len);
 	if (unhandled)
 		chan_violation(c, &m, "message without a handler");
+	return true;
+}
+
+static void
+chan_on_read(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)chan_read(arg);
+}
+
+void
+chan_read_rest(struct chan *c)
+{
+	unsigned int i;
+
+	for (i = 0; i < CHAN_QUEUE_MAX && !c->closed && chan_read(c); i++)
+		;
 }
 
 void

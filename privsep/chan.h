@@ -119,6 +119,10 @@ int chan_call(struct chan *c, enum msg_type type, const void *payload, size_t le
  */
 void chan_hold(bool hold, void (*relief)(void));
 
+/* The peer has ended: what it said before that.  For an owner that a handler or gone
+ * does not free. */
+void chan_read_rest(struct chan *c);
+
 /* Stop or resume reading (back-pressure). */
 void chan_pause(struct chan *c, bool pause);
 

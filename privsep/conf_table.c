@@ -214,12 +214,9 @@ const struct conf_row conf_rows[] = {
 
 { B_TOP, "ratelimit", K_BLOCK, B_RATELIMIT, 0, NOWHERE, 0, 0, NULL, NULL, NULL },
 { B_RATELIMIT, "login", K_RATE, 0, 0, C(ratelimit.login), 1, 1000000, NULL, "IDED_RATELIMIT_LOGIN", NULL },
-{ B_RATELIMIT, "api", K_RATE, 0, 0, C(ratelimit.api), 1, 1000000, NULL, "IDED_RATELIMIT_API",
-    "ratelimit api is not in effect yet: only logins are counted" },
-{ B_RATELIMIT, "web", K_RATE, 0, 0, C(ratelimit.web), 1, 1000000, NULL, "IDED_RATELIMIT_WEB",
-    "ratelimit web is not in effect yet: only logins are counted" },
-{ B_RATELIMIT, "user", K_RATE, 0, 0, C(ratelimit.user), 1, 1000000, NULL, "IDED_RATELIMIT_USER",
-    "ratelimit user is not in effect yet: only logins are counted" },
+{ B_RATELIMIT, "api", K_RATE, 0, 0, C(ratelimit.api), 1, 1000000, NULL, "IDED_RATELIMIT_API", NULL },
+{ B_RATELIMIT, "web", K_RATE, 0, 0, C(ratelimit.web), 1, 1000000, NULL, "IDED_RATELIMIT_WEB", NULL },
+{ B_RATELIMIT, "user", K_RATE, 0, 0, C(ratelimit.user), 1, 1000000, NULL, "IDED_RATELIMIT_USER", NULL },
 
 { B_TOP, "isolation", K_BLOCK, B_ISOLATION, 0, NOWHERE, 0, 0, NULL, NULL, NULL },
 { B_ISOLATION, "", K_WORD, 0, 0, C(isolation.kind), 0, 0, isolation_kind, "IDED_ISOLATION", NULL },

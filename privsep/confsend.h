@@ -15,6 +15,7 @@ struct conf_for_master {
 	struct conf_listen listen[CONF_LISTEN_MAX];
 	struct conf_prefork prefork;
 	uint32_t idle_exit;
+	struct conf_ratelimit ratelimit;
 };
 
 struct conf_for_worker {

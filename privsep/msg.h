@@ -105,6 +105,11 @@ M(HANDOVER_DONE, P_MASTER, P_AUTH,	S_ANY,	X_(m_handover),	FD_NONE)	\
 M(LEAVE,	P_AUTH, P_MASTER,	S_ANY,	X_(m_leave),	FD_NONE)	\
 M(STATUS_ASK,	P_AUTH, P_MASTER,	S_ANY,	NONE_,		FD_NONE)	\
 M(STATUS_MASTER, P_MASTER, P_AUTH,	S_ANY,	X_(m_status),	FD_NONE)	\
+/* Rate limits: lease.h. */							\
+M(LEASE_ASK,	P_WORKER, P_MASTER | P_AUTH, S_ANY, X_(m_lease_ask), FD_NONE)	\
+M(LEASE_BACK,	P_WORKER, P_MASTER | P_AUTH, S_ANY, X_(m_lease_ask), FD_NONE)	\
+M(LEASE,	P_MASTER | P_AUTH, P_WORKER, S_ANY, X_(wire_lease), FD_NONE)	\
+M(LEASE_RECALL,	P_MASTER | P_AUTH, P_WORKER, S_ANY, X_(m_lease_ask), FD_NONE)	\
 /* TLS: only during the handshake. */						\
 M(SIGN,		P_WORKER, P_KEYS,	S_NEW,	X_(m_sign),	FD_NONE)	\
 M(SIGNED,	P_KEYS, P_WORKER,	S_ANY,	X_(m_signed),	FD_NONE)	\

@@ -65,6 +65,9 @@ A(API_TOKEN,		NOBODY,		A_CHANGING)				\
 A(TOKEN_ADD,		ACCOUNT_OWN,	0)					\
 A(TOKEN_LIST,		ACCOUNT_OWN,	0)					\
 A(TOKEN_END,		ACCOUNT_OWN,	0)					\
+/* A worker: what it may serve. */						\
+A(LEASE_ASK,		NOBODY,		A_CHANGING)				\
+A(LEASE_BACK,		NOBODY,		A_CHANGING)				\
 /* A worker: the own sandbox. */						\
 A(IDE,			IDE_USE,	0)					\
 A(LAST,			IDE_USE,	0)					\

@@ -80,6 +80,27 @@ struct m_worker_exit {
 	int32_t status; /* as from waitpid(2) */
 };
 
+/* M_LEASE: requests that may be served without asking (lease.h). */
+enum wire_limit { LIMIT_NONE, LIMIT_WEB, LIMIT_API, LIMIT_CLASSES };
+struct wire_lease {
+	uint32_t class; /* enum wire_limit */
+	uint32_t serial;
+	uint32_t granted; /* 0: refused */
+	uint32_t limit;   /* of the window that leaves least */
+	uint32_t left;    /* in it, beside what is granted */
+	uint32_t pad;
+	int64_t until; /* ms; not after that */
+	int64_t reset; /* in so many ms some of what was used counts no more */
+};
+/* M_LEASE_ASK, M_LEASE_BACK: how much of the last one was used.  M_LEASE_RECALL: that
+ * one is wanted back. */
+struct m_lease_ask {
+	uint32_t class;
+	uint32_t serial;
+	uint32_t used;
+	uint32_t pad;
+};
+
 /* M_CONN: the accepted socket comes with it. */
 struct m_conn {
 	uint64_t id;
@@ -88,6 +109,7 @@ struct m_conn {
 	uint32_t nonce;   /* makes request ids unique */
 	uint32_t proxied; /* a PROXY header comes first: M_SOURCE is awaited */
 	uint32_t pad;
+	struct wire_lease lease;
 };
 
 /*

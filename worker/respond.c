@@ -10,6 +10,7 @@
 
 #include "../privsep/log.h"
 #include "pages.h"
+#include "limit.h"
 #include "respond.h"
 #include "session.h"
 #include "worker.h"
@@ -127,6 +128,7 @@ answer_init(struct answer *a, struct stream *s, unsigned int kind)
 	a->lang = "en";
 	a->h[0] = (struct header){ SLICE("x-request-id"), { s->rid, strlen(s->rid) } };
 	a->n = security_headers(s->w, kind, a->h, 1, STREAM_RESP_HEADERS);
+	limit_headers(a);
 }
 
 void

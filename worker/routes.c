@@ -9,6 +9,7 @@
 
 #include "../privsep/log.h"
 #include "conn.h"
+#include "limit.h"
 #include "origin.h"
 #include "port.h"
 #include "respond.h"
@@ -22,14 +23,14 @@
 /* clang-format off */
 const struct route routes[] = {
 	/* for everybody */
-	{ "/healthz",		R_GET,		0,		healthz },
-	{ "/robots.txt",	R_GET,		0,		robots },
-	{ "/security.txt",	R_GET,		0,		security_txt },
-	{ "/.well-known/security.txt", R_GET,	0,		security_txt },
-	{ "/favicon.ico",	R_GET,		0,		favicon },
-	{ "/favicon.svg",	R_GET,		0,		favicon },
-	{ "/manifest.json",	R_GET,		0,		ide_manifest },
-	{ "/_static/",		R_GET,		R_PREFIX,	front_static },
+	{ "/healthz",		R_GET,		R_FREE,		healthz },
+	{ "/robots.txt",	R_GET,		R_FREE,		robots },
+	{ "/security.txt",	R_GET,		R_FREE,		security_txt },
+	{ "/.well-known/security.txt", R_GET,	R_FREE,		security_txt },
+	{ "/favicon.ico",	R_GET,		R_FREE,		favicon },
+	{ "/favicon.svg",	R_GET,		R_FREE,		favicon },
+	{ "/manifest.json",	R_GET,		R_FREE,		ide_manifest },
+	{ "/_static/",		R_GET,		R_PREFIX | R_FREE,	front_static },
 	{ "/csp-report",	R_POST,		0,		csp_report },
 	/* accounts */
 	{ "/login",		R_GET,		0,		login_get },
@@ -276,6 +277,15 @@ route_rest(const struct stream *s)
 	return (s->path[0] == '\0' ? "" : s->path + strlen(s->route->path));
 }
 
+/* It is a user's, and there is some left. */
+static void
+route_user(struct stream *s)
+{
+	if (s->route->flags & R_ACTIVE)
+		session_beat(s->w);
+	s->route->fn(s, route_rest(s));
+}
+
 /* It is known who it is. */
 static void
 route_known(struct stream *s, unsigned int who)
@@ -289,9 +299,16 @@ route_known(struct stream *s, unsigned int who)
 			respond_error(s, 401, NULL);
 		return;
 	}
-	if (flags & R_ACTIVE)
-		session_beat(s->w);
-	s->route->fn(s, route_rest(s));
+	limit_request(s, route_user);
+}
+
+static void
+route_counted(struct stream *s)
+{
+	if (s->route->flags & R_LOGIN)
+		session_who(s, route_known);
+	else
+		s->route->fn(s, route_rest(s));
 }
 
 static void
@@ -423,8 +440,5 @@ stream_request(struct stream *s)
 		respond_error(s, 403, "A page of a program may not do this.");
 		return;
 	}
-	if (s->route->flags & R_LOGIN)
-		session_who(s, route_known);
-	else
-		s->route->fn(s, route_rest(s));
+	limit_request(s, route_counted);
 }

@@ -31,6 +31,7 @@
 
 #define R_MULTI 0x80  /* not where the IDE is at the root: auth mode single, none */
 #define R_APP   0x100 /* a program's: Authorization may be for it */
+#define R_FREE  0x200 /* counts for no rate limit: all get it, and it costs nothing */
 
 struct route {
 	const char *path;

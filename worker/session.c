@@ -17,6 +17,7 @@
 #include "../privsep/log.h"
 #include "conn.h"
 #include "credential.h"
+#include "limit.h"
 #include "jwt_parse.h"
 #include "port.h"
 #include "respond.h"
@@ -523,6 +524,7 @@ on_gone(struct chan *c, const char *why)
 		log_warnx("channel to auth: %s", why);
 	w->auth_joined = false;
 	se.again = false;
+	limit_auth_gone();
 	questions_fail(true);
 	if (w->bound || se.wait != NULL)
 		away_start(w);
@@ -547,6 +549,8 @@ static const struct chan_handler from_auth[] = {
 	{ M_ROW_AUDIT, on_answer },
 	{ M_AUDIT_PAGE, on_answer },
 	{ M_OK, on_answer },
+	{ M_LEASE, limit_on_lease },
+	{ M_LEASE_RECALL, limit_on_recall },
 	{ M_REVOKED, on_revoked },
 	{ M_NONE, NULL },
 };

@@ -114,6 +114,12 @@ struct stream {
 	void (*on_drain)(struct stream *);
 	void (*on_close)(struct stream *); /* last call: free arg here */
 
+	/* limit.c's: who answers for it, and those who wait for an allowance. */
+	uint8_t limit_side;
+	uint8_t limit_class;
+	struct stream *limit_next;
+	void (*limit_fn)(struct stream *);
+
 	/* session.c's, while auth is asked who it is. */
 	struct stream *who_next;
 	void (*who_fn)(struct stream *, unsigned int who);

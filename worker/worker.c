@@ -13,6 +13,7 @@
 #include "../privsep/sandbox.h"
 #include "heart.h"
 #include "proxied.h"
+#include "limit.h"
 #include "session.h"
 #include "tls.h"
 #include "worker.h"
@@ -35,6 +36,8 @@ static const struct chan_handler from_master[] = {
 	{ M_CONN_AUTH, on_conn_auth },
 	{ M_DRAIN, on_drain },
 	{ M_HEART, heart_answer },
+	{ M_LEASE, limit_on_lease },
+	{ M_LEASE_RECALL, limit_on_recall },
 	{ M_NONE, NULL },
 };
 
@@ -159,6 +162,7 @@ on_conn(struct chan *c, struct msg *m)
 	worker.source = k->source;
 	worker.kind = k->kind;
 	worker.nonce = k->nonce;
+	limit_first(&k->lease);
 	client = msg_take_fd(m);
 	have_conn = true;
 	have_source = k->proxied == 0;
@@ -242,6 +246,7 @@ worker_exit(const char *why)
 	if (why != NULL)
 		log_debug("connection closed: %s", why);
 	flush_counters();
+	limit_leave();
 	explicit_bzero(worker.token, sizeof(worker.token));
 	_exit(0);
 }

@@ -441,6 +441,7 @@ start_all(const struct start *st, const struct conf *conf)
 	memcpy(ms.conf.listen, conf->listen, sizeof(ms.conf.listen));
 	ms.conf.prefork = conf->prefork;
 	ms.conf.idle_exit = conf->idle_exit;
+	ms.conf.ratelimit = conf->ratelimit;
 	ms.version = VERSION;
 	setproctitle("-ided: master");
 	/* gmtime_r asks for the time zone file once; afterwards there is none. */

@@ -101,6 +101,7 @@ on_conf(struct chan *c, struct msg *m)
 	log_config(&conf->common, log_get_fd());
 	store_set_range(auth.store, conf->uid_first, conf->uid_count);
 	login_config();
+	limit_config();
 	worker_roles();
 	audit_config();
 	log_debug("new configuration");
@@ -285,9 +286,11 @@ start_loop(void)
 	    from_isolation, on_gone, NULL);
 	chan_init(&auth.master, FD_MASTER, P_AUTH, P_MASTER, auth.base, from_master,
 	    on_gone, NULL);
+	lease_init(auth.base);
 	ctl_listen(FD_EXTRA);
 	login_config();
 	audit_config();
+	limit_config();
 }
 
 int

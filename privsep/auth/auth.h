@@ -23,6 +23,7 @@
 
 #include "../chan.h"
 #include "../confsend.h"
+#include "../lease.h"
 #include "../log.h"
 #include "../sandbox.h"
 #include "audit.h"
@@ -72,11 +73,12 @@ struct worker {
 	permits scopes;            /* ... and what its token is limited to */
 	int64_t until;             /* its access token's end; 0: it has none */
 	struct token_issue *issue; /* tokens that are being signed for it */
-	struct live *live;         /* the session that it acts for */
-	uint16_t port;             /* that it is for, of chan.state S_PORT; 0: none */
-	bool over;                 /* revoked or logged out: nothing more */
-	int64_t back_by;           /* when it must have said who it is; 0: any time */
-	int32_t credit;            /* see worker_charge() */
+	struct lease lease[LIMIT_CLASSES];
+	struct live *live; /* the session that it acts for */
+	uint16_t port;     /* that it is for, of chan.state S_PORT; 0: none */
+	bool over;         /* revoked or logged out: nothing more */
+	int64_t back_by;   /* when it must have said who it is; 0: any time */
+	int32_t credit;    /* see worker_charge() */
 	int64_t credit_at;
 	struct event *timer;
 };
@@ -221,6 +223,12 @@ void sandbox_port_code(struct worker *, uint32_t id, const struct m_port_code *)
 void sandbox_port_enter(struct worker *, uint32_t id, const struct m_port_enter *);
 void sandbox_port_token(struct worker *, uint32_t id, const struct m_port_token *);
 void sandbox_port_fd(struct worker *, uint32_t id, uint16_t port, struct msg *);
+
+/* auth_limit.c: rate limits of users. */
+void limit_config(void);
+void limit_bind(struct worker *);
+void limit_close(struct worker *);
+void limit_on_word(struct chan *, struct msg *);
 
 /* token.c: tokens as JWT; token_api.c: API tokens. */
 void token_login(struct worker *, uint32_t id, const struct store_account *,

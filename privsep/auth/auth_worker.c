@@ -93,6 +93,9 @@ static const struct chan_handler handlers[] = {
 	{ M_SANDBOXES, sandboxes_list },
 	{ M_SANDBOX_KILL, sandbox_kill },
 	{ M_STATS, stats_get },
+	/* rate limits */
+	{ M_LEASE_ASK, limit_on_word },
+	{ M_LEASE_BACK, limit_on_word },
 	{ M_NONE, NULL },
 };
 
@@ -107,6 +110,7 @@ worker_close(struct worker *w)
 	audit_query_forget(w);
 	token_forget(w);
 	jobs_forget(w);
+	limit_close(w);
 	nreturning -= w->back_by != 0;
 	chan_close(&w->chan);
 	if (w->timer != NULL)
@@ -304,6 +308,7 @@ worker_bind(
 		w->chan.state = S_BOUND;
 		present_bind(w->uid, w->user);
 		worker_note(w, NOTE_BOUND);
+		limit_bind(w);
 	}
 	if (s->kind != STORE_FAMILY)
 		w->until = 0;
@@ -365,6 +370,7 @@ worker_end(struct worker *w)
 	audit_query_forget(w);
 	token_forget(w);
 	jobs_forget(w);
+	limit_close(w);
 	w->over = true;
 	/* Nothing that it says counts any more; what it holds already (a way to
 	 * the user's sandbox) goes with it, when master ends it. */

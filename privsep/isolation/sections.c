@@ -240,6 +240,7 @@ section_master(void)
 	memcpy(m.listen, conf->listen, sizeof(m.listen));
 	m.prefork = conf->prefork;
 	m.idle_exit = conf->idle_exit;
+	m.ratelimit = conf->ratelimit;
 	return section(&m, sizeof(m), "master");
 }
 
