@@ -35,6 +35,7 @@ struct source {
 static struct {
 	struct admission_conf conf;
 	uint32_t (*random_below)(uint32_t);
+	penalty_fn told;
 	struct source *pool;
 	uint32_t used;
 	struct source *bucket[BUCKETS];
@@ -260,8 +261,17 @@ admission_penalise(struct source *src, enum penalty p, int64_t now_ms)
 	src->until_ms += (int64_t)penalties[p].seconds * 1000;
 	if (src->until_ms > now_ms + PENALTY_CAP * 1000)
 		src->until_ms = now_ms + PENALTY_CAP * 1000;
-	if (src->until_ms - now_ms >= PENALTY_FROM * 1000)
-		src->enforced = true;
+	if (src->enforced || src->until_ms - now_ms < PENALTY_FROM * 1000)
+		return;
+	src->enforced = true;
+	if (adm.told != NULL)
+		adm.told(src->key, p, (uint32_t)((src->until_ms - now_ms) / 1000));
+}
+
+void
+admission_tell(penalty_fn told)
+{
+	adm.told = told;
 }
 
 void

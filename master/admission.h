@@ -42,6 +42,10 @@ struct source;
 /* What counts as one source. */
 void admission_key(const struct wire_addr *addr, uint8_t key[16]);
 void admission_init(uint32_t (*random_below)(uint32_t));
+/* Whom to tell that a source is refused from now on: the key is its address, of
+ * IPv6 the /64, and seconds is how long if nothing is added. */
+typedef void (*penalty_fn)(const uint8_t key[16], enum penalty, uint32_t seconds);
+void admission_tell(penalty_fn);
 void admission_configure(const struct admission_conf *c);
 
 /*

@@ -389,6 +389,21 @@ on_signal(evutil_socket_t sig, short what, void *arg)
 	master_stop();
 }
 
+/* auth writes it down; while there is none, the log has it. */
+static void
+penalised(const uint8_t key[16], enum penalty p, uint32_t seconds)
+{
+	struct m_penalty m;
+
+	memset(&m, 0, sizeof(m));
+	memcpy(m.source.ip, key, sizeof(m.source.ip));
+	m.seconds = seconds;
+	strlcpy(m.why, penalty_name(p), sizeof(m.why));
+	if (!master.auth_joined ||
+	    chan_send(&master.auth, M_PENALTY, 0, -1, &m, sizeof(m)) == -1)
+		log_event(LOG_NOTICE, "source.penalised", LOG_S("why", m.why));
+}
+
 static void
 signals(void)
 {
@@ -420,6 +435,7 @@ master_main(struct master_start *st)
 		fatalx("event loop: out of memory");
 	admission_init(arc4random_uniform);
 	lease_init(master.base);
+	admission_tell(penalised);
 	configure();
 	pool_init();
 	heart_init();

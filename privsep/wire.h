@@ -68,6 +68,13 @@ enum wire_note {
 	NOTE_VIOLATION /* it broke a rule, and is to be killed; all that keys says */
 };
 
+/* M_PENALTY: a source is refused from now on. */
+struct m_penalty {
+	struct wire_addr source; /* of IPv6, the /64 */
+	uint32_t seconds;
+	char why[20];
+};
+
 /* M_KILL: this worker of the zygote's, at once. */
 struct m_kill {
 	uint64_t id;

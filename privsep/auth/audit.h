@@ -65,7 +65,7 @@ A(USER_RESET_USED, "user.reset.used", LOG_NOTICE, "ok",	  L_NONE, "user uid role
 A(USER_PASSWORD_WRONG, "user.password.wrong", LOG_NOTICE, "denied", L_LOG, "user uid role actor source rid text") \
 A(USER_ERROR,	"user.error",	LOG_WARNING,	"failed", L_FACT, "user event why actor")		\
 /* Sandboxes. */								\
-A(SANDBOX_OPEN,	"sandbox.open",	LOG_DEBUG,	"ok",	  L_NONE, "user source session rid actor")	\
+A(SANDBOX_OPEN,	"sandbox.open",	LOG_INFO,	"ok",	  L_NONE, "user source session rid actor")	\
 A(SANDBOX_GONE,	"sandbox.gone",	LOG_INFO,	"ok",	  L_FACT, "uid user")				\
 A(SANDBOX_MEMORY, "sandbox.memory", LOG_WARNING, "ok",	  L_FACT, "user uid event used max process text") \
 A(SANDBOX_STOP,	"sandbox.stop",	LOG_NOTICE,	"ok",	  L_NONE, "user actor")				\
@@ -87,6 +87,7 @@ A(UPGRADE_LEAVE, "upgrade.leave", LOG_NOTICE,	"ok",	  L_FACT, "actor successor")
 A(WORKER_VIOLATION, "worker.violation", LOG_WARNING, "denied", L_ALL, "worker source user why")		\
 A(WORKER_OTHER_USER, "worker.other_user", LOG_NOTICE, "denied", L_ALL, "worker user source")		\
 A(ACCESS_DENIED,	"access.denied", LOG_NOTICE,	"denied", L_ALL,  "user source message permission actor")	\
+A(SOURCE_PENALISED, "source.penalised", LOG_NOTICE, "denied", L_ALL, "source seconds why")		\
 A(IDECTL_VIOLATION, "idectl.violation", LOG_WARNING, "denied", L_FACT, "actor why")			\
 A(IDECTL_REFUSED, "idectl.refused", LOG_WARNING, "denied", L_ALL, "uid")				\
 /* The trail itself. */								\

@@ -38,6 +38,7 @@ static void on_worker(struct chan *, struct msg *);
 static void on_renew(struct chan *, struct msg *);
 static void on_reload(struct chan *, struct msg *);
 static void on_stopping(struct chan *, struct msg *);
+static void on_penalty(struct chan *, struct msg *);
 
 static const struct chan_handler from_isolation[] = {
 	{ M_JOIN_HASH, on_join_hash },
@@ -62,6 +63,7 @@ static const struct chan_handler from_master[] = {
 	{ M_RENEW, on_renew },
 	{ M_RELOAD, on_reload },
 	{ M_STOPPING, on_stopping },
+	{ M_PENALTY, on_penalty },
 	{ M_STATUS_MASTER, ask_answer },
 	{ M_HANDOVER_LISTEN, ask_answer },
 	{ M_HANDOVER_DONE, ask_answer },
@@ -178,6 +180,18 @@ on_reload(struct chan *c, struct msg *m)
 	(void)m;
 	(void)audit_event(AUDIT_RELOAD, LOG_S("actor", "signal"));
 	reload_start(NULL);
+}
+
+static void
+on_penalty(struct chan *c, struct msg *m)
+{
+	const struct m_penalty *p = MSG_DATA(m, m_penalty);
+	char from[INET6_ADDRSTRLEN];
+
+	(void)c;
+	(void)audit_event(AUDIT_SOURCE_PENALISED,
+	    LOG_S("source", addr_text(&p->source, from)), LOG_N("seconds", p->seconds),
+	    LOG_S("why", wire_str(p->why) ? p->why : ""));
 }
 
 static void

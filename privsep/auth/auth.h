@@ -179,6 +179,8 @@ void present_last(uint32_t uid, const char *query);
 const char *present_query(uint32_t uid);
 bool present_idle(uint32_t uid, int64_t idle_stop);
 void present_gone(uint32_t uid);
+/* Whether the sandbox was known to be open, and whether it is now. */
+bool present_open(uint32_t uid, bool open);
 void present_tick(void);
 void present_flush(void);
 

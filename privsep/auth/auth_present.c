@@ -17,6 +17,7 @@ struct present {
 	uint32_t uid;
 	char name[WIRE_NAME];
 	unsigned int bound;
+	bool open; /* the sandbox, as far as this process knows */
 	int64_t active;
 	bool dirty;
 	int64_t written;
@@ -131,11 +132,25 @@ present_write(struct present *p)
 }
 
 /* The sandbox is gone: with nobody there, nothing is left to watch. */
+bool
+present_open(uint32_t uid, bool open)
+{
+	struct present *p;
+	bool was;
+
+	if ((p = present_find(uid)) == NULL)
+		return false;
+	was = p->open;
+	p->open = open;
+	return was;
+}
+
 void
 present_gone(uint32_t uid)
 {
 	struct present *p;
 
+	(void)present_open(uid, false);
 	if ((p = present_find(uid)) == NULL || p->bound > 0)
 		return;
 	if (p->dirty)

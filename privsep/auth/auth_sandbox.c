@@ -87,6 +87,16 @@ sandbox_ide(struct worker *w, uint32_t id)
 
 	if (!may_ask(w, id))
 		return;
+	/* The first of its user's connections has it started. */
+	if (!present_open(w->uid, true) &&
+	    !audit_event(AUDIT_SANDBOX_OPEN, LOG_S("user", w->user),
+		LOG_S("source", w->from),
+		LOG_S("session", w->live != NULL ? w->live->id : ""),
+		LOG_S("actor", w->user))) {
+		(void)present_open(w->uid, false);
+		worker_fail(w, id, FAIL_NO_SPACE, AUDIT_REFUSED);
+		return;
+	}
 	sandbox_payload(&m, w->uid, w->user);
 	if (ask(&auth.isolation, M_SB_CONNECT, &m, sizeof(m), CONNECT_TIMEOUT, on_connect,
 		w, id) == 0)
