@@ -126,6 +126,7 @@ index_write(const struct audit_store *st, struct index *ix)
 {
 	struct idx_head h;
 	char from[32], to[32];
+	uint32_t i;
 	bool ok;
 	int fd;
 
@@ -137,6 +138,10 @@ index_write(const struct audit_store *st, struct index *ix)
 	h.tmin = ix->tmin;
 	h.tmax = ix->tmax;
 	qsort(ix->entries, ix->nshown, sizeof(ix->entries[0]), by_value);
+	for (i = 0; i < ix->nshown; i++)
+		h.bucket[(ix->entries[i] >> 56) + 1]++;
+	for (i = 1; i <= IDX_BUCKETS; i++)
+		h.bucket[i] += h.bucket[i - 1];
 	snprintf(from, sizeof(from), "%016llx.new", (unsigned long long)ix->first);
 	snprintf(to, sizeof(to), "%016llx.idx", (unsigned long long)ix->first);
 	fd = seg_open(st, ix->first, "new", O_WRONLY | O_CREAT | O_TRUNC);

@@ -25,6 +25,7 @@ struct index {
 struct seg {
 	uint64_t first;
 	uint32_t count;
+	uint32_t *bucket; /* of its index's file; NULL while that is not read */
 	int64_t tmin;
 	int64_t tmax;
 };
@@ -48,8 +49,10 @@ struct audit_store {
 	size_t torn;
 };
 
-/* The head of an index's file; offsets and entries, sorted, follow. */
-#define IDX_MAGIC "IDEDAIX1"
+/* The head of an index's file; offsets and entries, sorted, follow.  bucket tells how
+ * many entries have a key below each value of its first byte. */
+#define IDX_MAGIC   "IDEDAIX2"
+#define IDX_BUCKETS 256
 struct idx_head {
 	char magic[8];
 	uint64_t first;
@@ -57,6 +60,8 @@ struct idx_head {
 	uint32_t nentries;
 	int64_t tmin;
 	int64_t tmax;
+	uint32_t bucket[IDX_BUCKETS + 1];
+	uint32_t pad;
 };
 
 int seg_open(const struct audit_store *, uint64_t first, const char *what, int flags);

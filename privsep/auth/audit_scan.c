@@ -1,5 +1,7 @@
 /* Walking through the audit trail: see audit_store.h. */
 #include <fcntl.h>
+#include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -23,7 +25,7 @@ audit_scan_end(struct audit_scan *sc)
 }
 
 /* The segment that holds seq, or the next one in the direction; NULL at the end. */
-static const struct seg *
+static struct seg *
 seg_find(const struct audit_store *st, uint64_t seq, bool down)
 {
 	size_t lo = 0, hi = st->nseg, mid;
@@ -60,34 +62,88 @@ idx_entry(int fd, uint32_t count, uint32_t i, uint64_t *v)
 	return pread(fd, v, sizeof(*v), at) == sizeof(*v);
 }
 
-/* How many entries of the file are below v. */
-static bool
-idx_below(int fd, const struct idx_head *h, uint64_t v, uint32_t *n)
+/* The buckets of an index's file, read once. */
+static const uint32_t *
+buckets(struct seg *s, int idx)
 {
-	uint32_t lo = 0, hi = h->nentries, mid;
-	uint64_t e;
+	const size_t size = sizeof(((struct idx_head *)0)->bucket);
 
-	while (lo < hi) {
+	if (s->bucket != NULL)
+		return s->bucket;
+	if ((s->bucket = malloc(size)) == NULL)
+		return NULL;
+	if (pread(idx, s->bucket, size, offsetof(struct idx_head, bucket)) !=
+	    (ssize_t)size) {
+		free(s->bucket);
+		s->bucket = NULL;
+	}
+	return s->bucket;
+}
+
+#define AT_ONCE 1024 /* entries */
+
+/*
+ * The entries from..to - 1 are those that are not below low, and below high; both
+ * have the same key.
+ */
+static bool
+idx_range(
+    struct seg *s, int idx, uint64_t low, uint64_t high, uint32_t *from, uint32_t *to)
+{
+	const off_t base = (off_t)sizeof(struct idx_head) + (off_t)s->count * 4;
+	const uint32_t *bucket = buckets(s, idx);
+	static uint64_t e[AT_ONCE];
+	uint32_t lo, hi, mid, end, i, n;
+	uint64_t v;
+
+	if (bucket == NULL)
+		return false;
+	lo = bucket[low >> 56];
+	end = hi = bucket[(low >> 56) + 1];
+	/* Down to what is read in one go. */
+	while (hi > lo && hi - lo > AT_ONCE) {
 		mid = lo + (hi - lo) / 2;
-		if (!idx_entry(fd, h->count, mid, &e))
+		if (!idx_entry(idx, s->count, mid, &v))
 			return false;
-		if (e < v)
+		if (v < low)
 			lo = mid + 1;
 		else
 			hi = mid;
 	}
-	*n = lo;
+	n = end - lo < AT_ONCE ? end - lo : AT_ONCE;
+	if (n > 0 &&
+	    pread(idx, e, n * sizeof(e[0]), base + (off_t)lo * 8) !=
+		(ssize_t)(n * sizeof(e[0])))
+		return false;
+	for (i = 0; i < n && e[i] < low; i++)
+		;
+	*from = lo + i;
+	for (; i < n && e[i] < high; i++)
+		;
+	*to = lo + i;
+	/* More of one key than were read: where do they end? */
+	lo = *to;
+	hi = i == n ? end : lo;
+	while (lo < hi) {
+		mid = lo + (hi - lo) / 2;
+		if (!idx_entry(idx, s->count, mid, &v))
+			return false;
+		if (v < high)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	*to = lo;
 	return true;
 }
 
 /* Where to begin in this segment, and where it ends. */
 static bool
-enter(const struct audit_store *st, struct audit_scan *sc, const struct seg *s)
+enter(const struct audit_store *st, struct audit_scan *sc, struct seg *s)
 {
 	const struct index *ix = in_memory(st, s->first);
 	uint64_t key = (uint64_t)sc->key << 32;
 	uint32_t from, to; /* records: from..to - 1 */
-	struct idx_head h;
 
 	from = !sc->newest_first && sc->at > s->first ? (uint32_t)(sc->at - s->first) : 0;
 	to = s->count;
@@ -97,8 +153,6 @@ enter(const struct audit_store *st, struct audit_scan *sc, const struct seg *s)
 	sc->count = s->count;
 	if (ix == NULL && (sc->idx = seg_open(st, s->first, "idx", O_RDONLY)) == -1)
 		return false;
-	if ((sc->seg = seg_open(st, s->first, "seg", O_RDONLY)) == -1)
-		return false;
 	if (!sc->keyed) {
 		sc->pos = sc->newest_first ? to : from;
 		sc->end = sc->newest_first ? from : to;
@@ -107,9 +161,7 @@ enter(const struct audit_store *st, struct audit_scan *sc, const struct seg *s)
 		sc->pos = sc->newest_first ? ix->nshown : 0;
 		sc->end = sc->newest_first ? 0 : ix->nshown;
 	} else {
-		if (pread(sc->idx, &h, sizeof(h), 0) != sizeof(h) ||
-		    h.count != s->count || !idx_below(sc->idx, &h, key | from, &from) ||
-		    !idx_below(sc->idx, &h, (key | to), &to))
+		if (!idx_range(s, sc->idx, key | from, key + to, &from, &to))
 			return false;
 		sc->pos = sc->newest_first ? to : from;
 		sc->end = sc->newest_first ? from : to;
@@ -188,8 +240,8 @@ pass(struct audit_scan *sc, const struct seg *s)
 enum audit_scan_result
 audit_scan_next(struct audit_store *st, struct audit_scan *sc, struct m_audit *r)
 {
-	const struct seg *s;
 	uint32_t record, at;
+	struct seg *s;
 	bool bad;
 
 	if ((s = seg_find(st, sc->at, sc->newest_first)) == NULL)
@@ -210,6 +262,8 @@ audit_scan_next(struct audit_store *st, struct audit_scan *sc, struct m_audit *r
 			return SCAN_ERROR;
 		return pass(sc, s) ? SCAN_MOVED : SCAN_END;
 	}
+	if (sc->seg == -1 && (sc->seg = seg_open(st, s->first, "seg", O_RDONLY)) == -1)
+		return SCAN_ERROR;
 	if (!offset(st, sc->idx, s, record, &at) ||
 	    !read_record(sc->seg, at, s->first + record, r))
 		return SCAN_ERROR;

@@ -342,6 +342,8 @@ audit_store_open(const char *dir, const char *shown, char *err, size_t errlen)
 void
 audit_store_close(struct audit_store *st)
 {
+	size_t i;
+
 	if (st == NULL)
 		return;
 	if (st->fd != -1) {
@@ -354,6 +356,8 @@ audit_store_close(struct audit_store *st)
 	index_free(&st->active);
 	index_free(&st->closing);
 	free(st->batch);
+	for (i = 0; i < st->nseg; i++)
+		free(st->seg[i].bucket);
 	free(st->seg);
 	free(st);
 }
@@ -529,6 +533,7 @@ audit_store_prune(struct audit_store *st, int64_t before, unsigned int keep)
 		    (unsigned long long)st->seg[0].first, kinds[i]);
 		(void)unlinkat(st->dir, name, 0);
 	}
+	free(st->seg[0].bucket);
 	memmove(st->seg, st->seg + 1, (st->nseg - 1) * sizeof(st->seg[0]));
 	st->nseg--;
 	return last;
