@@ -353,6 +353,14 @@ path_split(struct stream *s)
 	return (url_path_safe(s->raw_path));
 }
 
+static bool
+target_is_sound(struct stream *s)
+{
+	return (path_split(s) &&
+	    (!s->websocket ||
+		(s->head.body == BODY_NONE && s->head.method == METHOD_GET)));
+}
+
 /* Whose name it is that is asked for; false if that is answered here. */
 static bool
 site_is_main(struct stream *s)
@@ -375,7 +383,7 @@ site_is_main(struct stream *s)
 		return (true);
 	if (w->kind == LISTEN_METRICS)
 		respond_error(s, 404, NULL);
-	else if (!path_split(s))
+	else if (!target_is_sound(s))
 		respond_error(s, 400, NULL);
 	else if (site == SITE_PORT)
 		port_request(s, port);
@@ -412,9 +420,7 @@ stream_request(struct stream *s)
 		options_all(s);
 		return;
 	}
-	if (!path_split(s) ||
-	    (s->websocket &&
-		(s->head.body != BODY_NONE || s->head.method != METHOD_GET))) {
+	if (!target_is_sound(s)) {
 		respond_error(s, 400, NULL);
 		return;
 	}

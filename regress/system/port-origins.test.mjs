@@ -270,6 +270,8 @@ test('WebSockets: only from pages of ports, and they survive auth', { timeout: 6
 	};
 	assert.equal((await open(`https://${site}:${d.port}`)).status, 403);
 	assert.equal((await open('https://evil.example')).status, 403);
+	const post = await d.exchange(`POST /socket HTTP/1.1\r\nHost: ${host}:${d.port}\r\nCookie: ${signed.cookie}\r\nOrigin: https://${host}:${d.port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 1\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${'A'.repeat(22)}==\r\n\r\nx`, { servername: host, ms: 3000 });
+	assert.match(post.out, /^HTTP\/1\.1 (200|400) /, 'a handshake is a GET, and has no body');
 	const ws = await open(`https://${host}:${d.port}`);
 	assert.equal(ws.status, 101);
 	const before = d.role('auth').map((p) => p.pid);
