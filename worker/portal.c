@@ -145,7 +145,7 @@ agent_text(char *dst, size_t size, const char *agent)
 		    dst, size, "%s%s%s", b, o != NULL ? " on " : "", o != NULL ? o : "");
 }
 
-static void
+void
 address_text(char *dst, size_t size, const struct wire_addr *a)
 {
 	static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
@@ -329,7 +329,7 @@ portal(struct stream *s, const char *rest)
 
 /* --- JSON --- */
 
-static json_t *
+json_t *
 json_time(int64_t t)
 {
 	char text[DATE_LEN + 1];

@@ -68,6 +68,11 @@ void respond_data(struct stream *s, json_t *data);
 /* Any JSON as it is; takes it. */
 void respond_json(struct answer *a, unsigned int status, json_t *json);
 
+/* portal.c: a time (null for 0) and an address as the API shows them. */
+struct wire_addr;
+json_t *json_time(int64_t t);
+void address_text(char *dst, size_t size, const struct wire_addr *a);
+
 /* Names for people. */
 const char *status_reason(unsigned int status);
 

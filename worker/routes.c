@@ -8,6 +8,7 @@
 #include <bsd/stdlib.h>
 
 #include "../privsep/log.h"
+#include "api.h"
 #include "conn.h"
 #include "limit.h"
 #include "origin.h"
@@ -53,6 +54,8 @@ const struct route routes[] = {
 	{ "/api/users/me/tokens", R_POST,	R_LOGIN | R_ACTIVE, api_token_add },
 	{ "/api/users/me/tokens/", R_DELETE,	R_LOGIN | R_ACTIVE | R_PREFIX,
 							api_token_end },
+	/* everything else of the API: api.h */
+	{ "/api/",		R_ANY,		R_PREFIX,	api_any },
 	{ "/",			R_GET,		R_LOGIN | R_PAGE | R_MULTI, portal },
 	/* ports of the sandbox */
 	{ "/proxy/",		R_ALL,		R_PREFIX | R_LOGIN | R_PAGE | R_SOCKET |

@@ -210,10 +210,7 @@ auth_ask_for(
 static void
 on_answer(struct chan *c, struct msg *m)
 {
-	bool row = m->head.type == M_ROW_SESSION || m->head.type == M_ROW_SANDBOX ||
-	    m->head.type == M_ROW_PROCESSES || m->head.type == M_ROW_MEMORY ||
-	    m->head.type == M_ROW_TOKEN || m->head.type == M_ROW_AUDIT ||
-	    m->head.type == M_AUDIT_PAGE;
+	bool row = strncmp(msg_name(m->head.type), "ROW_", 4) == 0;
 	auth_fn fn;
 
 	(void)c;
@@ -539,6 +536,13 @@ static const struct chan_handler from_auth[] = {
 	{ M_FAIL, on_answer },
 	{ M_MINTED, on_answer },
 	{ M_ROW_SESSION, on_answer },
+	{ M_ROW_ACCOUNT, on_answer },
+	{ M_ROW_RESET, on_answer },
+	{ M_ROW_DELETED, on_answer },
+	{ M_ROW_ROLE, on_answer },
+	{ M_ROW_STATS, on_answer },
+	{ M_ROW_SETTINGS, on_answer },
+	{ M_PAGE, on_answer },
 	{ M_ROW_SANDBOX, on_answer },
 	{ M_ROW_PROCESSES, on_answer },
 	{ M_ROW_MEMORY, on_answer },

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "../../privsep/log.h"
+#include "../../worker/api.h"
 #include "../../worker/respond.h"
 #include "../../worker/routes.h"
 #include "../../worker/session.h"
@@ -157,8 +158,8 @@ test_open_routes(void **state)
 		"/.well-known/security.txt", "/favicon.ico", "/favicon.svg",
 		"/manifest.json", "/_static/", "/csp-report", "/login", "/login",
 		"/logout", "/api/login", "/api/logout", "/.well-known/jwks.json",
-		"/api/auth/login", "/api/auth/refresh", "/api/auth/logout", "/ide",
-		"/ide/login", "/ide/logout", "/ide/healthz", "/ide/manifest.json",
+		"/api/auth/login", "/api/auth/refresh", "/api/auth/logout", "/api/",
+		"/ide", "/ide/login", "/ide/logout", "/ide/healthz", "/ide/manifest.json",
 		"/ide/_static/" };
 	const struct route *r;
 	size_t n = 0;
@@ -212,6 +213,28 @@ test_table(void **state)
 	}
 }
 
+/* What the API's own table lets nobody do, but for these. */
+static void
+test_open_calls(void **state)
+{
+	static const char *const open[] = { "auth/register", "auth/reset" };
+	const struct api_call *c;
+	size_t n = 0;
+
+	(void)state;
+	for (c = api_account; c->method != 0; c++) {
+		assert_true(c->size <= MSG_PAYLOAD_MAX);
+		assert_int_equal(c->size, msg_table[c->type].max);
+		if (!(c->flags & API_PUBLIC)) {
+			assert_false(msg_table[c->type].state & S_NEW);
+			continue;
+		}
+		assert_true(n < NROWS(open));
+		assert_string_equal(c->path, open[n++]);
+	}
+	assert_int_equal(n, NROWS(open));
+}
+
 static void
 test_find(void **state)
 {
@@ -231,7 +254,8 @@ test_find(void **state)
 		{ "/ide/mint-key/", "/ide/mint-key/", ide_any },
 		{ "/_static/a/b", "/_static/a/b", front_static },
 		{ "/_static", "/_static", NULL },
-		{ "/api/none", "/api/none", NULL },
+		{ "/api/none", "/api/none", api_any },
+		{ "/api", "/api", NULL },
 		/* no plain form: only what is passed on as it came */
 		{ "", "/ide/a%2fb", ide_any },
 		{ "", "/ide//b", ide_any },

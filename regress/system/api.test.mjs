@@ -1,0 +1,151 @@
+// The API: each call by each role, allowed and refused; what is wrong is named; what
+// is asked twice is done once; of two administrators, the second is told.
+import test from 'node:test';
+import assert from 'node:assert/strict';
+import { Daemon, password } from './daemon.mjs';
+
+const d = new Daemon({ auth: 'registration approval', ratelimit: 'login 1000 per 15m\napi 100000 per 15m\nweb 100000 per 15m\nuser 100000 per 15m',
+	isolation: 'storage 64M by accounting',
+	conf: 'role "auditor" permit users.read sessions.read dashboard.view roles.read sandboxes.view\nrole "helper" permit users.read users.manage' });
+const who = {};
+
+async function call(user, method, path, body, headers = {}) {
+	const text = body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body);
+	const r = await d.request(method, `/api/${path}`, { body: text, headers: {
+		accept: 'application/json', origin: d.origin,
+		...(who[user] ? { cookie: who[user] } : {}),
+		...(text !== undefined ? { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) } : {}), ...headers } });
+	return { status: r.status, body: r.body === '' ? null : r.json, headers: r.headers };
+}
+
+test.before(async () => {
+	await d.prepare();
+	await d.start();
+	for (const [n, r] of [['root1', 'admin'], ['root2', 'admin'], ['oper', 'operator'], ['ann', 'user'], ['audit', 'auditor'], ['help', 'helper']]) {
+		d.addUser(n, r);
+		who[n] = await d.login(n);
+	}
+});
+test.after(() => d.stop());
+
+test('each permission by each role: allowed and refused', async () => {
+	const all = ['root1', 'oper', 'ann', 'audit', 'help'];
+	const table = [
+		['GET', 'users/me', undefined, all], ['GET', 'users/me/sessions', undefined, all],
+		['GET', 'users', undefined, ['root1', 'oper', 'audit', 'help']],
+		['GET', 'users/ann', undefined, ['root1', 'oper', 'audit', 'help']],
+		['GET', 'admin/roles', undefined, ['root1', 'oper', 'audit']],
+		['GET', 'admin/sessions', undefined, ['root1', 'oper', 'audit']],
+		['GET', 'admin/sandboxes', undefined, ['root1', 'oper', 'audit']],
+		['GET', 'admin/stats', undefined, ['root1', 'oper', 'audit']],
+		['PATCH', 'users/ann', { displayName: 'Ann' }, ['root1']],
+		['POST', 'admin/users/ann/enable', {}, ['root1']],
+		['POST', 'admin/users/ann/limits', { memory: null }, ['root1']],
+		['DELETE', 'admin/sessions?user=nobody', undefined, []],
+	];
+	for (const [method, path, body, may] of table)
+		for (const user of all) {
+			const r = await call(user, method, path, body);
+			if (may.includes(user)) assert.equal(r.status, 200, `${user} ${method} ${path}: ${JSON.stringify(r.body)}`);
+			else assert.ok([403, 404].includes(r.status), `${user} ${method} ${path}: ${r.status}`);
+			if (r.status === 403) assert.equal(r.body.error.code, 'FORBIDDEN');
+		}
+	for (const path of ['users/me', 'users', 'admin/stats'])
+		assert.equal((await call('nobody', 'GET', path)).status, 401);
+	assert.equal((await call('root1', 'GET', 'nothing')).status, 404);
+	const r = await call('root1', 'PUT', 'admin/stats', {});
+	assert.equal(r.status, 405);
+	assert.match(r.headers.allow, /GET/);
+});
+
+test('nobody gives, or touches, what is more than their own', async () => {
+	for (const [method, path, body] of [['POST', 'users', { username: 'x1', roles: ['admin'] }], ['PATCH', 'users/root2', { displayName: 'x' }],
+		['POST', 'admin/users/root2/disable', {}], ['PATCH', 'users/ann', { roles: ['operator'] }], ['DELETE', 'users/root2?workspace=keep'],
+		['POST', 'admin/users/root2/reset-password', {}], ['DELETE', 'users/help?workspace=keep']])
+		assert.equal((await call('help', method, path, body)).status, 403, `${method} ${path}`);
+});
+
+test('what is wrong is named', async () => {
+	const long = 'a'.repeat(4000);
+	for (const [body, field] of [[{ username: 'Bad Name' }, 'username'], [{ username: '\u0430dmin' }, 'username'], [{ username: 'r00t' }, 'username'],
+		[{}, 'username'], [{ username: 7 }, 'username'], [{ username: long }, 'username'], [{ username: 'ok1', email: 'x' }, 'email'],
+		[{ username: 'ok1', displayName: 'a\u200bb' }, 'displayName'], [{ username: 'ok1', displayName: 'a\nb' }, 'displayName'],
+		[{ username: 'ok1', password: 'short' }, 'password'], [{ username: 'ok1', roles: 'user' }, 'roles'], [{ username: 'ok1', roles: ['none'] }, 'roles'],
+		[{ username: 'ok1', metadata: 'x' }, 'metadata'], [{ username: 'ok1', metadata: { a: long } }, 'metadata'],
+		[{ username: 'ok1', isAdmin: true }, 'isAdmin'], [{ username: "x'; DROP TABLE users" }, 'username'], [{ username: '../../etc' }, 'username'],
+		['{"username":"a","username":"b"}', 'body'], ['[1]', 'body'], ['{', 'body'], ['{"a":'.repeat(50) + '1' + '}'.repeat(50), 'body'],
+		['{"username":"a\\u0000b"}', 'body']]) {
+		const r = await call('root1', 'POST', 'users', body);
+		assert.equal(r.status, 400, JSON.stringify(body).slice(0, 80));
+		assert.equal(r.body.error.code, 'VALIDATION_ERROR');
+		assert.equal(r.body.error.details.field, field, JSON.stringify(body).slice(0, 80));
+	}
+	for (const [q, field] of [['limit=0', 'limit'], ['limit=100000', 'limit'], ['limit=x', 'limit'], ['cursor=..', 'cursor'], ['state=x', 'state']])
+		assert.equal((await call('root1', 'GET', `users?${q}`)).body.error.details.field, field, q);
+	assert.equal((await call('root1', 'GET', 'users?colour=1')).status, 400);
+	assert.equal((await call('root1', 'POST', 'users', { username: 'x', metadata: { a: 'b'.repeat(20000) } })).status, 413);
+	assert.equal((await call('root1', 'POST', 'users', '{}', { 'content-type': 'text/plain' })).status, 415);
+});
+
+test('pages, and a key that makes a call happen once', async () => {
+	const key = { 'idempotency-key': 'key-12345678' };
+	const a = await call('root1', 'POST', 'users', { username: 'once', displayName: 'Once' }, key);
+	assert.equal(a.status, 201);
+	const b = await call('root1', 'POST', 'users', { username: 'once', displayName: 'Once' }, key);
+	assert.equal(b.status, 201);
+	assert.equal(b.body.data.id, a.body.data.id);
+	assert.equal((await call('root1', 'POST', 'users', { username: 'twice' }, key)).status, 409);
+	assert.equal((await call('root1', 'POST', 'users', { username: 'once' })).status, 409);
+	const seen = [];
+	for (let next = ''; next !== null;) {
+		const r = await call('root1', 'GET', `users?limit=2${next && `&cursor=${next}`}`);
+		assert.ok(r.body.data.items.length <= 2);
+		seen.push(...r.body.data.items.map((u) => u.username));
+		next = r.body.data.next;
+	}
+	assert.deepEqual(seen, [...seen].sort());
+	assert.ok(seen.includes('once') && seen.includes('root1'));
+});
+
+test('two administrators change one user: the second is told', async () => {
+	const { version } = (await call('root1', 'GET', 'users/ann')).body.data;
+	assert.equal((await call('root1', 'PATCH', 'users/ann', { displayName: 'One', version })).status, 200);
+	const r = await call('root2', 'PATCH', 'users/ann', { displayName: 'Two', version });
+	assert.equal(r.status, 409);
+	assert.equal((await call('root1', 'GET', 'users/ann')).body.data.displayName, 'One');
+	const many = await Promise.all(Array.from({ length: 10 }, (_, i) => call(i % 2 ? 'root1' : 'root2', 'PATCH', 'users/ann',
+		i % 2 ? { displayName: `D${i}` } : { email: `e${i}@x.example` })));
+	assert.ok(many.every((m) => m.status === 200));
+	const u = (await call('root1', 'GET', 'users/ann')).body.data;
+	assert.match(u.displayName, /^D\d$/);
+	assert.match(u.email, /^e\d@x/);
+});
+
+test('registration waits for approval; a password changed ends other sessions; a forced change comes first', { timeout: 120000 }, async () => {
+	const r = await call('nobody', 'POST', 'auth/register', { username: 'newcomer', password });
+	assert.equal(r.status, 201);
+	assert.equal(r.body.data.state, 'pending');
+	await assert.rejects(d.login('newcomer'), /401/);
+	assert.equal((await call('root1', 'POST', 'admin/users/newcomer/approve', {})).body.data.state, 'active');
+	who.newcomer = await d.login('newcomer');
+	who.other = await d.login('newcomer');
+	assert.equal((await call('newcomer', 'POST', 'users/me/password', { currentPassword: 'wrong', newPassword: 'Another-Horse-8' })).body.error.details.field, 'currentPassword');
+	assert.equal((await call('newcomer', 'POST', 'users/me/password', { currentPassword: password, newPassword: 'Another-Horse-8' })).status, 200);
+	assert.equal((await call('newcomer', 'GET', 'users/me')).status, 200);
+	assert.equal((await call('other', 'GET', 'users/me')).status, 401);
+	assert.equal((await call('root1', 'PATCH', 'users/newcomer', { mustChangePassword: true })).status, 200);
+	assert.equal((await call('newcomer', 'GET', 'users/me/usage')).status, 403);
+	assert.equal((await call('newcomer', 'POST', 'users/me/password', { currentPassword: 'Another-Horse-8', newPassword: 'Third-Horse-99' })).status, 200);
+	assert.equal((await call('newcomer', 'GET', 'users/me/usage')).status, 200);
+	const { token } = (await call('root1', 'POST', 'admin/users/newcomer/reset-password', {})).body.data;
+	assert.equal((await call('newcomer', 'GET', 'users/me')).status, 401);
+	assert.equal((await call('nobody', 'POST', 'auth/reset', { token, password: 'Fourth-Horse-77' })).status, 200);
+	assert.equal((await call('nobody', 'POST', 'auth/reset', { token, password: 'Fifth-Horse-66x' })).status, 400);
+	who.newcomer = await d.login('newcomer', 'Fourth-Horse-77');
+	who.other = await d.login('newcomer', 'Fourth-Horse-77');
+	const mine = (await call('newcomer', 'GET', 'users/me/sessions')).body.data.items;
+	assert.equal(mine.length, 2);
+	assert.equal((await call('newcomer', 'DELETE', 'users/me/sessions')).status, 200);
+	assert.equal((await call('other', 'GET', 'users/me')).status, 401);
+	assert.equal((await call('newcomer', 'GET', 'users/me')).status, 200);
+});
