@@ -562,13 +562,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_open_routes),
-		cmocka_unit_test(test_table), cmocka_unit_test(test_find),
-		cmocka_unit_test(test_methods), cmocka_unit_test(test_login_needed),
-		cmocka_unit_test(test_bound), cmocka_unit_test(test_origin),
-		cmocka_unit_test(test_listeners), cmocka_unit_test(test_paths),
-		cmocka_unit_test(test_errors), cmocka_unit_test(test_pages),
-		cmocka_unit_test(test_www), cmocka_unit_test(test_cookie),
-		cmocka_unit_test(test_splitting) };
+		cmocka_unit_test(test_table), cmocka_unit_test(test_open_calls),
+		cmocka_unit_test(test_find), cmocka_unit_test(test_methods),
+		cmocka_unit_test(test_login_needed), cmocka_unit_test(test_bound),
+		cmocka_unit_test(test_origin), cmocka_unit_test(test_listeners),
+		cmocka_unit_test(test_paths), cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_pages), cmocka_unit_test(test_www),
+		cmocka_unit_test(test_cookie), cmocka_unit_test(test_splitting) };
 
 	return (cmocka_run_group_tests(tests, setup, NULL));
 }
