@@ -14,7 +14,7 @@
 #include "../../worker/worker.h"
 #include "fuzz.h"
 
-struct worker worker;
+static struct worker me;
 
 static struct conf_for_worker conf;
 static const struct port_way ways[] = {
@@ -26,8 +26,8 @@ static const struct port_way ways[] = {
 static void
 setup(uint8_t how)
 {
-	worker.conf = &conf;
-	worker.kind = how & 0x10 ? LISTEN_TLS : LISTEN_PLAIN;
+	me.conf = &conf;
+	me.kind = how & 0x10 ? LISTEN_TLS : LISTEN_PLAIN;
 	conf.proxy.paths = how & 0x20 ? PATHS_OPEN : PATHS_RESTRICTED;
 	memcpy(conf.proxy.abs_base, how & 0x40 ? "/base" : "", how & 0x40 ? 6 : 1);
 }
@@ -47,7 +47,7 @@ request(char *in, size_t len, uint8_t how, const struct port_way *way)
 	char *p;
 
 	http_head_init(&s.head);
-	s.w = &worker;
+	s.w = &me;
 	if (http_request_parse(&s.head, in, len) != HTTP_DONE)
 		return;
 	/* The route has seen to that. */
@@ -155,7 +155,7 @@ answer(char *in, size_t len, const struct port_way *way)
 
 	memcpy(text, ask, sizeof(ask));
 	http_head_init(&s.head);
-	s.w = &worker;
+	s.w = &me;
 	s.raw_path = way->kind == PORT_ABS ? SLICE("/absproxy/3000/a/b") :
 					     SLICE("/proxy/3000/a/b");
 	check(http_request_parse(&s.head, text, sizeof(ask) - 1) == HTTP_DONE);
