@@ -72,12 +72,8 @@ static const struct conf_word token_algorithm[] = {
 
 static const struct conf_word registration[] = {
 	{ "closed", REGISTRATION_CLOSED, NULL },
-	{ "approval", REGISTRATION_APPROVAL,
-	    "auth registration approval is not in effect yet: "
-	    "it works as closed, accounts are made with idectl user add" },
-	{ "open", REGISTRATION_OPEN,
-	    "auth registration open is not in effect yet: "
-	    "it works as closed, accounts are made with idectl user add" },
+	{ "approval", REGISTRATION_APPROVAL, NULL },
+	{ "open", REGISTRATION_OPEN, NULL },
 	{ NULL, 0, NULL },
 };
 

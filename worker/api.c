@@ -272,9 +272,8 @@ was_set(const struct api_call *call, const struct api_field *f, void *in)
 	put32(in, call->set, set | f->bit);
 }
 
-/* Levels of a text that may hold more than a parser should try. */
-static bool
-too_deep(const char *p, size_t len)
+bool
+api_too_deep(const char *p, size_t len)
 {
 	bool string = false;
 	int depth = 0;
@@ -315,7 +314,7 @@ take_body(
 	json_t *j, *v;
 	bool ok = true;
 
-	if (too_deep(body, len)) {
+	if (api_too_deep(body, len)) {
 		fault(s, 400, "VALIDATION_ERROR", "body", "body: nested too deeply");
 		return (false);
 	}

@@ -86,5 +86,10 @@ struct api_call {
 extern const struct api_call api_account[];
 
 void api_any(struct stream *, const char *rest);
+void api_openapi(struct stream *, const char *rest);
+void api_settings(struct stream *, const char *rest);
+void api_settings_change(struct stream *, const char *rest);
+/* Levels of a text that may hold more than a parser should try. */
+bool api_too_deep(const char *text, size_t len);
 
 #endif

@@ -149,3 +149,24 @@ test('registration waits for approval; a password changed ends other sessions; a
 	assert.equal((await call('other', 'GET', 'users/me')).status, 401);
 	assert.equal((await call('newcomer', 'GET', 'users/me')).status, 200);
 });
+
+test('settings: merged, and kept', { timeout: 120000 }, async () => {
+	assert.deepEqual((await call('oper', 'GET', 'users/me/settings')).body.data, {});
+	await Promise.all(Array.from({ length: 5 }, (_, i) => call('oper', 'PATCH', 'users/me/settings', { [`k${i}`]: i })));
+	assert.equal((await call('oper', 'PATCH', 'users/me/settings', { k0: null, a: { b: 1 } })).status, 200);
+	assert.deepEqual((await call('oper', 'GET', 'users/me/settings')).body.data, { k1: 1, k2: 2, k3: 3, k4: 4, a: { b: 1 } });
+	assert.equal((await call('oper', 'PATCH', 'users/me/settings', [1])).status, 400);
+	await d.stop({ keep: true }).catch(() => {});
+});
+
+test('after a restart, settings are there; the description of the API tells what is answered', async () => {
+	await d.start();
+	const api = (await call('nobody', 'GET', 'openapi.json')).body;
+	assert.equal(api.openapi, '3.1.0');
+	assert.ok(Object.keys(api.paths).length >= 20);
+	for (const [path, user] of [['users/me', 'ann'], ['admin/stats', 'root1']]) {
+		const want = api.paths[`/api/${path}`].get.responses['200'].content['application/json'].schema.properties.data;
+		assert.deepEqual(Object.keys((await call(user, 'GET', path)).body.data).sort(), [...want.required].sort());
+	}
+	assert.deepEqual((await call('oper', 'GET', 'users/me/settings')).body.data, { k1: 1, k2: 2, k3: 3, k4: 4, a: { b: 1 } });
+});
