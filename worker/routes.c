@@ -54,6 +54,8 @@ const struct route routes[] = {
 	{ "/api/users/me/tokens", R_POST,	R_LOGIN | R_ACTIVE, api_token_add },
 	{ "/api/users/me/tokens/", R_DELETE,	R_LOGIN | R_ACTIVE | R_PREFIX,
 							api_token_end },
+	{ "/reset",		R_GET,		0,		reset_get },
+	{ "/reset",		R_POST,		0,		reset_post },
 	{ "/api/openapi.json",	R_GET,		0,		api_openapi },
 	{ "/api/users/me/settings", R_GET,	R_LOGIN,	api_settings },
 	{ "/api/users/me/settings", M_BIT(METHOD_PUT) | M_BIT(METHOD_PATCH), R_LOGIN, api_settings_change },

@@ -81,6 +81,10 @@ void csp_report(struct stream *, const char *);
 /* audit.c */
 void api_audit(struct stream *, const char *);
 
+/* reset.c */
+void reset_get(struct stream *, const char *);
+void reset_post(struct stream *, const char *);
+
 /* portal.c */
 void portal(struct stream *, const char *);
 void api_me(struct stream *, const char *);

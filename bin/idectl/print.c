@@ -141,7 +141,7 @@ row_reset(const struct m_reset *r)
 
 	for (i = 0; i < WIRE_RESET; i++)
 		snprintf(hex + 2 * i, 3, "%02x", r->token[i]);
-	snprintf(link, sizeof(link), "/reset#token=%s", hex);
+	snprintf(link, sizeof(link), "/reset?token=%s", hex);
 	set(o, "name", STR(r->name));
 	set(o, "link", json_string(link));
 	set(o, "expires", json_integer(r->expires));

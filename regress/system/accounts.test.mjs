@@ -76,10 +76,15 @@ test('lists: found by text, role and state, page after page', () => {
 test('a link sets a password, once; the old one is void at once', async () => {
 	const cookie = await d.login('ann');
 	const { link } = JSON.parse(d.ok(['-j', 'user', 'reset', 'ann']));
-	assert.match(link, /^\/reset#token=[0-9a-f]{64}$/);
+	assert.match(link, /^\/reset\?token=[0-9a-f]{64}$/);
 	assert.equal((await d.request('GET', '/api/me', { headers: { cookie, accept: 'application/json' } })).status, 401);
 	await assert.rejects(d.login('ann'), /401/);
-	d.ok(['user', 'passwd', 'ann'], `${password}\n`);
+	assert.match((await d.request('GET', link)).body, /name="token" value="[0-9a-f]{64}"/);
+	const token = link.slice(-64);
+	assert.match((await d.post('/reset', { token, password: 'short' })).body, /at least 12/);
+	assert.equal((await d.post('/reset', { token, password })).status, 303);
+	assert.equal((await d.post('/reset', { token, password })).status, 400);
+	assert.equal((await d.post('/reset', { token: 'x', password })).status, 400);
 	await d.login('ann');
 });
 

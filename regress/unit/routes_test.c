@@ -158,9 +158,9 @@ test_open_routes(void **state)
 		"/.well-known/security.txt", "/favicon.ico", "/favicon.svg",
 		"/manifest.json", "/_static/", "/csp-report", "/login", "/login",
 		"/logout", "/api/login", "/api/logout", "/.well-known/jwks.json",
-		"/api/auth/login", "/api/auth/refresh", "/api/auth/logout",
-		"/api/openapi.json", "/api/", "/ide", "/ide/login", "/ide/logout",
-		"/ide/healthz", "/ide/manifest.json", "/ide/_static/" };
+		"/api/auth/login", "/api/auth/refresh", "/api/auth/logout", "/reset",
+		"/reset", "/api/openapi.json", "/api/", "/ide", "/ide/login",
+		"/ide/logout", "/ide/healthz", "/ide/manifest.json", "/ide/_static/" };
 	const struct route *r;
 	size_t n = 0;
 
