@@ -96,7 +96,9 @@ auth_error(struct stream *s, const struct msg *m)
 		[FAIL_DENIED] = 403,
 		[FAIL_NO_SPACE] = 503,
 		[FAIL_UNAVAILABLE] = 503,
-		[FAIL_MUST_CHANGE] = 403 };
+		[FAIL_MUST_CHANGE] = 403,
+		[FAIL_CHANGED] = 409,
+		[FAIL_LIMITED] = 429 };
 	uint32_t code = 0;
 
 	if (m != NULL && m->head.type == M_FAIL)
