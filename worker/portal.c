@@ -294,12 +294,6 @@ portal_page(struct rows *r)
 
 	if (notice == NULL || usage == NULL || sessions == NULL)
 		fatalx("evbuffer_new");
-	if (w->who.must_change)
-		page_render(notice, "portal_notice.html",
-		    (const struct page_value[]){ PAGE_TEXT("text",
-			"Your password was set by an administrator: please have "
-			"it changed.") },
-		    1);
 	render_notes(notice, r, now);
 	if (r->has_sandbox &&
 	    (r->sandbox.state == SANDBOX_RUNNING || r->sandbox.state == SANDBOX_FROZEN))

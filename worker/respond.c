@@ -101,9 +101,9 @@ http_prepare(const struct conf_for_worker *conf)
 {
 	static const char *const pages[] = { "error.html", "favicon.svg", "frame.html",
 		"login.html", "login_error.html", "login_single.html", "port.html",
-		"reset.html", "portal.html", "portal_current.html", "portal_notice.html",
-		"portal_session.html", "portal_storage.html", "portal_usage.html",
-		"serviceWorker.js", "style.css" };
+		"password.html", "reset.html", "portal.html", "portal_current.html",
+		"portal_notice.html", "portal_session.html", "portal_storage.html",
+		"portal_usage.html", "serviceWorker.js", "style.css" };
 	size_t seed;
 
 	(void)conf;

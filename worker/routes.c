@@ -56,6 +56,8 @@ const struct route routes[] = {
 							api_token_end },
 	{ "/reset",		R_GET,		0,		reset_get },
 	{ "/reset",		R_POST,		0,		reset_post },
+	{ "/password",		R_GET,		R_LOGIN | R_PAGE, password_get },
+	{ "/password",		R_POST,		R_LOGIN | R_ACTIVE, password_post },
 	{ "/api/openapi.json",	R_GET,		0,		api_openapi },
 	{ "/api/users/me/settings", R_GET,	R_LOGIN,	api_settings },
 	{ "/api/users/me/settings", M_BIT(METHOD_PUT) | M_BIT(METHOD_PATCH), R_LOGIN, api_settings_change },
@@ -305,6 +307,15 @@ route_known(struct stream *s, unsigned int who)
 			login_redirect(s);
 		else
 			respond_error(s, 401, NULL);
+		return;
+	}
+	/* Auth refuses it all until then; a person is led there. */
+	if (s->w->who.must_change && (flags & (R_PAGE | R_SOCKET)) &&
+	    s->route->fn != password_get) {
+		if ((flags & R_PAGE) && !s->websocket && wants_html(s))
+			respond_redirect(s, 302, "/password");
+		else
+			respond_error(s, 403, "The password must be changed first.");
 		return;
 	}
 	limit_request(s, route_user);

@@ -85,6 +85,10 @@ void api_audit(struct stream *, const char *);
 void reset_get(struct stream *, const char *);
 void reset_post(struct stream *, const char *);
 
+/* password.c */
+void password_get(struct stream *, const char *);
+void password_post(struct stream *, const char *);
+
 /* portal.c */
 void portal(struct stream *, const char *);
 void api_me(struct stream *, const char *);

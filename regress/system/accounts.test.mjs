@@ -88,6 +88,39 @@ test('a link sets a password, once; the old one is void at once', async () => {
 	await d.login('ann');
 });
 
+test('a password that must be changed: a browser is led to the page that does it', async () => {
+	const fresh = `${password}-Fresh1`;
+	d.ok(['user', 'add', '-c', 'mia'], `${password}\n`);
+	const cookie = await d.login('mia');
+	const other = await d.login('mia');
+	const page = (url, c = cookie) => d.request('GET', url, { headers: { cookie: c } });
+	for (const url of ['/', '/ide/']) {
+		const r = await page(url);
+		assert.deepEqual([r.status, r.headers.location], [302, '/password'], url);
+	}
+	// A program is told, and led nowhere.
+	assert.equal((await d.request('GET', '/ide/', { headers: { cookie, accept: 'application/json' } })).status, 403);
+	const form = await page('/password');
+	assert.equal(form.status, 200);
+	assert.match(form.body, /Choose a password of your own/);
+	const change = (body) => d.post('/password', body, { headers: { cookie } });
+	assert.match((await change({ current: `${password}x`, password: fresh })).body, /current password is wrong/);
+	assert.match((await change({ current: password, password: 'short' })).body, /at least 12/);
+	assert.match((await change({ current: password, password })).body, /is the old one/);
+	assert.equal((await change({ current: '', password: fresh })).status, 400);
+	assert.equal((await change({ current: password, password: 'x'.repeat(1025) })).status, 400);
+	assert.equal((await page('/')).headers.location, '/password');
+	// From another site, nothing is changed.
+	assert.equal((await d.post('/password', { current: password, password: fresh }, { headers: { cookie, origin: 'https://evil.example' } })).status, 403);
+	const done = await change({ current: password, password: fresh });
+	assert.deepEqual([done.status, done.headers.location], [303, '/']);
+	assert.equal((await page('/')).status, 200);
+	assert.equal((await page('/', other)).status, 302, 'the other session is over');
+	await assert.rejects(d.login('mia'), /401/);
+	assert.ok(await d.login('mia', fresh));
+	assert.equal((await d.request('GET', '/password')).headers.location, '/login?to=/password');
+});
+
 test('limits of one user hold in the sandbox that runs, and after a restart of isolation', { timeout: 120000 }, async () => {
 	d.ok(['sandbox', 'exec', 'ann', '--', 'true']);
 	d.ok(['user', 'limits', 'ann', 'memory=300M', 'cpu=50%', 'processes=99']);
