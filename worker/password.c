@@ -104,15 +104,16 @@ password_body(struct stream *s, char *body, size_t len)
 	ok = n >= 0 && take(m.old, url_form_get(f, n, SLICE("current"))) &&
 	    take(m.fresh, url_form_get(f, n, SLICE("password")));
 	if (!ok) {
-		password_page(s, 400, "Both passwords are wanted, of 1 to 1024 bytes each.");
+		password_page(
+		    s, 400, "Both passwords are wanted, of 1 to 1024 bytes each.");
 	} else {
 		if ((at = calloc(1, sizeof(*at))) == NULL)
 			fatal("calloc");
 		at->s = s;
 		s->arg = at;
 		s->on_close = attempt_close;
-		at->question =
-		    auth_ask(s->w, M_ME_PASSWORD, &m, sizeof(m), on_changed, at);
+		at->question = auth_ask(
+		    s->w, M_ME_PASSWORD, &m, sizeof(m), on_changed, at);
 		if (at->question == 0)
 			respond_error(s, 503, NULL);
 	}

@@ -17,6 +17,7 @@
 /* Its time comes when we say so. */
 #include "../../master/pool_end.c"
 #include "../../privsep/log.h"
+#include "../../privsep/lease.h"
 #include "fuzz.h"
 
 #define WORKERS 16 /* that we speak for */
@@ -311,7 +312,11 @@ start(void)
 	join(&master.auth, &auth, P_AUTH);
 	join(&master.keys, &keys, P_KEYS);
 	admission_init(below);
+	lease_init(master.base);
 	admission_configure(&a);
+	master.conf.ratelimit.web = (struct conf_rate){ 1000, 900 };
+	master.conf.ratelimit.api = (struct conf_rate){ 100, 900 };
+	limits_configure();
 	pool_init();
 }
 

@@ -12,6 +12,7 @@
 
 /* Its state is that of a process, and here many live in one. */
 #include "../../worker/session.c"
+#include "../../worker/limit.h"
 #include "../../worker/routes.h"
 #include "fuzz.h"
 
@@ -110,6 +111,26 @@ conn_abort(struct conn *c, const char *why)
 	(void)c;
 	check(why != NULL);
 	aborted = true;
+}
+
+/* Leases have a unit test of their own; here, only that what comes is whole. */
+void
+limit_on_lease(struct chan *c, struct msg *m)
+{
+	(void)c;
+	check(m->head.len == sizeof(struct wire_lease));
+}
+
+void
+limit_on_recall(struct chan *c, struct msg *m)
+{
+	(void)c;
+	check(m->head.len == sizeof(struct m_lease_ask));
+}
+
+void
+limit_auth_gone(void)
+{
 }
 
 /* --- auth --- */
