@@ -210,7 +210,9 @@ auth_ask_for(
 static void
 on_answer(struct chan *c, struct msg *m)
 {
-	bool row = strncmp(msg_name(m->head.type), "ROW_", 4) == 0;
+	/* Behind these an M_OK or M_FAIL is still to come. */
+	bool row = strncmp(msg_name(m->head.type), "ROW_", 4) == 0 ||
+	    m->head.type == M_AUDIT_PAGE;
 	auth_fn fn;
 
 	(void)c;
