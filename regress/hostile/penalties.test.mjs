@@ -104,8 +104,8 @@ describe('penalties', { concurrency: true }, () => {
 	});
 });
 
-// The table's end is 65,536.
-test(`${SOURCES} sources are remembered in less than ${SOURCES / 4} kB, and come faster than workers are made`, { timeout: 600000 }, async () => {
+// The table's end is 65,536.  A source has its place in it, and windows for its requests.
+test(`${SOURCES} sources are remembered in less than ${SOURCES * 3 / 8} kB, and come faster than workers are made`, { timeout: 600000 }, async () => {
 	const at = d.log.length;
 	const rss = () => Number(/^VmRSS:\s+(\d+)/m.exec(fs.readFileSync(`/proc/${d.pid}/status`, 'utf8'))[1]);
 	const next = sources(20);
@@ -123,7 +123,7 @@ test(`${SOURCES} sources are remembered in less than ${SOURCES / 4} kB, and come
 	await come(1000);
 	const before = rss();
 	await come(SOURCES + SOURCES / 16);
-	assert.ok(rss() - before < SOURCES / 4, `${rss() - before} kB`);
+	assert.ok(rss() - before < SOURCES * 3 / 8, `${rss() - before} kB`);
 	// Those that the kernel still has, in its queue, are served in their turn.
 	await waitFor('the last of them to be gone', () => enters('127.0.0.3'), 120000, 1000);
 	await waitFor('the last of them to be gone', () => status(d).unauthenticated === 0);

@@ -2,11 +2,18 @@
 // inside sandboxes: what stands in {} is put in, and answers become results.
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { obj, waitFor } from '../system/daemon.mjs';
 
-export const probe = `${obj}/regress/hostile/probe`;
+// Some are run as users of the host, who may not enter the folder that we are in.
+const apart = fs.mkdtempSync(path.join(os.tmpdir(), 'ided-test-probe-'));
+process.on('exit', () => fs.rmSync(apart, { recursive: true, force: true }));
+fs.chmodSync(apart, 0o711);
+export const probe = `${apart}/probe`;
+fs.copyFileSync(`${obj}/regress/hostile/probe`, probe);
+fs.chmodSync(probe, 0o755);
 const here = path.dirname(fileURLToPath(import.meta.url));
 
 // A program in a user's sandbox, that one can speak with.

@@ -47,7 +47,7 @@ function answered(stream, part, what) {
 
 function smallFile() {
 	const root = `${idePath}/static/front`;
-	const f = fs.readdirSync(root, { recursive: true }).find((n) => /\.(svg|css|js)$/.test(n));
+	const f = fs.readdirSync(root, { recursive: true }).find((n) => /\.(svg|css)$/.test(n));
 	return `/_static/${f}`;
 }
 
