@@ -9,7 +9,7 @@ import net from 'node:net';
 import os from 'node:os';
 import { startDaemon, freePort, obj, processes, sleep, waitFor } from '../system/daemon.mjs';
 
-const probe = `${obj}/regress/hostile/probe`;
+import { probe } from './tables.mjs';
 const PROCESSES = 128;
 const MEMORY = 256;
 let d, port, hostPort, hostServer, bobPid, annUid, bobUid, held;
@@ -33,7 +33,7 @@ const ask = (user, questions) => {
 const one = (user, q) => ask(user, [q])[0];
 // The same questions outside, as root or as a user without a sandbox.
 const outside = (questions, uid) => {
-	const r = spawnSync(probe, [], { input: questions.map((q) => `${q}\n`).join(''), encoding: 'utf8',
+	const r = spawnSync(probe, [], { cwd: '/', input: questions.map((q) => `${q}\n`).join(''), encoding: 'utf8',
 		...(uid ? { uid, gid: uid } : {}) });
 	return r.stdout.split('\n').slice(0, -1).map((l) => l.trim());
 };
