@@ -8,8 +8,8 @@ import fs from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
 import { startDaemon, freePort, obj, processes, sleep, waitFor } from '../system/daemon.mjs';
-
 import { probe } from './tables.mjs';
+
 const PROCESSES = 128;
 const MEMORY = 256;
 let d, port, hostPort, hostServer, bobPid, annUid, bobUid, held;
