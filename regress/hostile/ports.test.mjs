@@ -33,7 +33,7 @@ require('net').createServer((s) => {
 }).listen(3000, '127.0.0.1', () => console.log('listening'));`;
 
 async function start(domain) {
-	const d = await startPorts({ users: ['ann'], domain, proxy: 'timeout 3s', prefork: 'spare 8' });
+	const d = await startPorts({ users: ['ann'], domain, proxy: 'timeout 1s', prefork: 'spare 8' });
 	const session = await d.login('ann');
 	const p = spawn(`${obj}/idectl`, ['-s', `${d.runtime}/ided.sock`, 'sandbox', 'exec', 'ann', '--', '/opt/ide/node/bin/node', '-'],
 		{ stdio: ['pipe', 'pipe', 'inherit'] });
@@ -47,7 +47,7 @@ async function start(domain) {
 }
 
 // Bytes on a connection, and all that comes until it ends or rests.
-async function say(d, at, bytes, { enough = 1 << 20, ms = 8000 } = {}) {
+async function say(d, at, bytes, { enough = 1 << 20, ms = 4000 } = {}) {
 	const s = await d.raw({ servername: at.name });
 	return new Promise((resolve) => {
 		let out = '';
