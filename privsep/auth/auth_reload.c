@@ -14,6 +14,7 @@
 static struct {
 	bool running;
 	struct ctl *ctl; /* who asked; NULL: SIGHUP */
+	bool again;      /* a signal came meanwhile: the file may be another now */
 } reload;
 
 static void
@@ -25,12 +26,14 @@ reload_end(bool ok, enum wire_fail code, const char *text)
 	reload.ctl = NULL;
 	(void)audit_event(
 	    ok ? AUDIT_RELOAD_DONE : AUDIT_RELOAD_REFUSED, LOG_S("text", text));
-	if (c == NULL)
-		return;
-	if (ok)
+	if (c != NULL && ok)
 		ctl_ok(c, "%s", text);
-	else
+	else if (c != NULL)
 		ctl_fail(c, code, "%s", text);
+	if (reload.again) {
+		reload.again = false;
+		reload_start(NULL);
+	}
 }
 
 static bool
@@ -73,6 +76,8 @@ reload_start(struct ctl *c)
 	if (reload.running) {
 		if (c != NULL)
 			ctl_fail(c, FAIL_BUSY, "another reload is under way");
+		else
+			reload.again = true;
 		return;
 	}
 	reload.running = true;

@@ -101,6 +101,22 @@ test('SIGHUP does the same, and listeners come and go', async () => {
 	assert.equal((await d.request('GET', '/healthz')).status, 200);
 });
 
+test('a SIGHUP that comes while one is still worked at is not lost', { timeout: 60000 }, async () => {
+	const ports = [await freePort(), await freePort(), await freePort()];
+	for (const p of ports) {
+		d.write(`listen on 127.0.0.1 port ${p} tls\n`);
+		process.kill(d.pid, 'SIGHUP');
+		await sleep(1);
+	}
+	const old = d.port;
+	await waitFor('the last one to be in effect', async () => {
+		d.port = ports[2];
+		try { return (await d.request('GET', '/healthz')).status === 200; } catch { return false; } finally { d.port = old; }
+	}, 20000);
+	d.write('');
+	await waitFor('it to be taken', () => d.ctl(['reload']).status === 0);
+});
+
 test('the data folder cannot change while it runs', () => {
 	const good = fs.readFileSync(d.conf, 'utf8');
 	fs.mkdirSync(`${d.dir}/data2`, { mode: 0o711 });
