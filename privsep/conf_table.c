@@ -296,7 +296,7 @@ const struct conf_row conf_rows[] = {
 { B_TOP, "metrics", K_METRICS, 0, 0, NOWHERE, 0, 0, NULL, "IDED_METRICS",
     "metrics is not in effect yet: nothing answers there" },
 { B_TOP, "heartbeat", K_PATH, 0, 0, C(heartbeat), 0, 0, NULL, "IDED_HEARTBEAT", NULL },
-{ B_TOP, "idle-exit", K_DURATION, 0, 0, C(idle_exit), MINUTE, YEAR, NULL, "IDED_IDLE_EXIT", NULL },
+{ B_TOP, "idle-exit", K_DURATION, 0, 0, C(idle_exit), 10, YEAR, NULL, "IDED_IDLE_EXIT", NULL },
 };
 /* clang-format on */
 

@@ -157,7 +157,7 @@ export const STAGE = { idle: 1, badRequest: 2, timeout: 3 };
 export const FAIL = { internal: 1, busy: 2, timeout: 3, notFound: 4, exists: 5, invalid: 6, denied: 7 };
 export const read = {
 	who: (b) => ({ result: b.readUInt32LE(0), retry: b.readUInt32LE(4), token: b.subarray(8, 40).toString('hex'),
-		name: str(b, 40, 33), role: str(b, 73, 33), session: str(b, 106, 17), uid: b.readUInt32LE(128), last: str(b, 144, 1024) }),
+		name: str(b, 40, 33), role: str(b, 73, 33), session: str(b, 106, 17), uid: b.readUInt32LE(128), last: str(b, 424, 1024) }),
 	fail: (b) => ({ code: b.readUInt32LE(0), text: str(b, 4, 512) }),
 	ok: (b) => str(b, 0, 512),
 	sandbox: (b) => ({ user: str(b, 0, 33), uid: b.readUInt32LE(36) }),

@@ -191,6 +191,8 @@ s = socket.socket(socket.AF_UNIX); s.connect("${share}/root.sock"); print(s.recv
 		'a link to a link': `ln -s ${share}/root.sock /tmp/l && ln -s /tmp/l /run/ide/code.sock`,
 		"a link to ided's": `ln -s ${d.runtime}/ided.sock /run/ide/code.sock`, 'a fifo': 'mkfifo /run/ide/code.sock',
 		'a file': ': >/run/ide/code.sock', 'a folder': 'mkdir /run/ide/code.sock', 'a loop': 'ln -s code.sock /run/ide/code.sock' })) {
+		// Each costs its time limits: two of them, if there is not much time.
+		if (!process.env.IDED_LONG && !['a link to a link', 'a folder'].includes(what)) continue;
 		await answers();
 		assert.equal((await script(`rm -rf /run/ide/code.sock && ${make}`)).status, 0, what);
 		const r = await get();

@@ -118,7 +118,7 @@ test('a sentence that would be two lines, or has no end, stays one', async () =>
 });
 
 test('silence: who asked is told in time, and it can be stopped', async () => {
-	for (const what of ['silence', 'deaf']) {
+	for (const what of process.env.IDED_LONG ? ['silence', 'deaf'] : ['silence']) {
 		evil(what);
 		const r = await d.request('GET', '/ide/?folder=/home/ann', { headers: { cookie } });
 		assert.equal(r.status, 504, r.body);

@@ -39,11 +39,11 @@ test('who is active beats, who only looks in does not; the file follows', async 
 });
 
 test('idle-exit: nobody is active, and it leaves', { timeout: 150000 }, async () => {
-	const d = await startDaemon({ users: ['ann'], conf: 'idle-exit 1m' });
+	const d = await startDaemon({ users: ['ann'], conf: 'idle-exit 10s' });
 	try {
 		const s = await d.raw();	// stands open, and is nobody
 		s.on('error', () => {});
-		await waitFor('the end', () => /ided\.idle seconds=6\d/.test(d.log), 100000, 500);
+		await waitFor('the end', () => /ided\.idle seconds=1\d/.test(d.log), 100000, 500);
 		await waitFor('the end of the process', () => { try { process.kill(d.pid, 0); return false; } catch { return true; } });
 		s.destroy();
 	} finally { await d.stop(); }
