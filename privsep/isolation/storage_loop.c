@@ -184,7 +184,7 @@ configure(int image, int number)
 	config.fd = (uint32_t)image;
 	config.block_size = VOLUME_BLOCK;
 	/* It goes with its last user, whoever is killed. */
-	config.info.lo_flags = LO_FLAGS_AUTOCLEAR;
+	config.info.lo_flags = LO_FLAGS_AUTOCLEAR | LO_FLAGS_DIRECT_IO;
 	if (ioctl(fd, LOOP_CONFIGURE, &config) == 0)
 		return fd;
 	error = errno;
