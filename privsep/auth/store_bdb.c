@@ -78,6 +78,38 @@ bdb_buf(DBT *d, void *buf, size_t size)
 }
 
 int
+bdb_index_get(
+    struct store *st, DB_TXN *txn, enum table t, const char *key, DBT *p, DBT *d)
+{
+	DB *db = st->db[t];
+	DBT k;
+
+	bdb_dbt(&k, key, strlen(key));
+	return db->pget(db, txn, &k, p, d, 0);
+}
+
+int
+bdb_index_next(struct store *st, enum table t, const char *key, DBT *p, DBT *d)
+{
+	char kbuf[WIRE_NAME]; /* names and ids: no index has longer keys */
+	DB *db = st->db[t];
+	DBC *c;
+	DBT k;
+	int r;
+
+	if ((r = db->cursor(db, NULL, &c, 0)) != 0)
+		return r;
+	strlcpy(kbuf, key, sizeof(kbuf));
+	bdb_buf(&k, kbuf, sizeof(kbuf));
+	k.size = (u_int32_t)strlen(kbuf);
+	r = c->pget(c, &k, p, d, DB_SET_RANGE);
+	if (r == 0 && k.size == strlen(key) && memcmp(kbuf, key, k.size) == 0)
+		r = c->pget(c, &k, p, d, DB_NEXT);
+	c->close(c);
+	return r;
+}
+
+int
 bdb_decoded(enum record_result r)
 {
 	switch (r) {

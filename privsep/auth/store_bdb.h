@@ -69,6 +69,11 @@ void bdb_explain(const struct store *, int r, char *err, size_t errlen);
 void bdb_dbt(DBT *, const void *data, size_t len);
 void bdb_buf(DBT *, void *buf, size_t size);
 
+/* By an index of strings: the record's key in p and the record in d, which are buffers
+ * of the caller's (bdb_buf()); the one of that key, or the first that is behind it. */
+int bdb_index_get(struct store *, DB_TXN *, enum table, const char *key, DBT *p, DBT *d);
+int bdb_index_next(struct store *, enum table, const char *key, DBT *p, DBT *d);
+
 /* Returned for a record that does not decode; in no range of the engine's. */
 #define BDB_BAD_RECORD   (-29999)
 #define BDB_NEWER_RECORD (-29998)

@@ -29,14 +29,12 @@ get_by_index(
     struct store *st, DB_TXN *txn, enum table t, const char *key, struct store_account *a)
 {
 	uint8_t pbuf[64], buf[STORE_RECORD_MAX];
-	DB *db = st->db[t];
-	DBT k, p, d;
+	DBT p, d;
 	int r;
 
-	bdb_dbt(&k, key, strlen(key));
 	bdb_buf(&p, pbuf, sizeof(pbuf));
 	bdb_buf(&d, buf, sizeof(buf));
-	if ((r = db->pget(db, txn, &k, &p, &d, 0)) == 0)
+	if ((r = bdb_index_get(st, txn, t, key, &p, &d)) == 0)
 		r = bdb_decoded(account_decode(a, buf, d.size));
 	explicit_bzero(buf, sizeof(buf));
 	return r;
@@ -193,28 +191,15 @@ enum store_result
 store_account_next(struct store *st, const char *name, struct store_account *a)
 {
 	uint8_t pbuf[64], buf[STORE_RECORD_MAX];
-	char kbuf[WIRE_NAME];
-	DB *db;
-	DBT k, p, d;
-	DBC *c;
+	DBT p, d;
 	int r;
 
 	if (!bdb_ready(st))
 		return STORE_ERROR;
-	db = st->db[T_NAME];
-	if ((r = db->cursor(db, NULL, &c, 0)) != 0)
-		return bdb_result(st, r);
-	strlcpy(kbuf, name, sizeof(kbuf));
-	bdb_buf(&k, kbuf, sizeof(kbuf));
 	bdb_buf(&p, pbuf, sizeof(pbuf));
 	bdb_buf(&d, buf, sizeof(buf));
-	k.size = (u_int32_t)strlen(kbuf);
-	r = c->pget(c, &k, &p, &d, DB_SET_RANGE);
-	if (r == 0 && k.size == strlen(name) && memcmp(kbuf, name, k.size) == 0)
-		r = c->pget(c, &k, &p, &d, DB_NEXT);
-	if (r == 0)
+	if ((r = bdb_index_next(st, T_NAME, name, &p, &d)) == 0)
 		r = bdb_decoded(account_decode(a, buf, d.size));
-	c->close(c);
 	explicit_bzero(buf, sizeof(buf));
 	return bdb_result(st, r);
 }

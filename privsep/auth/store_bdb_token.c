@@ -84,17 +84,14 @@ enum store_result
 store_token_by_id(struct store *st, const char *id, struct store_token *t)
 {
 	uint8_t pbuf[STORE_KEY], buf[STORE_RECORD_MAX];
-	DB *db;
-	DBT k, p, d;
+	DBT p, d;
 	int r;
 
 	if (!bdb_ready(st))
 		return STORE_ERROR;
-	db = st->db[T_TOKEN_ID];
-	bdb_dbt(&k, id, strlen(id));
 	bdb_buf(&p, pbuf, sizeof(pbuf));
 	bdb_buf(&d, buf, sizeof(buf));
-	if ((r = db->pget(db, NULL, &k, &p, &d, 0)) == 0)
+	if ((r = bdb_index_get(st, NULL, T_TOKEN_ID, id, &p, &d)) == 0)
 		r = found(t, &p, &d);
 	return bdb_result(st, r);
 }
@@ -103,28 +100,15 @@ enum store_result
 store_token_next(struct store *st, const char *id, struct store_token *t)
 {
 	uint8_t pbuf[STORE_KEY], buf[STORE_RECORD_MAX];
-	char kbuf[WIRE_SESSION];
-	DB *db;
-	DBT k, p, d;
-	DBC *c;
+	DBT p, d;
 	int r;
 
 	if (!bdb_ready(st))
 		return STORE_ERROR;
-	db = st->db[T_TOKEN_ID];
-	if ((r = db->cursor(db, NULL, &c, 0)) != 0)
-		return bdb_result(st, r);
-	strlcpy(kbuf, id, sizeof(kbuf));
-	bdb_buf(&k, kbuf, sizeof(kbuf));
 	bdb_buf(&p, pbuf, sizeof(pbuf));
 	bdb_buf(&d, buf, sizeof(buf));
-	k.size = (u_int32_t)strlen(kbuf);
-	r = c->pget(c, &k, &p, &d, DB_SET_RANGE);
-	if (r == 0 && k.size == strlen(id) && memcmp(kbuf, id, k.size) == 0)
-		r = c->pget(c, &k, &p, &d, DB_NEXT);
-	if (r == 0)
+	if ((r = bdb_index_next(st, T_TOKEN_ID, id, &p, &d)) == 0)
 		r = found(t, &p, &d);
-	c->close(c);
 	return bdb_result(st, r);
 }
 
