@@ -129,7 +129,7 @@ M(AUDIT_QUERY,	P_WORKER, P_AUTH,	S_BOUND, X_(m_audit_query), FD_NONE)	\
 M(CTL_AUDIT_QUERY, P_CTL, P_AUTH,	S_ANY,	X_(m_audit_query), FD_NONE)	\
 M(CTL_AUDIT_WHERE, P_CTL, P_AUTH,	S_ANY,	NONE_,		FD_NONE)	\
 M(ROW_AUDIT,	P_AUTH, P_WORKER | P_CTL, S_ANY, X_(m_audit),	FD_NONE)	\
-M(AUDIT_PAGE,	P_AUTH, P_WORKER | P_CTL, S_ANY, X_(m_audit_page), FD_NONE)	\
+M(ROW_AUDIT_PAGE, P_AUTH, P_WORKER | P_CTL, S_ANY, X_(m_audit_page), FD_NONE)	\
 M(AUDIT_WHERE,	P_AUTH, P_CTL,		S_ANY,	X_(m_audit_where), FD_NONE)	\
 /* Who is it, and what may it have: a worker and auth. */			\
 M(AUTH_TOKEN,	P_WORKER, P_AUTH,	S_SITE,	X_(m_auth_token), FD_NONE)	\

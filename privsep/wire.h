@@ -716,7 +716,7 @@ struct m_audit_query {
 	uint32_t follow; /* oldest first: wait for more at the end */
 	uint32_t pad;
 };
-/* M_AUDIT_PAGE: after the rows. */
+/* M_ROW_AUDIT_PAGE: after the rows. */
 struct m_audit_page {
 	char cursor[WIRE_AUDIT_CURSOR]; /* "" when there can be nothing more */
 	uint32_t rows;

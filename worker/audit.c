@@ -252,7 +252,7 @@ answered(void *arg, struct msg *m)
 		add(p, MSG_DATA(m, m_audit));
 		return;
 	}
-	if (m != NULL && m->head.type == M_AUDIT_PAGE) {
+	if (m != NULL && m->head.type == M_ROW_AUDIT_PAGE) {
 		p->page = *MSG_DATA(m, m_audit_page);
 		p->page.cursor[sizeof(p->page.cursor) - 1] = '\0';
 		return;

@@ -210,9 +210,8 @@ auth_ask_for(
 static void
 on_answer(struct chan *c, struct msg *m)
 {
-	/* Behind these an M_OK or M_FAIL is still to come. */
-	bool row = strncmp(msg_name(m->head.type), "ROW_", 4) == 0 ||
-	    m->head.type == M_AUDIT_PAGE;
+	/* Behind a row an M_OK or M_FAIL is still to come. */
+	bool row = strncmp(msg_name(m->head.type), "ROW_", 4) == 0;
 	auth_fn fn;
 
 	(void)c;
@@ -553,7 +552,7 @@ static const struct chan_handler from_auth[] = {
 	{ M_TOKEN_MADE, on_answer },
 	{ M_ROW_TOKEN, on_answer },
 	{ M_ROW_AUDIT, on_answer },
-	{ M_AUDIT_PAGE, on_answer },
+	{ M_ROW_AUDIT_PAGE, on_answer },
 	{ M_OK, on_answer },
 	{ M_LEASE, limit_on_lease },
 	{ M_LEASE_RECALL, limit_on_recall },

@@ -209,7 +209,7 @@ page(struct options *o, enum form form, struct m_audit *keep, unsigned int *n)
 			if (o->q.follow != 0)
 				fflush(stdout);
 			break;
-		case M_AUDIT_PAGE:
+		case M_ROW_AUDIT_PAGE:
 			p = *MSG_DATA(&m, m_audit_page);
 			p.cursor[sizeof(p.cursor) - 1] = '\0';
 			break;

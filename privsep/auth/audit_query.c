@@ -200,7 +200,7 @@ finish(struct job *j, bool more, bool end)
 	page.end = end;
 	if (more)
 		cursor_write(j, page.cursor);
-	chan_send(j->chan, M_AUDIT_PAGE, j->id, -1, &page, sizeof(page));
+	chan_send(j->chan, M_ROW_AUDIT_PAGE, j->id, -1, &page, sizeof(page));
 	memset(&ok, 0, sizeof(ok));
 	chan_send(j->chan, M_OK, j->id, -1, &ok, sizeof(ok));
 	job_free(j);
