@@ -6,6 +6,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
+#include <bsd/stdlib.h>
 #include <bsd/string.h>
 #include <bsd/unistd.h>
 #include <errno.h>
@@ -356,7 +357,9 @@ raise_nofile(void)
 static void
 end_last(void)
 {
+	const char *bad;
 	char now[16];
+	long long score;
 	ssize_t n;
 	int fd;
 
@@ -365,8 +368,10 @@ end_last(void)
 		return;
 	n = read(fd, now, sizeof(now) - 1);
 	now[n > 0 ? n : 0] = '\0';
+	now[strcspn(now, "\n")] = '\0';
+	score = strtonum(now, -1000, 1000, &bad);
 	/* Refused where that power was taken away; whoever did has chosen. */
-	if (atoi(now) > -500)
+	if (bad == NULL && score > -500)
 		(void)!write(fd, "-500", 4);
 	close(fd);
 }

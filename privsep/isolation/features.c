@@ -8,10 +8,10 @@
 
 #include <linux/seccomp.h>
 
+#include <bsd/stdlib.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -93,24 +93,19 @@ share_lacking(void *arg, const char *what, const char *why)
 	l->fn(l->arg, what, why, (l->conf->require & REQUIRE_CGROUP) != 0);
 }
 
-/* A file of /proc/sys with one number; 0 if there is none. */
-static uint64_t
+int64_t
 sysctl_number(const char *name)
 {
-	char path[64], buf[32];
-	ssize_t n;
-	int fd;
+	char path[128], buf[32];
+	const char *bad;
+	int64_t v;
 
-	snprintf(path, sizeof(path), "/proc/sys/%s", name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd == -1)
-		return 0;
-	n = read(fd, buf, sizeof(buf) - 1);
-	close(fd);
-	if (n <= 0)
-		return 0;
-	buf[n] = '\0';
-	return strtoull(buf, NULL, 10);
+	if ((size_t)snprintf(path, sizeof(path), "/proc/sys/%s", name) >= sizeof(path) ||
+	    cgroup_read(AT_FDCWD, path, buf, sizeof(buf)) <= 0)
+		return -1;
+	buf[strcspn(buf, "\n")] = '\0';
+	v = strtonum(buf, 0, INT64_MAX, &bad);
+	return bad == NULL ? v : -1;
 }
 
 /*
@@ -133,15 +128,15 @@ numbers_lacking(const struct conf_limits *conf, features_fn fn, void *arg)
 		{ "threads for all users", "kernel/threads-max", conf->processes },
 	};
 	char why[96];
-	uint64_t all;
 	unsigned int i;
+	int64_t all;
 
 	for (i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
 		all = sysctl_number(numbers[i].sysctl);
-		if (all == 0 || all / 2 >= numbers[i].one)
+		if (all <= 0 || (uint64_t)all / 2 >= numbers[i].one)
 			continue;
-		snprintf(why, sizeof(why), "%s is %llu, and one user may take %llu",
-		    numbers[i].sysctl, (unsigned long long)all,
+		snprintf(why, sizeof(why), "%s is %lld, and one user may take %llu",
+		    numbers[i].sysctl, (long long)all,
 		    (unsigned long long)numbers[i].one);
 		fn(arg, numbers[i].what, why, false);
 	}

@@ -124,6 +124,7 @@ void seccomp_isolation(void);
 typedef void (*features_fn)(void *arg, const char *what, const char *why, bool required);
 void features_lacking(const struct conf_isolation *conf, features_fn fn, void *arg);
 void features_check(const struct conf_isolation *conf);
+int64_t sysctl_number(const char *name); /* below /proc/sys; -1: there is none */
 
 /* requests.c */
 extern const struct chan_handler request_handlers[];

@@ -7,41 +7,17 @@
 #include <net/if.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <bsd/string.h>
-
 #include "isolation.h"
 #include "net.h"
 #include "sandbox_steps.h"
 
 #define TRIES 10 /* what changes while it is read is read again */
-
-/* A number below /proc/sys/net; -1: there is none. */
-static int
-sysctl(const char *fmt, const char *name)
-{
-	char path[128], text[16];
-	ssize_t n;
-	int fd;
-
-	strlcpy(path, "/proc/sys/net/", sizeof(path));
-	snprintf(path + strlen(path), sizeof(path) - strlen(path), fmt, name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd == -1)
-		return -1;
-	n = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	if (n <= 0)
-		return -1;
-	text[n] = '\0';
-	return atoi(text);
-}
 
 /* What the host's routes say. */
 struct routes {
@@ -150,12 +126,12 @@ forwards(const struct routes *r)
 {
 	char name[IF_NAMESIZE], path[64];
 
-	if (sysctl("ipv4/%s", "ip_forward") == 1)
+	if (sysctl_number("net/ipv4/ip_forward") == 1)
 		return true;
 	if (r->uplink == 0 || if_indextoname(r->uplink, name) == NULL)
 		return false;
-	snprintf(path, sizeof(path), "ipv4/conf/%%s/forwarding");
-	return sysctl(path, name) == 1;
+	snprintf(path, sizeof(path), "net/ipv4/conf/%s/forwarding", name);
+	return sysctl_number(path) == 1;
 }
 
 int
@@ -170,7 +146,7 @@ net_host(const struct conf *conf, struct net_host *out)
 	if (look_at_routes(&r) == -1)
 		return -1;
 	out->forwards = forwards(&r);
-	out->v6 = r.uplink6 && sysctl("ipv6/conf/all/%s", "forwarding") == 1;
+	out->v6 = r.uplink6 && sysctl_number("net/ipv6/conf/all/forwarding") == 1;
 	return 0;
 }
 

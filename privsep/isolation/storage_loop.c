@@ -12,7 +12,7 @@
 
 #include <linux/loop.h>
 
-#include <ctype.h>
+#include <bsd/stdlib.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -25,6 +25,8 @@
 
 #define CONTROL "/dev/loop-control"
 #define TRIES   64
+
+#define MINOR_MAX ((1 << 20) - 1) /* of the kernel */
 
 static int
 device_open(int number, int flags)
@@ -65,6 +67,19 @@ kernel_dev(dev_t dev)
 	    (uint64_t)(minor(dev) & ~0xffU) << 12;
 }
 
+/* That of an entry of /sys/block; -1: it is none of ours. */
+static int
+device_number(const char *name)
+{
+	const char *bad;
+	int number;
+
+	if (strncmp(name, "loop", 4) != 0)
+		return -1;
+	number = (int)strtonum(name + 4, 0, MINOR_MAX, &bad);
+	return bad == NULL ? number : -1;
+}
+
 static bool
 holds(int loop, const struct stat *st)
 {
@@ -102,6 +117,7 @@ void
 loop_see_all(bool begin)
 {
 	struct dirent *de;
+	int number;
 	DIR *d;
 
 	free(seen);
@@ -111,9 +127,8 @@ loop_see_all(bool begin)
 	if (d == NULL)
 		return;
 	while ((de = readdir(d)) != NULL)
-		if (strncmp(de->d_name, "loop", 4) == 0 &&
-		    isdigit((unsigned char)de->d_name[4]))
-			see(atoi(de->d_name + 4));
+		if ((number = device_number(de->d_name)) != -1)
+			see(number);
 	closedir(d);
 }
 
@@ -154,10 +169,9 @@ loop_find(int image, int *number)
 	if (d == NULL)
 		return -1;
 	while (fd == -1 && (de = readdir(d)) != NULL) {
-		if (strncmp(de->d_name, "loop", 4) != 0 ||
-		    !isdigit((unsigned char)de->d_name[4]))
+		*number = device_number(de->d_name);
+		if (*number == -1)
 			continue;
-		*number = atoi(de->d_name + 4);
 		/* Others' as well: nobody is to notice. */
 		fd = device_open(*number, O_RDONLY);
 		if (fd != -1 && !holds(fd, &st)) {
