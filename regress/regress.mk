@@ -173,7 +173,7 @@ check-deps:
 	etc/install-deps build check vm
 
 system hostile browser: %: all $(O)/regress/vm/ide
-	O=$(O) regress/run-node regress/$* $(if $(filter system,$*),2)
+	O=$(O) regress/run-node regress/$* $(if $(filter browser,$*),,2)
 
 # With SAN=1 it is about the programs alone: not what fuzz targets have anyway, and not
 # what the VM's kernel makes of them.

@@ -298,14 +298,19 @@ test('guessed tokens are denied', async () => {
 });
 
 test("bound to one user: another's token ends the channel, and tells nothing", async () => {
-	const e = await evil('ann');
-	const r = await e.ask('auth', M.AUTH_TOKEN, { payload: wire.token(site.tokens.bob) });
-	const w = read.who(r.data);
-	assert.equal(w.result, AUTH.otherUser);
-	assert.deepEqual([w.name, w.session, w.uid, w.last, w.token], ['', '', 0, '', '0'.repeat(64)]);
-	await isClosed(e, 'auth');
-	e.close();
-	await waitFor('its line', () => /worker\.other_user .*user="ann"/.test(d.log));
+	const offer = async () => {
+		const e = await evil('ann');
+		const r = await e.ask('auth', M.AUTH_TOKEN, { payload: wire.token(site.tokens.bob) });
+		const w = read.who(r.data);
+		assert.equal(w.result, AUTH.otherUser);
+		assert.deepEqual([w.name, w.session, w.uid, w.last, w.token], ['', '', 0, '', '0'.repeat(64)]);
+		await isClosed(e, 'auth');
+		e.close();
+	};
+	const told = () => /worker\.other_user .*user="ann"/.test(d.log);
+	await offer();
+	// Its line comes at a bounded rate, of which the floods before may have left nothing.
+	await waitFor('its line', async () => told() || (await offer(), told()));
 });
 
 test("bound to one user: another's right password ends the channel, and makes no session", async () => {
