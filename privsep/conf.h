@@ -354,6 +354,18 @@ struct conf_http {
 	char app_name[CONF_NAME_MAX]; /* default "ided" */
 };
 
+/* What a site's own pages look like; "" and 0: as they are. */
+#define COLOUR_SET 0x1000000 /* and 0xrrggbb */
+struct conf_brand {
+	char welcome[CONF_ARGLEN_MAX]; /* {{app}} in it is app_name */
+	char text[2 * CONF_ARGLEN_MAX];
+	char logo[CONF_PATH_MAX];
+	uint32_t accent;
+	uint32_t accent_dark;
+	uint32_t background;
+	uint32_t background_dark;
+};
+
 struct conf_audit {
 	char file[CONF_PATH_MAX]; /* "" when not set */
 	uint8_t rotate_daily;
@@ -381,6 +393,7 @@ struct conf {
 	uint32_t nlocation;
 	struct conf_location location[CONF_LOCATION_MAX];
 	struct conf_http http;
+	struct conf_brand brand;
 	struct conf_audit audit;
 	char heartbeat[CONF_PATH_MAX]; /* "" when not set */
 	uint32_t idle_exit;            /* of the whole server; 0: never */

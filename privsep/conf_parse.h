@@ -43,7 +43,7 @@
 #define CONF_TOKEN_MAX 2048          /* bytes of a word or string, and a NUL */
 #define CONF_MACRO_MAX 128
 #define CONF_ERROR_MAX 200 /* lines of error before giving up */
-#define CONF_ROW_MAX   128 /* rows of the table */
+#define CONF_ROW_MAX   160 /* rows of the table */
 
 #define CONF_PRINTF(f, a) __attribute__((__format__(__printf__, f, a)))
 
@@ -113,6 +113,7 @@ enum conf_block {
 	B_LOCATION,
 	B_LIMITS,
 	B_AUDIT,
+	B_BRAND,
 	B_OPTIONS, /* those above have braces, those below have not */
 	B_LOG,
 	B_LISTEN,
@@ -129,6 +130,8 @@ enum conf_block {
 	B_FILE,
 	B_STORE,
 	B_STORAGE,
+	B_ACCENT,
+	B_BACKGROUND,
 };
 
 enum conf_kind {
@@ -166,6 +169,7 @@ enum conf_kind {
 	K_EGRESS,
 	K_WHOSE,
 	K_ROLE,
+	K_COLOUR,
 };
 
 #define KW_MULTI  0x01 /* may be repeated */
@@ -315,6 +319,7 @@ bool conf_value_compression(
     struct conf_parser *, const struct conf_row *, struct conf_http *);
 bool conf_value_argument(
     struct conf_parser *, const struct conf_row *, struct conf_ide *);
+bool conf_value_colour(struct conf_parser *, const struct conf_row *, void *);
 bool conf_value_header(
     struct conf_parser *, const struct conf_row *, struct conf_location *);
 

@@ -329,6 +329,33 @@ conf_value_argument(
 	return true;
 }
 
+/* "#rrggbb" */
+bool
+conf_value_colour(struct conf_parser *p, const struct conf_row *row, void *base)
+{
+	const char *s = p->tok.text;
+	uint32_t v = 0;
+	int i, digit;
+
+	for (i = 1; i <= 6 && conf_is_value(p) && s[0] == '#'; i++) {
+		if (s[i] >= '0' && s[i] <= '9')
+			digit = s[i] - '0';
+		else if ((s[i] | 0x20) >= 'a' && (s[i] | 0x20) <= 'f')
+			digit = (s[i] | 0x20) - 'a' + 10;
+		else
+			break;
+		v = v << 4 | (uint32_t)digit;
+	}
+	if (i != 7 || p->tok.len != 7) {
+		conf_expected(p, NULL, "a colour such as \"#2456a6\" after \"%s\"",
+		    conf_row_name(row));
+		return false;
+	}
+	conf_store(base, row, COLOUR_SET | v);
+	conf_next(p);
+	return true;
+}
+
 /* Name: value */
 bool
 conf_value_header(

@@ -286,6 +286,16 @@ const struct conf_row conf_rows[] = {
 { B_COMPRESSION, "gzip", K_NUMBER, 0, 0, C(http.gzip), 1, 9, NULL, NULL, NULL },
 { B_COMPRESSION, "minimum", K_SIZE, 0, 0, C(http.compress_min), 1, 16 * MB, NULL, NULL, NULL },
 
+/* What our own pages look like. */
+{ B_TOP, "brand", K_BLOCK, B_BRAND, 0, NOWHERE, 0, 0, NULL, NULL, NULL },
+{ B_BRAND, "welcome", K_TEXT, 0, 0, C(brand.welcome), 0, 0, NULL, "IDED_BRAND_WELCOME", NULL },
+{ B_BRAND, "text", K_TEXT, 0, 0, C(brand.text), 0, 0, NULL, "IDED_BRAND_TEXT", NULL },
+{ B_BRAND, "logo", K_PATH, 0, 0, C(brand.logo), 0, 0, NULL, "IDED_BRAND_LOGO", NULL },
+{ B_BRAND, "accent", K_COLOUR, B_ACCENT, 0, C(brand.accent), 0, 0, NULL, "IDED_BRAND_ACCENT", NULL },
+{ B_ACCENT, "dark", K_COLOUR, 0, 0, C(brand.accent_dark), 0, 0, NULL, NULL, NULL },
+{ B_BRAND, "background", K_COLOUR, B_BACKGROUND, 0, C(brand.background), 0, 0, NULL, "IDED_BRAND_BACKGROUND", NULL },
+{ B_BACKGROUND, "dark", K_COLOUR, 0, 0, C(brand.background_dark), 0, 0, NULL, NULL, NULL },
+
 { B_TOP, "audit", K_BLOCK, B_AUDIT, 0, NOWHERE, 0, 0, NULL, NULL, NULL },
 { B_AUDIT, "file", K_PATH, B_FILE, 0, C(audit.file), 0, 0, NULL, "IDED_AUDIT_FILE", NULL },
 { B_FILE, "rotate", K_WORD, 0, 0, C(audit.rotate_daily), 0, 0, rotate, NULL, NULL },

@@ -18,10 +18,13 @@ struct conf_for_master {
 	struct conf_ratelimit ratelimit;
 };
 
+#define LOGO_MAX 65536
+
 struct conf_for_worker {
 	struct conf_common common;
 	struct conf_prefork prefork;
 	struct conf_http http;
+	struct conf_brand brand;
 	struct conf_proxy proxy;
 	uint8_t mode;     /* enum conf_auth_mode */
 	char account[33]; /* the one, unless it is multi */
@@ -36,6 +39,9 @@ struct conf_for_worker {
 	char cert[65536];
 	uint8_t keyid[32]; /* SHA-256 of the SPKI */
 	char openssl[64];  /* the machine's; the worker has one of its own */
+	uint8_t logo_type; /* enum logo_type (logo.h) */
+	uint32_t logolen;
+	uint8_t logo[LOGO_MAX];
 };
 
 struct conf_for_auth {

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "../privsep/log.h"
+#include "brand.h"
 #include "conn.h"
 #include "lang.h"
 #include "pages.h"
@@ -76,34 +77,48 @@ login_redirect(struct stream *s)
 
 /* --- the page --- */
 
+/* Words of the site's own, where there are any. */
+static struct evbuffer *
+words(const char *template, const char *text)
+{
+	struct evbuffer *html = evbuffer_new();
+
+	if (html == NULL)
+		fatalx("evbuffer_new");
+	if (text != NULL && *text != '\0')
+		page_render(html, template,
+		    (const struct page_value[]){ PAGE_TEXT("text", text) }, 1);
+	return (html);
+}
+
 static void
 login_page(struct answer *a, unsigned int status, const char *error, const char *name,
     const char *to)
 {
-	struct evbuffer *html = evbuffer_new();
 	const char *l = lang_pick(stream_header(a->s, HDR_ACCEPT_LANGUAGE));
 	const char *heading = lang_text(l, "login");
+	const struct conf_for_worker *conf = a->s->w->conf;
+	struct evbuffer *html[] = { words("login_error.html",
+					error == NULL ? NULL : lang_text(l, error)),
+		words("login_welcome.html", brand_welcome()),
+		words("login_text.html", conf->brand.text) };
 
-	if (html == NULL)
-		fatalx("evbuffer_new");
 	a->lang = l;
 	answer_add(a, SLICE("content-language"), slice_str(l));
 	answer_add(a, SLICE("vary"), SLICE("accept-language"));
-	if (error != NULL)
-		page_render(html, "login_error.html",
-		    (const struct page_value[]){ PAGE_TEXT("text", lang_text(l, error)) },
-		    1);
 	page_send(a, status, heading,
-	    a->s->w->conf->mode == AUTH_SINGLE ? "login_single.html" : "login.html",
-	    (const struct page_value[]){ PAGE_TEXT("app", a->s->w->conf->http.app_name),
+	    conf->mode == AUTH_SINGLE ? "login_single.html" : "login.html",
+	    (const struct page_value[]){ PAGE_TEXT("app", conf->http.app_name),
 		PAGE_TEXT("heading", heading),
 		PAGE_TEXT("user_label", lang_text(l, "User name")),
 		PAGE_TEXT("password_label", lang_text(l, "Password")),
 		PAGE_TEXT("login_label", lang_text(l, "Log in")),
-		PAGE_HTML("error", html), PAGE_TEXT("username", name),
+		PAGE_HTML("error", html[0]), PAGE_HTML("welcome", html[1]),
+		PAGE_HTML("text", html[2]), PAGE_TEXT("username", name),
 		PAGE_TEXT("to", to) },
-	    8);
-	evbuffer_free(html);
+	    10);
+	for (size_t i = 0; i < sizeof(html) / sizeof(html[0]); i++)
+		evbuffer_free(html[i]);
 }
 
 static void

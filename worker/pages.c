@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../privsep/log.h"
+#include "brand.h"
 #include "pages.h"
 #include "port.h"
 #include "url.h"
@@ -18,8 +19,10 @@ static const char *assets = "/_static/";
 const struct www_file *
 www_find(const char *name)
 {
-	const struct www_file *f;
+	const struct www_file *f = brand_file(name);
 
+	if (f != NULL)
+		return (f);
 	for (f = www_files; f->name != NULL; f++)
 		if (strcmp(f->name, name) == 0)
 			return (f);

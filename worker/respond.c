@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "../privsep/log.h"
+#include "brand.h"
 #include "pages.h"
 #include "limit.h"
 #include "respond.h"
@@ -100,13 +101,14 @@ void
 http_prepare(const struct conf_for_worker *conf)
 {
 	static const char *const pages[] = { "error.html", "favicon.svg", "frame.html",
-		"login.html", "login_error.html", "login_single.html", "port.html",
-		"password.html", "reset.html", "portal.html", "portal_current.html",
-		"portal_notice.html", "portal_session.html", "portal_storage.html",
-		"portal_usage.html", "serviceWorker.js", "style.css" };
+		"login.html", "login_error.html", "login_single.html", "login_text.html",
+		"login_welcome.html", "port.html", "password.html", "reset.html",
+		"portal.html", "portal_current.html", "portal_notice.html",
+		"portal_session.html", "portal_storage.html", "portal_usage.html",
+		"serviceWorker.js", "style.css" };
 	size_t seed;
 
-	(void)conf;
+	brand_prepare(conf);
 	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
 		fatal("getrandom");
 	/* A page that is missing is noticed now. */

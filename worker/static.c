@@ -36,6 +36,7 @@ struct content {
 	bool varies; /* other encodings exist, or may */
 	enum static_cache cache;
 	bool worker; /* a service worker of the whole site */
+	bool image;  /* SVG, which could hold more than a picture */
 };
 
 static bool source_push(struct stream *, struct source *);
@@ -138,6 +139,9 @@ content_headers(struct answer *a, const struct content *c)
 		answer_add(a, SLICE("last-modified"), slice_str(c->modified));
 	if (c->worker)
 		answer_add(a, SLICE("service-worker-allowed"), SLICE("/"));
+	if (c->image)
+		answer_add(a, SLICE("content-security-policy"),
+		    SLICE("default-src 'none'; style-src 'unsafe-inline'; sandbox"));
 }
 
 static void
@@ -271,6 +275,7 @@ static_www(struct stream *s, const struct www_file *f)
 		.coding = gz ? CODING_GZIP : CODING_IDENTITY,
 		.varies = f->gz != NULL,
 		.worker = ends_with(f->name, "serviceWorker.js"),
+		.image = strcmp(f->type, "image/svg+xml") == 0,
 		.cache = s->query.p != NULL && slice_eq(s->query, slice_str(version)) ?
 		    CACHE_IMMUTABLE :
 		    CACHE_REVALIDATE };

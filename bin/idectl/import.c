@@ -22,6 +22,7 @@ const struct import_option import_options[] = {
 	{ "hashed-password",	IMPORT_SPECIAL, "HASHED_PASSWORD", NULL },
 	/* what ided does itself */
 	{ "app-name",		IMPORT_SPECIAL, "CODE_SERVER_APP_NAME", NULL },
+	{ "welcome-text",	IMPORT_SPECIAL, NULL, NULL },
 	{ "proxy-domain",	IMPORT_SPECIAL, NULL, NULL },
 	{ "abs-proxy-base-path", IMPORT_SPECIAL, NULL, NULL },
 	{ "disable-proxy",	IMPORT_SPECIAL, "CS_DISABLE_PROXY", NULL },
@@ -51,7 +52,6 @@ const struct import_option import_options[] = {
 	{ "config",		IMPORT_NOTHING, "CODE_SERVER_CONFIG", "the configuration is this file" },
 	{ "open",		IMPORT_NOTHING, NULL, "a server opens no browser" },
 	{ "verbose",		IMPORT_NOTHING, NULL, "see \"log\" in ided.conf(5)" },
-	{ "welcome-text",	IMPORT_NOTHING, NULL, "code-server itself has given it up" },
 	{ "i18n",		IMPORT_NOTHING, NULL, "the pages are ided's own" },
 	{ "ignore-last-opened",	IMPORT_NOTHING, NULL, "a query of ?ew=true opens no folder" },
 	{ "idle-timeout-seconds", IMPORT_NOTHING, "CODE_SERVER_IDLE_TIMEOUT_SECONDS", "sandboxes end after \"idle-stop\"; ided stays" },
@@ -348,6 +348,11 @@ import_run(const char *path, bool environment)
 	printf("data \"/var/ided\"\nruntime \"/run/ided\"\nlog to syslog level info\n");
 	if (text_of("app-name") != NULL)
 		put_line("app-name", text_of("app-name"));
+	if (text_of("welcome-text") != NULL) {
+		printf("brand {\n");
+		put_line("\twelcome", text_of("welcome-text"));
+		printf("}\n");
+	}
 	putchar('\n');
 	write_listen();
 	write_auth();

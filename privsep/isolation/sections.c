@@ -21,6 +21,7 @@
 #include <openssl/x509.h>
 
 #include "../log.h"
+#include "../logo.h"
 #include "isolation.h"
 
 static struct sections taken;
@@ -142,6 +143,28 @@ https_port(const struct conf *conf)
 	return 0;
 }
 
+static int
+logo_read(struct conf_for_worker *w, const char *path, char *err, size_t errlen)
+{
+	size_t len;
+
+	if (path[0] == '\0')
+		return 0;
+	if (file_read(path, (char *)w->logo, sizeof(w->logo), &len) == -1) {
+		snprintf(err, errlen, "brand logo \"%s\": %s%s", path, strerror(errno),
+		    errno == EFBIG ? "; at most 64 KB" : "");
+		return -1;
+	}
+	w->logolen = (uint32_t)len;
+	w->logo_type = (uint8_t)logo_type(w->logo, len);
+	if (w->logo_type == LOGO_NONE) {
+		snprintf(err, errlen,
+		    "brand logo \"%s\": expected an image: PNG, JPEG, WebP or SVG", path);
+		return -1;
+	}
+	return 0;
+}
+
 int
 sections_read(struct sections *s, const struct conf *conf, char *err, size_t errlen)
 {
@@ -153,6 +176,8 @@ sections_read(struct sections *s, const struct conf *conf, char *err, size_t err
 	w->prefork = conf->prefork;
 	w->http = conf->http;
 	w->proxy = conf->proxy;
+	w->brand = conf->brand;
+	memset(w->brand.logo, 0, sizeof(w->brand.logo)); /* not where it came from */
 	w->mode = conf->auth.mode;
 	strlcpy(w->account, conf->auth.account, sizeof(w->account));
 	w->registration = conf->auth.registration;
@@ -176,6 +201,8 @@ sections_read(struct sections *s, const struct conf *conf, char *err, size_t err
 		    conf->tls.certificate);
 		return -1;
 	}
+	if (logo_read(w, conf->brand.logo, err, errlen) == -1)
+		return -1;
 	memcpy(w->keyid, s->keyid, sizeof(w->keyid));
 	strlcpy(w->openssl, OpenSSL_version(OPENSSL_VERSION), sizeof(w->openssl));
 	return 0;

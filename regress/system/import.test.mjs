@@ -45,6 +45,7 @@ const has = [
 	['IPv6', 'bind-addr: "[::1]:8081"\n', ['listen on [::1] port 8081']],
 	['a local socket', 'socket: /run/code.sock\n', ['listen on unix "/run/code.sock"']],
 	['quotes and dollars', 'app-name: \'a "b" $c \\d\'\n', ['app-name "a \\"b\\" \\$c \\\\d"']],
+	['words of the login', 'welcome-text: Welcome to {{app}}\n', ['brand {', '\twelcome "Welcome to {{app}}"']],
 	['domains', 'proxy-domain: ["{{port}}.dev.example.com", b.example]\nabs-proxy-base-path: /base\n',
 		['\tdomain "*.dev.example.com"', '\t# one domain is served; this one is not: b.example', '\tabs-base-path "/base"']],
 	['what VS Code is told', 'disable-telemetry: true\ndisable-workspace-trust: true\nlocale: de\nenable-proposed-api: [a.b, c.d]\ndisable-file-downloads: false\n',

@@ -454,6 +454,9 @@
   "environment IDED_DATA: expected a '\"' to end the string, got the end of the value" } },
 { OK, NULL, "IDED_LISTEN=on * port 80", {
   "environment IDED_LISTEN: expected tls or redirect, for plain HTTP is served on loopback and unix only, got * port 80" } },
+{ OK "brand {\n accent \"#12345\"\n background \"#1234567\"\n}", NULL, NULL, {
+  "t:3: expected a colour such as \"#2456a6\" after \"accent\", got \"#12345\"",
+  "t:4: expected a colour such as \"#2456a6\" after \"background\", got \"#1234567\"" } },
 { OK "data x", NULL, "IDED_DATA=/y", {
   "t:2: expected an absolute path after \"data\", got \"x\"" } },
     /* clang-format on */

@@ -204,6 +204,8 @@
 { OK "metrics on ::1 port 1", "IDED_METRICS=on ::1 port 9", U(nlisten), 2 },
 { OK, "IDED_IDE_ARGUMENT=--a=b \"--c d\"", U(ide.nargs), 2 },
 { OK, "IDED_ADMIN_USERNAME=x|IDED_ADMIN_PASSWORD=#\"{", U(nlisten), 1 },
+{ OK, "IDED_BRAND_ACCENT=\"#0aFF10\" dark \"#000000\"", U(brand.accent), 0x10aff10 },
+{ OK, "IDED_BRAND_ACCENT=\"#0aFF10\" dark \"#000000\"", U(brand.accent_dark), 0x1000000 },
 { OK, "IDED_PROXY_TIMEOUT=5s", U(nineffect), 0 },
 { OK, "IDED_ISOLATION_MEMORY_WARN=50% critical 60%", U(isolation.memory_critical), 60 },
     /* clang-format on */
