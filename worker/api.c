@@ -291,19 +291,6 @@ api_too_deep(const char *p, size_t len)
 	return (false);
 }
 
-static void
-wipe(const struct api_call *call, json_t *j)
-{
-	const struct api_field *f;
-	const json_t *v;
-
-	for (f = call->in; f != NULL && f->name != NULL; f++)
-		if (f->type == API_SECRET && (v = json_object_get(j, f->name)) != NULL &&
-		    json_is_string(v))
-			explicit_bzero((void *)(uintptr_t)json_string_value(v),
-			    json_string_length(v));
-}
-
 /* False, and answered, at the first thing that is wrong. */
 static bool
 take_body(
@@ -342,7 +329,6 @@ take_body(
 			invalid(s, f->name, "missing");
 			ok = false;
 		}
-	wipe(call, j);
 	json_decref(j);
 	return (ok);
 }

@@ -303,16 +303,14 @@ static void
 attempt_json(struct attempt *at, const char *body, size_t len)
 {
 	json_t *j = json_loadb(body, len, JSON_REJECT_DUPLICATES, NULL);
-	struct slice password = json_slice(json_object_get(j, "password"));
 
 	if (!json_is_object(j)) {
 		attempt_fail(at, 400, 0, "This is no JSON object.");
 	} else {
 		to_set(at->to, json_slice(json_object_get(j, "to")));
-		attempt_start(at, json_slice(json_object_get(j, "username")), password);
+		attempt_start(at, json_slice(json_object_get(j, "username")),
+		    json_slice(json_object_get(j, "password")));
 	}
-	if (password.len > 0)
-		explicit_bzero((void *)(uintptr_t)password.p, password.len);
 	json_decref(j);
 }
 

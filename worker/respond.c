@@ -3,6 +3,7 @@
  */
 #include <sys/random.h>
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,6 +97,15 @@ status_reason(unsigned int status)
 
 /* --- start --- */
 
+/* JSON that comes has passwords in it, and JSON that goes has tokens. */
+static void
+json_wipe(void *p)
+{
+	if (p != NULL)
+		explicit_bzero(p, malloc_usable_size(p));
+	free(p);
+}
+
 /* Before the fork. */
 void
 http_prepare(const struct conf_for_worker *conf)
@@ -118,6 +128,7 @@ http_prepare(const struct conf_for_worker *conf)
 	/* Else jansson opens a file for it.  Renewed with the zygote, like the
 	 * layout of memory. */
 	json_object_seed(seed | 1);
+	json_set_alloc_funcs(malloc, json_wipe);
 }
 
 /* --- heads --- */
@@ -206,7 +217,7 @@ respond_json(struct answer *a, unsigned int status, json_t *json)
 		fatalx("json_dumps");
 	answer_add(a, SLICE("content-type"), SLICE("application/json"));
 	answer_send(a, status, text, strlen(text));
-	free(text);
+	json_wipe(text);
 }
 
 void

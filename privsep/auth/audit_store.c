@@ -81,7 +81,8 @@ list(struct audit_store *st)
 		if (is_segment(e->d_name, &first))
 			(void)seg_add(st, first);
 	closedir(d);
-	qsort(st->seg, st->nseg, sizeof(st->seg[0]), by_first);
+	if (st->nseg != 0)
+		qsort(st->seg, st->nseg, sizeof(st->seg[0]), by_first);
 	return true;
 }
 

@@ -19,6 +19,7 @@
 
 #include <openssl/evp.h>
 
+#include "../log.h"
 #include "net.h"
 
 #define TEXT_MAX 64 /* bytes of an address and its length */
@@ -66,8 +67,8 @@ net_make_key(const char *runtime, char key[NET_KEY + 1])
 	uint32_t v;
 	unsigned int i;
 
-	memset(digest, 0, sizeof(digest));
-	(void)EVP_Digest(runtime, strlen(runtime), digest, NULL, EVP_sha256(), NULL);
+	if (EVP_Digest(runtime, strlen(runtime), digest, NULL, EVP_sha256(), NULL) != 1)
+		fatalx("SHA-256 failed");
 	memcpy(&v, digest, sizeof(v));
 	for (i = 0; i < NET_KEY; i++, v /= 36)
 		key[i] = base36[v % 36];

@@ -77,7 +77,7 @@ find(uint32_t uid)
 }
 
 /* It reads folders, of whomever, and can do nothing else. */
-static void
+static bool
 only_read(void)
 {
 	struct __user_cap_header_struct h = { _LINUX_CAPABILITY_VERSION_3, 0 };
@@ -85,7 +85,7 @@ only_read(void)
 
 	memset(d, 0, sizeof(d));
 	d[0].effective = d[0].permitted = 1U << CAP_DAC_READ_SEARCH;
-	(void)syscall(SYS_capset, &h, d);
+	return syscall(SYS_capset, &h, d) == 0;
 }
 
 static int
@@ -96,7 +96,8 @@ run_walk(void *arg, void *answer)
 	struct storage_use *use = answer;
 	int home;
 
-	only_read();
+	if (!only_read())
+		return errno;
 	home = tree_open(isolation.homes, w->user);
 	if (home == -1)
 		return errno == ENOENT ? 0 : errno;
