@@ -202,14 +202,16 @@ lint:
 format:
 	@clang-format -i $(C_FILES)
 
-$(O)/regress/bench/audit_load: regress/bench/audit_load.c $(O)/libtest.a
+BENCH_LOAD = $(addprefix $(O)/regress/bench/,accounts_load audit_load)
+$(BENCH_LOAD): $(O)/regress/bench/%: regress/bench/%.c $(O)/libtest.a
 	@mkdir -p $(@D)
 	$(call say,CC) $(CC) $(CFLAGS_ALL) -I. -MMD -MP -o $@ $< \
 	    $(LDHARDEN) -Wl,--start-group $(O)/libtest.a -Wl,--end-group $(TEST_LIBS)
 
-bench: all $(O)/regress/vm/ide $(O)/regress/bench/audit_load
+bench: all $(O)/regress/vm/ide $(BENCH_LOAD)
 	O=$(O) node regress/bench/run.mjs
 	O=$(O) node regress/bench/enumeration.mjs
+	O=$(O) node regress/bench/accounts.mjs
 	O=$(O) node regress/bench/audit.mjs
 	O=$(O) node regress/bench/network.mjs
 

@@ -22,6 +22,10 @@
 #define STORE_SECONDS 60
 #define IDLE_SECONDS  30
 #define ONCE_SECONDS  86400 /* that an Idempotency-Key holds */
+/* A large store is looked at so many microseconds, every so many; then once a day. */
+#define CHECK_US      400
+#define CHECK_EVERY   20000
+#define CHECK_SECONDS 86400
 /* One that was told to leave, or whose isolation was killed, writes to the last. */
 #define PREDECESSOR_MS 10000
 
@@ -239,6 +243,8 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 		store = now;
 		store_tick(auth.store);
 		(void)store_once_sweep(auth.store, now - ONCE_SECONDS);
+	} else {
+		store_tick_if_much(auth.store);
 	}
 	if (now - idle >= MIN(IDLE_SECONDS, 1 + idle_first() / 4)) {
 		idle = now;
@@ -286,6 +292,30 @@ open_store(void)
 	store_set_barrier(auth.store, audit_flush);
 }
 
+/* What is known to be damaged is not used: who starts auth again is told why. */
+static void
+on_check(evutil_socket_t fd, short what, void *arg)
+{
+	static const struct timeval soon = { 0, CHECK_EVERY },
+				    later = { CHECK_SECONDS, 0 };
+	static struct event *timer;
+	static bool again;
+	char err[2048];
+	bool done;
+
+	(void)fd;
+	(void)what;
+	(void)arg;
+	if (timer == NULL && (timer = evtimer_new(auth.base, on_check, NULL)) == NULL)
+		fatalx("event loop: out of memory");
+	if (again)
+		store_check_again(auth.store);
+	if (store_check(auth.store, CHECK_US, &done, err, sizeof(err)) != STORE_OK)
+		fatalx("%s", err);
+	again = done;
+	event_add(timer, done ? &later : &soon);
+}
+
 static void
 start_loop(void)
 {
@@ -327,6 +357,7 @@ main(int argc, char *argv[], char *envp[])
 		admin_first(on_ready);
 	else
 		single_first(on_ready);
+	on_check(-1, 0, NULL);
 	event_base_dispatch(auth.base);
 	settings_flush();
 	present_flush();

@@ -94,6 +94,9 @@ struct store_options {
 	uint32_t patience; /* milliseconds to wait for a predecessor to be gone */
 	uint32_t uid_first;
 	uint32_t uid_count;
+	/* With more records than this it opens at once, and store_check() looks at
+	 * them while it runs; 0: the default. */
+	uint32_t check_at_start;
 };
 
 /* A creating call that may come again: what it made. */
@@ -113,7 +116,9 @@ struct store_counts {
 	uint32_t accounts;
 	uint32_t active;
 	uint32_t pending;
+	uint32_t emails; /* accounts that have one */
 	uint32_t sessions;
+	uint32_t tokens;
 };
 
 struct store;
@@ -130,8 +135,21 @@ void store_set_range(struct store *, uint32_t uid_first, uint32_t uid_count);
 
 /* Checkpoints and old logs: to be called about once a minute. */
 void store_tick(struct store *);
+/* The same, if there is so much to recover by now that it would be waited for: to be
+ * called about once a second. */
+void store_tick_if_much(struct store *);
 
 void store_count(struct store *, struct store_counts *);
+
+/*
+ * Goes on, for so many microseconds, with looking at what was not looked at when the
+ * store was opened; *done when there is no more of it.  STORE_ERROR with the remedy in
+ * err: the store is damaged, and will not be opened again before it is repaired.
+ */
+enum store_result store_check(
+    struct store *, uint32_t us, bool *done, char *err, size_t errlen);
+/* From the beginning: what is done once may be done again. */
+void store_check_again(struct store *);
 
 /* Fills in a->uid. */
 enum store_result store_account_add(struct store *, struct store_account *a);

@@ -25,40 +25,9 @@
 #define LOG_BUF_BYTES    (256u << 10)
 #define LOG_MEMORY_BYTES (8u << 20)           /* in-memory mode keeps the log there */
 #define FREE_TO_WRITE    (2 * LOG_FILE_BYTES) /* so that the log never hits the end */
+#define RECOVER_BYTES    (8u << 20)           /* of log: some hundred milliseconds */
 #define HEAL_SECONDS     1
-
-static int index_name(DB *, const DBT *, const DBT *, DBT *);
-static int index_email(DB *, const DBT *, const DBT *, DBT *);
-static int index_id(DB *, const DBT *, const DBT *, DBT *);
-static int index_user(DB *, const DBT *, const DBT *, DBT *);
-static int index_token_id(DB *, const DBT *, const DBT *, DBT *);
-static int index_token_user(DB *, const DBT *, const DBT *, DBT *);
-
-static const struct {
-	const char *file;
-	int of; /* the table that this one is an index of */
-	int (*key)(DB *, const DBT *, const DBT *, DBT *);
-	bool many; /* records under one key */
-} tables[T_MAX] = {
-	[T_META] = { "meta.db", -1, NULL, false },
-	[T_ACCOUNT] = { "account.db", -1, NULL, false },
-	[T_NAME] = { "account-name.db", T_ACCOUNT, index_name, false },
-	[T_EMAIL] = { "account-email.db", T_ACCOUNT, index_email, false },
-	[T_SESSION] = { "session.db", -1, NULL, false },
-	[T_ID] = { "session-id.db", T_SESSION, index_id, false },
-	[T_USER] = { "session-user.db", T_SESSION, index_user, true },
-	[T_TOKEN] = { "token.db", -1, NULL, false },
-	[T_TOKEN_ID] = { "token-id.db", T_TOKEN, index_token_id, false },
-	[T_TOKEN_USER] = { "token-user.db", T_TOKEN, index_token_user, true },
-	[T_SETTINGS] = { "settings.db", -1, NULL, false },
-	[T_ONCE] = { "once.db", -1, NULL, false },
-};
-
-const char *
-bdb_file(enum table t)
-{
-	return tables[t].file;
-}
+#define CHECK_AT_START   20000 /* records: less than a second */
 
 void
 bdb_dbt(DBT *d, const void *data, size_t len)
@@ -121,96 +90,6 @@ bdb_decoded(enum record_result r)
 		break;
 	}
 	return BDB_BAD_RECORD;
-}
-
-/* An index's key; the engine frees it. */
-static int
-index_key(DBT *key, const void *p, size_t len)
-{
-	memset(key, 0, sizeof(*key));
-	key->data = malloc(len);
-	if (key->data == NULL)
-		return ENOMEM;
-	memcpy(key->data, p, len);
-	key->size = (u_int32_t)len;
-	key->flags = DB_DBT_APPMALLOC;
-	return 0;
-}
-
-static int
-index_name(DB *db, const DBT *pkey, const DBT *data, DBT *key)
-{
-	struct store_account a;
-
-	(void)db;
-	(void)pkey;
-	if (account_decode(&a, data->data, data->size) != RECORD_OK)
-		return DB_DONOTINDEX;
-	return index_key(key, a.name, strlen(a.name));
-}
-
-static int
-index_email(DB *db, const DBT *pkey, const DBT *data, DBT *key)
-{
-	struct store_account a;
-
-	(void)db;
-	(void)pkey;
-	if (account_decode(&a, data->data, data->size) != RECORD_OK || a.email[0] == '\0')
-		return DB_DONOTINDEX;
-	return index_key(key, a.email, strlen(a.email));
-}
-
-static int
-index_id(DB *db, const DBT *pkey, const DBT *data, DBT *key)
-{
-	struct store_session s;
-
-	(void)db;
-	(void)pkey;
-	if (session_decode(&s, data->data, data->size) != RECORD_OK)
-		return DB_DONOTINDEX;
-	return index_key(key, s.id, strlen(s.id));
-}
-
-static int
-index_user(DB *db, const DBT *pkey, const DBT *data, DBT *key)
-{
-	struct store_session s;
-	uint8_t uid[4];
-
-	(void)db;
-	(void)pkey;
-	if (session_decode(&s, data->data, data->size) != RECORD_OK)
-		return DB_DONOTINDEX;
-	record_put32be(uid, s.uid);
-	return index_key(key, uid, sizeof(uid));
-}
-
-static int
-index_token_id(DB *db, const DBT *pkey, const DBT *data, DBT *key)
-{
-	struct store_token t;
-
-	(void)db;
-	(void)pkey;
-	if (token_decode(&t, data->data, data->size) != RECORD_OK)
-		return DB_DONOTINDEX;
-	return index_key(key, t.id, strlen(t.id));
-}
-
-static int
-index_token_user(DB *db, const DBT *pkey, const DBT *data, DBT *key)
-{
-	struct store_token t;
-	uint8_t uid[4];
-
-	(void)db;
-	(void)pkey;
-	if (token_decode(&t, data->data, data->size) != RECORD_OK)
-		return DB_DONOTINDEX;
-	record_put32be(uid, t.uid);
-	return index_key(key, uid, sizeof(uid));
 }
 
 static void
@@ -315,8 +194,8 @@ env_open(struct store *st)
 static int
 table_open(struct store *st, enum table t)
 {
-	const char *file = st->memory ? NULL : tables[t].file;
-	const char *name = st->memory ? tables[t].file : NULL;
+	const char *file = st->memory ? NULL : bdb_tables[t].file;
+	const char *name = st->memory ? bdb_tables[t].file : NULL;
 	u_int32_t flags = DB_CHKSUM;
 	DB *db;
 	int r;
@@ -324,19 +203,27 @@ table_open(struct store *st, enum table t)
 	if ((r = db_create(&db, st->env, 0)) != 0)
 		return r;
 	st->db[t] = db;
-	if (tables[t].many)
+	if (bdb_tables[t].many)
 		flags |= DB_DUPSORT;
 	if ((r = db->set_flags(db, flags)) != 0 ||
-	    (r = db->set_pagesize(db, BDB_PAGE)) != 0 ||
-	    (r = db->open(
-		 db, NULL, file, name, DB_BTREE, DB_CREATE | DB_AUTO_COMMIT, 0600)) != 0)
+	    (r = db->set_pagesize(db, BDB_PAGE)) != 0)
 		return r;
-	if (tables[t].of == -1)
-		return 0;
-	/* DB_CREATE: an index that was lost is made again. */
-	db = st->db[tables[t].of];
-	return db->associate(
-	    db, NULL, st->db[t], tables[t].key, DB_CREATE | DB_AUTO_COMMIT);
+	return db->open(db, NULL, file, name, DB_BTREE, DB_CREATE | DB_AUTO_COMMIT, 0600);
+}
+
+/*
+ * DB_CREATE: an index that was lost is made again, from all the records.  One that is
+ * empty as it has to be is not: the engine would look at all of them each time.
+ */
+static int
+index_open(struct store *st, enum table t)
+{
+	DB *db = st->db[bdb_tables[t].of];
+	u_int32_t flags = DB_AUTO_COMMIT;
+
+	if (!st->counted || bdb_count_of(&st->counts, t) > 0)
+		flags |= DB_CREATE;
+	return db->associate(db, NULL, st->db[t], bdb_tables[t].key, flags);
 }
 
 static void
@@ -344,6 +231,8 @@ bdb_close(struct store *st)
 {
 	int t;
 
+	if (st->env != NULL && st->db[T_META] != NULL && !st->broken)
+		(void)bdb_checkpoint(st);
 	/* Indexes before what they are of. */
 	for (t = T_MAX - 1; t >= 0; t--) {
 		if (st->db[t] != NULL)
@@ -351,8 +240,6 @@ bdb_close(struct store *st)
 		st->db[t] = NULL;
 	}
 	if (st->env != NULL) {
-		if (!st->broken)
-			st->env->txn_checkpoint(st->env, 0, 0, 0);
 		st->env->close(st->env, 0);
 	}
 	st->env = NULL;
@@ -369,6 +256,11 @@ bdb_open(struct store *st)
 		r = env_open(st);
 	for (t = 0; r == 0 && t < T_MAX; t++)
 		r = table_open(st, (enum table)t);
+	if (r == 0)
+		r = bdb_counts_load(st);
+	for (t = 0; r == 0 && t < T_MAX; t++)
+		if (bdb_tables[t].of != -1)
+			r = index_open(st, (enum table)t);
 	if (r == 0)
 		r = bdb_check(st);
 	if (r != 0) {
@@ -390,6 +282,8 @@ store_open(const struct store_options *opt, char *err, size_t errlen)
 	}
 	st->dir = -1;
 	st->memory = opt->memory;
+	st->check_at_start = opt->check_at_start != 0 ? opt->check_at_start :
+							CHECK_AT_START;
 	store_set_range(st, opt->uid_first, opt->uid_count);
 	strlcpy(st->shown, opt->shown, sizeof(st->shown));
 	/* Never none: the engine would read DB_CONFIG from anywhere. */
@@ -485,7 +379,7 @@ bdb_result(struct store *st, int r)
 		log_warnx("store: %s: no space left", st->shown);
 		return STORE_NO_SPACE;
 	case DB_RUNRECOVERY:
-		st->broken = true;
+		st->broken = st->suspect = true;
 		break;
 	default:
 		break;
@@ -517,9 +411,11 @@ bdb_end(struct store *st, DB_TXN *txn, int r, bool durable)
 
 	if (r == 0 && durable && st->barrier != NULL)
 		st->barrier();
-	if (r == 0)
+	if (r == 0) {
+		st->changes++;
 		return bdb_result(
 		    st, txn->commit(txn, durable ? DB_TXN_SYNC : DB_TXN_WRITE_NOSYNC));
+	}
 	if ((a = txn->abort(txn)) != 0)
 		(void)bdb_result(st, a);
 	return bdb_result(st, r);
@@ -532,8 +428,15 @@ store_tick(struct store *st)
 
 	if (!bdb_ready(st) || st->memory || space(st) < FREE_TO_WRITE)
 		return;
-	if ((r = st->env->txn_checkpoint(st->env, 0, 0, 0)) != 0)
+	if ((r = bdb_checkpoint(st)) != 0)
 		(void)bdb_result(st, r);
+}
+
+void
+store_tick_if_much(struct store *st)
+{
+	if (bdb_ready(st) && !st->memory && bdb_to_recover(st) >= RECOVER_BYTES)
+		store_tick(st);
 }
 
 void

@@ -1,6 +1,7 @@
 /*
  * The Berkeley DB engine's own header: store_bdb.c opens and heals the
- * environment, store_bdb_account.c and store_bdb_session.c work in it.
+ * environment, store_bdb_check.c, _walk.c and _count.c see whether it is sound,
+ * store_bdb_account.c, _session.c, _token.c and _more.c work in it.
  */
 #ifndef AUTH_STORE_BDB_H
 #define AUTH_STORE_BDB_H
@@ -26,6 +27,29 @@ enum table {
 	T_MAX
 };
 
+struct bdb_table {
+	const char *file;
+	int of; /* the table that this one is an index of; -1: it is none */
+	int (*key)(DB *, const DBT *, const DBT *, DBT *);
+	bool many;    /* records under one key */
+	size_t count; /* where struct store_counts has how many keys lead to records */
+};
+
+extern const struct bdb_table bdb_tables[T_MAX];
+
+/* How far a look at everything has come: store_bdb_walk.c. */
+struct bdb_walk {
+	bool wanted;
+	bool counting;      /* records are counted, and no more */
+	unsigned int stage; /* the pages of each file, then the records of each */
+	uint64_t page;
+	bool within; /* a table: key is the last that was looked at */
+	uint8_t key[WIRE_EMAIL];
+	size_t len;
+	struct store_counts seen;
+	uint64_t changes; /* that there were when it began */
+};
+
 struct store {
 	DB_ENV *env;
 	DB *db[T_MAX];
@@ -38,7 +62,13 @@ struct store {
 	int dir;        /* of home, locked; -1 in memory */
 	uint32_t uid_first;
 	uint32_t uid_count;
-	struct store_counts counts;
+	struct store_counts counts; /* as the store has them, too */
+	bool counted;               /* so it has */
+	uint64_t changes;           /* commits since it was opened */
+	uint64_t marked;            /* what of them a checkpoint has seen */
+	uint32_t check_at_start;
+	bool suspect; /* the engine gave up, and why is not known */
+	struct bdb_walk walk;
 	char why[256]; /* the engine's first complaint since it was last heard */
 	bool log_gap;  /* a file in the middle of the log is not there */
 	void (*barrier)(void);
@@ -51,20 +81,38 @@ bool bdb_ready(struct store *);
 enum store_result bdb_begin(struct store *, DB_TXN **);
 /* Commit on r == 0, abort otherwise. */
 enum store_result bdb_end(struct store *, DB_TXN *, int r, bool durable);
+/* Durably, and with these counts from then on. */
+enum store_result bdb_end_counted(
+    struct store *, DB_TXN *, int r, const struct store_counts *);
 enum store_result bdb_result(struct store *, int r);
 
-/* All of a user's API tokens. */
-int bdb_delete_tokens(struct store *, DB_TXN *, uint32_t uid);
+/* All of a user's API tokens; says how many. */
+int bdb_delete_tokens(struct store *, DB_TXN *, uint32_t uid, uint32_t *deleted);
 
 #define BDB_PAGE 4096
-const char *bdb_file(enum table);
 
-/* store_bdb_check.c: the folder, with the remedy in err; every record. */
-#define BDB_FREE_AT_START (16u << 20)
+/* store_bdb_check.c: the folder, with the remedy in err; is all of it of one time? */
+#define BDB_FREE_AT_START  (16u << 20)
+#define BDB_PAGES_AT_START 4096 /* of each file */
 bool bdb_home(struct store *, uint32_t patience, char *err, size_t errlen);
 int bdb_check_files(struct store *); /* before it is opened */
-int bdb_check(struct store *);
+int bdb_check_log(struct store *);   /* when it is */
+/* Up to so many pages of a file from *page on; *page is UINT64_MAX at its end. */
+int bdb_check_pages(struct store *, enum table, uint64_t *page, uint64_t most);
+bool bdb_passing(int r); /* the machine has failed, not what is in the files */
 void bdb_explain(const struct store *, int r, char *err, size_t errlen);
+
+/* store_bdb_walk.c: every record. */
+#define BDB_CHECK_FILE "check" /* is there while all is to be looked at before use */
+int bdb_check(struct store *);
+
+/* store_bdb_count.c */
+int bdb_counts_load(struct store *);
+int bdb_counts_put(struct store *, DB_TXN *, const struct store_counts *);
+void bdb_count_account(struct store_counts *, const struct store_account *, int by);
+uint32_t bdb_count_of(const struct store_counts *, enum table index);
+int bdb_checkpoint(struct store *);
+uint64_t bdb_to_recover(struct store *); /* bytes of log since the last one */
 
 void bdb_dbt(DBT *, const void *data, size_t len);
 void bdb_buf(DBT *, void *buf, size_t size);
@@ -88,7 +136,9 @@ int bdb_meta_put(struct store *, DB_TXN *, const char *key, uint32_t v);
 int bdb_settings_delete(struct store *, DB_TXN *, uint32_t uid);
 int bdb_once_put(struct store *, DB_TXN *, const struct store_once *);
 
-#define META_VERSION  "version"
-#define META_NEXT_UID "next-uid"
+#define META_VERSION    "version"
+#define META_NEXT_UID   "next-uid"
+#define META_COUNTS     "counts"
+#define META_CHECKPOINT "checkpoint"
 
 #endif

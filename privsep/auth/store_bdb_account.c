@@ -108,13 +108,13 @@ next_uid(struct store *st, DB_TXN *txn, uint32_t *uid)
 	return bdb_meta_put(st, txn, META_NEXT_UID, next + 1);
 }
 
-/* What there is of each kind. */
-static void
-counted(struct store *st, const struct store_account *a, int by)
+void
+bdb_count_account(struct store_counts *n, const struct store_account *a, int by)
 {
-	st->counts.accounts += (uint32_t)by;
-	st->counts.active += a->active ? (uint32_t)by : 0;
-	st->counts.pending += a->pending ? (uint32_t)by : 0;
+	n->accounts += (uint32_t)by;
+	n->active += a->active ? (uint32_t)by : 0;
+	n->pending += a->pending ? (uint32_t)by : 0;
+	n->emails += a->email[0] != '\0' ? (uint32_t)by : 0;
 }
 
 enum store_result
@@ -129,6 +129,7 @@ store_account_add_once(struct store *st, struct store_account *a, struct store_o
 	struct store_account check = *a;
 	uint8_t buf[STORE_RECORD_MAX];
 	enum store_result res;
+	struct store_counts n;
 	bool name = false, email = false;
 	uint32_t uid = 0;
 	DB_TXN *txn;
@@ -158,9 +159,9 @@ store_account_add_once(struct store *st, struct store_account *a, struct store_o
 		(void)txn->abort(txn);
 		return name ? STORE_NAME_TAKEN : email ? STORE_EMAIL_TAKEN : STORE_NO_UID;
 	}
-	if ((res = bdb_end(st, txn, r, true)) == STORE_OK)
-		counted(st, a, 1);
-	return res;
+	n = st->counts;
+	bdb_count_account(&n, a, 1);
+	return bdb_end_counted(st, txn, r, &n);
 }
 
 enum store_result
@@ -207,6 +208,7 @@ store_account_next(struct store *st, const char *name, struct store_account *a)
 enum store_result
 store_account_put(struct store *st, const struct store_account *a)
 {
+	struct store_counts n;
 	struct store_account old;
 	uint8_t buf[STORE_RECORD_MAX];
 	enum store_result res;
@@ -229,9 +231,13 @@ store_account_put(struct store *st, const struct store_account *a)
 	if (r == 0 && (renamed || email)) {
 		(void)txn->abort(txn);
 		res = renamed ? STORE_INVALID : STORE_EMAIL_TAKEN;
-	} else if ((res = bdb_end(st, txn, r, true)) == STORE_OK) {
-		counted(st, &old, -1);
-		counted(st, a, 1);
+	} else {
+		n = st->counts;
+		if (r == 0) {
+			bdb_count_account(&n, &old, -1);
+			bdb_count_account(&n, a, 1);
+		}
+		res = bdb_end_counted(st, txn, r, &n);
 	}
 	explicit_bzero(&old, sizeof(old));
 	return res;
@@ -275,6 +281,7 @@ delete_sessions(
 enum store_result
 store_session_delete_user(struct store *st, uint32_t uid, const uint8_t *but)
 {
+	struct store_counts n;
 	enum store_result res;
 	uint32_t deleted;
 	DB_TXN *txn;
@@ -283,17 +290,18 @@ store_session_delete_user(struct store *st, uint32_t uid, const uint8_t *but)
 	if ((res = bdb_begin(st, &txn)) != STORE_OK)
 		return res;
 	r = delete_sessions(st, txn, uid, but, &deleted);
-	if ((res = bdb_end(st, txn, r, true)) == STORE_OK)
-		st->counts.sessions -= deleted;
-	return res;
+	n = st->counts;
+	n.sessions -= deleted;
+	return bdb_end_counted(st, txn, r, &n);
 }
 
 enum store_result
 store_account_delete(struct store *st, uint32_t uid)
 {
 	struct store_account old;
+	struct store_counts n;
 	enum store_result res;
-	uint32_t deleted = 0;
+	uint32_t sessions = 0, tokens = 0;
 	uint8_t key[4];
 	DB_TXN *txn;
 	DBT k;
@@ -306,13 +314,15 @@ store_account_delete(struct store *st, uint32_t uid)
 	if ((r = get_by_uid(st, txn, uid, &old)) == 0 &&
 	    (r = st->db[T_ACCOUNT]->del(st->db[T_ACCOUNT], txn, &k, 0)) == 0 &&
 	    (r = bdb_settings_delete(st, txn, uid)) == 0)
-		r = delete_sessions(st, txn, uid, NULL, &deleted);
+		r = delete_sessions(st, txn, uid, NULL, &sessions);
 	if (r == 0)
-		r = bdb_delete_tokens(st, txn, uid);
-	if ((res = bdb_end(st, txn, r, true)) == STORE_OK) {
-		counted(st, &old, -1);
-		st->counts.sessions -= deleted;
-	}
+		r = bdb_delete_tokens(st, txn, uid, &tokens);
+	n = st->counts;
+	if (r == 0)
+		bdb_count_account(&n, &old, -1);
+	n.sessions -= sessions;
+	n.tokens -= tokens;
+	res = bdb_end_counted(st, txn, r, &n);
 	explicit_bzero(&old, sizeof(old));
 	return res;
 }

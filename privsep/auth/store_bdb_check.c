@@ -125,103 +125,6 @@ bdb_home(struct store *st, uint32_t patience, char *err, size_t errlen)
 }
 
 /*
- * Walk a table: each record must decode and be found again through each of its
- * indexes; every page's checksum is seen on the way.
- */
-static int
-walk(struct store *st, enum table t, uint32_t *count)
-{
-	union {
-		struct store_account a;
-		struct store_session s;
-		struct store_token t;
-	} u;
-	uint8_t kbuf[64], buf[STORE_RECORD_MAX];
-	DBT k, d;
-	DBC *c;
-	int r;
-
-	*count = 0;
-	if ((r = st->db[t]->cursor(st->db[t], NULL, &c, 0)) != 0)
-		return r;
-	for (;;) {
-		bdb_buf(&k, kbuf, sizeof(kbuf));
-		bdb_buf(&d, buf, sizeof(buf));
-		if ((r = c->get(c, &k, &d, DB_NEXT)) != 0)
-			break;
-		if (t == T_ACCOUNT)
-			r = bdb_decoded(account_decode(&u.a, buf, d.size));
-		else if (t == T_SESSION)
-			r = bdb_decoded(session_decode(&u.s, buf, d.size));
-		else if (t == T_TOKEN)
-			r = bdb_decoded(token_decode(&u.t, buf, d.size));
-		if (r == 0 &&
-		    ((t == T_ACCOUNT &&
-			 (k.size != 4 || record_get32be(kbuf) != u.a.uid)) ||
-			((t == T_SESSION || t == T_TOKEN) && k.size != STORE_KEY)))
-			r = BDB_BAD_RECORD;
-		if (r != 0)
-			break;
-		if (t == T_ACCOUNT) {
-			st->counts.active += u.a.active;
-			st->counts.pending += u.a.pending;
-		}
-		++*count;
-	}
-	c->close(c);
-	if (r == DB_BUFFER_SMALL)
-		r = BDB_BAD_RECORD;
-	return r == DB_NOTFOUND ? 0 : r;
-}
-
-/* How many records an index leads to; each must be there. */
-static int
-walk_index(struct store *st, enum table t, uint32_t *count)
-{
-	uint8_t kbuf[WIRE_EMAIL], pbuf[64], buf[STORE_RECORD_MAX];
-	DBT k, p, d;
-	DBC *c;
-	int r;
-
-	*count = 0;
-	if ((r = st->db[t]->cursor(st->db[t], NULL, &c, 0)) != 0)
-		return r;
-	for (;;) {
-		bdb_buf(&k, kbuf, sizeof(kbuf));
-		bdb_buf(&p, pbuf, sizeof(pbuf));
-		bdb_buf(&d, buf, sizeof(buf));
-		if ((r = c->pget(c, &k, &p, &d, DB_NEXT)) != 0)
-			break;
-		++*count;
-	}
-	c->close(c);
-	if (r == DB_BUFFER_SMALL || r == DB_SECONDARY_BAD)
-		r = BDB_BAD_RECORD;
-	return r == DB_NOTFOUND ? 0 : r;
-}
-
-static int
-check_version(struct store *st)
-{
-	uint32_t v;
-	int r;
-
-	r = bdb_meta_get(st, NULL, META_VERSION, &v);
-	if (r == 0 && v == 0)
-		return BDB_BAD_RECORD;
-	if (r == 0 && v >= STORE_VERSION)
-		return v > STORE_VERSION ? BDB_NEWER_RECORD : 0;
-	if (r != 0 && r != DB_NOTFOUND)
-		return r;
-	/* A store that was just made has nothing in it. */
-	if (r == DB_NOTFOUND && (st->counts.accounts != 0 || st->counts.sessions != 0))
-		return BDB_BAD_RECORD;
-	/* Before the first record of this version is written: an earlier ided that
-	 * finds it is to know why it does not understand. */
-	return bdb_meta_put(st, NULL, META_VERSION, STORE_VERSION);
-}
-
-/*
  * Every page names the log record that changed it last.  Pages that are ahead of the
  * log mean that log files were taken away: what is written from then on would be lost
  * in the next recovery.  The engine itself does not look.
@@ -231,21 +134,24 @@ struct log_end {
 	uint32_t offset;
 };
 
+/* Up to so many pages of a file from *page on; *page is UINT64_MAX at its end. */
 static int
-check_file(const struct store *st, const char *file, const struct log_end *end, int bad)
+check_pages(const struct store *st, const char *file, const struct log_end *end, int bad,
+    uint64_t *page, uint64_t most)
 {
 	uint32_t lsn[2]; /* file and offset, as the engine has them */
 	ssize_t n;
-	off_t at;
 	int fd, r = 0;
 
 	fd = openat(st->dir, file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd == -1)
 		return errno;
-	for (at = 0; r == 0; at += BDB_PAGE) {
-		n = pread(fd, lsn, sizeof(lsn), at);
-		if (n != sizeof(lsn))
+	for (; r == 0 && most > 0; most--, ++*page) {
+		n = pread(fd, lsn, sizeof(lsn), (off_t)(*page * BDB_PAGE));
+		if (n != sizeof(lsn)) {
+			*page = UINT64_MAX;
 			break;
+		}
 		if (lsn[0] > end->file || (lsn[0] == end->file && lsn[1] > end->offset))
 			r = bad;
 	}
@@ -266,7 +172,9 @@ log_number(const char *name)
 /*
  * Before the engine sees them, as it would make what it does not find: no page may be
  * newer than the newest file of the log.  Older ones may be gone; only if recovery
- * fails, and one in between is not there, that is the reason.
+ * fails, and one in between is not there, that is the reason.  Of large files this sees
+ * the beginning; the rest is seen later, and what was changed last always is, see
+ * bdb_checkpoint().
  */
 int
 bdb_check_files(struct store *st)
@@ -276,6 +184,7 @@ bdb_check_files(struct store *st)
 	DIR *d;
 	int fd, r = 0, t;
 	uint32_t n, first = UINT32_MAX, count = 0;
+	uint64_t page;
 
 	fd = openat(st->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd == -1)
@@ -295,80 +204,57 @@ bdb_check_files(struct store *st)
 	closedir(d);
 	st->log_gap = count > 0 && end.file - first + 1 != count;
 	for (t = 0; r == 0 && t < T_MAX; t++) {
-		r = check_file(st, bdb_file((enum table)t), &end, BDB_NO_LOG);
+		page = 0;
+		r = check_pages(
+		    st, bdb_tables[t].file, &end, BDB_NO_LOG, &page, BDB_PAGES_AT_START);
 		if (r == ENOENT)
 			r = 0; /* it is made */
 	}
 	return r;
 }
 
-/* Once more with the end of the log as the engine has found it. */
+/* With the end of the log as the engine has found it. */
 static int
-check_log(struct store *st)
+log_end(struct store *st, struct log_end *end)
 {
-	struct log_end end;
 	DB_LOG_STAT *l;
-	int r, t;
+	int r;
 
-	if (st->memory)
-		return 0;
 	if ((r = st->env->log_stat(st->env, &l, 0)) != 0)
 		return r;
-	end.file = l->st_cur_file;
-	end.offset = l->st_cur_offset;
+	end->file = l->st_cur_file;
+	end->offset = l->st_cur_offset;
 	free(l);
-	for (t = 0; r == 0 && t < T_MAX; t++)
-		r = check_file(st, bdb_file((enum table)t), &end, BDB_BAD_LOG);
-	return r;
+	return 0;
 }
 
 int
-bdb_check(struct store *st)
+bdb_check_pages(struct store *st, enum table t, uint64_t *page, uint64_t most)
 {
-	uint32_t meta, tokens, n;
+	struct log_end end;
 	int r;
 
-	if ((r = check_log(st)) != 0)
+	if ((r = log_end(st, &end)) != 0)
 		return r;
-	/* The version first: what a newer one wrote is not damage. */
-	if ((r = bdb_meta_get(st, NULL, META_VERSION, &n)) == 0 && n > STORE_VERSION)
-		return BDB_NEWER_RECORD;
-	memset(&st->counts, 0, sizeof(st->counts));
-	if ((r = walk(st, T_META, &meta)) != 0 ||
-	    (r = walk(st, T_ACCOUNT, &st->counts.accounts)) != 0 ||
-	    (r = walk(st, T_SESSION, &st->counts.sessions)) != 0 ||
-	    (r = walk(st, T_TOKEN, &tokens)) != 0)
-		return r;
-	if ((r = walk_index(st, T_NAME, &n)) != 0)
-		return r;
-	if (n != st->counts.accounts)
-		return BDB_BAD_RECORD;
-	if ((r = walk_index(st, T_EMAIL, &n)) != 0)
-		return r;
-	if (n > st->counts.accounts)
-		return BDB_BAD_RECORD;
-	if ((r = walk_index(st, T_ID, &n)) != 0)
-		return r;
-	if (n != st->counts.sessions)
-		return BDB_BAD_RECORD;
-	if ((r = walk_index(st, T_USER, &n)) != 0)
-		return r;
-	if (n != st->counts.sessions)
-		return BDB_BAD_RECORD;
-	if ((r = walk_index(st, T_TOKEN_ID, &n)) != 0)
-		return r;
-	if (n != tokens)
-		return BDB_BAD_RECORD;
-	if ((r = walk_index(st, T_TOKEN_USER, &n)) != 0)
-		return r;
-	if (n != tokens)
-		return BDB_BAD_RECORD;
-	return check_version(st);
+	return check_pages(st, bdb_tables[t].file, &end, BDB_BAD_LOG, page, most);
+}
+
+int
+bdb_check_log(struct store *st)
+{
+	uint64_t page;
+	int r = 0, t;
+
+	for (t = 0; r == 0 && t < T_MAX && !st->memory; t++) {
+		page = 0;
+		r = bdb_check_pages(st, (enum table)t, &page, BDB_PAGES_AT_START);
+	}
+	return r;
 }
 
 /* Is it the machine that has failed, rather than what is in the files? */
-static bool
-is_passing(int r)
+bool
+bdb_passing(int r)
 {
 	return r == ENOMEM || r == EMFILE || r == ENFILE || r == EAGAIN || r == EINTR ||
 	    r == EBUSY || r == EIO || r == ETIMEDOUT || r == ESTALE || r == ENODEV;
@@ -385,7 +271,7 @@ bdb_explain(const struct store *st, int r, char *err, size_t errlen)
 	if (st->log_gap &&
 	    (r == DB_RUNRECOVERY || r == DB_NOTFOUND || r == ENOENT || r == EINVAL))
 		r = BDB_NO_LOG;
-	if (is_passing(r)) {
+	if (bdb_passing(r)) {
 		snprintf(err, errlen,
 		    "%s cannot be used now (%s): that is this machine's doing, see its "
 		    "own log, and start again; nothing was changed",

@@ -55,6 +55,7 @@ enum store_result
 store_session_add(struct store *st, const struct store_session *s)
 {
 	uint8_t buf[STORE_RECORD_MAX], pbuf[64];
+	struct store_counts n;
 	enum store_result res;
 	DB_TXN *txn;
 	DBT k, p, d;
@@ -78,9 +79,9 @@ store_session_add(struct store *st, const struct store_session *s)
 		(void)txn->abort(txn);
 		return STORE_NAME_TAKEN;
 	}
-	if ((res = bdb_end(st, txn, r, true)) == STORE_OK)
-		st->counts.sessions++;
-	return res;
+	n = st->counts;
+	n.sessions++;
+	return bdb_end_counted(st, txn, r, &n);
 }
 
 enum store_result
@@ -199,6 +200,7 @@ store_session_rotate(
 enum store_result
 store_session_delete(struct store *st, const uint8_t key[STORE_KEY])
 {
+	struct store_counts n;
 	enum store_result res;
 	DB *db;
 	DB_TXN *txn;
@@ -208,8 +210,7 @@ store_session_delete(struct store *st, const uint8_t key[STORE_KEY])
 		return res;
 	db = st->db[T_SESSION];
 	bdb_dbt(&k, key, STORE_KEY);
-	res = bdb_end(st, txn, db->del(db, txn, &k, 0), true);
-	if (res == STORE_OK)
-		st->counts.sessions--;
-	return res;
+	n = st->counts;
+	n.sessions--;
+	return bdb_end_counted(st, txn, db->del(db, txn, &k, 0), &n);
 }

@@ -55,6 +55,7 @@ enum store_result
 store_token_add(struct store *st, const struct store_token *t)
 {
 	uint8_t buf[STORE_RECORD_MAX];
+	struct store_counts n;
 	enum store_result res;
 	DB_TXN *txn;
 	int r;
@@ -69,7 +70,9 @@ store_token_add(struct store *st, const struct store_token *t)
 		(void)txn->abort(txn);
 		return STORE_NAME_TAKEN;
 	}
-	return bdb_end(st, txn, r, true);
+	n = st->counts;
+	n.tokens++;
+	return bdb_end_counted(st, txn, r, &n);
 }
 
 enum store_result
@@ -156,11 +159,14 @@ store_token_of_user(struct store *st, uint32_t uid, struct store_token *t, size_
 }
 
 int
-bdb_delete_tokens(struct store *st, DB_TXN *txn, uint32_t uid)
+bdb_delete_tokens(struct store *st, DB_TXN *txn, uint32_t uid, uint32_t *deleted)
 {
 	size_t n;
+	int r;
 
-	return of_user(st, txn, uid, NULL, 0, &n);
+	r = of_user(st, txn, uid, NULL, 0, &n);
+	*deleted = (uint32_t)n;
+	return r;
 }
 
 enum store_result
@@ -183,6 +189,7 @@ store_token_seen(struct store *st, const uint8_t key[STORE_KEY], int64_t seen)
 enum store_result
 store_token_delete(struct store *st, const uint8_t key[STORE_KEY])
 {
+	struct store_counts n;
 	enum store_result res;
 	DB *db;
 	DB_TXN *txn;
@@ -192,5 +199,7 @@ store_token_delete(struct store *st, const uint8_t key[STORE_KEY])
 		return res;
 	db = st->db[T_TOKEN];
 	bdb_dbt(&k, key, STORE_KEY);
-	return bdb_end(st, txn, db->del(db, txn, &k, 0), true);
+	n = st->counts;
+	n.tokens--;
+	return bdb_end_counted(st, txn, db->del(db, txn, &k, 0), &n);
 }

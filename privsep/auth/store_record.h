@@ -2,19 +2,19 @@
  * Records of the store as bytes: little-endian, versioned, bounded, and checked
  * in full both when they are written and when they are read.
  *
- * Account, version 4 (key: uid, big-endian, so that the order is that of uids)
+ * Account, versions 4 and 5 (key: uid, big-endian, so that the order is that of uids)
  *	u8 version, u8 flags, u32 uid, i64 created, updated, last_login,
  *	str name, email, roles, hash, last_query, u8 mint[32] if flagged,
  *	str display, metadata, u32 version, token_version, i64 password_at,
  *	u64 memory, storage, files, u32 cpu, processes, sessions,
  *	u8 reset_key[32] and i64 reset_expires if flagged
  * Account, versions 1 to 3: up to mint, with one role; u32 token_version if flagged
- * Session, versions 2 to 4 (key: SHA-256 of the token)
+ * Session, versions 2 to 5 (key: SHA-256 of the token)
  *	u8 version, u8 flags (1: unix peer), u32 uid, u8 id[16],
  *	i64 created, seen, expires, u16 created_ms, u8 ip[16], u16 port,
  *	str agent
  * Session, since version 3: u32 generation follows if flagged (2: a family of tokens)
- * API token, versions 3 and 4 (key: SHA-256 of the token)
+ * API token, versions 3 to 5 (key: SHA-256 of the token)
  *	u8 version, u8 flags (0), u32 uid, u8 id[16], i64 created, expires, seen,
  *	str name, scopes
  * Session, version 1: the same, with or without created_ms
@@ -30,8 +30,9 @@
 #include "store.h"
 
 /* Of the records, and of the store as a whole: counted up whenever the form of a
- * record changes.  All versions are read, this one is written. */
-#define STORE_VERSION    4
+ * record changes, or what is kept beside them (5: they are counted).  All versions are
+ * read, this one is written. */
+#define STORE_VERSION    5
 #define STORE_RECORD_MAX 4096
 
 enum record_result {

@@ -239,7 +239,8 @@ records_of_old(void **state)
 		now++;
 		check_account_4(&a);
 		assert_int_equal(len, old_accounts[i].len);
-		assert_memory_equal(buf, old_accounts[i].bytes, len);
+		assert_int_equal(buf[0], STORE_VERSION);
+		assert_memory_equal(buf + 1, old_accounts[i].bytes + 1, len - 1);
 	}
 	for (i = 0; i < N(old_sessions); i++) {
 		assert_int_equal(
@@ -251,7 +252,8 @@ records_of_old(void **state)
 			continue;
 		now++;
 		assert_int_equal(len, old_sessions[i].len);
-		assert_memory_equal(buf, old_sessions[i].bytes, len);
+		assert_int_equal(buf[0], STORE_VERSION);
+		assert_memory_equal(buf + 1, old_sessions[i].bytes + 1, len - 1);
 	}
 	assert_int_equal(now, 2);
 }

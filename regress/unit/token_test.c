@@ -73,7 +73,7 @@ records(void **state)
 	(void)state;
 	len = token_encode(&t, buf);
 	assert_int_equal(len, sizeof(was) - 1);
-	assert_int_equal(buf[0], 4);
+	assert_int_equal(buf[0], STORE_VERSION);
 	assert_memory_equal(buf + 1, was + 1, len - 1);
 	assert_int_equal(token_decode(&u, buf, len), RECORD_OK);
 	memcpy(u.key, t.key, sizeof(u.key));
