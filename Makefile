@@ -132,7 +132,7 @@ $(O)/worker/www.o: $(O)/worker/www.c
 	$(call say,CC) $(CC) $(CFLAGS_ALL) -Iworker -c -o $@ $<
 
 # The page of the message table is made from the table.
-$(O)/ided-msg.7: man/msg-page.c privsep/msg.c privsep/msg.h privsep/wire.h
+$(O)/ided-msg.7: man/msg-page.c privsep/msg.c privsep/msg.h $(wildcard privsep/wire*.h)
 	@mkdir -p $(@D)
 	$(call say,GEN) $(CC) -std=c17 -D_GNU_SOURCE $(OPT) $(WARN) -o $(O)/msg-page man/msg-page.c privsep/msg.c
 	$(O)/msg-page >$@

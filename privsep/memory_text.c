@@ -1,4 +1,4 @@
-/* Memory in words: see memory_text.h. */
+/* Memory and storage in words: see memory_text.h. */
 #include <stdio.h>
 
 #include "memory_text.h"
@@ -37,6 +37,19 @@ memory_event_name(uint32_t event)
 	default:
 		return "unknown";
 	}
+}
+
+const char *
+storage_name(uint32_t by)
+{
+	static const char *const names[] = {
+		[STORAGE_IS_QUOTA] = "quota",
+		[STORAGE_IS_VOLUME] = "volume",
+		[STORAGE_IS_ACCOUNTING] = "accounting",
+	};
+
+	return by < sizeof(names) / sizeof(names[0]) && names[by] != NULL ? names[by] :
+									    "unknown";
 }
 
 void

@@ -1,6 +1,6 @@
 /*
- * What is told of a sandbox's memory, in words: to its user, to administrators
- * and to the log.
+ * What is told of a sandbox's memory and storage, in words: to its user, to
+ * administrators and to the log.
  */
 #ifndef PRIVSEP_MEMORY_TEXT_H
 #define PRIVSEP_MEMORY_TEXT_H
@@ -13,6 +13,7 @@
 
 const char *process_kind_name(uint32_t kind);
 const char *memory_event_name(uint32_t event);
+const char *storage_name(uint32_t by); /* enum wire_storage */
 /* A sentence.  m is checked already: its strings end. */
 void memory_text(char *buf, size_t len, const struct m_memory *m);
 

@@ -33,6 +33,8 @@
 
 #define wire_str(a) (memchr((a), '\0', sizeof(a)) != NULL)
 
+#include "wire_sandbox.h"
+
 #include "wire_account.h"
 
 /* Where a connection comes from; IPv4 is mapped into IPv6.  All zero: unix. */
@@ -349,96 +351,6 @@ struct m_session {
 	uint32_t current; /* the asker's own */
 };
 
-enum wire_sandbox {
-	SANDBOX_ABSENT,
-	SANDBOX_STARTING,
-	SANDBOX_RUNNING,
-	SANDBOX_STOPPING,
-	SANDBOX_FROZEN, /* runs, but its processes wait */
-};
-
-/* What makes storage end; only the last one does not. */
-enum wire_storage {
-	STORAGE_IS_UNKNOWN,
-	STORAGE_IS_QUOTA,
-	STORAGE_IS_VOLUME,
-	STORAGE_IS_ACCOUNTING,
-};
-
-/* One sandbox, in lists and on the portal. */
-struct m_sandbox {
-	char user[WIRE_NAME];
-	char pad[3];
-	uint32_t uid;
-	uint32_t state; /* enum wire_sandbox */
-	int32_t pid;    /* of ide-session, on the host */
-	int64_t started;
-	uint64_t memory;
-	uint64_t memory_max;
-	uint64_t cpu_usec;
-	uint32_t processes;
-	uint32_t processes_max;
-	uint32_t ide_running;
-	uint32_t cpu_max; /* percent of one cpu */
-	uint64_t storage; /* bytes of the home */
-	uint64_t storage_max;
-	uint64_t files;
-	uint64_t files_max;
-	int64_t storage_at;  /* when these were counted; 0: they were not */
-	uint32_t storage_by; /* enum wire_storage */
-	uint32_t pad2;
-	uint64_t received; /* bytes of its network, since it started */
-	uint64_t sent;
-};
-
-/* A process of a session, as ide-session sees it: the user's word about the
- * user's own. */
-#define WIRE_PROCESSES 16
-struct m_process {
-	uint32_t pid;    /* inside; 0: none */
-	uint32_t kind;   /* enum wire_kind */
-	uint64_t memory; /* its own, in bytes */
-	int64_t grown;   /* over the last ten looks */
-	char name[48];
-};
-enum wire_kind {
-	PROCESS_OTHER,
-	PROCESS_SERVER,
-	PROCESS_EXTENSION_HOST,
-	PROCESS_LANGUAGE_SERVER,
-	PROCESS_TERMINAL_HOST,
-	PROCESS_TERMINAL,
-	PROCESS_WATCHER,
-	PROCESS_COMMAND,
-	PROCESS_KINDS,
-};
-/* M_SESSION_PROCESSES: the largest, largest first. */
-struct m_processes {
-	uint32_t count;
-	uint32_t total; /* that there are */
-	struct m_process process[WIRE_PROCESSES];
-};
-
-/* M_SB_MEMORY: what was seen of a sandbox's memory, and what was done. */
-struct m_memory {
-	char user[WIRE_NAME];
-	char pad[3];
-	uint32_t uid;
-	uint32_t event; /* enum wire_memory */
-	uint32_t pad2;
-	int64_t at; /* seconds since the epoch */
-	uint64_t used;
-	uint64_t max;
-	int64_t per_minute;       /* of MEMORY_LEAK: growth */
-	struct m_process process; /* that it is about */
-};
-enum wire_memory {
-	MEMORY_WARN = 1,
-	MEMORY_CRITICAL,
-	MEMORY_LEAK,
-	MEMORY_ENDED,
-};
-
 /* A user is meant; "" where all are. */
 struct m_name {
 	char name[WIRE_NAME];
@@ -500,8 +412,7 @@ struct m_status {
 	uint32_t sessions;
 	uint32_t sandboxes;
 	int32_t pid;
-	uint32_t memory_warned;
-	uint32_t memory_ended;
+	struct wire_notes notes;
 	char version[16];
 };
 

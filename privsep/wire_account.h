@@ -224,8 +224,7 @@ struct m_stats {
 	uint32_t spare;
 	uint32_t unauthenticated;
 	uint32_t penalised;
-	uint32_t memory_warned;
-	uint32_t memory_ended;
+	struct wire_notes notes;
 };
 
 #endif

@@ -91,7 +91,10 @@ static const struct api_field stats[] = {
 	F("loginsLimited", API_U64, m_stats, logins_limited), F("sessionsExpired", API_U64, m_stats, sessions_expired),
 	F("sessionsRevoked", API_U64, m_stats, sessions_revoked), F("accepted", API_U64, m_stats, accepted),
 	F("refused", API_U64, m_stats, refused), F("requests", API_U64, m_stats, requests),
-	F("crashes", API_U64, m_stats, crashes), F("workers", API_U32, m_stats, workers), END };
+	F("crashes", API_U64, m_stats, crashes), F("workers", API_U32, m_stats, workers),
+	F("memoryWarned", API_U32, m_stats, notes.memory_warned), F("memoryCritical", API_U32, m_stats, notes.memory_critical),
+	F("memoryLeaks", API_U32, m_stats, notes.memory_leaks), F("memoryEnded", API_U32, m_stats, notes.memory_ended),
+	F("storageOver", API_U32, m_stats, notes.storage_over), F("storageFull", API_U32, m_stats, notes.storage_full), END };
 
 #define EMAIL	F("email", API_STRING, m_account_edit, email, .bit = EDIT_EMAIL)
 #define DISPLAY	F("displayName", API_STRING, m_account_edit, display, .bit = EDIT_DISPLAY)

@@ -18,7 +18,6 @@
 #include "url.h"
 #include "worker.h"
 
-#define STORAGE_FULL 95 /* percent, from which it is said */
 #define SESSIONS_MAX 64 /* shown */
 #define NOTES_MAX    8
 
@@ -258,10 +257,10 @@ render_storage(struct evbuffer *out, const struct m_sandbox *sb)
 	bytes_format(used, sizeof(used), sb->storage);
 	bytes_format(most, sizeof(most), sb->storage_max);
 	snprintf(storage, sizeof(storage), "%s of %s%s", used, most,
-	    sb->storage >= sb->storage_max / 100 * STORAGE_FULL ? ": nearly full" : "");
+	    sb->storage >= sb->storage_max / 100 * STORAGE_NEARLY ? ": nearly full" : "");
 	snprintf(files, sizeof(files), "%llu of %llu%s", (unsigned long long)sb->files,
 	    (unsigned long long)sb->files_max,
-	    sb->files >= sb->files_max / 100 * STORAGE_FULL ? ": nearly all" : "");
+	    sb->files >= sb->files_max / 100 * STORAGE_NEARLY ? ": nearly all" : "");
 	page_render(out, "portal_storage.html",
 	    (const struct page_value[]){
 		PAGE_TEXT("storage", storage), PAGE_TEXT("files", files) },

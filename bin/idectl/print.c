@@ -182,8 +182,6 @@ row_sandbox(const struct m_sandbox *s)
 {
 	static const char *const states[] = { "absent", "starting", "running", "stopping",
 		"frozen" };
-	static const char *const storages[] = { "unknown", "quota", "volume",
-		"accounting" };
 	json_t *o = json_object();
 
 	set(o, "user", STR(s->user));
@@ -202,8 +200,7 @@ row_sandbox(const struct m_sandbox *s)
 	set(o, "sent", json_integer((json_int_t)s->sent));
 	set(o, "storage", json_integer((json_int_t)s->storage));
 	set(o, "storage_max", json_integer((json_int_t)s->storage_max));
-	set(o, "storage_by",
-	    json_string(s->storage_by < 4 ? storages[s->storage_by] : "unknown"));
+	set(o, "storage_by", json_string(storage_name(s->storage_by)));
 	set(o, "storage_at", json_integer(s->storage_at));
 	set(o, "files", json_integer((json_int_t)s->files));
 	set(o, "files_max", json_integer((json_int_t)s->files_max));
@@ -221,8 +218,12 @@ row_status(const struct m_status *s)
 	set(o, "users", json_integer(s->users));
 	set(o, "sessions", json_integer(s->sessions));
 	set(o, "sandboxes", json_integer(s->sandboxes));
-	set(o, "memory_warned", json_integer(s->memory_warned));
-	set(o, "memory_ended", json_integer(s->memory_ended));
+	set(o, "memory_warned", json_integer(s->notes.memory_warned));
+	set(o, "memory_critical", json_integer(s->notes.memory_critical));
+	set(o, "memory_leaks", json_integer(s->notes.memory_leaks));
+	set(o, "memory_ended", json_integer(s->notes.memory_ended));
+	set(o, "storage_over", json_integer(s->notes.storage_over));
+	set(o, "storage_full", json_integer(s->notes.storage_full));
 	set(o, "workers", json_integer(s->workers));
 	set(o, "spare", json_integer(s->spare));
 	set(o, "unauthenticated", json_integer(s->unauthenticated));

@@ -67,7 +67,8 @@ A(USER_ERROR,	"user.error",	LOG_WARNING,	"failed", L_FACT, "user event why actor
 /* Sandboxes. */								\
 A(SANDBOX_OPEN,	"sandbox.open",	LOG_INFO,	"ok",	  L_NONE, "user source session rid actor")	\
 A(SANDBOX_GONE,	"sandbox.gone",	LOG_INFO,	"ok",	  L_FACT, "uid user")				\
-A(SANDBOX_MEMORY, "sandbox.memory", LOG_WARNING, "ok",	  L_FACT, "user uid event used max process text") \
+A(SANDBOX_MEMORY, "sandbox.memory", LOG_WARNING, "ok",	  L_ALL,  "user uid event used max process text") \
+A(SANDBOX_STORAGE, "sandbox.storage", LOG_WARNING, "ok",  L_ALL,  "user uid event by used max files files_max") \
 A(SANDBOX_STOP,	"sandbox.stop",	LOG_NOTICE,	"ok",	  L_NONE, "user actor")				\
 A(SANDBOX_STOPPED, "sandbox.stopped", LOG_INFO,	"ok",	  L_FACT, "uid")				\
 A(SANDBOX_STOP_FAILED, "sandbox.stop.failed", LOG_WARNING, "failed", L_FACT, "uid")			\

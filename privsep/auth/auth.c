@@ -38,6 +38,7 @@ static void on_audit_file(struct chan *, struct msg *);
 static void on_log_file(struct chan *, struct msg *);
 static void on_sb_gone(struct chan *, struct msg *);
 static void on_sb_memory(struct chan *, struct msg *);
+static void on_sb_storage(struct chan *, struct msg *);
 static void on_worker(struct chan *, struct msg *);
 static void on_renew(struct chan *, struct msg *);
 static void on_reload(struct chan *, struct msg *);
@@ -56,6 +57,7 @@ static const struct chan_handler from_isolation[] = {
 	{ M_SB_TEXT, ask_answer },
 	{ M_SB_PROCESSES, ask_answer },
 	{ M_SB_MEMORY, on_sb_memory },
+	{ M_SB_STORAGE, on_sb_storage },
 	{ M_SB_OK, ask_answer },
 	{ M_SB_EXIT, ask_answer },
 	{ M_SB_GONE, on_sb_gone },
@@ -151,15 +153,44 @@ on_sb_memory(struct chan *c, struct msg *m)
 	}
 	if (!wire_str(n->user) || !wire_str(n->process.name))
 		return;
-	if (n->event == MEMORY_ENDED)
-		auth.memory_ended++;
-	else
-		auth.memory_warned++;
+	switch (n->event) {
+	case MEMORY_WARN:
+		auth.notes.memory_warned++;
+		break;
+	case MEMORY_CRITICAL:
+		auth.notes.memory_critical++;
+		break;
+	case MEMORY_LEAK:
+		auth.notes.memory_leaks++;
+		break;
+	case MEMORY_ENDED:
+		auth.notes.memory_ended++;
+		break;
+	default:
+		return;
+	}
 	memory_text(text, sizeof(text), n);
 	(void)audit_event(AUDIT_SANDBOX_MEMORY, LOG_S("user", n->user),
 	    LOG_N("uid", n->uid), LOG_S("event", memory_event_name(n->event)),
 	    LOG_N("used", (int64_t)n->used), LOG_N("max", (int64_t)n->max),
 	    LOG_S("process", n->process.name), LOG_S("text", text));
+}
+
+static void
+on_sb_storage(struct chan *c, struct msg *m)
+{
+	const struct m_storage *n = MSG_DATA(m, m_storage);
+	bool over = n->event == STORAGE_OVER;
+
+	(void)c;
+	if (!wire_str(n->user))
+		return;
+	(*(over ? &auth.notes.storage_over : &auth.notes.storage_full))++;
+	(void)audit_event(AUDIT_SANDBOX_STORAGE, LOG_S("user", n->user),
+	    LOG_N("uid", n->uid), LOG_S("event", over ? "over" : "full"),
+	    LOG_S("by", storage_name(n->by)), LOG_N("used", (int64_t)n->used),
+	    LOG_N("max", (int64_t)n->max), LOG_N("files", (int64_t)n->files),
+	    LOG_N("files_max", (int64_t)n->files_max));
 }
 
 static void

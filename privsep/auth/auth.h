@@ -38,8 +38,7 @@ struct auth {
 	struct chan isolation;
 	struct chan keys; /* closed while there is none */
 	int64_t started;
-	uint32_t memory_warned; /* notes on sandboxes' memory */
-	uint32_t memory_ended;  /* processes ended for it */
+	struct wire_notes notes;
 	struct {
 		uint64_t logins;
 		uint64_t failed;

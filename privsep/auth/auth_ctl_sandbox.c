@@ -273,8 +273,7 @@ on_master(void *owner, uint32_t tag, struct msg *m)
 	s.users = n.accounts;
 	s.sessions = n.sessions;
 	s.sandboxes = c->sandboxes;
-	s.memory_warned = auth.memory_warned;
-	s.memory_ended = auth.memory_ended;
+	s.notes = auth.notes;
 	chan_send(&c->chan, M_STATUS, c->id, -1, &s, sizeof(s));
 	ctl_ok(c, "%s", "");
 	return true;

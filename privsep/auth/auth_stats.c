@@ -181,8 +181,7 @@ on_master(void *owner, uint32_t tag, struct msg *m)
 	s->spare = st->spare;
 	s->unauthenticated = st->unauthenticated;
 	s->penalised = st->penalised;
-	s->memory_warned = auth.memory_warned;
-	s->memory_ended = auth.memory_ended;
+	s->notes = auth.notes;
 	asker_row(&j->who, M_ROW_STATS, s, sizeof(*s));
 	asker_ok(&j->who, "%s", "");
 	job_end(j);

@@ -366,6 +366,7 @@ box_begun(struct box *b)
 	    LOG_N("uid", b->uid), LOG_N("pid", b->pid),
 	    LOG_N("ms", now_ms() - b->since_ms));
 	box_ask_all(b);
+	usage_check(b);
 }
 
 static void

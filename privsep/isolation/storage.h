@@ -141,6 +141,7 @@ struct box_storage {
 	enum wire_storage by;
 	int home; /* the folder of a mounted volume, or -1 */
 	int loop;
+	bool told; /* that it is too much, or nearly */
 };
 
 struct storage_dirs storage_dirs(void);
@@ -156,6 +157,7 @@ void storage_sweep(void);
 /* storage_usage.c */
 void usage_start(void);
 void usage_row(const struct box *b, uint32_t uid, struct m_sandbox *row);
+void usage_check(struct box *b); /* is it too much, or nearly? */
 /* Where it has to be counted and what is known is old, fn is called once it is
  * counted, or after a short time.  False: there is nothing to wait for. */
 bool usage_wait(const char *user, uint32_t uid, void (*fn)(void *), void *arg);

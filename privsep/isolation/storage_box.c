@@ -19,14 +19,13 @@
 #include <unistd.h>
 
 #include "../log.h"
+#include "../memory_text.h"
 #include "box.h"
 #include "isolation.h"
 #include "jobs.h"
 #include "sandbox_steps.h"
 #include "storage.h"
 #include "tree.h"
-
-static const char *const names[] = { "unknown", "quota", "volume", "accounting" };
 
 static time_t began;
 
@@ -54,7 +53,7 @@ storage_start(const struct conf_isolation *conf)
 		log_event(LOG_WARNING, "isolation.not-held",
 		    LOG_S("what", "storage limits that hold: homes are only counted"),
 		    LOG_S("why", why));
-	log_event(LOG_INFO, "isolation.storage", LOG_S("by", names[mode]));
+	log_event(LOG_INFO, "isolation.storage", LOG_S("by", storage_name(mode)));
 }
 
 void

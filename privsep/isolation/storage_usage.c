@@ -42,7 +42,6 @@ static struct known {
 	int64_t at;
 	uint64_t bytes;
 	uint64_t files;
-	bool over;
 } known[KNOWN];
 
 struct waiter {
@@ -120,25 +119,6 @@ waiter_end(struct waiter *w)
 	fn(arg);
 }
 
-/* Too much is told once, and again when it had become less. */
-static void
-tell_over(struct known *k, const struct walk *w)
-{
-	struct box *b = box_find(w->uid);
-	bool over;
-
-	if (b == NULL)
-		return;
-	over = k->bytes > b->limits.storage || k->files > b->limits.files;
-	if (over && !k->over)
-		log_event(LOG_WARNING, "storage.over", LOG_S("user", w->user),
-		    LOG_N("uid", w->uid), LOG_N("bytes", (int64_t)k->bytes),
-		    LOG_N("limit", (int64_t)b->limits.storage),
-		    LOG_N("files", (int64_t)k->files),
-		    LOG_N("files_limit", (int64_t)b->limits.files));
-	k->over = over;
-}
-
 static void
 on_walked(void *owner, int error, const void *answer)
 {
@@ -146,16 +126,16 @@ on_walked(void *owner, int error, const void *answer)
 	const struct storage_use *use = answer;
 	struct known *k = &known[w->uid % KNOWN];
 	struct waiter *waiter;
+	struct box *b;
 
 	walking = false;
 	if (error == 0) {
-		if (k->uid != w->uid)
-			k->over = false;
 		k->uid = w->uid;
 		k->at = time(NULL);
 		k->bytes = use->bytes;
 		k->files = use->files;
-		tell_over(k, w);
+		if ((b = box_find(w->uid)) != NULL)
+			usage_check(b);
 	} else {
 		log_warnx(
 		    "home of uid %u: cannot be counted: %s", w->uid, strerror(error));
@@ -281,14 +261,54 @@ usage_row(const struct box *b, uint32_t uid, struct m_sandbox *row)
 		row->files_max = use.files_max;
 }
 
+static bool
+above(uint64_t used, uint64_t max, uint32_t percent)
+{
+	return percent == 100 ? used > max : used >= max / 100 * percent;
+}
+
+/* Too much, where no limit holds, or nearly: told once, and again when it had
+ * become less. */
+void
+usage_check(struct box *b)
+{
+	bool soft = b->storage.by == STORAGE_IS_ACCOUNTING, was = b->storage.told;
+	uint32_t percent = soft ? 100 : STORAGE_NEARLY;
+	struct m_sandbox row;
+	struct m_storage m;
+
+	if (isolation.auth == NULL)
+		return; /* it hears of it later */
+	memset(&row, 0, sizeof(row));
+	limits_row(&b->limits, &row);
+	usage_row(b, b->uid, &row);
+	b->storage.told = above(row.storage, row.storage_max, percent) ||
+	    above(row.files, row.files_max, percent);
+	if (!b->storage.told || was)
+		return;
+	memset(&m, 0, sizeof(m));
+	memcpy(m.user, b->user, sizeof(m.user));
+	m.uid = b->uid;
+	m.event = soft ? STORAGE_OVER : STORAGE_FULL;
+	m.by = row.storage_by;
+	m.used = row.storage;
+	m.max = row.storage_max;
+	m.files = row.files;
+	m.files_max = row.files_max;
+	chan_send(isolation.auth, M_SB_STORAGE, 0, -1, &m, sizeof(m));
+}
+
 static void
 tick_box(struct box *b, void *arg)
 {
 	struct known *k = find(b->uid);
 
 	(void)arg;
-	if (b->state == SANDBOX_RUNNING && b->storage.by == STORAGE_IS_ACCOUNTING &&
-	    (k == NULL || time(NULL) - k->at >= AGAIN_S))
+	if (b->state != SANDBOX_RUNNING)
+		return;
+	if (b->storage.by != STORAGE_IS_ACCOUNTING)
+		usage_check(b);
+	else if (k == NULL || time(NULL) - k->at >= AGAIN_S)
 		(void)walk_for(b->user, b->uid);
 }
 

@@ -33,11 +33,15 @@ function start(user, mb, more, every) {
 		status: new Promise((r) => c.on('exit', r)), out: () => out };
 }
 const show = (user) => JSON.parse(d.ok(['-j', 'sandbox', 'show', user]));
+const trail = (user) => d.ok(['-j', 'audit', 'query', '-n', '1000', '-e', 'sandbox.memory', '-u', user]).split('\n')
+	.filter(Boolean).map((l) => JSON.parse(l)).filter((r) => r.seq);
+const counts = () => JSON.parse(d.ok(['-j', 'status']));
 const notes = (user, event) => (show(user).notes || []).filter((n) => n.event === event);
 
 before(async () => {
-	d = await startDaemon({ users: ['ann', 'bob', 'eve'],
+	d = await startDaemon({ users: ['ann', 'bob', 'eve'], conf: 'audit { store }',
 		isolation: `memory ${MEMORY}M\n\tmemory-warn 50% critical 75% every 1s` });
+	d.addUser('root1', 'admin');
 	for (const user of ['ann', 'bob', 'eve']) {
 		d.ok(['sandbox', 'exec', user, '--', 'true']);
 		fs.writeFileSync(`${d.home(user)}/data/hog.py`, hog, { mode: 0o644 });
@@ -76,6 +80,11 @@ test('at the first mark it is told, to the log, idectl, the portal and the API; 
 	await p.ready();
 	await waitFor('the note', () => notes('ann', 'warning').length > 0, 10000);
 	assert.match(notes('ann', 'warning')[0].text, /^5\d% of the memory is used; most of it by python3\S* \(command, process \d+, 1\d\dM\)$/);
+	const [record] = trail('ann').filter((r) => r.detail.event === 'warning');
+	assert.match(record.detail.process, /^python3/);
+	assert.equal(Number(record.detail.max), 256 << 20);
+	assert.equal(record.detail.text, notes('ann', 'warning')[0].text);
+	assert.ok(counts().memory_warned >= 1);
 	await waitFor('its line', () => /sandbox\.memory user="ann" uid=\d+ event="warning" used=\d+ max=268435456 process="python3/.test(d.log));
 	const cookie = await d.login('ann');
 	const page = await d.request('GET', '/', { headers: { cookie } });
@@ -101,7 +110,16 @@ test('at the second mark the largest is ended, with time to save, and the sessio
 	assert.match(notes('eve', 'ended')[0].text, /^python3\S* \(command, process \d+, \d+M\) was ended/);
 	assert.equal(show('eve').pid, pid);
 	assert.equal(small.c.exitCode, null, 'the other program runs on');
-	assert.ok(JSON.parse(d.ok(['-j', 'status'])).memory_ended >= 1);
+	// One record each, and as many as are counted.
+	const of = (event) => trail('eve').filter((r) => r.detail.event === event);
+	assert.deepEqual(of('ended').map((r) => r.detail.text), notes('eve', 'ended').map((n) => n.text));
+	assert.equal(of('critical').length, 1);
+	assert.equal(counts().memory_ended, of('ended').length);
+	assert.equal(counts().memory_critical, 1);
+	const cookie = await d.login('root1');
+	const api = await d.request('GET', '/api/admin/stats', { headers: { cookie, accept: 'application/json' } });
+	assert.equal(api.json.data.memoryEnded, of('ended').length, api.body);
+	assert.equal(api.json.data.memoryCritical, 1);
 	small.c.kill('SIGKILL');
 	d.ok(['sandbox', 'exec', 'eve', '--', 'pkill', 'python3']);
 });
@@ -114,5 +132,7 @@ test('growth without an end is told as a likely leak, and which process it is', 
 	await waitFor('the note', () => notes('ann', 'leak').length > 0, 40000, 500);
 	assert.match(notes('ann', 'leak')[0].text, /^memory grows by \d+M a minute, \d+% is used: a leak, likely in python3/);
 	assert.equal(notes('ann', 'critical').length, 0, 'before it is out of memory');
+	assert.match(trail('ann').find((r) => r.detail.event === 'leak').detail.process, /^python3/);
+	assert.equal(counts().memory_leaks, 1);
 	p.c.kill('SIGKILL');
 });

@@ -12,6 +12,8 @@ const sh = (script, ...args) => execFileSync('sh', ['-c', script, 'sh', ...args]
 const devices = (d) => sh('losetup -l -n -O BACK-FILE').split('\n').filter((l) => l.includes(`${d.dir}/`)).length;
 const inside = (d, user, script, opts = {}) => d.ctl(['sandbox', 'exec', user, '--', 'sh', '-c', script], '', opts);
 const show = (d, user) => JSON.parse(d.ok(['-j', 'sandbox', 'show', user]));
+const trail = (d, user) => d.ok(['-j', 'audit', 'query', '-e', 'sandbox.storage', '-u', user]).split('\n')
+	.filter(Boolean).map((l) => JSON.parse(l)).filter((r) => r.seq).map((r) => r.detail);
 const image = (d, user) => `${d.data}/volume/${show(d, user).uid}.img`;
 // As much as goes into a file, in bytes.
 const fill = `python3 -c '
@@ -48,7 +50,7 @@ async function withDaemon(opts, fn) {
 }
 
 test('volume: ENOSPC at the limit, ENOSPC at the number of files, and the neighbour writes on', async () => {
-	await withDaemon({ users: ['ann', 'bob'], isolation: 'storage 64M by volume\nfiles 2000' }, (d) => {
+	await withDaemon({ users: ['ann', 'bob'], conf: 'audit { store }', isolation: 'storage 64M by volume\nfiles 2000' }, async (d) => {
 		assert.match(inside(d, 'ann', 'stat -f -c %T . && grep -o "/home/ann ext4 rw,nosuid,nodev" /proc/self/mounts').out,
 			/ext2.*\n\/home\/ann ext4 rw,nosuid,nodev\n/);
 		const before = show(d, 'ann');
@@ -80,6 +82,12 @@ test('volume: ENOSPC at the limit, ENOSPC at the number of files, and the neighb
 		assert.equal(stopped.state, 'absent');
 		assert.ok(Math.abs(stopped.storage - 64 * MB) < MB / 4, `${stopped.storage}`);
 		assert.equal(inside(d, 'ann', 'rm fill && echo gone').out.trim(), 'gone');
+		// Once for the sandbox that found it full.
+		const [told, ...more] = await waitFor('the record', () => trail(d, 'ann').length > 0 && trail(d, 'ann'));
+		assert.deepEqual([told.event, told.by, Number(told.max), more.length], ['full', 'volume', 64 * MB, 0]);
+		assert.equal(Number(told.used), stopped.storage);
+		assert.equal(JSON.parse(d.ok(['-j', 'status'])).storage_full, 1);
+		assert.deepEqual(trail(d, 'bob'), []);
 		// What is removed is given back to the disk.
 		d.ok(['sandbox', 'stop', 'ann']);
 		assert.ok(fs.statSync(image(d, 'ann')).blocks * 512 < 16 * MB);
@@ -431,7 +439,7 @@ test('user delete -r: the home goes with its user, and nothing that is not its o
 });
 
 test('accounting: soft, named at start, counted once for all who ask; require storage ends it', async () => {
-	await withDaemon({ users: ['ann', 'bob'], isolation: 'storage 16M by accounting\nfiles 1000' }, async (d) => {
+	await withDaemon({ users: ['ann', 'bob'], conf: 'audit { store }', isolation: 'storage 16M by accounting\nfiles 1000' }, async (d) => {
 		assert.match(d.log, /isolation\.not-held what="storage limits that hold: homes are only counted"/);
 		assert.match(d.log, /isolation\.storage by="accounting"/);
 		assert.equal(inside(d, 'ann', 'head -c 30000000 /dev/zero > f; wc -c < f').out.trim(), '30000000');
@@ -447,7 +455,9 @@ test('accounting: soft, named at start, counted once for all who ask; require st
 			assert.ok(s.storage >= 30000000 && s.storage < 31 * MB, `${s.storage}`);
 			assert.equal(s.files, many[0].files);
 		}
-		await waitFor('the line', () => /storage\.over user="ann"/.test(d.log));
+		await waitFor('the line', () => /sandbox\.storage user="ann" uid=\d+ event="over" by="accounting" used=3\d{7} max=16777216/.test(d.log));
+		assert.deepEqual(trail(d, 'ann').map((r) => r.event), ['over']);
+		assert.equal(JSON.parse(d.ok(['-j', 'status'])).storage_over, 1);
 		// Of one who has never been there.
 		assert.equal(show(d, 'bob').storage, 0);
 	});
