@@ -225,6 +225,10 @@ M(CTL_HANDOVER,	P_CTL, P_AUTH,		S_ANY,	NONE_,		FD_NONE)	\
 M(CTL_LISTEN,	P_AUTH, P_CTL,		S_ANY,	NONE_,		FD_LISTEN)	\
 M(CTL_HANDED,	P_AUTH, P_CTL,		S_ANY,	X_(m_handover),	FD_NONE)	\
 M(CTL_LEAVE,	P_CTL, P_AUTH,		S_ANY,	X_(m_leave),	FD_NONE)	\
+/* A backup: auth writes what the store holds into the pipe (backup.h). */	\
+M(CTL_BACKUP,	P_CTL, P_AUTH,		S_ANY,	NONE_,		FD_NONE)	\
+M(BACKUP,	P_AUTH, P_CTL,		S_ANY,	X_(m_backup),	FD_NONE)	\
+M(CTL_BACKUP_FD, P_CTL, P_AUTH,		S_ANY,	NONE_,		FD_PIPE)	\
 /* Argon2id. */									\
 M(HASH_MAKE,	P_AUTH, P_HASH,		S_ANY,	X_(m_hash),	FD_NONE)	\
 M(HASH_VERIFY,	P_AUTH, P_HASH,		S_ANY,	X_(m_hash),	FD_NONE)	\

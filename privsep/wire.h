@@ -644,6 +644,11 @@ struct m_audit_where {
 	uint8_t hash[WIRE_HASH256];
 };
 
+/* M_BACKUP: it may begin, and lie beside the keys, which are root's alone. */
+struct m_backup {
+	char data[WIRE_AUDIT_PATH]; /* `data' of the configuration */
+};
+
 /* M_AUDIT_ROTATE: the day that the file is of, since the epoch. */
 struct m_audit_rotate {
 	int64_t day;

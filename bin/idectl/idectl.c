@@ -9,6 +9,7 @@
 #include <bsd/string.h>
 
 #include "audit.h"
+#include "backup.h"
 #include "idectl.h"
 #include "import.h"
 
@@ -125,6 +126,11 @@ static const struct command commands[] = {
 	{ "import", "code-server", "[-e] [CONFIG.YAML]",
 	    "an ided.conf out of code-server's, to standard output", "+e", 0, 1, M_NONE,
 	    SHAPE_TEXT, NULL },
+	{ "backup", NULL, "FILE | FOLDER", "accounts, audit trail and keys, while in use",
+	    NULL, 0, 0, M_CTL_BACKUP, SHAPE_TEXT, NULL },
+	{ "restore", NULL, "[-n] [-d data] FILE",
+	    "what backup wrote, where there is nothing; -n: is it whole?", NULL, 0, 0,
+	    M_NONE, SHAPE_TEXT, NULL },
 	{ "status", NULL, "", "what ided is doing", "+", 0, 0, M_CTL_STATUS, SHAPE_ONE,
 	    send_none },
 	{ "reload", NULL, "", "take a new configuration and certificate", "+", 0, 0,
@@ -585,6 +591,18 @@ run(const struct command *c, const struct given *g)
 	}
 }
 
+/* Commands that have files, and options, of their own. */
+static int
+run_own(const struct command *c, const char *socket, int argc, char **argv)
+{
+	optind = 1;
+	if (strcmp(c->noun, "backup") == 0)
+		return backup_run(socket, argc, argv);
+	if (strcmp(c->noun, "restore") == 0)
+		return restore_run(argc, argv);
+	return audit_run(c->verb, socket, argc - 1, argv + 1);
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -610,7 +628,7 @@ main(int argc, char *argv[])
 	}
 	c = command_find(argc - optind, argv + optind);
 	if (c->options == NULL)
-		return audit_run(c->verb, path, argc - optind - 1, argv + optind + 1);
+		return run_own(c, path, argc - optind, argv + optind);
 	parse(c, argc - optind, argv + optind, &g);
 	signal(SIGPIPE, SIG_IGN);
 	if (strcmp(c->noun, "import") == 0) /* ided need not run */

@@ -21,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../../privsep/backup.h"
 #include "../../privsep/chan.h"
 #include "../../privsep/confsend.h"
 #include "../../privsep/listen.h"
@@ -177,6 +178,22 @@ lock(const struct conf *conf)
 		return -1;
 	}
 	return fd;
+}
+
+/* Half of a store, or a store without its keys, is not to be taken for a new one. */
+static int
+whole(const struct conf *conf)
+{
+	char path[CONF_PATH_MAX + 32];
+
+	snprintf(path, sizeof(path), "%s/" BACKUP_UNFINISHED, conf->common.data);
+	if (access(path, F_OK) == -1)
+		return 0;
+	fprintf(stderr,
+	    "ided: %s was left by a restore that was interrupted: run idectl restore "
+	    "again, which says what to do\n",
+	    path);
+	return -1;
 }
 
 static int
@@ -416,8 +433,8 @@ start_all(const struct start *st, const struct conf *conf)
 	}
 	if (own_folder(conf->common.runtime, 0711) == -1 ||
 	    (rootfd = empty_root(conf->common.runtime)) == -1 ||
-	    (lockfd = lock(conf)) == -1 || (ms.log = open_log(conf)) == -1 ||
-	    open_listeners(conf, ms.listen) == -1)
+	    (lockfd = lock(conf)) == -1 || whole(conf) == -1 ||
+	    (ms.log = open_log(conf)) == -1 || open_listeners(conf, ms.listen) == -1)
 		return 1;
 	while ((control = listen_control(conf->common.runtime, err, sizeof(err))) == -1 &&
 	    errno == EADDRINUSE && wait_once_more(&waited))

@@ -18,7 +18,9 @@
 #include <sys/stat.h>
 
 #include <errno.h>
+#include <fcntl.h>
 
+#include "../backup.h"
 #include "audit.h"
 #include "audit_file.h"
 #include "audit_store.h"
@@ -64,6 +66,7 @@ static struct {
 	uint64_t checkpoint_seq; /* of the last record of one */
 	int64_t checkpoint_at;
 	int64_t rotate_at;
+	bool restored; /* BACKUP_RESTORED is still there */
 } tr;
 
 static int64_t
@@ -269,6 +272,42 @@ audit_prepare(const char *dir)
 		fatal("%s/store%s", auth.conf.common.data, dir);
 }
 
+static const char *
+restored_path(void)
+{
+	static char path[sizeof(tr.dir) + 16];
+
+	snprintf(path, sizeof(path), "%s/%s", tr.dir, BACKUP_RESTORED);
+	return path;
+}
+
+/* It was put here by idectl, from a backup, and says so itself. */
+static void
+tell_restored(void)
+{
+	struct backup_restored r;
+	int fd;
+
+	fd = open(restored_path(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd == -1)
+		return;
+	tr.restored = true;
+	if (read(fd, &r, sizeof(r)) == sizeof(r))
+		(void)audit_event(AUDIT_RESTORED, LOG_N("made_ms", r.made),
+		    LOG_N("restored_ms", r.restored));
+	close(fd);
+}
+
+/* The record of it is on the disk. */
+static void
+restored_told(void)
+{
+	if (!tr.restored || tr.nbacklog > 0 || tr.dirty)
+		return;
+	tr.restored = false;
+	(void)unlink(restored_path());
+}
+
 static void
 start(void)
 {
@@ -284,6 +323,7 @@ start(void)
 	tr.checkpoint_at = auth_ms();
 	(void)audit_event(AUDIT_TRAIL_START, LOG_S("version", VERSION),
 	    LOG_N("torn", audit_store_torn(tr.st)));
+	tell_restored();
 }
 
 void
@@ -425,6 +465,8 @@ prune(void)
 	int64_t before = INT64_MAX;
 	uint64_t through;
 
+	if (backup_running())
+		return;
 	if (c->store)
 		before = wall_ms() - (int64_t)c->store_keep * 1000;
 	through = audit_store_prune(tr.st, before, c->store ? 0 : JOURNAL_SEGMENTS);
@@ -498,6 +540,7 @@ audit_tick(void)
 	if (tr.st == NULL)
 		return;
 	catch_up();
+	restored_told();
 	tell_suppressed();
 	watch_clock();
 	rotate();

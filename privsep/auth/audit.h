@@ -84,6 +84,9 @@ A(RELOAD_REFUSED, "reload.refused", LOG_WARNING, "failed", L_FACT, "text")				\
 A(STOP,		"stop",		LOG_NOTICE,	"ok",	  L_FACT, "actor")				\
 A(UPGRADE,	"upgrade",	LOG_NOTICE,	"ok",	  L_NONE, "actor")				\
 A(UPGRADE_LEAVE, "upgrade.leave", LOG_NOTICE,	"ok",	  L_FACT, "actor successor")			\
+A(BACKUP,	"backup",	LOG_NOTICE,	"ok",	  L_NONE, "actor")				\
+A(BACKUP_END,	"backup.end",	LOG_NOTICE,	"ok",	  L_FACT, "actor bytes through why")		\
+A(RESTORED,	"restored",	LOG_WARNING,	"ok",	  L_FACT, "made_ms restored_ms")		\
 /* Who broke a rule. */								\
 A(WORKER_VIOLATION, "worker.violation", LOG_WARNING, "denied", L_ALL, "worker source user why")		\
 A(WORKER_OTHER_USER, "worker.other_user", LOG_NOTICE, "denied", L_ALL, "worker user source")		\

@@ -4,7 +4,8 @@
 
 #include "audit_store.h"
 
-#define AUDIT_KEYS_MAX 4 /* entries of one record */
+#define AUDIT_KEYS_MAX 4      /* entries of one record */
+#define AUDIT_MARK     "file" /* see audit_store_mark() */
 
 /* An index in memory: of the segment that is written, and of the one before
  * until its file is. */

@@ -382,17 +382,16 @@ audit_store_torn(const struct audit_store *st)
 	return st->torn;
 }
 
-#define MARK "file"
-
 void
 audit_store_mark(struct audit_store *st, uint64_t seq)
 {
 	int fd;
 
-	fd = openat(st->dir, MARK, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	fd = openat(
+	    st->dir, AUDIT_MARK, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd == -1 || pwrite(fd, &seq, sizeof(seq), 0) != sizeof(seq) ||
 	    fdatasync(fd) == -1)
-		log_warn("audit trail: %s/%s", st->shown, MARK);
+		log_warn("audit trail: %s/%s", st->shown, AUDIT_MARK);
 	if (fd != -1)
 		close(fd);
 }
@@ -403,7 +402,7 @@ audit_store_marked(const struct audit_store *st)
 	uint64_t seq = 0;
 	int fd;
 
-	fd = openat(st->dir, MARK, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	fd = openat(st->dir, AUDIT_MARK, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd == -1 || pread(fd, &seq, sizeof(seq), 0) != sizeof(seq))
 		seq = 0;
 	if (fd != -1)

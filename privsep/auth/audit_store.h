@@ -56,6 +56,28 @@ bool audit_store_get(struct audit_store *, uint64_t seq, struct m_audit *);
 void audit_store_mark(struct audit_store *, uint64_t seq);
 uint64_t audit_store_marked(const struct audit_store *);
 
+/*
+ * Its files as they are now, one after another, for a backup: all that is on the disk,
+ * and nothing that is appended later.  Nothing may be pruned meanwhile.
+ */
+struct audit_copy {
+	size_t nseg;
+	uint64_t first;
+	uint64_t size; /* of the last segment */
+	size_t next;
+	/* The file at hand. */
+	char name[32];
+	uint64_t part; /* as much of it as belongs to the copy */
+	int fd;        /* the caller's to close */
+};
+enum audit_copy_result {
+	COPY_FILE,
+	COPY_END,
+	COPY_FAILED,
+};
+void audit_copy_begin(const struct audit_store *, struct audit_copy *);
+enum audit_copy_result audit_copy_next(const struct audit_store *, struct audit_copy *);
+
 /* What an index knows of a record. */
 uint32_t audit_key(char kind, const char *value);
 #define AUDIT_KEY_WHO    'w' /* actor or user */

@@ -281,6 +281,9 @@ void ctl_listen(int fd);
 void reload_start(struct ctl *);
 void reload_forget(const struct ctl *);
 
+/* auth_backup.c: one at a time. */
+bool backup_running(void);
+
 /* auth_util.c */
 bool log_allowed(void); /* lines that outsiders can cause at will */
 const char *addr_text(const struct wire_addr *, char buf[INET6_ADDRSTRLEN]);

@@ -54,6 +54,8 @@ static const struct chan_handler handlers[] = {
 	{ M_CTL_LEAVE, ctl_leave },
 	{ M_CTL_AUDIT_QUERY, ctl_audit_query },
 	{ M_CTL_AUDIT_WHERE, ctl_audit_where },
+	{ M_CTL_BACKUP, ctl_backup },
+	{ M_CTL_BACKUP_FD, ctl_backup_fd },
 	{ M_NONE, NULL },
 };
 
@@ -65,6 +67,7 @@ ctl_close(struct ctl *c)
 	reload_forget(c);
 	ctl_exec_forget(c);
 	audit_query_forget(c);
+	backup_forget(c);
 	chan_close(&c->chan);
 	event_free(c->timer);
 	TAILQ_REMOVE(&ctls, c, entry);

@@ -48,6 +48,11 @@ void ctl_status(struct chan *, struct msg *);
 void ctl_audit_query(struct chan *, struct msg *);
 void ctl_audit_where(struct chan *, struct msg *);
 
+/* auth_backup.c */
+void ctl_backup(struct chan *, struct msg *);
+void ctl_backup_fd(struct chan *, struct msg *);
+void backup_forget(const struct ctl *);
+
 /* auth_upgrade.c */
 void ctl_handover(struct chan *, struct msg *);
 void ctl_leave(struct chan *, struct msg *);

@@ -215,6 +215,24 @@ enum store_result store_token_seen(
     struct store *, const uint8_t key[STORE_KEY], int64_t seen);
 enum store_result store_token_delete(struct store *, const uint8_t key[STORE_KEY]);
 
+/*
+ * A copy while it is in use: tables, then a mark, then logs, which lead up to it; all
+ * that was acknowledged before the mark is in them.  In between others may work in
+ * the store, as long as it stays sound.
+ */
+struct store_part {
+	char name[24]; /* in the store's folder */
+	uint64_t size; /* as much of the file as belongs to the copy */
+	int fd;
+};
+enum store_result store_backup_begin(struct store *);
+/* STORE_NOT_FOUND: there are no more.  Multiples of 64 KB are read at once. */
+enum store_result store_backup_table(struct store *, unsigned int i, struct store_part *);
+enum store_result store_backup_mark(struct store *);
+enum store_result store_backup_log(struct store *, unsigned int i, struct store_part *);
+bool store_backup_sound(const struct store *);
+void store_backup_end(struct store *);
+
 /* A sentence for a person. */
 const char *store_strerror(enum store_result);
 

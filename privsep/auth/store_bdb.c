@@ -426,7 +426,7 @@ store_tick(struct store *st)
 {
 	int r;
 
-	if (!bdb_ready(st) || st->memory || space(st) < FREE_TO_WRITE)
+	if (!bdb_ready(st) || st->memory || st->backup.on || space(st) < FREE_TO_WRITE)
 		return;
 	if ((r = bdb_checkpoint(st)) != 0)
 		(void)bdb_result(st, r);

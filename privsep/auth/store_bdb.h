@@ -73,6 +73,14 @@ struct store {
 	bool log_gap;  /* a file in the middle of the log is not there */
 	void (*barrier)(void);
 	int panic; /* what made the engine give up; 0: it did not say */
+	/* store_bdb_backup.c */
+	struct {
+		bool on; /* no checkpoint, and no file of the log goes */
+		int64_t healed;
+		uint32_t first; /* files of the log */
+		uint32_t last;
+		uint32_t offset; /* where that ends */
+	} backup;
 };
 
 /* Everything that touches the engine starts with one of these: they heal what

@@ -108,8 +108,8 @@ const has = {
 	'ided-keys': ['crypto'],
 	'ided-isolation': ['accounts', 'crypto', 'exec', 'mount', 'namespace', 'socket'],
 	'ide-session': ['exec', 'socket'],
-	// crypto: it verifies the audit trail by itself
-	idectl: ['crypto', 'exec', 'json', 'socket'],
+	// accounts: what it restores is auth's; crypto: it verifies the audit trail by itself
+	idectl: ['accounts', 'crypto', 'exec', 'json', 'socket'],
 };
 
 test('executables hold only the code of their role', () => {
