@@ -22,6 +22,9 @@ struct backup_restored {
 	int64_t restored;
 };
 
+/* In a store of which all is to be looked at before it is used. */
+#define BACKUP_CHECK "check"
+
 /* In the folder of the data while a restore is under way, or did not get to its end:
  * ided does not start beside it. */
 #define BACKUP_UNFINISHED "restore-unfinished"

@@ -364,6 +364,8 @@ note(int64_t made)
 	fd = unpack_begin("store/audit/" BACKUP_RESTORED);
 	unpack_piece(fd, &r, sizeof(r));
 	unpack_end(fd);
+	/* Sums say that it is what was copied; whether that was sound, auth sees. */
+	unpack_end(unpack_begin("store/" BACKUP_CHECK));
 }
 
 static void

@@ -44,7 +44,7 @@ store_backup_begin(struct store *st)
 		return STORE_INVALID;
 	if (!bdb_ready(st))
 		return STORE_ERROR;
-	if ((r = st->env->txn_checkpoint(st->env, 0, 0, 0)) == 0 &&
+	if ((r = bdb_checkpoint(st)) == 0 &&
 	    (r = st->env->log_set_config(st->env, DB_LOG_AUTO_REMOVE, 0)) == 0)
 		r = first_log(st, &st->backup.first);
 	if (r != 0)
@@ -95,7 +95,7 @@ store_backup_table(struct store *st, unsigned int i, struct store_part *p)
 
 	if (i >= T_MAX)
 		return STORE_NOT_FOUND;
-	r = part(st, bdb_file((enum table)i), p);
+	r = part(st, bdb_tables[i].file, p);
 	p->size -= p->size % BDB_PAGE;
 	return r;
 }
