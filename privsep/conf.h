@@ -352,6 +352,7 @@ struct conf_http {
 	uint8_t gzip_on;
 	uint32_t compress_min;
 	char app_name[CONF_NAME_MAX]; /* default "ided" */
+	char base[CONF_NAME_MAX];     /* "/tools", or "": at the root */
 };
 
 /* What a site's own pages look like; "" and 0: as they are. */

@@ -170,6 +170,7 @@ enum conf_kind {
 	K_WHOSE,
 	K_ROLE,
 	K_COLOUR,
+	K_BASE,
 };
 
 #define KW_MULTI  0x01 /* may be repeated */
@@ -300,6 +301,7 @@ bool conf_path(struct conf_parser *, const char *, char *, size_t, uint64_t);
 
 /* conf_special.c */
 bool conf_value_prefix(struct conf_parser *, const struct conf_row *, void *);
+bool conf_value_base(struct conf_parser *, const struct conf_row *, void *);
 bool conf_value_rate(struct conf_parser *, const struct conf_row *, void *);
 bool conf_value_startups(
     struct conf_parser *, const struct conf_row *, struct conf_prefork *);

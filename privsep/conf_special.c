@@ -27,6 +27,18 @@ conf_value_prefix(struct conf_parser *p, const struct conf_row *row, void *base)
 	return conf_take_text(p, (char *)base + row->offset, row->size);
 }
 
+/* Likewise, kept without the slash at its end. */
+bool
+conf_value_base(struct conf_parser *p, const struct conf_row *row, void *base)
+{
+	char *to = (char *)base + row->offset;
+
+	if (!conf_value_prefix(p, row, base))
+		return false;
+	to[strlen(to) - 1] = '\0';
+	return true;
+}
+
 /* 5 per 15m */
 bool
 conf_value_rate(struct conf_parser *p, const struct conf_row *row, void *base)

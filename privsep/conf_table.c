@@ -159,6 +159,7 @@ const struct conf_row conf_rows[] = {
 { B_LOG, "to", K_LOGTO, 0, 0, C(common.log_to), 0, 0, log_to, NULL, NULL },
 { B_LOG, "level", K_WORD, 0, 0, C(common.log_level), 0, 0, log_level, NULL, NULL },
 { B_LOG, "format", K_WORD, 0, 0, C(common.log_format), 0, 0, log_format, NULL, NULL },
+{ B_TOP, "base-path", K_BASE, 0, 0, C(http.base), 0, 0, NULL, "IDED_BASE_PATH", NULL },
 { B_TOP, "app-name", K_TEXT, 0, 0, C(http.app_name), 0, 0, NULL, "IDED_APP_NAME", NULL },
 
 { B_TOP, "listen", K_LISTEN, B_LISTEN, KW_MULTI, NOWHERE, 0, 0, NULL, "IDED_LISTEN", NULL },

@@ -247,6 +247,32 @@ verify_listen(struct conf_parser *p)
 		    "add: listen on * port 443 tls");
 }
 
+static bool
+is_route(const char *path)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(routes) / sizeof(routes[0]); i++)
+		if (strncmp(path, routes[i], strlen(routes[i])) == 0)
+			return true;
+	return false;
+}
+
+/* A path whose prefix was taken off before it came to us is taken as it is. */
+static void
+verify_base(struct conf_parser *p)
+{
+	const struct conf_row *row = conf_row_find(B_TOP, "base-path");
+	char path[CONF_NAME_MAX + 1];
+
+	snprintf(path, sizeof(path), "%s/", p->conf->http.base);
+	if (!p->bad[conf_row_index(row)] && is_route(path))
+		conf_error(p, where(p, row),
+		    "expected a path that ided does not serve itself after "
+		    "\"base-path\", got \"%s\"",
+		    path);
+}
+
 /* At the end of a block: false, if it is not to be kept. */
 bool
 conf_location_check(
@@ -270,14 +296,12 @@ conf_location_check(
 		    to ? "both" : "none");
 		return false;
 	}
-	for (i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
-		if (strncmp(l->prefix, routes[i], strlen(routes[i])) == 0) {
-			conf_error(p, at,
-			    "expected a path that ided does not "
-			    "serve itself after \"location\", got \"%s\"",
-			    l->prefix);
-			return false;
-		}
+	if (is_route(l->prefix)) {
+		conf_error(p, at,
+		    "expected a path that ided does not "
+		    "serve itself after \"location\", got \"%s\"",
+		    l->prefix);
+		return false;
 	}
 	for (i = 0; i < p->conf->nlocation; i++) {
 		if (strcmp(l->prefix, p->conf->location[i].prefix) == 0) {
@@ -340,6 +364,7 @@ conf_verify(struct conf_parser *p)
 
 	verify_orders(p);
 	verify_issuer(p);
+	verify_base(p);
 	verify_addresses(p);
 	verify_tls(p);
 	verify_account(p);

@@ -20,8 +20,8 @@ is_svg(const uint8_t *data, size_t len)
 	size_t i = has(data, len, 0, "\xef\xbb\xbf") ? 3 : 0;
 
 	for (;;) {
-		while (i < len &&
-		    (data[i] == ' ' || (data[i] >= '\t' && data[i] <= '\r')))
+		while (
+		    i < len && (data[i] == ' ' || (data[i] >= '\t' && data[i] <= '\r')))
 			i++;
 		if (has(data, len, i, "<svg"))
 			return true;

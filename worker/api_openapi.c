@@ -175,17 +175,18 @@ api_openapi(struct stream *s, const char *rest)
 	}
 	answer_init(&a, s, ANSWER_DATA);
 	respond_json(&a, 200,
-	    json_pack("{s:s, s:{s:s, s:s}, s:[{s:[]},{s:[]}], s:o, "
+	    json_pack("{s:s, s:[{s:s+}], s:{s:s, s:s}, s:[{s:[]},{s:[]}], s:o, "
 		      "s:{s:{s:{s:s, s:s, s:s}, s:{s:s, s:s}}, "
 		      "s:{s:{s:s, s:{s:{s:{s:s, s:[s,s], s:{s:{s:b}, s:{s:s, s:[s,s,s], "
 		      "s:{s:{s:s}, s:{s:s}, s:{s:s}}}}}}}}}}}",
-		"openapi", "3.1.0", "info", "title", "ided", "version", VERSION,
-		"security", "cookie", "bearer", "paths", paths, "components",
-		"securitySchemes", "cookie", "type", "apiKey", "in", "cookie", "name",
-		"__Host-ided", "bearer", "type", "http", "scheme", "bearer", "responses",
-		"Error", "description", "what is wrong", "content", "application/json",
-		"schema", "type", "object", "required", "success", "error", "properties",
-		"success", "const", 0, "error", "type", "object", "required", "message",
-		"code", "details", "properties", "message", "type", "string", "code",
-		"type", "string", "details", "type", "object"));
+		"openapi", "3.1.0", "servers", "url", site_base(s->w), "/", "info",
+		"title", "ided", "version", VERSION, "security", "cookie", "bearer",
+		"paths", paths, "components", "securitySchemes", "cookie", "type",
+		"apiKey", "in", "cookie", "name", "__Host-ided", "bearer", "type", "http",
+		"scheme", "bearer", "responses", "Error", "description", "what is wrong",
+		"content", "application/json", "schema", "type", "object", "required",
+		"success", "error", "properties", "success", "const", 0, "error", "type",
+		"object", "required", "message", "code", "details", "properties",
+		"message", "type", "string", "code", "type", "string", "details", "type",
+		"object"));
 }

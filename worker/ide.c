@@ -135,8 +135,8 @@ ide_hinted(const struct stream *s)
 	static char text[WIRE_TEXT];
 
 	snprintf(text, sizeof(text),
-	    IDE_HINTED "=%s; Secure; HttpOnly; SameSite=Lax; Path=%s; Max-Age=31536000",
-	    s->w->conf->ide_prefix, ide_base(s));
+	    IDE_HINTED "=%s; Secure; HttpOnly; SameSite=Lax; Path=%s%s; Max-Age=31536000",
+	    s->w->conf->ide_prefix, site_base(s->w), ide_base(s));
 	return ((struct header){ SLICE("set-cookie"), slice_str(text) });
 }
 
@@ -164,8 +164,8 @@ hint(struct stream *s)
 		return;
 	for (i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
 		snprintf(text[i], sizeof(text[i]),
-		    "<%s%s/static/out/vs/code/browser/workbench/%s>; rel=%s", ide_base(s),
-		    prefix, files[i].file, files[i].as);
+		    "<%s%s%s/static/out/vs/code/browser/workbench/%s>; rel=%s",
+		    site_base(s->w), ide_base(s), prefix, files[i].file, files[i].as);
 		h[i] = (struct header){ SLICE("link"), slice_str(text[i]) };
 	}
 	s->hinted = stream_hint(s, h, i);
@@ -277,8 +277,8 @@ ide_update(struct stream *s, const char *rest)
 static json_t *
 manifest_icon(const char *base, const char *name, const char *size, const char *purpose)
 {
-	json_t *src = json_sprintf(
-	    "%s/_static/src/browser/media/%s-%s.png", base, name, size);
+	json_t *src = json_sprintf("%s%s/_static/src/browser/media/%s-%s.png",
+	    site_base(&worker), base, name, size);
 
 	return (
 	    json_pack("{s:o, s:s, s:s, s:s}", "src", src, "type", "image/png", "sizes",

@@ -186,14 +186,15 @@ attempt_ok(struct attempt *at, const struct m_who *m)
 	answer_init(&a, at->s, ANSWER_DATA);
 	answer_cookie(&a, m->token);
 	if (!at->json) {
-		answer_add(&a, SLICE("location"), slice_str(at->to));
+		answer_location(&a, at->to);
 		answer_send(&a, 302, NULL, 0);
 		return;
 	}
 	for (size_t i = 0; at->token && i < WIRE_TOKEN; i++)
 		snprintf(hex + 2 * i, 3, "%02x", m->token[i]);
-	data = json_pack("{s:s, s:s, s:I, s:s}", "username", w->who.name, "role",
-	    w->who.role, "expires", (json_int_t)w->who.expires, "to", at->to);
+	data = json_pack("{s:s, s:s, s:I, s:s+}", "username", w->who.name, "role",
+	    w->who.role, "expires", (json_int_t)w->who.expires, "to", site_base(w),
+	    at->to);
 	if (at->token)
 		json_object_set_new(data, "token", json_string(hex));
 	explicit_bzero(hex, sizeof(hex));
@@ -423,7 +424,7 @@ logout_answer(struct stream *s)
 		respond_json(&a, 200, json_pack("{s:b, s:n}", "success", 1, "data"));
 		return;
 	}
-	answer_add(&a, SLICE("location"), SLICE("/login"));
+	answer_location(&a, "/login");
 	answer_send(&a, s->head.method == METHOD_GET ? 302 : 303, NULL, 0);
 }
 

@@ -13,8 +13,9 @@
 #include "worker.h"
 #include "www.h"
 
-/* Where the page finds what it loads: not the same on a port's origin. */
-static const char *assets = "/_static/";
+/* Where the page finds what it loads: not the same on a port's origin.  And what
+ * comes before every path of ours. */
+static const char *assets = "/_static/", *base = "";
 
 const struct www_file *
 www_find(const char *name)
@@ -59,6 +60,7 @@ put_asset(struct evbuffer *out, const char *name)
 
 	if (f == NULL)
 		fatalx("BUG: no page file %s", name);
+	put(out, base, strlen(base));
 	put(out, assets, strlen(assets));
 	put(out, f->name, strlen(f->name));
 	put(out, "?v=", 3);
@@ -101,6 +103,7 @@ page_render(struct evbuffer *out, const char *template, const struct page_value 
 
 	if (f == NULL)
 		fatalx("BUG: no page %s", template);
+	base = site_base(&worker);
 	p = (const char *)f->data;
 	end = p + f->len;
 	while ((open = memmem(p, (size_t)(end - p), "{{", 2)) != NULL) {
@@ -114,6 +117,8 @@ page_render(struct evbuffer *out, const char *template, const struct page_value 
 		name[close - mark] = '\0';
 		if (strncmp(name, "asset:", 6) == 0)
 			put_asset(out, name + 6);
+		else if (strcmp(name, "base") == 0)
+			put_escaped(out, base);
 		else
 			put_value(out, name, braces == 3, values, nvalues);
 		p = close + braces;

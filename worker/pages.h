@@ -3,7 +3,8 @@
  *
  * In a template {{name}} is the value of that name, escaped for text and for
  * quoted attributes; {{{name}}} is one that is HTML already, since it was
- * made from a template itself; {{asset:file}} is the address of a file of www/.
+ * made from a template itself; {{asset:file}} is the address of a file of www/, and
+ * {{base}} comes before every other address of ours.
  * Whatever came from outside gets into a page by {{name}} only.
  */
 #ifndef WORKER_PAGES_H

@@ -96,11 +96,15 @@ bool
 port_page_denied(const struct stream *s)
 {
 	const struct route *r = s->route;
-	struct slice from;
+	struct slice from, base = slice_str(s->w->conf->http.base);
 
 	if (s->w->conf->proxy.paths == PATHS_OPEN || (r->flags & R_APP) != 0)
 		return (false);
 	from = referring_path(s);
+	if (from.p != NULL && slice_prefix(from, base)) {
+		from.p += base.len;
+		from.len -= base.len;
+	}
 	if (from.p == NULL ||
 	    (!slice_prefix(from, SLICE("/proxy/")) &&
 		!slice_prefix(from, SLICE("/absproxy/"))))

@@ -36,7 +36,7 @@ enum port_kind {
 struct port_way {
 	uint16_t port;
 	enum port_kind kind;
-	char prefix[24]; /* of the path, as the browser sees it; no '/' at its end */
+	char prefix[24]; /* of the path, after the site's; no '/' at its end */
 };
 
 struct proxy_via;

@@ -24,6 +24,23 @@ add(struct evbuffer *out, struct slice s)
 		fatalx("evbuffer_add");
 }
 
+/* What the browser sees before the prefix. */
+static struct slice
+before(const struct stream *s, const struct port_way *way)
+{
+	const struct conf_for_worker *conf = s->w->conf;
+
+	switch (way->kind) {
+	case PORT_ABS:
+		return (slice_str(conf->proxy.abs_base[0] != '\0' ? conf->proxy.abs_base :
+								    conf->http.base));
+	case PORT_PATH:
+		return (slice_str(conf->http.base));
+	default:
+		return (SLICE(""));
+	}
+}
+
 /* --- the request --- */
 
 void
@@ -36,7 +53,7 @@ port_head_target(struct evbuffer *out, const struct stream *s, const struct port
 		t.p += n;
 		t.len -= n;
 	} else if (way->kind == PORT_ABS)
-		add(out, slice_str(s->w->conf->proxy.abs_base));
+		add(out, before(s, way));
 	add(out, t);
 }
 
@@ -45,7 +62,7 @@ void
 port_head_forwarded(
     struct evbuffer *out, const struct stream *s, const struct proxy_via *via)
 {
-	const char *base = via->way->kind == PORT_ABS ? s->w->conf->proxy.abs_base : "";
+	struct slice base = before(s, via->way);
 	bool v6 = strchr(via->source, ':') != NULL;
 	unsigned int port = s->head.port;
 	int n;
@@ -54,8 +71,8 @@ port_head_forwarded(
 		port = via->tls ? 443 : 80;
 	n = evbuffer_add_printf(out, "X-Forwarded-Port: %u\r\n", port);
 	if (n != -1 && via->way->prefix[0] != '\0')
-		n = evbuffer_add_printf(
-		    out, "X-Forwarded-Prefix: %s%s\r\n", base, via->way->prefix);
+		n = evbuffer_add_printf(out, "X-Forwarded-Prefix: %.*s%s\r\n",
+		    (int)base.len, base.p, via->way->prefix);
 	if (n != -1)
 		n = evbuffer_add_printf(out,
 		    "Forwarded: for=%s%s%s;host=\"%.*s\";proto=%s\r\n", v6 ? "\"[" : "",
@@ -88,17 +105,13 @@ since(size_t at)
 static bool
 put_prefix(const struct stream *s, const struct port_way *way)
 {
-	return ((way->kind != PORT_ABS || put(slice_str(s->w->conf->proxy.abs_base))) &&
-	    put(slice_str(way->prefix)));
+	return (put(before(s, way)) && put(slice_str(way->prefix)));
 }
 
 static bool
 below_prefix(const struct stream *s, const struct port_way *way, struct slice path)
 {
-	struct slice prefix[2] = {
-		slice_str(way->kind == PORT_ABS ? s->w->conf->proxy.abs_base : ""),
-		slice_str(way->prefix)
-	};
+	struct slice prefix[2] = { before(s, way), slice_str(way->prefix) };
 
 	for (size_t i = 0; i < 2; i++) {
 		if (!slice_prefix(path, prefix[i]))
@@ -232,7 +245,8 @@ remove_dots(size_t at)
 
 /* The path that it leads to, without its query, written out; false if it is none. */
 static bool
-resolve(const struct stream *s, struct slice path, enum where w)
+resolve(
+    const struct stream *s, const struct port_way *way, struct slice path, enum where w)
 {
 	struct slice base = s->raw_path;
 	size_t at = text.used;
@@ -240,7 +254,7 @@ resolve(const struct stream *s, struct slice path, enum where w)
 	if (w == RELATIVE) {
 		while (base.len > 0 && base.p[base.len - 1] != '/')
 			base.len--;
-		if (!put(base))
+		if (!put(before(s, way)) || !put(base))
 			return (false);
 	} else if (path.len == 0 && !put(SLICE("/")))
 		return (false);
@@ -271,7 +285,7 @@ location_kept_in(const struct stream *s, const struct port_way *way, struct slic
 	v.len = n;
 	if (w == RELATIVE && s->raw_path.p == NULL)
 		return (false);
-	if (!resolve(s, v, w))
+	if (!resolve(s, way, v, w))
 		return (false);
 	v = since(at);
 	n = text.used;

@@ -219,8 +219,9 @@ sign_on(struct stream *s)
 	answer_fmt(a, SLICE("set-cookie"),
 	    PORT_ENTER_COOKIE "=%s; Secure; HttpOnly; SameSite=Lax; Path=/; Max-Age=%u",
 	    hex, ENTER_SECONDS);
-	answer_fmt(a, SLICE("location"), "https://%.*s%s/port/enter?port=%u&n=%s&to=%s",
-	    (int)site.len, site.p, colon_port(s), s->w->port, hex2, to);
+	answer_fmt(a, SLICE("location"), "https://%.*s%s%s/port/enter?port=%u&n=%s&to=%s",
+	    (int)site.len, site.p, colon_port(s), s->w->conf->http.base, s->w->port, hex2,
+	    to);
 	answer_send(a, 302, NULL, 0);
 	explicit_bzero(hex, sizeof(hex));
 	free(a);

@@ -13,6 +13,7 @@
 #include "brand.h"
 #include "pages.h"
 #include "limit.h"
+#include "port.h"
 #include "respond.h"
 #include "session.h"
 #include "worker.h"
@@ -119,6 +120,7 @@ http_prepare(const struct conf_for_worker *conf)
 	size_t seed;
 
 	brand_prepare(conf);
+	security_prepare(conf);
 	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
 		fatal("getrandom");
 	/* A page that is missing is noticed now. */
@@ -150,6 +152,18 @@ answer_add(struct answer *a, struct slice name, struct slice value)
 	if (a->n == STREAM_RESP_HEADERS)
 		fatalx("BUG: too many headers in an answer");
 	a->h[a->n++] = (struct header){ name, value };
+}
+
+void
+answer_location(struct answer *a, const char *path)
+{
+	answer_fmt(a, SLICE("location"), "%s%s", site_base(a->s->w), path);
+}
+
+const char *
+site_base(const struct worker *w)
+{
+	return (w->site == SITE_MAIN ? w->conf->http.base : "");
 }
 
 void
@@ -257,7 +271,7 @@ respond_redirect(struct stream *s, unsigned int status, const char *to)
 	struct answer a;
 
 	answer_init(&a, s, ANSWER_DATA);
-	answer_add(&a, SLICE("location"), slice_str(to));
+	answer_location(&a, to);
 	answer_send(&a, status, NULL, 0);
 }
 

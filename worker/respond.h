@@ -12,6 +12,8 @@
 
 #include "stream.h"
 
+struct conf_for_worker;
+
 /* What kind of answer it is, for the security headers; bits. */
 #define ANSWER_PAGE  0x01 /* a page of ours, and what it loads */
 #define ANSWER_DATA  0x02 /* JSON, redirects, errors without a page */
@@ -36,6 +38,10 @@ struct answer {
 /* Starts with X-Request-Id and the security headers of the kind. */
 void answer_init(struct answer *a, struct stream *s, unsigned int kind);
 void answer_add(struct answer *a, struct slice name, struct slice value);
+/* A path of this site, after the prefix that it is below. */
+void answer_location(struct answer *a, const char *path);
+/* That prefix: "/tools", or "" where there is none. */
+const char *site_base(const struct worker *w);
 void answer_fmt(struct answer *a, struct slice name, const char *fmt, ...)
     __attribute__((__format__(__printf__, 3, 4)));
 /* Set-Cookie with the token, or one that takes the cookie away. */
@@ -43,6 +49,8 @@ void answer_cookie(struct answer *a, const uint8_t *token);
 /* The whole answer at once; a cookie's copy in a is wiped. */
 void answer_send(struct answer *a, unsigned int status, const void *body, size_t len);
 
+/* Before the fork. */
+void security_prepare(const struct conf_for_worker *conf);
 /*
  * Appends the security headers of a kind of answer to h[n..max) and returns
  * the new n: for answers that are not put together here.

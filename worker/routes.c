@@ -372,6 +372,28 @@ path_split(struct stream *s)
 	return (url_path_safe(s->raw_path));
 }
 
+/*
+ * The prefix that the whole site is below, if it has one: nothing else knows of it
+ * until an address is written.  One in front of us may have taken it off.
+ */
+static bool
+base_strip(struct stream *s)
+{
+	struct slice base = slice_str(s->w->conf->http.base), *t = &s->head.target;
+
+	if (base.len == 0 || !slice_prefix(*t, base))
+		return (true);
+	if (t->len == base.len || t->p[base.len] == '?') {
+		respond_redirect(s, 308, "/");
+		return (false);
+	}
+	if (t->p[base.len] == '/') {
+		t->p += base.len;
+		t->len -= base.len;
+	}
+	return (true);
+}
+
 static bool
 target_is_sound(struct stream *s)
 {
@@ -439,6 +461,8 @@ stream_request(struct stream *s)
 		options_all(s);
 		return;
 	}
+	if (!base_strip(s))
+		return;
 	if (!target_is_sound(s)) {
 		respond_error(s, 400, NULL);
 		return;

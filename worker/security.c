@@ -6,6 +6,10 @@
  * hashes of its scripts.  The referrer stays within the site: "no-referrer"
  * would make the browser send "Origin: null" with our own forms.
  */
+#include <stdio.h>
+#include <string.h>
+
+#include "../privsep/log.h"
 #include "respond.h"
 #include "worker.h"
 
@@ -78,6 +82,29 @@ static const struct security_row {
 #undef ROW
 };
 
+/* Values that name an address, where the site is below a prefix. */
+static char based[sizeof(rows) / sizeof(rows[0])][512];
+
+void
+security_prepare(const struct conf_for_worker *conf)
+{
+	static const struct slice report = SLICE("/csp-report");
+	const char *base = conf->http.base, *at;
+	struct slice v;
+	int n;
+
+	memset(based, 0, sizeof(based));
+	for (size_t i = 0; *base != '\0' && i < sizeof(rows) / sizeof(rows[0]); i++) {
+		v = rows[i].value;
+		if ((at = memmem(v.p, v.len, report.p, report.len)) == NULL)
+			continue;
+		n = snprintf(based[i], sizeof(based[i]), "%.*s%s%.*s", (int)(at - v.p),
+		    v.p, base, (int)(v.p + v.len - at), at);
+		if (n < 0 || (size_t)n >= sizeof(based[i]))
+			fatalx("BUG: %s does not fit", rows[i].name.p);
+	}
+}
+
 static bool
 row_is(const struct worker *w, const struct security_row *r, unsigned int kind)
 {
@@ -93,7 +120,7 @@ security_headers(
 		if (!row_is(w, &rows[i], kind))
 			continue;
 		h[n].name = rows[i].name;
-		h[n].value = rows[i].value;
+		h[n].value = based[i][0] != '\0' ? slice_str(based[i]) : rows[i].value;
 		if (w->conf->http.headers_report_only &&
 		    slice_eq(h[n].name, SLICE("content-security-policy")))
 			h[n].name = SLICE("content-security-policy-report-only");

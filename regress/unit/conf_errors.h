@@ -457,6 +457,8 @@
 { OK "brand {\n accent \"#12345\"\n background \"#1234567\"\n}", NULL, NULL, {
   "t:3: expected a colour such as \"#2456a6\" after \"accent\", got \"#12345\"",
   "t:4: expected a colour such as \"#2456a6\" after \"background\", got \"#1234567\"" } },
+{ OK "base-path /a", NULL, NULL, {
+  "t:2: expected a path such as \"/name/\" after \"base-path\", got \"/a\"" } },
 { OK "data x", NULL, "IDED_DATA=/y", {
   "t:2: expected an absolute path after \"data\", got \"x\"" } },
     /* clang-format on */

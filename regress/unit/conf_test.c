@@ -138,6 +138,7 @@ static const struct {
 	{ OK, NULL, "IDED_TLS_KEY=/k", S(tls.key), "/k" },
 	{ OK, NULL, "IDED_APP_NAME=My IDE", S(http.app_name), "My IDE" },
 	{ OK, NULL, "IDED_IDE=other", S(ide.name), "other" },
+	{ OK "base-path /a/b.c/", NULL, NULL, S(http.base), "/a/b.c" },
 	{ OK "brand { welcome \"{{app}}: <b>\" }", NULL, NULL, S(brand.welcome),
 	    "{{app}}: <b>" },
 	{ OK, NULL, "IDED_BRAND_LOGO=/l.svg", S(brand.logo), "/l.svg" },

@@ -4,8 +4,12 @@
 'use strict';
 
 const NAME = 'ided-static';
-// <quality>-<commit>/static/..., at the root or below /ide/.
-const STATIC = /^\/(?:ide\/)?([a-z]+-[0-9a-f]{40})\/static\/./;
+// <quality>-<commit>/static/..., at the root of the site or below its /ide/.
+const BASE = self.location.pathname.replace(/(?:\/ide)?\/_static\/.*$/, '');
+const STATIC = {
+	exec: (path) => path.startsWith(`${BASE}/`) ?
+		/^\/(?:ide\/)?([a-z]+-[0-9a-f]{40})\/static\/./.exec(path.slice(BASE.length)) : null,
+};
 
 const forEverybody = (r) => {
 	const said = (r.headers.get('cache-control') ?? '').split(',').map((s) => s.trim());
@@ -39,6 +43,6 @@ self.addEventListener('activate', (event) => event.waitUntil(self.clients.claim(
 self.addEventListener('fetch', (event) => {
 	const url = new URL(event.request.url);
 	if (event.request.method !== 'GET' || url.origin !== self.location.origin || url.search !== '' ||
-		!STATIC.test(url.pathname) || event.request.headers.has('range')) return;
+		!STATIC.exec(url.pathname) || event.request.headers.has('range')) return;
 	event.respondWith(answer(event));
 });
