@@ -155,9 +155,9 @@ M(JWKS,		P_WORKER, P_AUTH,	S_SITE,	NONE_,		FD_NONE)	\
 M(JWKS_KEYS,	P_AUTH, P_WORKER | P_CTL, S_ANY, X_(m_jwt_keys), FD_NONE)	\
 M(API_TOKEN,	P_WORKER, P_AUTH,	S_SITE,	X_(m_auth_token), FD_NONE)	\
 M(TOKEN_ADD,	P_WORKER, P_AUTH,	S_BOUND, X_(m_token_add), FD_NONE)	\
-M(TOKEN_MADE,	P_AUTH, P_WORKER | P_CTL, S_ANY, X_(m_token_made), FD_NONE)	\
-M(TOKEN_LIST,	P_WORKER, P_AUTH,	S_BOUND, NONE_,		FD_NONE)	\
-M(TOKEN_END,	P_WORKER, P_AUTH,	S_BOUND, X_(m_session_id), FD_NONE)	\
+M(TOKEN_LIST,	P_WORKER, P_AUTH,	S_BOUND, X_(m_list),	FD_NONE)	\
+M(TOKEN_END,	P_WORKER, P_AUTH,	S_BOUND, X_(m_session_ref), FD_NONE)	\
+M(ROW_TOKEN_MADE, P_AUTH, P_WORKER | P_CTL, S_ANY, X_(m_token_made), FD_NONE)	\
 M(ROW_TOKEN,	P_AUTH, P_WORKER | P_CTL, S_ANY, X_(m_token),	FD_NONE)	\
 /* Ports of the user's own sandbox, and the sign-on of their origins. */	\
 M(PORT,		P_WORKER, P_AUTH,	S_USER,	X_(m_port),	FD_NONE)	\

@@ -506,19 +506,14 @@ struct m_tokens {
 	struct m_jwt refresh;
 	struct wire_who who;
 };
-/* M_TOKEN_ADD; M_TOKEN_MADE: its secret, shown this once. */
+/* M_TOKEN_ADD */
 struct m_token_add {
+	struct wire_ask ask;
 	char name[WIRE_LABEL];
 	char scopes[WIRE_SCOPES]; /* names of permissions, a space between */
 	char pad[7];
 	uint64_t lifetime; /* seconds; 0: for ever */
-};
-struct m_token_made {
-	uint8_t token[WIRE_TOKEN];
-	char id[WIRE_SESSION];
-	char pad[7];
-	int64_t created;
-	int64_t expires;
+	struct wire_once once;
 };
 /* M_ROW_TOKEN */
 struct m_token {
@@ -530,6 +525,11 @@ struct m_token {
 	int64_t created;
 	int64_t expires; /* 0: never */
 	int64_t seen;    /* 0: never */
+};
+/* M_ROW_TOKEN_MADE: with its secret, which is shown this once; all zero: it was. */
+struct m_token_made {
+	struct m_token is;
+	uint8_t token[WIRE_TOKEN];
 };
 
 /* M_KEYSTORE, with the file that token keys are kept in: at start, at a reload. */
@@ -613,6 +613,7 @@ enum wire_audit_sign {
 #define WIRE_AUDIT_TEXT   128
 #define WIRE_AUDIT_ROWS   1000
 struct m_audit_query {
+	struct wire_ask ask;
 	char cursor[WIRE_AUDIT_CURSOR]; /* where the page before ended; "" at first */
 	char user[WIRE_EMAIL + 1];      /* who did it, or whom it is about */
 	char event[WIRE_EVENT];         /* all that begin so, when it ends with a dot */

@@ -7,9 +7,8 @@
 #include "routes.h"
 
 /* clang-format off */
-#define END { NULL, 0, 0, 0, 0, 0, 0, 0, NULL, NULL }
-#define F(n, t, st, m, ...) { .name = n, .type = t, .offset = offsetof(struct st, m), \
-	.size = sizeof(((struct st *)0)->m), ##__VA_ARGS__ }
+#define F	API_F
+#define END	API_END
 
 static const char *const states[] = { "", "active", "disabled", "pending", NULL };
 static const char *const workspaces[] = { "", "keep", "remove", NULL };
@@ -103,9 +102,6 @@ static const struct api_field stats[] = {
 	F("roles", API_NAMES, m_account_edit, roles, .bit = EDIT_ROLES), \
 	F("metadata", API_JSON, m_account_edit, metadata, .bit = EDIT_METADATA), \
 	F("mustChangePassword", API_BOOL, m_account_edit, must_change, .bit = EDIT_MUST_CHANGE)
-#define PAGE \
-	F("cursor", API_STRING, m_list, cursor, .flags = API_QUERY), \
-	F("limit", API_U32, m_list, limit, .flags = API_QUERY, .min = 1, .max = WIRE_ROWS)
 
 static const struct api_field register_in[] = {
 	F("username", API_STRING, m_account_edit, name, .flags = API_REQUIRED, .min = 1),
@@ -132,12 +128,12 @@ static const struct api_field session_in[] = { REF(m_session_ref, session), END 
 static const struct api_field limits_in[] = { REF(m_account_limits, user), LIMITS(m_account_limits) };
 static const struct api_field delete_in[] = { REF(m_account_delete, user),
 	F("workspace", API_WORD, m_account_delete, workspace, .flags = API_QUERY | API_REQUIRED, .words = workspaces), END };
-static const struct api_field page_in[] = { PAGE, END };
-static const struct api_field users_in[] = { PAGE,
+static const struct api_field page_in[] = { API_PAGE_IN, END };
+static const struct api_field users_in[] = { API_PAGE_IN,
 	F("q", API_STRING, m_list, find, .flags = API_QUERY),
 	F("role", API_STRING, m_list, role, .flags = API_QUERY),
 	F("state", API_WORD, m_list, state, .flags = API_QUERY, .words = states), END };
-static const struct api_field sessions_in[] = { PAGE,
+static const struct api_field sessions_in[] = { API_PAGE_IN,
 	F("user", API_STRING, m_list, user, .flags = API_QUERY), END };
 
 #define GET	R_GET
@@ -146,37 +142,37 @@ static const struct api_field sessions_in[] = { PAGE,
 #define PATCH	M_BIT(METHOD_PATCH)
 #define DELETE	M_BIT(METHOD_DELETE)
 #define EDIT	.set = offsetof(struct m_account_edit, set), .once = offsetof(struct m_account_edit, once)
-#define C(m, p, t, st, i_, r_, o_, ...) { .method = m, .path = p, .type = M_##t, .size = sizeof(struct st), \
+#define C(m, p, w, t, st, i_, r_, o_, ...) { .method = m, .path = p, .what = w, .type = M_##t, .size = sizeof(struct st), \
 	.in = i_, .row = M_##r_, .out = o_, ##__VA_ARGS__ }
 
 const struct api_call api_account[] = {
-C(POST,	"auth/register",	REGISTER, m_account_edit, register_in, ROW_ACCOUNT, account, .flags = API_PUBLIC | API_MADE | API_ONCE, EDIT),
-C(POST,	"auth/reset",		RESET_USE, m_reset_use, reset_in, NONE, NULL, .flags = API_PUBLIC),
-C(GET,	"users/me",		ME, m_account_ref, NULL, ROW_ACCOUNT, account),
-C(PATCH, "users/me",		ME_PUT, m_account_edit, me_in, ROW_ACCOUNT, account, EDIT),
-C(POST | PUT, "users/me/password", ME_PASSWORD, m_password, password_in, NONE, NULL),
-C(GET,	"users/me/sessions",	ME_SESSIONS, m_list, page_in, ROW_SESSION, session, .flags = API_LIST),
-C(DELETE, "users/me/sessions",	ME_SESSIONS_END, m_account_ref, NULL, NONE, NULL),
-C(DELETE, "users/me/sessions/:id", ME_SESSION_END, m_session_ref, session_in, NONE, NULL, .flags = API_LEAVES),
-C(GET,	"users/me/usage",	ME_USAGE, m_account_ref, NULL, ROW_SANDBOX, sandbox),
-C(GET,	"users",		USERS, m_list, users_in, ROW_ACCOUNT, account, .flags = API_LIST),
-C(POST,	"users",		USER_ADD, m_account_edit, add_in, ROW_ACCOUNT, account, .flags = API_MADE | API_ONCE, EDIT),
-C(GET,	"users/:id",		USER_GET, m_account_ref, ref_in, ROW_ACCOUNT, account),
-C(PATCH | PUT, "users/:id",	USER_PUT, m_account_edit, put_in, ROW_ACCOUNT, account, EDIT),
-C(DELETE, "users/:id",		USER_DELETE, m_account_delete, delete_in, ROW_DELETED, deleted),
-C(POST,	"admin/users/:id/approve", USER_APPROVE, m_account_ref, ref_in, ROW_ACCOUNT, account),
-C(POST,	"admin/users/:id/disable", USER_DISABLE, m_account_ref, ref_in, ROW_ACCOUNT, account),
-C(POST,	"admin/users/:id/enable", USER_ENABLE, m_account_ref, ref_in, ROW_ACCOUNT, account),
-C(POST,	"admin/users/:id/reset-password", USER_RESET, m_account_ref, ref_in, ROW_RESET, reset),
-C(POST | PUT | PATCH, "admin/users/:id/limits", USER_LIMITS, m_account_limits, limits_in, ROW_ACCOUNT, account,
+C(POST,	"auth/register",	"ask for an account", REGISTER, m_account_edit, register_in, ROW_ACCOUNT, account, .flags = API_PUBLIC | API_MADE | API_ONCE, EDIT),
+C(POST,	"auth/reset",		"set a password by a one-time link", RESET_USE, m_reset_use, reset_in, NONE, NULL, .flags = API_PUBLIC),
+C(GET,	"users/me",		"the own account", ME, m_account_ref, NULL, ROW_ACCOUNT, account),
+C(PATCH, "users/me",		"change the own account", ME_PUT, m_account_edit, me_in, ROW_ACCOUNT, account, EDIT),
+C(POST | PUT, "users/me/password", "change the own password, which ends all other sessions", ME_PASSWORD, m_password, password_in, NONE, NULL),
+C(GET,	"users/me/sessions",	"list the own sessions", ME_SESSIONS, m_list, page_in, ROW_SESSION, session, .flags = API_LIST),
+C(DELETE, "users/me/sessions",	"end all other sessions of one's own", ME_SESSIONS_END, m_account_ref, NULL, NONE, NULL),
+C(DELETE, "users/me/sessions/:id", "end one of the own sessions", ME_SESSION_END, m_session_ref, session_in, NONE, NULL, .flags = API_LEAVES),
+C(GET,	"users/me/usage",	"what the own sandbox uses", ME_USAGE, m_account_ref, NULL, ROW_SANDBOX, sandbox),
+C(GET,	"users",		"list accounts", USERS, m_list, users_in, ROW_ACCOUNT, account, .flags = API_LIST),
+C(POST,	"users",		"make an account", USER_ADD, m_account_edit, add_in, ROW_ACCOUNT, account, .flags = API_MADE | API_ONCE, EDIT),
+C(GET,	"users/:id",		"an account", USER_GET, m_account_ref, ref_in, ROW_ACCOUNT, account),
+C(PATCH | PUT, "users/:id",	"change an account", USER_PUT, m_account_edit, put_in, ROW_ACCOUNT, account, EDIT),
+C(DELETE, "users/:id",		"delete an account", USER_DELETE, m_account_delete, delete_in, ROW_DELETED, deleted),
+C(POST,	"admin/users/:id/approve", "approve who registered", USER_APPROVE, m_account_ref, ref_in, ROW_ACCOUNT, account),
+C(POST,	"admin/users/:id/disable", "disable an account", USER_DISABLE, m_account_ref, ref_in, ROW_ACCOUNT, account),
+C(POST,	"admin/users/:id/enable", "enable an account", USER_ENABLE, m_account_ref, ref_in, ROW_ACCOUNT, account),
+C(POST,	"admin/users/:id/reset-password", "make a one-time link that sets a password", USER_RESET, m_account_ref, ref_in, ROW_RESET, reset),
+C(POST | PUT | PATCH, "admin/users/:id/limits", "limits of one account", USER_LIMITS, m_account_limits, limits_in, ROW_ACCOUNT, account,
 	.set = offsetof(struct m_account_limits, set)),
-C(GET,	"admin/roles",		ROLES, m_list, page_in, ROW_ROLE, role, .flags = API_LIST),
-C(GET,	"admin/sessions",	SESSIONS, m_list, sessions_in, ROW_SESSION, session, .flags = API_LIST),
-C(DELETE, "admin/sessions",	SESSIONS_KILL, m_account_ref, of_in, NONE, NULL),
-C(DELETE, "admin/sessions/:id",	SESSION_KILL, m_session_ref, session_in, NONE, NULL, .flags = API_LEAVES),
-C(GET,	"admin/sandboxes",	SANDBOXES, m_list, page_in, ROW_SANDBOX, sandbox, .flags = API_LIST),
-C(POST,	"admin/sandboxes/:id/stop", SANDBOX_KILL, m_account_ref, ref_in, NONE, NULL),
-C(GET,	"admin/stats",		STATS, m_account_ref, NULL, ROW_STATS, stats),
-{ 0, NULL, M_NONE, 0, NULL, M_NONE, NULL, 0, 0, 0, NULL },
+C(GET,	"admin/roles",		"list roles", ROLES, m_list, page_in, ROW_ROLE, role, .flags = API_LIST),
+C(GET,	"admin/sessions",	"list sessions", SESSIONS, m_list, sessions_in, ROW_SESSION, session, .flags = API_LIST),
+C(DELETE, "admin/sessions",	"end all sessions of a user", SESSIONS_KILL, m_account_ref, of_in, NONE, NULL),
+C(DELETE, "admin/sessions/:id",	"end a session", SESSION_KILL, m_session_ref, session_in, NONE, NULL, .flags = API_LEAVES),
+C(GET,	"admin/sandboxes",	"list sandboxes", SANDBOXES, m_list, page_in, ROW_SANDBOX, sandbox, .flags = API_LIST),
+C(POST,	"admin/sandboxes/:id/stop", "stop a sandbox", SANDBOX_KILL, m_account_ref, ref_in, NONE, NULL),
+C(GET,	"admin/stats",		"figures", STATS, m_account_ref, NULL, ROW_STATS, stats),
+{ .method = 0 },
 };
 /* clang-format on */

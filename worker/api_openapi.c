@@ -8,51 +8,68 @@
 
 static json_t *schema(const struct api_field *, bool);
 
+/* A type, which null may stand for as well. */
+static json_t *
+typed(const char *name, bool null)
+{
+	return (null ? json_pack("{s:[s,s]}", "type", name, "null") :
+		       json_pack("{s:s}", "type", name));
+}
+
+static json_t *
+with(json_t *o, const char *name, uint64_t v)
+{
+	json_object_set_new(o, name, json_integer((json_int_t)v));
+	return (o);
+}
+
 static json_t *
 type_of(const struct api_field *f, bool in)
 {
-	const char *null = in && (f->flags & API_NULL) == 0 ? NULL : "null";
+	bool null = (f->flags & API_NULL) != 0;
 	json_t *o, *words;
 
 	switch (f->type) {
 	case API_STRING:
 	case API_SECRET:
-		return (json_pack("{s:s, s:i, s:i}", "type", "string", "maxLength",
-		    (int)f->size - 1, "minLength", (int)f->min));
+		o = with(typed("string", null), "maxLength",
+		    f->max != 0 ? f->max : f->size - 1);
+		return (with(o, "minLength", f->min));
 	case API_HEX:
-		o = json_pack("{s:s, s:s, s:i, s:i}", "type", "string", "pattern",
+		return (json_pack("{s:s, s:s, s:i, s:i}", "type", "string", "pattern",
 		    "^[0-9a-f]+$", "minLength", (int)(2 * f->size), "maxLength",
-		    (int)(2 * f->size));
-		return (o);
+		    (int)(2 * f->size)));
 	case API_NAMES:
 		return (json_pack(
 		    "{s:s, s:{s:s}}", "type", "array", "items", "type", "string"));
+	case API_ROWS:
+		return (json_pack(
+		    "{s:s, s:o}", "type", "array", "items", schema(f->sub, in)));
 	case API_JSON:
-		return (json_pack("{s:s}", "type", "object"));
+		return (typed("object", null));
 	case API_BOOL:
-		return (json_pack("{s:s}", "type", "boolean"));
+		return (typed("boolean", null));
+	case API_I64:
+		return (typed("integer", null));
 	case API_U32:
 	case API_U64:
-		o = f->flags & API_NULL ?
-		    json_pack("{s:[s,s]}", "type", "integer", "null") :
-		    json_pack("{s:s}", "type", "integer");
-		json_object_set_new(
-		    o, "minimum", json_integer(in ? (json_int_t)f->min : 0));
-		if (in && f->max > 0)
-			json_object_set_new(
-			    o, "maximum", json_integer((json_int_t)f->max));
-		return (o);
+		o = with(typed("integer", null), "minimum", in ? f->min : 0);
+		return (in && f->max > 0 ? with(o, "maximum", f->max) : o);
 	case API_TIME:
 		return (json_pack(
-		    "{s:[s,s], s:s}", "type", "string", null, "format", "date-time"));
+		    "{s:[s,s], s:s}", "type", "string", "null", "format", "date-time"));
 	case API_WORD:
 		words = json_array();
 		for (size_t i = 0; f->words[i] != NULL; i++)
 			if (f->words[i][0] != '\0')
 				json_array_append_new(words, json_string(f->words[i]));
 		return (json_pack("{s:s, s:o}", "type", "string", "enum", words));
+	case API_TOKEN:
+		return (json_pack("{s:[s,s], s:s}", "type", "string", "null", "pattern",
+		    "^ided_[0-9A-Za-z]{49}$"));
+	case API_WHEN:
 	case API_ADDRESS:
-		return (json_pack("{s:s}", "type", "string"));
+		return (typed("string", null));
 	case API_OBJECT:
 		return (schema(f->sub, in));
 	}
@@ -69,7 +86,7 @@ schema(const struct api_field *f, bool in)
 		if (f->flags & (API_PATH | API_QUERY))
 			continue;
 		json_object_set_new(props, f->name, type_of(f, in));
-		if (!in || (f->flags & API_REQUIRED))
+		if (in ? f->flags & API_REQUIRED : !(f->flags & API_MAYBE))
 			json_array_append_new(required, json_string(f->name));
 	}
 	return (json_pack("{s:s, s:o, s:o, s:b}", "type", "object", "properties", props,
@@ -97,38 +114,75 @@ parameters(const struct api_call *c)
 	return (list);
 }
 
+/* {"media type": {"schema": …}} */
+static json_t *
+content(const char *type, json_t *what)
+{
+	return (json_pack("{s:{s:o}}", type, "schema", what));
+}
+
+/* The data of an answer. */
+static json_t *
+data_of(const struct api_call *c)
+{
+	json_t *page, *items;
+
+	if (c->flags & API_FREE)
+		return (typed("object", false));
+	if (c->out == NULL)
+		return (typed("null", false));
+	if ((c->flags & API_LIST) == 0)
+		return (schema(c->out, false));
+	page = schema(c->page_out != NULL ? c->page_out : api_page, false);
+	items = json_pack("{s:s, s:o}", "type", "array", "items", schema(c->out, false));
+	json_object_set_new(json_object_get(page, "properties"), "items", items);
+	json_array_append_new(json_object_get(page, "required"), json_string("items"));
+	return (page);
+}
+
 static json_t *
 answers(const struct api_call *c)
 {
-	json_t *data, *ok;
+	json_t *ok = data_of(c), *all, *types;
 
-	if (c->flags & API_LIST)
-		data = json_pack("{s:s, s:{s:{s:s, s:o}, s:{s:[s,s]}}, s:[s,s], s:b}",
-		    "type", "object", "properties", "items", "type", "array", "items",
-		    schema(c->out, false), "next", "type", "string", "null", "required",
-		    "items", "next", "additionalProperties", 0);
-	else if (c->row == M_NONE)
-		data = json_pack("{s:s}", "type", "null");
-	else
-		data = schema(c->out, false);
-	ok = json_pack("{s:s, s:{s:{s:{s:s, s:{s:{s:b}, s:o}, s:[s,s], s:b}}}}",
-	    "description", "done", "content", "application/json", "schema", "type",
-	    "object", "properties", "success", "const", 1, "data", data, "required",
-	    "success", "data", "additionalProperties", 0);
-	return (json_pack("{s:o, s:{s:s}}", c->flags & API_MADE ? "201" : "200", ok,
-	    "default", "$ref", "#/components/responses/Error"));
+	if ((c->flags & API_BARE) == 0)
+		ok = json_pack("{s:s, s:{s:{s:b}, s:o}, s:[s,s], s:b}", "type", "object",
+		    "properties", "success", "const", 1, "data", ok, "required",
+		    "success", "data", "additionalProperties", 0);
+	types = content("application/json", ok);
+	if (c->text != NULL)
+		json_object_update_new(
+		    types, content(c->text->type, typed("string", false)));
+	all = json_pack("{s:{s:s, s:o}, s:{s:s}}", c->flags & API_MADE ? "201" : "200",
+	    "description", "done", "content", types, "default", "$ref",
+	    "#/components/responses/Error");
+	if (c->flags & API_FORM)
+		json_object_set_new(
+		    all, "303", json_pack("{s:s}", "description", "done; on to a page"));
+	return (all);
+}
+
+static json_t *
+body_of(const struct api_call *c)
+{
+	json_t *what = c->flags & API_FREE ? typed("object", false) : schema(c->in, true);
+	json_t *types = content("application/json", what);
+
+	if (c->flags & API_FORM)
+		json_object_set(types, "application/x-www-form-urlencoded",
+		    json_object_get(types, "application/json"));
+	return (json_pack("{s:b, s:o}", "required",
+	    json_array_size(json_object_get(what, "required")) > 0, "content", types));
 }
 
 static json_t *
 operation(const struct api_call *c)
 {
-	json_t *o = json_pack("{s:s, s:o, s:o}", "summary", msg_name(c->type),
-	    "parameters", parameters(c), "responses", answers(c));
+	json_t *o = json_pack("{s:s, s:o, s:o}", "summary", c->what, "parameters",
+	    parameters(c), "responses", answers(c));
 
 	if ((c->method & R_GET) == 0)
-		json_object_set_new(o, "requestBody",
-		    json_pack("{s:b, s:{s:{s:o}}}", "required", 0, "content",
-			"application/json", "schema", schema(c->in, true)));
+		json_object_set_new(o, "requestBody", body_of(c));
 	if (c->flags & API_PUBLIC)
 		json_object_set_new(o, "security", json_array());
 	return (o);
@@ -148,8 +202,8 @@ path_name(const char *path, char *out, size_t size)
 		    (int)n, colon + 1, colon + 1 + n);
 }
 
-void
-api_openapi(struct stream *s, const char *rest)
+static void
+add(json_t *paths, const struct api_call *c)
 {
 	static const struct {
 		unsigned int method;
@@ -157,36 +211,62 @@ api_openapi(struct stream *s, const char *rest)
 	} methods[] = { { M_BIT(METHOD_GET), "get" }, { M_BIT(METHOD_POST), "post" },
 		{ M_BIT(METHOD_PUT), "put" }, { M_BIT(METHOD_PATCH), "patch" },
 		{ M_BIT(METHOD_DELETE), "delete" } };
-	json_t *paths = json_object(), *item;
-	const struct api_call *c;
-	struct answer a;
 	char name[128];
+	json_t *item;
 
-	(void)rest;
-	for (c = api_account; c->method != 0; c++) {
-		path_name(c->path, name, sizeof(name));
-		if ((item = json_object_get(paths, name)) == NULL) {
-			item = json_object();
-			json_object_set_new(paths, name, item);
-		}
-		for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
-			if (c->method & methods[i].method)
-				json_object_set_new(item, methods[i].name, operation(c));
+	path_name(c->path, name, sizeof(name));
+	if ((item = json_object_get(paths, name)) == NULL) {
+		item = json_object();
+		json_object_set_new(paths, name, item);
 	}
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+		if (c->method & methods[i].method)
+			json_object_set_new(item, methods[i].name, operation(c));
+}
+
+/* Every error of the API; a browser that asks for pages has most of them as one. */
+static json_t *
+error(void)
+{
+	json_t *codes = json_pack("[s,s,s,s,s,s,s,s,s,s,s,s,s]", "VALIDATION_ERROR",
+	    "UNAUTHORIZED", "FORBIDDEN", "NOT_FOUND", "CONFLICT", "PAYLOAD_TOO_LARGE",
+	    "RATE_LIMITED", "INTERNAL_SERVER_ERROR", "SESSION_UNAVAILABLE",
+	    "METHOD_NOT_ALLOWED", "NOT_ACCEPTABLE", "REQUEST_TIMEOUT",
+	    "MISDIRECTED_REQUEST");
+	json_t *details = json_pack("{s:s, s:{s:{s:s}}, s:b}", "type", "object",
+	    "properties", "field", "type", "string", "additionalProperties", 0);
+	json_t *what = json_pack("{s:s, s:{s:{s:s}, s:{s:s, s:o}, s:o}, s:[s,s,s], s:b}",
+	    "type", "object", "properties", "message", "type", "string", "code", "type",
+	    "string", "enum", codes, "details", details, "required", "message", "code",
+	    "details", "additionalProperties", 0);
+	json_t *types = content("application/json",
+	    json_pack("{s:s, s:{s:{s:b}, s:o}, s:[s,s], s:b}", "type", "object",
+		"properties", "success", "const", 0, "error", what, "required", "success",
+		"error", "additionalProperties", 0));
+
+	json_object_update_new(types, content("text/html", typed("string", false)));
+	return (
+	    json_pack("{s:s, s:o}", "description", "what is wrong", "content", types));
+}
+
+void
+api_openapi(struct stream *s, char *body, size_t len)
+{
+	json_t *paths = json_object();
+	struct answer a;
+
+	(void)body;
+	(void)len;
+	for (size_t t = 0; api_tables[t] != NULL; t++)
+		for (const struct api_call *c = api_tables[t]; c->method != 0; c++)
+			add(paths, c);
 	answer_init(&a, s, ANSWER_DATA);
 	respond_json(&a, 200,
 	    json_pack("{s:s, s:[{s:s+}], s:{s:s, s:s}, s:[{s:[]},{s:[]}], s:o, "
-		      "s:{s:{s:{s:s, s:s, s:s}, s:{s:s, s:s}}, "
-		      "s:{s:{s:s, s:{s:{s:{s:s, s:[s,s], s:{s:{s:b}, s:{s:s, s:[s,s,s], "
-		      "s:{s:{s:s}, s:{s:s}, s:{s:s}}}}}}}}}}}",
+		      "s:{s:{s:{s:s, s:s, s:s}, s:{s:s, s:s}}, s:{s:o}}}",
 		"openapi", "3.1.0", "servers", "url", site_base(s->w), "/", "info",
 		"title", "ided", "version", VERSION, "security", "cookie", "bearer",
 		"paths", paths, "components", "securitySchemes", "cookie", "type",
 		"apiKey", "in", "cookie", "name", "__Host-ided", "bearer", "type", "http",
-		"scheme", "bearer", "responses", "Error", "description", "what is wrong",
-		"content", "application/json", "schema", "type", "object", "required",
-		"success", "error", "properties", "success", "const", 0, "error", "type",
-		"object", "required", "message", "code", "details", "properties",
-		"message", "type", "string", "code", "type", "string", "details", "type",
-		"object"));
+		"scheme", "bearer", "responses", "Error", error()));
 }

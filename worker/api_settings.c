@@ -54,7 +54,7 @@ on_put(void *arg, struct msg *m)
 	    MSG_DATA(m, m_fail)->code == FAIL_CHANGED && ++st->tries < TRIES)
 		look(st);
 	else
-		auth_error(st->s, m);
+		api_refused(st->s, m);
 }
 
 static void
@@ -110,7 +110,7 @@ on_look(void *arg, struct msg *m)
 	}
 	st->question = 0;
 	if (m == NULL || m->head.type != M_OK || st->now == NULL)
-		auth_error(st->s, m);
+		api_refused(st->s, m);
 	else if (st->change != NULL)
 		put(st);
 	else
@@ -144,36 +144,18 @@ start(struct stream *s, json_t *change)
 }
 
 void
-api_settings(struct stream *s, const char *rest)
+api_settings(struct stream *s, char *body, size_t len)
 {
-	(void)rest;
+	(void)body;
+	(void)len;
 	start(s, NULL);
 }
 
-static void
-change_body(struct stream *s, char *body, size_t len)
-{
-	json_t *j = NULL;
-
-	if (len > API_BODY) {
-		respond_error(s, 413, NULL);
-		return;
-	}
-	if (!api_too_deep(body, len))
-		j = json_loadb(body, len, JSON_REJECT_DUPLICATES, NULL);
-	if (!json_is_object(j)) {
-		json_decref(j);
-		respond_error(s, 400,
-		    "body: one JSON object is expected, not too deep, no key of it "
-		    "twice");
-		return;
-	}
-	start(s, j);
-}
-
 void
-api_settings_change(struct stream *s, const char *rest)
+api_settings_change(struct stream *s, char *body, size_t len)
 {
-	(void)rest;
-	body_collect(s, change_body);
+	json_t *j = api_object(s, body, len);
+
+	if (j != NULL)
+		start(s, j);
 }

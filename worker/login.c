@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "../privsep/log.h"
+#include "api.h"
 #include "brand.h"
 #include "conn.h"
 #include "lang.h"
@@ -174,9 +175,9 @@ static void
 attempt_ok(struct attempt *at, const struct m_who *m)
 {
 	struct worker *w = at->s->w;
-	char hex[2 * WIRE_TOKEN + 1] = "";
-	json_t *data;
+	struct api_login in;
 	struct answer a;
+	json_t *data;
 
 	if (!session_bind(w, &m->who, m->token)) {
 		conn_abort(w->conn, "auth's answer is unsound");
@@ -190,14 +191,17 @@ attempt_ok(struct attempt *at, const struct m_who *m)
 		answer_send(&a, 302, NULL, 0);
 		return;
 	}
-	for (size_t i = 0; at->token && i < WIRE_TOKEN; i++)
-		snprintf(hex + 2 * i, 3, "%02x", m->token[i]);
-	data = json_pack("{s:s, s:s, s:I, s:s+}", "username", w->who.name, "role",
-	    w->who.role, "expires", (json_int_t)w->who.expires, "to", site_base(w),
-	    at->to);
-	if (at->token)
-		json_object_set_new(data, "token", json_string(hex));
-	explicit_bzero(hex, sizeof(hex));
+	memset(&in, 0, sizeof(in));
+	strlcpy(in.username, w->who.name, sizeof(in.username));
+	strlcpy(in.role, w->who.role, sizeof(in.role));
+	snprintf(in.to, sizeof(in.to), "%s%s", site_base(w), at->to);
+	in.expires = w->who.expires;
+	memcpy(in.token, m->token, sizeof(in.token));
+	data = api_row(api_logged_in, &in);
+	/* A browser has it in the cookie, which scripts do not see. */
+	if (!at->token)
+		json_object_del(data, "token");
+	explicit_bzero(&in, sizeof(in));
 	respond_json(&a, 200, json_pack("{s:b, s:o}", "success", 1, "data", data));
 }
 
@@ -264,6 +268,15 @@ field_set(char *dst, size_t size, struct slice v)
 	return (true);
 }
 
+static void
+attempt_missing(struct attempt *at, const char *field, const char *text)
+{
+	if (at->json)
+		api_fault(at->s, 400, "VALIDATION_ERROR", field, text);
+	else
+		attempt_fail(at, 400, 0, text);
+}
+
 /* Both are given: let auth look at them. */
 static void
 attempt_start(struct attempt *at, struct slice name, struct slice password)
@@ -283,9 +296,9 @@ attempt_start(struct attempt *at, struct slice name, struct slice password)
 	strlcpy(m.rid, s->rid, sizeof(m.rid));
 	m.tokens = at->pair;
 	if (name.len == 0)
-		attempt_fail(at, 400, 0, "Missing user name");
+		attempt_missing(at, "username", "Missing user name");
 	else if (password.len == 0)
-		attempt_fail(at, 400, 0, "Missing password");
+		attempt_missing(at, "password", "Missing password");
 	else if (!fits) /* there is no account of that kind */
 		attempt_fail(at, 401, 0, "Incorrect user name or password.");
 	else if ((at->question = auth_ask(
@@ -294,25 +307,18 @@ attempt_start(struct attempt *at, struct slice name, struct slice password)
 	explicit_bzero(&m, sizeof(m));
 }
 
-static struct slice
-json_slice(const json_t *v)
-{
-	return ((struct slice){ json_string_value(v), json_string_length(v) });
-}
-
 static void
 attempt_json(struct attempt *at, const char *body, size_t len)
 {
-	json_t *j = json_loadb(body, len, JSON_REJECT_DUPLICATES, NULL);
+	struct api_login in;
 
-	if (!json_is_object(j)) {
-		attempt_fail(at, 400, 0, "This is no JSON object.");
-	} else {
-		to_set(at->to, json_slice(json_object_get(j, "to")));
-		attempt_start(at, json_slice(json_object_get(j, "username")),
-		    json_slice(json_object_get(j, "password")));
+	memset(&in, 0, sizeof(in));
+	if (api_body(at->s, &(struct api_call){ .in = api_login_in }, body, len, &in)) {
+		if (in.to[0] != '\0')
+			to_set(at->to, slice_str(in.to));
+		attempt_start(at, slice_str(in.username), slice_str(in.password));
 	}
-	json_decref(j);
+	explicit_bzero(&in, sizeof(in));
 }
 
 static void
@@ -333,24 +339,13 @@ attempt_form(struct attempt *at, char *body, size_t len)
 	    url_form_get(f, n, SLICE("password")));
 }
 
-static bool
-is_type(const struct stream *s, struct slice type)
-{
-	struct slice v = stream_header(s, HDR_CONTENT_TYPE);
-	const char *semi = v.p == NULL ? NULL : memchr(v.p, ';', v.len);
-
-	if (semi != NULL)
-		v.len = (size_t)(semi - v.p);
-	return (v.p != NULL && slice_caseeq(slice_trim(v), type));
-}
-
 static void
 attempt_body(struct stream *s, char *body, size_t len, bool api, bool pair)
 {
-	bool json = is_type(s, SLICE("application/json"));
+	bool json = content_is(s, SLICE("application/json"));
 	struct attempt *at;
 
-	if (!json && !is_type(s, SLICE("application/x-www-form-urlencoded"))) {
+	if (!json && !content_is(s, SLICE("application/x-www-form-urlencoded"))) {
 		respond_error(s, 415, NULL);
 		return;
 	}
@@ -375,18 +370,6 @@ login_body(struct stream *s, char *body, size_t len)
 	attempt_body(s, body, len, false, false);
 }
 
-static void
-api_body(struct stream *s, char *body, size_t len)
-{
-	attempt_body(s, body, len, true, false);
-}
-
-static void
-pair_body(struct stream *s, char *body, size_t len)
-{
-	attempt_body(s, body, len, true, true);
-}
-
 void
 login_post(struct stream *s, const char *rest)
 {
@@ -396,18 +379,16 @@ login_post(struct stream *s, const char *rest)
 
 /* As /login by JSON, and the answer holds the token: for programs. */
 void
-login_api(struct stream *s, const char *rest)
+login_api(struct stream *s, char *body, size_t len)
 {
-	(void)rest;
-	body_collect(s, api_body);
+	attempt_body(s, body, len, true, false);
 }
 
 /* For programs that come again: an access and a refresh token. */
 void
-login_tokens(struct stream *s, const char *rest)
+login_tokens(struct stream *s, char *body, size_t len)
 {
-	(void)rest;
-	body_collect(s, pair_body);
+	attempt_body(s, body, len, true, true);
 }
 
 /* --- leaving --- */
@@ -471,6 +452,14 @@ logout_known(struct stream *s, unsigned int who)
 		logout_now(s);
 	else
 		logout_answer(s);
+}
+
+void
+api_logout(struct stream *s, char *body, size_t len)
+{
+	(void)body;
+	(void)len;
+	logout(s, "");
 }
 
 void

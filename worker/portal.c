@@ -10,6 +10,7 @@
 
 #include "../privsep/log.h"
 #include "../privsep/memory_text.h"
+#include "api.h"
 #include "dates.h"
 #include "pages.h"
 #include "respond.h"
@@ -155,18 +156,6 @@ address_text(char *dst, size_t size, const struct wire_addr *a)
 		inet_ntop(AF_INET, a->ip + 12, dst, (socklen_t)size);
 	else
 		inet_ntop(AF_INET6, a->ip, dst, (socklen_t)size);
-}
-
-static const char *
-state_name(uint32_t state)
-{
-	static const char *const names[] = { [SANDBOX_ABSENT] = "stopped",
-		[SANDBOX_STARTING] = "starting",
-		[SANDBOX_RUNNING] = "running",
-		[SANDBOX_STOPPING] = "stopping",
-		[SANDBOX_FROZEN] = "frozen" };
-
-	return (state < sizeof(names) / sizeof(names[0]) ? names[state] : "unknown");
 }
 
 static const char *
@@ -331,83 +320,54 @@ json_time(int64_t t)
 	return (json_string(text));
 }
 
-void
-api_me(struct stream *s, const char *rest)
+static void
+processes_json(json_t *list, const struct m_processes *ps)
 {
-	const struct wire_who *who = &s->w->who;
+	json_t *v;
 
-	(void)rest;
-	respond_data(s,
-	    json_pack("{s:s, s:s, s:s, s:o, s:b}", "username", who->name, "role",
-		who->role, "session", who->session, "expires", json_time(who->expires),
-		"mustChangePassword", who->must_change != 0));
+	for (uint32_t i = 0; i < ps->count; i++) {
+		v = api_row(api_portal_process, &ps->process[i]);
+		json_object_set_new(
+		    v, "kind", json_string(process_kind_name(ps->process[i].kind)));
+		json_array_append_new(list, v);
+	}
 }
 
-static json_t *
-processes_json(const struct m_processes *ps)
+static void
+notes_json(json_t *list, const struct rows *r)
 {
-	json_t *list = json_array();
-
-	for (uint32_t i = 0; i < ps->count; i++)
-		json_array_append_new(list,
-		    json_pack("{s:s, s:s, s:i, s:I, s:I}", "name", ps->process[i].name,
-			"kind", process_kind_name(ps->process[i].kind), "pid",
-			(int)ps->process[i].pid, "memory",
-			(json_int_t)ps->process[i].memory, "grown",
-			(json_int_t)ps->process[i].grown));
-	return (list);
-}
-
-static json_t *
-notes_json(const struct rows *r)
-{
-	json_t *list = json_array();
 	char text[MEMORY_TEXT];
+	json_t *v;
 
 	for (size_t i = 0; i < r->nnotes; i++) {
 		memory_text(text, sizeof(text), &r->note[i]);
-		json_array_append_new(list,
-		    json_pack("{s:o, s:s, s:s}", "at", json_time(r->note[i].at), "event",
-			memory_event_name(r->note[i].event), "text", text));
+		v = api_row(api_portal_note, &r->note[i]);
+		json_object_set_new(
+		    v, "event", json_string(memory_event_name(r->note[i].event)));
+		json_object_set_new(v, "text", json_string(text));
+		json_array_append_new(list, v);
 	}
-	return (list);
 }
 
 static void
 sessions_json(struct rows *r)
 {
-	json_t *list = json_array(), *env;
-	char from[INET6_ADDRSTRLEN];
+	json_t *data = api_row(api_portal, &r->sandbox), *env;
 
-	for (size_t i = 0; i < r->n; i++) {
-		const struct m_session *m = &r->session[i];
-
-		address_text(from, sizeof(from), &m->source);
-		json_array_append_new(list,
-		    json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:i, s:b}", "id",
-			m->session, "agent", m->agent, "address", from, "created",
-			json_time(m->created), "seen", json_time(m->seen), "expires",
-			json_time(m->expires), "connections", (int)m->connections,
-			"current", m->current != 0));
-	}
-	env = json_pack("{s:s, s:I, s:I, s:i, s:I, s:I, s:o, s:o}", "state",
-	    state_name(r->has_sandbox ? r->sandbox.state : SANDBOX_ABSENT), "memory",
-	    (json_int_t)r->sandbox.memory, "memoryMax", (json_int_t)r->sandbox.memory_max,
-	    "processes", (int)r->sandbox.processes, "received",
-	    (json_int_t)r->sandbox.received, "sent", (json_int_t)r->sandbox.sent,
-	    "largest", processes_json(&r->processes), "notes", notes_json(r));
-	json_object_update_new(env,
-	    json_pack("{s:I, s:I, s:I, s:I}", "storage", (json_int_t)r->sandbox.storage,
-		"storageMax", (json_int_t)r->sandbox.storage_max, "files",
-		(json_int_t)r->sandbox.files, "filesMax",
-		(json_int_t)r->sandbox.files_max));
-	respond_data(r->s, json_pack("{s:o, s:o}", "sessions", list, "environment", env));
+	for (size_t i = 0; i < r->n; i++)
+		json_array_append_new(json_object_get(data, "sessions"),
+		    api_row(api_portal_session, &r->session[i]));
+	env = json_object_get(data, "environment");
+	processes_json(json_object_get(env, "largest"), &r->processes);
+	notes_json(json_object_get(env, "notes"), r);
+	respond_data(r->s, data);
 }
 
 void
-api_sessions(struct stream *s, const char *rest)
+api_sessions(struct stream *s, char *body, size_t len)
 {
-	(void)rest;
+	(void)body;
+	(void)len;
 	rows_ask(s, sessions_json);
 }
 
@@ -434,56 +394,37 @@ ended(void *arg, struct msg *m)
 		end_ok(s);
 }
 
+/* Of JSON or of the form of the page. */
 static bool
-session_field(struct m_session_id *id, struct slice v)
-{
-	if (v.len != sizeof(id->session) - 1)
-		return (false);
-	for (size_t i = 0; i < v.len; i++)
-		if (memchr("0123456789abcdef", v.p[i], 16) == NULL)
-			return (false);
-	memcpy(id->session, v.p, v.len);
-	return (true);
-}
-
-/* {"session":"…"} or the form of the page. */
-static bool
-session_body(struct m_session_id *id, char *body, size_t len)
+session_body(struct stream *s, struct m_session_id *id, char *body, size_t len)
 {
 	struct url_field f[URL_FORM_MAX];
-	const char *text;
-	json_t *j;
-	bool ok;
+	struct slice v;
 	int n;
 
 	memset(id, 0, sizeof(*id));
-	if (len > 0 && body[0] == '{') {
-		j = json_loadb(body, len, JSON_REJECT_DUPLICATES, NULL);
-		text = json_string_value(json_object_get(j, "session"));
-		ok = text != NULL && session_field(id, slice_str(text));
-		json_decref(j);
-		return (ok);
-	}
+	if (!content_is(s, SLICE("application/x-www-form-urlencoded")))
+		return (
+		    api_body(s, &(struct api_call){ .in = api_end_in }, body, len, id));
 	n = url_form(body, len, f, URL_FORM_MAX);
-	return (n != -1 && session_field(id, url_form_get(f, n, SLICE("session"))));
-}
-
-static void
-end_body(struct stream *s, char *body, size_t len)
-{
-	struct m_session_id id;
-
-	if (!session_body(&id, body, len))
-		respond_error(s, 400, "Which session is meant?");
-	else if (strcmp(id.session, s->w->who.session) == 0)
-		logout_now(s);
-	else
-		auth_ask_for(s, M_SESSION_END, &id, sizeof(id), ended);
+	v = n < 0 ? (struct slice){ NULL, 0 } : url_form_get(f, n, SLICE("session"));
+	if (v.len > 0 && v.len < sizeof(id->session)) {
+		memcpy(id->session, v.p, v.len);
+		return (true);
+	}
+	api_invalid(s, "session", "which one is meant?");
+	return (false);
 }
 
 void
-api_session_end(struct stream *s, const char *rest)
+api_session_end(struct stream *s, char *body, size_t len)
 {
-	(void)rest;
-	body_collect(s, end_body);
+	struct m_session_id id;
+
+	if (!session_body(s, &id, body, len))
+		return;
+	if (strcmp(id.session, s->w->who.session) == 0)
+		logout_now(s);
+	else
+		auth_ask_for(s, M_SESSION_END, &id, sizeof(id), ended);
 }

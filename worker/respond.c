@@ -221,6 +221,17 @@ wants_html(const struct stream *s)
 	return (false);
 }
 
+bool
+content_is(const struct stream *s, struct slice type)
+{
+	struct slice v = stream_header(s, HDR_CONTENT_TYPE);
+	const char *semi = v.p == NULL ? NULL : memchr(v.p, ';', v.len);
+
+	if (semi != NULL)
+		v.len = (size_t)(semi - v.p);
+	return (v.p != NULL && slice_caseeq(slice_trim(v), type));
+}
+
 void
 respond_json(struct answer *a, unsigned int status, json_t *json)
 {

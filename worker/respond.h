@@ -61,6 +61,8 @@ size_t security_headers(
  * kind?  Then upstream's own is left out. */
 bool security_owns(const struct worker *w, unsigned int kind, struct slice name);
 
+/* Is the body of that type?  "application/json; charset=utf-8" is one. */
+bool content_is(const struct stream *s, struct slice type);
 /* Does the client prefer a page to JSON? */
 bool wants_html(const struct stream *s);
 

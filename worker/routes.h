@@ -54,9 +54,11 @@ void route_allow(char *dst, size_t size, unsigned int methods);
 /* login.c */
 void login_get(struct stream *, const char *);
 void login_post(struct stream *, const char *);
-void login_api(struct stream *, const char *);
-void login_tokens(struct stream *, const char *);
 void logout(struct stream *, const char *);
+/* ... and their calls of the API: api.h. */
+void login_api(struct stream *, char *body, size_t len);
+void login_tokens(struct stream *, char *body, size_t len);
+void api_logout(struct stream *, char *body, size_t len);
 /* The bound user leaves: ends the session, answers, ends the connection. */
 void logout_now(struct stream *);
 /* Auth has ended the session that this connection acts for: the connection
@@ -66,10 +68,6 @@ void logout_over(struct stream *);
 void login_redirect(struct stream *);
 
 /* token.c */
-void api_token_refresh(struct stream *, const char *);
-void api_tokens(struct stream *, const char *);
-void api_token_add(struct stream *, const char *);
-void api_token_end(struct stream *, const char *);
 void jwks(struct stream *, const char *);
 
 /* Says in the answer that the browser was told of the IDE's files. */
@@ -77,9 +75,6 @@ void jwks(struct stream *, const char *);
 struct header ide_hinted(const struct stream *);
 /* report.c */
 void csp_report(struct stream *, const char *);
-
-/* audit.c */
-void api_audit(struct stream *, const char *);
 
 /* reset.c */
 void reset_get(struct stream *, const char *);
@@ -91,9 +86,8 @@ void password_post(struct stream *, const char *);
 
 /* portal.c */
 void portal(struct stream *, const char *);
-void api_me(struct stream *, const char *);
-void api_sessions(struct stream *, const char *);
-void api_session_end(struct stream *, const char *);
+void api_sessions(struct stream *, char *body, size_t len);
+void api_session_end(struct stream *, char *body, size_t len);
 
 /* ide.c */
 void ide_slash(struct stream *, const char *);

@@ -549,7 +549,7 @@ static const struct chan_handler from_auth[] = {
 	{ M_ROW_MEMORY, on_answer },
 	{ M_TOKENS, on_answer },
 	{ M_JWKS_KEYS, on_answer },
-	{ M_TOKEN_MADE, on_answer },
+	{ M_ROW_TOKEN_MADE, on_answer },
 	{ M_ROW_TOKEN, on_answer },
 	{ M_ROW_AUDIT, on_answer },
 	{ M_ROW_AUDIT_PAGE, on_answer },

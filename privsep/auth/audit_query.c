@@ -70,10 +70,14 @@ static void
 fail(struct chan *c, uint32_t id, enum wire_fail code, const char *text)
 {
 	struct m_fail m;
+	size_t n;
 
 	memset(&m, 0, sizeof(m));
 	m.code = code;
 	strlcpy(m.text, text, sizeof(m.text));
+	/* "cursor: it is stale": which of the question it is. */
+	if (code == FAIL_INVALID && (n = strcspn(text, ":,")) < sizeof(m.field))
+		memcpy(m.field, text, n);
 	chan_send(c, M_FAIL, id, -1, &m, sizeof(m));
 }
 

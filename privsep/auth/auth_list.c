@@ -164,8 +164,8 @@ sessions_of(const struct asker *who, const struct m_list *l, uint32_t uid,
 	asker_page(who, i < n ? last : "");
 }
 
-static bool
-session_list_ok(const struct asker *who, struct m_list *l)
+bool
+asker_list_of_ids(const struct asker *who, struct m_list *l)
 {
 	if (!list_ok(who, l))
 		return false;
@@ -181,7 +181,7 @@ me_sessions(struct chan *chan, struct msg *m)
 	struct m_list *l = (struct m_list *)(void *)m->u.bytes;
 	struct asker who;
 
-	if (asker_begin(chan, m, &who) && session_list_ok(&who, l))
+	if (asker_begin(chan, m, &who) && asker_list_of_ids(&who, l))
 		sessions_of(&who, l, who.uid, who.w->user,
 		    who.w->live != NULL ? who.w->live->id : "");
 }
@@ -199,7 +199,7 @@ sessions_list(struct chan *chan, struct msg *m)
 	char at[WIRE_SESSION];
 	struct asker who;
 
-	if (!asker_begin(chan, m, &who) || !session_list_ok(&who, l))
+	if (!asker_begin(chan, m, &who) || !asker_list_of_ids(&who, l))
 		return;
 	if (who.w != NULL && who.w->live != NULL)
 		current = who.w->live->id;

@@ -60,7 +60,7 @@ struct job {
 	uint32_t uid;  /* the account that it is about */
 	uint32_t what; /* whoever made it knows */
 	bool gate;     /* holds a place of those who try passwords */
-	uint8_t once[STORE_KEY];
+	struct store_once once;
 	union {
 		struct m_account_edit edit;
 		struct m_password password;
@@ -75,6 +75,18 @@ struct job *job_new(const struct asker *);
 void job_end(struct job *);
 /* A worker or a connection of idectl is gone. */
 void jobs_forget(const void *owner);
+
+/* auth_once.c: is this creating call one that was answered before? */
+enum once_is {
+	ONCE_FIRST,   /* no, or nobody asks: *once is what to keep with what it makes */
+	ONCE_AGAIN,   /* yes: *once says what it made */
+	ONCE_REFUSED, /* its key came with another call: answered */
+};
+bool once_wanted(const struct wire_once *);
+enum once_is once_look(
+    const struct asker *, const struct wire_once *, struct store_once *once);
+/* What it made is not there any more: answered. */
+void once_gone(const struct asker *);
 
 /* auth_user.c */
 void account_row(const struct store_account *, struct m_account *);
@@ -108,6 +120,8 @@ void user_reset(struct chan *, struct msg *);
 void reset_use(struct chan *, struct msg *);
 void me_password(struct chan *, struct msg *);
 /* auth_list.c */
+/* Limit and cursor of a page in the order of ids; false, and answered, if not. */
+bool asker_list_of_ids(const struct asker *, struct m_list *);
 void users_list(struct chan *, struct msg *);
 void roles_list(struct chan *, struct msg *);
 void sessions_list(struct chan *, struct msg *);

@@ -172,49 +172,22 @@ me_get(struct chan *chan, struct msg *m)
 	explicit_bzero(&a, sizeof(a));
 }
 
-/* Of one who asks twice for the same thing: whose key it is, and what it was. */
-static void
-once_key(const struct asker *who, const struct wire_once *once, uint8_t key[STORE_KEY])
-{
-	uint8_t buf[4 + INET6_ADDRSTRLEN + sizeof(once->key)];
-
-	memset(buf, 0, sizeof(buf));
-	record_put32be(buf, who->uid);
-	if (who->uid == 0)
-		memcpy(buf + 4, who->from, sizeof(who->from));
-	memcpy(buf + 4 + INET6_ADDRSTRLEN, once->key, sizeof(once->key));
-	if (EVP_Digest(buf, sizeof(buf), key, NULL, EVP_sha256(), NULL) != 1)
-		fatalx("SHA-256 failed");
-}
-
-static bool
-once_wanted(const struct wire_once *once)
-{
-	static const struct wire_once none;
-
-	return memcmp(once->key, none.key, sizeof(none.key)) != 0;
-}
-
 /* Was this very call answered before?  True when it is answered now. */
 static bool
-once_again(const struct asker *who, const struct wire_once *once, uint8_t key[STORE_KEY])
+made_before(const struct asker *who, const struct wire_once *once, struct store_once *o)
 {
 	struct store_account a;
-	struct store_once o;
 
-	if (!once_wanted(once))
+	switch (once_look(who, once, o)) {
+	case ONCE_FIRST:
 		return false;
-	once_key(who, once, key);
-	if (store_once_get(auth.store, key, &o) != STORE_OK)
-		return false;
-	if (memcmp(o.body, once->body, sizeof(o.body)) != 0) {
-		asker_fail(who, FAIL_EXISTS, "Idempotency-Key",
-		    "this Idempotency-Key came with another request before");
+	case ONCE_REFUSED:
 		return true;
+	case ONCE_AGAIN:
+		break;
 	}
-	if (store_account_by_uid(auth.store, o.uid, &a) != STORE_OK)
-		asker_fail(who, FAIL_EXISTS, "Idempotency-Key",
-		    "what this request made is not there any more");
+	if (store_account_by_uid(auth.store, o->uid, &a) != STORE_OK)
+		once_gone(who);
 	else
 		account_answer(who, &a, "made before");
 	explicit_bzero(&a, sizeof(a));
@@ -224,14 +197,10 @@ once_again(const struct asker *who, const struct wire_once *once, uint8_t key[ST
 static enum store_result
 add(const struct job *j, struct store_account *a)
 {
-	struct store_once o;
+	struct store_once o = j->once;
 
 	if (!once_wanted(&j->u.edit.once))
 		return store_account_add(auth.store, a);
-	memset(&o, 0, sizeof(o));
-	memcpy(o.key, j->once, sizeof(o.key));
-	memcpy(o.body, j->u.edit.once.body, sizeof(o.body));
-	o.at = auth_now();
 	return store_account_add_once(auth.store, a, &o);
 }
 
@@ -245,6 +214,11 @@ made(struct job *j, const char *encoded)
 	enum store_result r;
 	char text[WIRE_TEXT];
 
+	/* The same call may have come a second time while this one was hashed. */
+	if (made_before(&j->who, &e->once, &j->once)) {
+		job_end(j);
+		return;
+	}
 	memset(&a, 0, sizeof(a));
 	strlcpy(a.name, e->name, sizeof(a.name));
 	strlcpy(a.email, e->email, sizeof(a.email));
@@ -296,8 +270,8 @@ void
 account_make(struct asker *who, struct m_account_edit *e, struct store_account *a,
     enum audit_event event)
 {
-	uint8_t once[STORE_KEY] = { 0 };
 	struct store_account other;
+	struct store_once once;
 	const char *why;
 	struct job *j;
 
@@ -308,7 +282,7 @@ account_make(struct asker *who, struct m_account_edit *e, struct store_account *
 	}
 	strlcpy(a->name, e->name, sizeof(a->name));
 	e->version = 0;
-	if (once_again(who, &e->once, once) || !account_edit(who, e, a))
+	if (made_before(who, &e->once, &once) || !account_edit(who, e, a))
 		return;
 	if ((e->set & EDIT_PASSWORD) &&
 	    !account_password_ok(who, "password", e->name, e->password))
@@ -327,7 +301,7 @@ account_make(struct asker *who, struct m_account_edit *e, struct store_account *
 	if ((j = job_new(who)) == NULL)
 		return;
 	j->u.edit = *e;
-	memcpy(j->once, once, sizeof(j->once));
+	j->once = once;
 	j->what = event;
 	if ((e->set & EDIT_PASSWORD) == 0) {
 		made(j, "");

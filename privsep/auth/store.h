@@ -202,6 +202,9 @@ enum store_result store_session_delete_user(
     struct store *, uint32_t uid, const uint8_t *but);
 
 enum store_result store_token_add(struct store *, const struct store_token *);
+/* As store_account_add_once(). */
+enum store_result store_token_add_once(
+    struct store *, const struct store_token *, struct store_once *once);
 enum store_result store_token_by_key(
     struct store *, const uint8_t key[STORE_KEY], struct store_token *);
 enum store_result store_token_by_id(struct store *, const char *id, struct store_token *);

@@ -54,6 +54,13 @@ found(struct store_token *t, const DBT *p, const DBT *d)
 enum store_result
 store_token_add(struct store *st, const struct store_token *t)
 {
+	return store_token_add_once(st, t, NULL);
+}
+
+enum store_result
+store_token_add_once(
+    struct store *st, const struct store_token *t, struct store_once *once)
+{
 	uint8_t buf[STORE_RECORD_MAX];
 	struct store_counts n;
 	enum store_result res;
@@ -66,6 +73,10 @@ store_token_add(struct store *st, const struct store_token *t)
 		return res;
 	/* A key of the index that is there already fails the same way. */
 	r = put(st, txn, t, DB_NOOVERWRITE);
+	if (r == 0 && once != NULL) {
+		once->uid = t->uid;
+		r = bdb_once_put(st, txn, once);
+	}
 	if (r == DB_KEYEXIST) {
 		(void)txn->abort(txn);
 		return STORE_NAME_TAKEN;

@@ -6,12 +6,13 @@
 #include <openssl/evp.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <bsd/stdlib.h>
 #include <bsd/string.h>
 
-#include "auth.h"
+#include "auth_peer.h"
 #include "store_record.h"
 #include "token.h"
 
@@ -86,94 +87,146 @@ token_on_api(struct chan *c, struct msg *m)
 	explicit_bzero(&a, sizeof(a));
 }
 
-static const char *
-add_error(const struct worker *w, const struct m_token_add *m, permits *scopes)
+static bool
+add_ok(const struct asker *who, const struct m_token_add *m, permits *scopes)
 {
-	if (!token_name_ok(m->name))
-		return "name: 1 to 64 printable ASCII characters, no space around them";
-	if (m->scopes[0] == '\0' || !permits_parse(m->scopes, scopes))
-		return "scopes: names of permissions, each once, one at least";
-	if ((*scopes & ~w->have) != 0)
-		return "scopes: only what you are permitted yourself";
-	if (m->lifetime > LIFETIME_MAX)
-		return "expires_in: 10 years at most";
-	return NULL;
+	const char *field = NULL, *why = NULL;
+
+	if (!token_name_ok(m->name)) {
+		field = "name";
+		why = "1 to 64 printable ASCII characters, no space around them";
+	} else if (m->scopes[0] == '\0' || !permits_parse(m->scopes, scopes)) {
+		field = "scopes";
+		why = "names of permissions, each once, one at least";
+	} else if ((*scopes & ~who->have) != 0) {
+		field = "scopes";
+		why = "only what you are permitted yourself";
+	} else if (m->lifetime > LIFETIME_MAX) {
+		field = "expiresIn";
+		why = "10 years at most";
+	}
+	if (why != NULL)
+		asker_fail(who, FAIL_INVALID, field, "%s: %s", field, why);
+	return why == NULL;
 }
 
-/* The account of a bound worker's user, with room for one more. */
-static const char *
-room(const struct worker *w, const char *name)
+/* Nobody's name yet, and room for one more: false, and answered, if not. */
+static bool
+add_fits(const struct asker *who, const char *name)
 {
 	static struct store_token t[STORE_TOKENS];
 	size_t i, n;
 
-	n = store_token_of_user(auth.store, w->uid, t, STORE_TOKENS);
-	for (i = 0; i < n; i++)
-		if (strcmp(t[i].name, name) == 0)
-			return "name: a token of yours has it already";
-	return n < STORE_TOKENS ? NULL : "64 tokens is all that one may have";
+	n = store_token_of_user(auth.store, who->uid, t, STORE_TOKENS);
+	for (i = 0; i < n && strcmp(t[i].name, name) != 0; i++)
+		;
+	if (i < n)
+		asker_fail(
+		    who, FAIL_EXISTS, "name", "name: a token of yours has it already");
+	else if (n == STORE_TOKENS)
+		asker_fail(who, FAIL_EXISTS, NULL, "%d tokens is all that one may have",
+		    STORE_TOKENS);
+	explicit_bzero(t, sizeof(t));
+	return i == n && n < STORE_TOKENS;
 }
 
-void
-token_on_add(struct chan *c, struct msg *m)
+static void
+made(const struct asker *who, const struct store_token *t, const uint8_t *token)
 {
-	struct worker *w = c->arg;
-	const struct m_token_add *add = MSG_DATA(m, m_token_add);
-	struct m_token_made made;
+	struct m_token_made row;
+
+	memset(&row, 0, sizeof(row));
+	token_row(t, who->actor, &row.is);
+	if (token != NULL)
+		memcpy(row.token, token, sizeof(row.token));
+	asker_row(who, M_ROW_TOKEN_MADE, &row, sizeof(row));
+	asker_ok(who, "token %s made", t->id);
+	explicit_bzero(&row, sizeof(row));
+}
+
+/* The same call a second time: what it made, whose name is in it; its secret was shown.
+ */
+static void
+made_before(const struct asker *who, const char *name, const struct store_once *o)
+{
+	static struct store_token t[STORE_TOKENS];
+	size_t i, n;
+
+	n = store_token_of_user(auth.store, who->uid, t, STORE_TOKENS);
+	for (i = 0; i < n; i++)
+		if (strcmp(t[i].name, name) == 0 && t[i].created == o->at)
+			break;
+	if (i < n)
+		made(who, &t[i], NULL);
+	else
+		once_gone(who);
+	explicit_bzero(t, sizeof(t));
+}
+
+static void
+add(const struct asker *who, const struct m_token_add *m, permits scopes,
+    struct store_once *once)
+{
+	uint8_t token[WIRE_TOKEN], id[8];
 	char text[PERMITS_TEXT];
 	struct store_token t;
 	enum store_result r;
-	const char *why;
-	permits scopes;
-	uint8_t id[8];
 	size_t i;
 
-	worker_charge(w, COST_COMMIT);
-	if (!wire_str(add->name) || !wire_str(add->scopes)) {
-		worker_bad(w, "token without an end of a string");
-		return;
-	}
-	/* One that is limited makes none that is less so, nor one that outlives it. */
-	if (w->live->kind == STORE_API) {
-		worker_fail(w, m->head.id, FAIL_DENIED,
-		    "an API token makes no others: log in for it");
-		return;
-	}
-	if ((why = add_error(w, add, &scopes)) != NULL) {
-		worker_fail(w, m->head.id, FAIL_INVALID, why);
-		return;
-	}
-	if ((why = room(w, add->name)) != NULL) {
-		worker_fail(w, m->head.id, FAIL_EXISTS, why);
-		return;
-	}
 	memset(&t, 0, sizeof(t));
-	memset(&made, 0, sizeof(made));
-	session_token(made.token, t.key);
+	session_token(token, t.key);
 	arc4random_buf(id, sizeof(id));
 	for (i = 0; i < sizeof(id); i++)
 		snprintf(t.id + 2 * i, 3, "%02x", id[i]);
-	t.uid = w->uid;
-	strlcpy(t.name, add->name, sizeof(t.name));
+	t.uid = who->uid;
+	strlcpy(t.name, m->name, sizeof(t.name));
 	strlcpy(t.scopes, permits_text(scopes, text, sizeof(text)), sizeof(t.scopes));
-	t.created = auth_now();
-	t.expires = add->lifetime == 0 ? 0 : t.created + (int64_t)add->lifetime;
+	t.created = once->at = auth_now();
+	t.expires = m->lifetime == 0 ? 0 : t.created + (int64_t)m->lifetime;
 	r = STORE_NO_SPACE;
-	if (audit_event(AUDIT_TOKEN_ADDED, LOG_S("user", w->user),
-		LOG_S("source", w->from), LOG_S("session", w->live->id),
+	if (audit_event(AUDIT_TOKEN_ADDED, LOG_S("user", who->actor),
+		LOG_S("source", who->from), LOG_S("session", who->w->live->id),
 		LOG_S("token", t.id), LOG_S("name", t.name), LOG_S("scopes", t.scopes),
-		LOG_N("expires", t.expires), LOG_S("actor", w->user)))
-		r = store_token_add(auth.store, &t);
+		LOG_N("expires", t.expires), LOG_S("actor", who->actor)))
+		r = once_wanted(&m->once) ? store_token_add_once(auth.store, &t, once) :
+					    store_token_add(auth.store, &t);
 	if (r != STORE_OK)
-		worker_store_fail(w, m->head.id, r);
-	else {
-		strlcpy(made.id, t.id, sizeof(made.id));
-		made.created = t.created;
-		made.expires = t.expires;
-		chan_send(c, M_TOKEN_MADE, m->head.id, -1, &made, sizeof(made));
-	}
-	explicit_bzero(&made, sizeof(made));
+		asker_store_fail(who, r, "token");
+	else
+		made(who, &t, token);
+	explicit_bzero(token, sizeof(token));
 	explicit_bzero(&t, sizeof(t));
+}
+
+void
+token_on_add(struct chan *chan, struct msg *m)
+{
+	const struct m_token_add *what = MSG_DATA(m, m_token_add);
+	struct store_once once;
+	permits scopes;
+	struct asker who;
+
+	if (!asker_begin(chan, m, &who))
+		return;
+	/* One that is limited makes none that is less so, nor one that outlives it. */
+	if (who.w->live == NULL || who.w->live->kind == STORE_API) {
+		asker_fail(&who, FAIL_DENIED, NULL,
+		    "an API token makes no others: log in for it");
+		return;
+	}
+	if (!add_ok(&who, what, &scopes))
+		return;
+	switch (once_look(&who, &what->once, &once)) {
+	case ONCE_FIRST:
+		if (add_fits(&who, what->name))
+			add(&who, what, scopes, &once);
+		break;
+	case ONCE_AGAIN:
+		made_before(&who, what->name, &once);
+		break;
+	case ONCE_REFUSED:
+		break;
+	}
 }
 
 void
@@ -189,21 +242,38 @@ token_row(const struct store_token *t, const char *user, struct m_token *row)
 	row->seen = t->seen;
 }
 
+static int
+by_id(const void *a, const void *b)
+{
+	return strcmp(
+	    ((const struct store_token *)a)->id, ((const struct store_token *)b)->id);
+}
+
+/* In the order of their ids. */
 void
-token_on_list(struct chan *c, struct msg *m)
+token_on_list(struct chan *chan, struct msg *m)
 {
 	static struct store_token t[STORE_TOKENS];
-	struct worker *w = c->arg;
+	struct m_list *l = (struct m_list *)(void *)m->u.bytes;
+	const char *last = "";
 	struct m_token row;
+	struct asker who;
+	uint32_t rows = 0;
 	size_t i, n;
 
-	worker_charge(w, COST_COMMIT);
-	n = store_token_of_user(auth.store, w->uid, t, STORE_TOKENS);
-	for (i = 0; i < n; i++) {
-		token_row(&t[i], w->user, &row);
-		chan_send(c, M_ROW_TOKEN, m->head.id, -1, &row, sizeof(row));
+	if (!asker_begin(chan, m, &who) || !asker_list_of_ids(&who, l))
+		return;
+	n = store_token_of_user(auth.store, who.uid, t, STORE_TOKENS);
+	qsort(t, n, sizeof(t[0]), by_id);
+	for (i = 0; i < n && rows < l->limit; i++) {
+		if (strcmp(t[i].id, l->cursor) <= 0)
+			continue;
+		token_row(&t[i], who.actor, &row);
+		asker_row(&who, M_ROW_TOKEN, &row, sizeof(row));
+		last = t[i].id;
+		rows++;
 	}
-	worker_ok(w, m->head.id, "");
+	asker_page(&who, i < n ? last : "");
 	explicit_bzero(t, sizeof(t));
 }
 
@@ -224,34 +294,36 @@ token_revoke(
 }
 
 void
-token_on_end(struct chan *c, struct msg *m)
+token_on_end(struct chan *chan, struct msg *m)
 {
-	struct worker *w = c->arg;
-	const struct m_session_id *id = MSG_DATA(m, m_session_id);
+	enum store_result r = STORE_NOT_FOUND;
 	struct store_token t;
-	enum store_result r;
+	struct asker who;
+	const char *id;
 	bool own;
 
-	worker_charge(w, COST_COMMIT);
-	if (!wire_str(id->session)) {
-		worker_bad(w, "token id without an end");
+	if (!asker_begin(chan, m, &who))
+		return;
+	/* Another user's is, for this one, not there. */
+	id = MSG_DATA(m, m_session_ref)->session;
+	if (session_id_ok(id))
+		r = store_token_by_id(auth.store, id, &t);
+	if (r == STORE_OK && t.uid != who.uid)
+		r = STORE_NOT_FOUND;
+	if (r != STORE_OK) {
+		asker_store_fail(&who, r, "token");
 		return;
 	}
-	/* Another user's is, for this one, not there. */
-	r = store_token_by_id(auth.store, id->session, &t);
-	if (r == STORE_OK && t.uid != w->uid)
-		r = STORE_NOT_FOUND;
-	own = r == STORE_OK && w->live != NULL && strcmp(w->live->id, t.id) == 0;
-	/* It gets its answer before it ends. */
+	own = who.w->live != NULL && strcmp(who.w->live->id, t.id) == 0;
+	/* What acts for it is told after the answer, as with a session. */
 	if (own)
-		worker_ok(w, m->head.id, "token revoked");
-	if (r == STORE_OK)
-		r = token_revoke(&t, w->user, w->from, w->user);
+		session_leave(who.w);
+	r = token_revoke(&t, who.actor, who.from, who.actor);
 	explicit_bzero(&t, sizeof(t));
-	if (own)
-		return;
-	if (r != STORE_OK)
-		worker_store_fail(w, m->head.id, r);
+	if (r != STORE_OK && r != STORE_NOT_FOUND)
+		asker_store_fail(&who, r, "token");
 	else
-		worker_ok(w, m->head.id, "token revoked");
+		asker_ok(&who, "token revoked");
+	if (own)
+		worker_end(who.w);
 }

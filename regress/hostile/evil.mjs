@@ -131,6 +131,7 @@ export function violation(rows, chan, state, m) {
 
 // --- payloads (wire.h) ---
 
+const numbers = (...n) => { const b = Buffer.alloc(4 * n.length); n.forEach((v, i) => b.writeUInt32LE(v, 4 * i)); return b; };
 const text = (size, s) => { const b = Buffer.alloc(size); b.write(s, 'latin1'); return b; };
 export const wire = {
 	token: (hex) => Buffer.from(hex, 'hex'),
@@ -143,6 +144,12 @@ export const wire = {
 	portEnter: (code, nonce, n) => { const b = Buffer.alloc(88); code.copy(b); nonce.copy(b, 32); b.writeUInt16LE(n, 80); return b; },
 	last: (q) => text(1024, q),
 	session: (id) => text(24, id),
+	// What begins with a struct wire_ask, in the API's messages.
+	ask: (...parts) => Buffer.concat([text(24, '0123456789abcdef'), ...parts]),
+	ref: (user) => wire.ask(text(40, user)),
+	sessionRef: (id) => wire.ask(text(24, id)),
+	list: ({ cursor = '', find = '', user = '', role = '', state = 0, limit = 0 } = {}) => wire.ask(text(128, cursor), text(72, find),
+		text(33, user), text(35, role), numbers(state, limit)),
 	stage: (stage, requests = 0) => { const b = Buffer.alloc(24); b.writeUInt32LE(stage, 0); b.writeUInt32LE(requests, 4); return b; },
 	log: (level, event, line) => { const b = Buffer.alloc(1656); b.writeUInt32LE(level, 0); text(48, event).copy(b, 4); text(1600, line).copy(b, 52); return b; },
 	note: (id, kind) => { const b = Buffer.alloc(40); b.writeBigUInt64LE(BigInt(id), 0); b.writeUInt32LE(kind, 8); return b; },

@@ -271,7 +271,7 @@ test('a worker that is for one port can do nothing else', async () => {
 	};
 	for (const [name, payload] of [['IDE', wire.ide()], ['PORTAL'], ['MINT'], ['LAST', wire.last('folder=/evil')],
 		['SESSION_END', wire.session(site.ids.ann)], ['LOGOUT'], ['PORT_CODE', wire.portCode(Buffer.alloc(32), 3001)],
-		['AUTH_TOKEN', wire.token(site.tokens.ann)], ['LOGIN', wire.login('ann', 'x')], ['TOKEN_LIST'], ['API_TOKEN', wire.token(site.tokens.ann)]])
+		['AUTH_TOKEN', wire.token(site.tokens.ann)], ['LOGIN', wire.login('ann', 'x')], ['TOKEN_LIST', wire.list()], ['API_TOKEN', wire.token(site.tokens.ann)]])
 		await (await one()).offend('auth', M[name], { payload }, `${name} of a worker that is for a port`);
 	const e = await one();
 	const r = await e.ask('auth', M.PORT, { payload: wire.port(3001) });

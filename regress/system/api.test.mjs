@@ -21,6 +21,7 @@ async function call(user, method, path, body, headers = {}) {
 test.before(async () => {
 	await d.prepare();
 	await d.start();
+	await d.describe();
 	for (const [n, r] of [['root1', 'admin'], ['root2', 'admin'], ['oper', 'operator'], ['ann', 'user'], ['audit', 'auditor'], ['help', 'helper']]) {
 		d.addUser(n, r);
 		who[n] = await d.login(n);
@@ -156,7 +157,7 @@ test('settings: merged, and kept', { timeout: 120000 }, async () => {
 	assert.equal((await call('oper', 'PATCH', 'users/me/settings', { k0: null, a: { b: 1 } })).status, 200);
 	assert.deepEqual((await call('oper', 'GET', 'users/me/settings')).body.data, { k1: 1, k2: 2, k3: 3, k4: 4, a: { b: 1 } });
 	assert.equal((await call('oper', 'PATCH', 'users/me/settings', [1])).status, 400);
-	await d.stop({ keep: true }).catch(() => {});
+	await d.stop({ keep: true });
 });
 
 test('after a restart, settings are there; the description of the API tells what is answered', async () => {

@@ -87,17 +87,17 @@ test('every line can be checked with nothing but SHA-256', () => {
 
 test('pages go on by cursors, which say when they lead nowhere', { timeout: 60000 }, async () => {
 	const cookie = await d.login('root1');
-	const all = (await api(cookie, '?limit=500')).json.data.records.map((r) => r.seq);
+	const all = (await api(cookie, '?limit=500')).json.data.items.map((r) => r.seq);
 	assert.deepEqual(all, all.map((_, i) => all[0] - i));
 	const seen = [];
 	let cursor = '';
 	do {
 		const { data } = (await api(cookie, `?limit=3${cursor ? `&cursor=${cursor}` : ''}`)).json;
-		seen.push(...data.records.map((r) => r.seq));
-		cursor = data.cursor;
+		seen.push(...data.items.map((r) => r.seq));
+		cursor = data.next;
 	} while (cursor);
 	assert.deepEqual(seen.slice(1), all, 'the first of them is that all were read');
-	cursor = (await api(cookie, '?limit=3')).json.data.cursor;
+	cursor = (await api(cookie, '?limit=3')).json.data.next;
 	for (const [query, text] of [
 		[`?limit=3&user=ann&cursor=${cursor}`, /^cursor: it belongs to another query/],
 		['?cursor=00', /^cursor: this is none/],

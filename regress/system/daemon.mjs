@@ -9,6 +9,7 @@ import path from 'node:path';
 import tls from 'node:tls';
 import https from 'node:https';
 import { fileURLToPath } from 'node:url';
+import { Answers } from './described.mjs';
 
 export const top = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 export const obj = path.resolve(top, process.env.O || 'obj');
@@ -115,6 +116,7 @@ export class Daemon {
 		this.said = [];	// of users' IDEs
 		this.told = '';	// on stderr, of earlier starts and of idectl
 		this.env = {};
+		this.answers = new Answers();
 		// Uids of its own, so that another run's sandboxes are not mistaken for ours.
 		this.uids = 200000 + Math.floor(Math.random() * 4000) * 1000;
 	}
@@ -224,8 +226,23 @@ ${extra}
 		return this.ok(['user', 'add', '-r', role, name], `${pw}\n`);
 	}
 
-	// One request on a connection of its own, unless an agent is given.
-	request(method, url, { headers = {}, body, agent, localAddress } = {}) {
+	// One request on a connection of its own, unless an agent is given.  What the API
+	// answers is as it is described.
+	async request(method, url, opts = {}) {
+		const r = await this.ask(method, url, opts);
+		this.answers.add({ method, url, status: r.status, headers: r.headers, body: r.body });
+		return r;
+	}
+
+	describe() {
+		return this.answers.describe(async () => {
+			const r = await this.ask('GET', '/api/openapi.json', { headers: { accept: 'application/json' }, localAddress: '127.255.255.253' });
+			if (r.status !== 200) throw new Error(`/api/openapi.json: ${r.status}`);
+			return r.json;
+		});
+	}
+
+	ask(method, url, { headers = {}, body, agent, localAddress } = {}) {
 		return new Promise((resolve, reject) => {
 			const req = https.request({
 				host: '127.0.0.1', port: this.port, method, path: url,
@@ -313,7 +330,10 @@ ${extra}
 	}
 
 	async stop({ keep = false } = {}) {
+		let wrong;
 		if (this.child && !this.exit) {
+			if (this.answers.waiting.length > 0)
+				await this.describe().catch((e) => { if (e.code === 'ERR_ASSERTION') wrong = e; });
 			for (const s of this.sandboxes()) {
 				this.said.push(...ideLogs(this.home(s.user)));
 				this.ctl(['sandbox', 'stop', s.user]);
@@ -332,6 +352,7 @@ ${extra}
 		}
 		try {
 			this.check();
+			if (wrong) throw wrong;
 		} finally {
 			if (!keep) this.clearRules();
 			if (!keep) fs.rmSync(this.dir, { recursive: true, force: true });
