@@ -29,7 +29,6 @@ struct encode_head {
 	int64_t length;
 	struct header copy[STREAM_RESP_HEADERS]; /* what h may become */
 	char etag[256];
-	char vary[512];
 };
 
 /*

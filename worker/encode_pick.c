@@ -19,10 +19,10 @@
 #include "range.h"
 #include "worker.h"
 
-/* What a head says that matters here; the last header of a kind counts. */
+/* What a head says that matters here. */
 struct seen {
-	struct slice type, vary, etag;
-	bool coded, partial, kept, open;
+	struct slice type, etag;
+	bool coded, partial, kept, open, varies;
 };
 
 static const struct slice sealed[] = { SLICE("content-md5"), SLICE("digest"),
@@ -83,7 +83,9 @@ look_at(struct seen *seen, const struct header *h)
 	else if (slice_eq(h->name, SLICE("etag")))
 		seen->etag = h->value;
 	else if (slice_eq(h->name, SLICE("vary")))
-		seen->vary = h->value;
+		seen->varies = seen->varies ||
+		    list_has(h->value, SLICE("accept-encoding")) ||
+		    list_has(h->value, SLICE("*"));
 	else if (slice_eq(h->name, SLICE("content-encoding")))
 		seen->coded = seen->coded || !slice_caseeq(h->value, SLICE("identity"));
 	else if (slice_eq(h->name, SLICE("cache-control"))) {
@@ -147,23 +149,15 @@ weak(struct encode_head *e, struct slice etag)
 	return (slice_str(e->etag));
 }
 
-/* Says that the answer depends on what the client accepts. */
+/* Says that the answer depends on what the client accepts: a line of its own, as
+ * there can be several. */
 static void
-head_vary(struct encode_head *e, struct slice vary)
+head_vary(struct encode_head *e)
 {
-	static const struct slice gone[] = { SLICE("vary") };
-
-	if (list_has(vary, SLICE("accept-encoding")) || list_has(vary, SLICE("*")))
+	if (e->n == STREAM_RESP_HEADERS)
 		return;
-	if (vary.len + 18 > sizeof(e->vary) || e->n == STREAM_RESP_HEADERS) {
-		vary = (struct slice){ NULL, 0 };
-		if (e->n == STREAM_RESP_HEADERS)
-			return;
-	}
-	head_copy(e, gone, vary.len > 0);
-	snprintf(e->vary, sizeof(e->vary), "%.*s%saccept-encoding", (int)vary.len,
-	    vary.len > 0 ? vary.p : "", vary.len > 0 ? ", " : "");
-	head_put(e, SLICE("vary"), slice_str(e->vary));
+	head_copy(e, NULL, 0);
+	head_put(e, SLICE("vary"), SLICE("accept-encoding"));
 }
 
 /* Not modified: what the client has may be a compressed one. */
@@ -205,7 +199,8 @@ encode_pick(const struct stream *s, struct encode_head *e)
 	if (!status_has_whole(e->status) || seen.coded || seen.kept || seen.partial ||
 	    !type_compresses(seen.type))
 		return (CODING_IDENTITY);
-	head_vary(e, seen.vary);
+	if (!seen.varies)
+		head_vary(e);
 	if ((e->length >= 0 && e->length < http->compress_min) || s->head.minor == 0 ||
 	    (!seen.open && asked_by_others(s)))
 		return (CODING_IDENTITY);

@@ -17,6 +17,8 @@ export const obj = path.resolve(top, process.env.O || 'obj');
 export const sanitized = /obj-san\b/.test(obj);
 // What a test puts on: with a sanitizer in it a worker takes some ten times the memory.
 export const load = (n) => Math.ceil(n / (sanitized ? 5 : 1));
+// What may stay behind, in kB: a sanitizer puts as much again around each small piece.
+export const weight = (kb) => kb * (sanitized ? 2 : 1);
 // Where memory is weighed: a sanitizer is not to keep what was freed.
 export const frugal = { ASAN_OPTIONS: 'quarantine_size_mb=0:thread_local_quarantine_size_kb=0' };
 export const idePath = process.env.IDEDIR || '/usr/local/lib/ided/vscode';

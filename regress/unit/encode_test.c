@@ -198,8 +198,11 @@ test_pick(void **state)
 		    TEXT "\n" VARY "content-encoding: br\netag: W/\"x\"\n" },
 		{ "", TEXT "\netag: \"x\"\naccept-ranges: bytes", 200, 5000, 5000,
 		    TEXT "\netag: \"x\"\naccept-ranges: bytes\n" VARY },
-		{ BR, TEXT "\nvary: origin", 200, 5000, -1,
-		    TEXT "\nvary: origin, accept-encoding\ncontent-encoding: br\n" },
+		{ BR, TEXT "\nvary: origin\nvary: cookie", 200, 5000, -1,
+		    TEXT "\nvary: origin\nvary: cookie\n" VARY "content-encoding: br\n" },
+		{ BR, TEXT "\nvary: Accept-Encoding\nvary: cookie", 200, 5000, -1,
+		    TEXT
+		    "\nvary: Accept-Encoding\nvary: cookie\ncontent-encoding: br\n" },
 		{ BR, TEXT "\nvary: Accept-Encoding", 200, 5000, -1,
 		    TEXT "\nvary: Accept-Encoding\ncontent-encoding: br\n" },
 		{ BR, TEXT "\nvary: *", 200, 5000, -1,
