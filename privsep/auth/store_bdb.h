@@ -112,8 +112,9 @@ bool bdb_passing(int r); /* the machine has failed, not what is in the files */
 void bdb_explain(const struct store *, int r, char *err, size_t errlen);
 
 /* store_bdb_walk.c: every record. */
-#define BDB_CHECK_FILE BACKUP_CHECK /* is there while all is to be looked at before use  \
-				     */
+#define BDB_CHECK_FILE                                                                   \
+	BACKUP_CHECK /* is there while all is to be looked at before use                 \
+		      */
 int bdb_check(struct store *);
 
 /* store_bdb_count.c */

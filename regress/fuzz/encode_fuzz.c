@@ -50,8 +50,7 @@ pick(struct stream *s, const struct http_head *answer, unsigned int how)
 	e.status = answer->status;
 	e.length = how & 0x80 ? -1 : (int64_t)(how & 0x7f) * 100;
 	for (n = 0; n < answer->nheader && n < STREAM_RESP_HEADERS; n++)
-		h[n] = (struct header){ answer->header[n].name,
-			answer->header[n].value };
+		h[n] = (struct header){ answer->header[n].name, answer->header[n].value };
 	e.h = h;
 	e.n = n;
 	coding = encode_pick(s, &e);
