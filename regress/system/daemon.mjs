@@ -17,6 +17,8 @@ export const obj = path.resolve(top, process.env.O || 'obj');
 export const sanitized = /obj-san\b/.test(obj);
 // What a test puts on: with a sanitizer in it a worker takes some ten times the memory.
 export const load = (n) => Math.ceil(n / (sanitized ? 5 : 1));
+// Likewise how long a test waits for what takes long.
+const patience = sanitized ? 3 : 1;
 // What may stay behind, in kB: a sanitizer puts as much again around each small piece.
 export const weight = (kb) => kb * (sanitized ? 2 : 1);
 // Where memory is weighed: a sanitizer is not to keep what was freed.
@@ -46,7 +48,7 @@ export function makeCertificate(dir, name = 'server', kind = 'ec') {
 }
 
 export async function waitFor(what, fn, ms = 20000, every = 50) {
-	const end = Date.now() + ms;
+	const end = Date.now() + ms * patience;
 	for (;;) {
 		const v = await fn();
 		if (v) return v;
