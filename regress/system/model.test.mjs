@@ -1,12 +1,14 @@
 // Accounts against a model of them: operations at random, by the API and by idectl, each
 // answered as the model says, and afterwards all is as the model has it; two
 // administrators at one account, of whom neither undoes what the other did unseen; kill -9
-// of auth and of all of ided while accounts are written.
+// of auth and of all of ided while accounts are written.  And settings, which are written
+// a second late and all at once.
 //
 // IDED_SEED makes the same numbers again, IDED_ROUNDS more of them.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import fs from 'node:fs';
 import { startDaemon, obj, password, sleep, waitFor } from './daemon.mjs';
 import { Api, Random } from './api.mjs';
 
@@ -366,3 +368,31 @@ test('kill -9 of auth and of ided while accounts are written: what was acknowled
 	for (const a of apis) a.close();
 	console.log(`${total} rounds, ${acks} changes acknowledged`);
 });
+
+const able = spawnSync('strace', ['-qq', '-o', '/dev/null', 'true']).status === 0;
+test('settings: fifty changes in a second are one write to the disk, or two; none is lost by a stop',
+	{ skip: !able && 'strace(1) cannot be run here' }, async () => {
+		const out = `${d.dir}/strace`;
+		const s = spawn('strace', ['-f', '-y', '-e', 'trace=fsync,fdatasync', '-o', out, '-p', String(d.role('auth')[0].pid)], { stdio: ['ignore', 'ignore', 'pipe'] });
+		const ended = new Promise((r) => s.on('close', r));
+		try {
+			await new Promise((r) => s.stderr.once('data', r));	// "attached"
+			const writes = () => fs.readFileSync(out, 'utf8').split('\n').filter((l) => /\bf(data)?sync\([^)]*\/log\.\d+>/.test(l)).length;
+			const start = performance.now();
+			for (let i = 0; i < 50; i++) assert.equal((await root.call('PATCH', 'users/me/settings', { count: i, [`k${i % 7}`]: 'x'.repeat(i) })).status, 200);
+			const seconds = Math.ceil((performance.now() - start) / 1000);
+			assert.equal((await root.call('GET', 'users/me/settings')).data.count, 49);
+			// One more, so that there is a write to wait for.
+			const before = writes();
+			assert.equal((await root.call('PATCH', 'users/me/settings', { count: 50 })).status, 200);
+			await waitFor('the write', () => writes() > before, 10000);
+			console.log(`${writes()} writes to the disk for 51 changes within ${seconds} s`);
+			assert.ok(writes() <= 2 * seconds, `${writes()} writes within ${seconds} s`);
+		} finally {
+			s.kill('SIGINT');
+			await ended;
+		}
+		assert.equal((await root.call('PATCH', 'users/me/settings', { count: 'last' })).status, 200);
+		await restart();
+		assert.equal((await root.call('GET', 'users/me/settings')).data.count, 'last');
+	});
