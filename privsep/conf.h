@@ -53,6 +53,8 @@
 #define CONF_IO_WEIGHT      100
 #define CONF_NO_LIMIT       UINT64_MAX
 #define CONF_SPARE_MAX      64 /* spare sandboxes */
+/* Of a location that is reached by TLS, unless it says another. */
+#define CONF_CA_DEFAULT "/etc/ssl/certs/ca-certificates.crt"
 
 enum conf_log_to {
 	LOG_TO_STDERR,
@@ -332,7 +334,9 @@ struct conf_location {
 	char role[CONF_NAME_MAX];   /* "" when none is required */
 	uint32_t nheaders;
 	char header[CONF_HEADER_MAX][CONF_ARGLEN_MAX]; /* "Name: value" */
-	char rewrite[CONF_ARGLEN_MAX];
+	char rewrite[CONF_ARGLEN_MAX];                 /* "" when the path stays */
+	char ca[CONF_PATH_MAX];     /* of tls: who signs the service's certificate */
+	char name[CONF_DOMAIN_MAX]; /* ... and the name in it; "": the target's */
 	uint16_t line;
 };
 

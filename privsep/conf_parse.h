@@ -8,6 +8,7 @@
  * conf_value.c		the kinds of values that keywords share
  * conf_special.c	the values that one keyword has alone
  * conf_listen.c	addresses: listeners and the targets of locations
+ * conf_location.c	locations as a whole
  * conf_env.c		the IDED_ variables
  * conf_limits.c	what roles and users have of their own
  * conf_network.c	the network of sandboxes
@@ -322,8 +323,6 @@ bool conf_value_compression(
 bool conf_value_argument(
     struct conf_parser *, const struct conf_row *, struct conf_ide *);
 bool conf_value_colour(struct conf_parser *, const struct conf_row *, void *);
-bool conf_value_header(
-    struct conf_parser *, const struct conf_row *, struct conf_location *);
 
 /* conf_network.c */
 bool conf_value_pool(struct conf_parser *, const struct conf_row *, struct conf_net *);
@@ -354,9 +353,16 @@ const char *conf_address(const struct conf_listen *, char *, size_t);
 /* conf_env.c */
 void conf_environment(struct conf_parser *, char *const[]);
 
-/* conf_verify.c */
+/* conf_location.c */
+bool conf_value_header(
+    struct conf_parser *, const struct conf_row *, struct conf_location *);
 bool conf_location_check(
     struct conf_parser *, const struct conf_location *, struct conf_where);
+void conf_verify_locations(struct conf_parser *);
+/* Is it below what ided serves itself? */
+bool conf_is_route(const char *prefix);
+
+/* conf_verify.c */
 void conf_verify(struct conf_parser *);
 struct conf_where conf_later(
     const struct conf_parser *, const struct conf_row *, const struct conf_row *);

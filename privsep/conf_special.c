@@ -367,30 +367,3 @@ conf_value_colour(struct conf_parser *p, const struct conf_row *row, void *base)
 	conf_next(p);
 	return true;
 }
-
-/* Name: value */
-bool
-conf_value_header(
-    struct conf_parser *p, const struct conf_row *row, struct conf_location *location)
-{
-	const char *s = p->tok.text;
-	size_t n = 0;
-
-	if (location->nheaders == CONF_HEADER_MAX) {
-		conf_expected(
-		    p, NULL, "at most %d headers in a location", CONF_HEADER_MAX);
-		return false;
-	}
-	if (conf_is_value(p))
-		while (conf_word_byte(s[n]) && s[n] != '.')
-			n++;
-	if (n == 0 || s[n] != ':' || s[n + 1] != ' ' || s[n + 2] == '\0') {
-		conf_expected(p, NULL, "\"Name: value\" after \"%s\"", row->name);
-		return false;
-	}
-	if (!conf_take_text(
-		p, location->header[location->nheaders], sizeof(location->header[0])))
-		return false;
-	location->nheaders++;
-	return true;
-}

@@ -31,20 +31,6 @@ static const struct {
 	{ B_POOL, "idle", B_PROXY, "pool", true },
 };
 
-/* What ided serves itself. */
-static const char *const routes[] = {
-	"/ide/",
-	"/login/",
-	"/logout/",
-	"/api/",
-	"/proxy/",
-	"/absproxy/",
-	"/port/",
-	"/_static/",
-	"/healthz/",
-	"/metrics/",
-};
-
 static bool
 bad(const struct conf_parser *p, enum conf_block block, const char *name)
 {
@@ -247,17 +233,6 @@ verify_listen(struct conf_parser *p)
 		    "add: listen on * port 443 tls");
 }
 
-static bool
-is_route(const char *path)
-{
-	size_t i;
-
-	for (i = 0; i < sizeof(routes) / sizeof(routes[0]); i++)
-		if (strncmp(path, routes[i], strlen(routes[i])) == 0)
-			return true;
-	return false;
-}
-
 /* A path whose prefix was taken off before it came to us is taken as it is. */
 static void
 verify_base(struct conf_parser *p)
@@ -266,56 +241,11 @@ verify_base(struct conf_parser *p)
 	char path[CONF_NAME_MAX + 1];
 
 	snprintf(path, sizeof(path), "%s/", p->conf->http.base);
-	if (!p->bad[conf_row_index(row)] && is_route(path))
+	if (!p->bad[conf_row_index(row)] && conf_is_route(path))
 		conf_error(p, where(p, row),
 		    "expected a path that ided does not serve itself after "
 		    "\"base-path\", got \"%s\"",
 		    path);
-}
-
-/* At the end of a block: false, if it is not to be kept. */
-bool
-conf_location_check(
-    struct conf_parser *p, const struct conf_location *l, struct conf_where at)
-{
-	const struct conf_row *proxy = conf_row_find(B_LOCATION, "proxy");
-	const struct conf_row *root = conf_row_find(B_LOCATION, "root");
-	char text[CONF_PATH_MAX + 32];
-	bool to, from;
-	uint32_t i;
-
-	if (bad(p, B_LOCATION, "") || p->bad[conf_row_index(proxy)] ||
-	    p->bad[conf_row_index(root)])
-		return false;
-	to = p->at[conf_row_index(proxy)].name != NULL;
-	from = p->at[conf_row_index(root)].name != NULL;
-	if (to == from) {
-		conf_error(p, at,
-		    "expected \"proxy\" or \"root\" in the block "
-		    "\"location\", got %s",
-		    to ? "both" : "none");
-		return false;
-	}
-	if (is_route(l->prefix)) {
-		conf_error(p, at,
-		    "expected a path that ided does not "
-		    "serve itself after \"location\", got \"%s\"",
-		    l->prefix);
-		return false;
-	}
-	for (i = 0; i < p->conf->nlocation; i++) {
-		if (strcmp(l->prefix, p->conf->location[i].prefix) == 0) {
-			conf_error(p, at,
-			    "expected the location \"%s\" once, "
-			    "got it again; the first is in %s",
-			    l->prefix,
-			    conf_where_text(p->location_at[i], text, sizeof(text)));
-			return false;
-		}
-	}
-	if (from)
-		p->conf->location[p->conf->nlocation].kind = LOCATION_ROOT;
-	return true;
 }
 
 /* Whose data and sockets are reached through it: all users'. */
@@ -372,6 +302,7 @@ conf_verify(struct conf_parser *p)
 	verify_binds(p);
 	verify_namespaces(p);
 	conf_verify_network(p);
+	conf_verify_locations(p);
 	if (!bad(p, B_TOP, "data") && !bad(p, B_TOP, "runtime") &&
 	    strcmp(p->conf->common.data, p->conf->common.runtime) == 0)
 		conf_error(p, conf_later(p, data, runtime),

@@ -42,6 +42,8 @@ struct conf_for_worker {
 	uint8_t logo_type; /* enum logo_type (logo.h) */
 	uint32_t logolen;
 	uint8_t logo[LOGO_MAX];
+	uint32_t nlocation;
+	struct conf_location location[CONF_LOCATION_MAX];
 };
 
 struct conf_for_auth {
@@ -58,6 +60,8 @@ struct conf_for_auth {
 	uint16_t port_first; /* of sandboxes, that may be reached */
 	uint16_t port_last;
 	uint8_t port_secret[32]; /* of their origins' tokens: auth_port.c */
+	uint32_t nlocation;
+	struct conf_location location[CONF_LOCATION_MAX];
 	/* The first administrator, only on an empty store; wiped after use. */
 	char admin_name[33];
 	char admin_password[1025];

@@ -34,6 +34,16 @@ size_t jwt_input(const struct wire_jwt *, char buf[JWT_INPUT_MAX]);
 size_t jwt_text(
     const struct wire_jwt *, const struct wire_jwt_sig *, char buf[JWT_TEXT_MAX]);
 
+/*
+ * The same of a word about a user for one service of the site (wire_assertion).  It
+ * says who it is to that service and to nobody else, ided included: its typ is none
+ * of a token's.
+ */
+#define JWT_ASSERTION_LIFE 60 /* seconds */
+size_t jwt_assertion_input(const struct wire_assertion *, char buf[JWT_INPUT_MAX]);
+size_t jwt_assertion_text(
+    const struct wire_assertion *, const struct wire_jwt_sig *, char buf[JWT_TEXT_MAX]);
+
 /* dst has room for JWT_BASE64(len) + 1. */
 size_t jwt_base64(char *dst, const void *src, size_t len);
 

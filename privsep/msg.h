@@ -167,6 +167,13 @@ M(PORT_CODED,	P_AUTH, P_WORKER,	S_ANY,	X_(m_port_coded), FD_NONE)	\
 M(PORT_ENTER,	P_WORKER, P_AUTH,	S_NEW | S_PORT, X_(m_port_enter), FD_NONE)	\
 M(PORT_ENTERED,	P_AUTH, P_WORKER,	S_ANY,	X_(m_port_entered), FD_NONE)	\
 M(PORT_TOKEN,	P_WORKER, P_AUTH,	S_NEW | S_PORT, X_(m_port_token), FD_NONE) \
+/* Services of the site's own. */						\
+M(LOCATION,	P_WORKER, P_AUTH,	S_BOUND, X_(m_location), FD_NONE)	\
+M(LOCATION_FD,	P_AUTH, P_WORKER,	S_ANY,	NONE_,		FD_SOCK)	\
+M(LOCATION_FILE, P_WORKER, P_AUTH,	S_BOUND, X_(m_location_file), FD_NONE)	\
+M(LOCATION_FILE_FD, P_AUTH, P_WORKER,	S_ANY,	NONE_,		FD_FILE)	\
+M(LOCATION_SIGN, P_WORKER, P_AUTH,	S_BOUND, X_(m_location), FD_NONE)	\
+M(LOCATION_SIGNED, P_AUTH, P_WORKER,	S_ANY,	X_(m_location_signed), FD_NONE)	\
 /* Accounts: nobody's word, and that of the one who is known. */			\
 M(REGISTER,	P_WORKER, P_AUTH,	S_SITE,	X_(m_account_edit), FD_NONE)	\
 M(RESET_USE,	P_WORKER, P_AUTH,	S_SITE,	X_(m_reset_use), FD_NONE)	\
@@ -236,6 +243,9 @@ M(HASHED,	P_HASH, P_AUTH,		S_ANY,	X_(m_hashed),	FD_NONE)	\
 /* Sandboxes: auth asks, isolation does. */					\
 M(SB_CONNECT,	P_AUTH, P_ISOLATION,	S_ANY,	X_(m_sb),	FD_NONE)	\
 M(SB_PORT,	P_AUTH, P_ISOLATION,	S_ANY,	X_(m_sb_port),	FD_NONE)	\
+M(SB_LOCATION,	P_AUTH, P_ISOLATION,	S_ANY,	X_(m_location), FD_NONE)	\
+M(SB_FILE,	P_AUTH, P_ISOLATION,	S_ANY,	X_(m_location_file), FD_NONE)	\
+M(SB_FILE_FD,	P_ISOLATION, P_AUTH,	S_ANY,	NONE_,		FD_FILE)	\
 M(SB_SHOW,	P_AUTH, P_ISOLATION,	S_ANY,	X_(m_sb),	FD_NONE)	\
 M(SB_LIST,	P_AUTH, P_ISOLATION,	S_ANY,	NONE_,		FD_NONE)	\
 M(SB_READY,	P_AUTH, P_ISOLATION,	S_ANY,	X_(m_sb),	FD_NONE)	\
@@ -262,6 +272,8 @@ M(SB_GONE,	P_ISOLATION, P_AUTH,	S_ANY,	X_(m_sb),	FD_NONE)	\
 M(JOIN_PEER,	P_ISOLATION, P_AUTH | P_KEYS, S_ANY, NONE_,	FD_CHAN)	\
 M(KEYSTORE,	P_ISOLATION, P_KEYS,	S_ANY,	X_(m_keystore),	FD_FILE)	\
 M(JWT_SIGN,	P_AUTH, P_KEYS,		S_ANY,	X_(m_jwt_sign),	FD_NONE)	\
+M(JWT_ASSERT,	P_AUTH, P_KEYS,		S_ANY,	X_(wire_assertion), FD_NONE)	\
+M(JWT_ASSERTED,	P_KEYS, P_AUTH,		S_ANY,	X_(m_location_signed), FD_NONE)	\
 M(JWT_SIGNED,	P_KEYS, P_AUTH,		S_ANY,	X_(m_jwt_signed), FD_NONE)	\
 M(JWT_KEYS,	P_KEYS, P_AUTH,		S_ANY,	X_(m_jwt_keys),	FD_NONE)	\
 M(JWT_ROTATE,	P_AUTH, P_KEYS,		S_ANY,	X_(m_jwt_rotate), FD_NONE)	\

@@ -28,6 +28,7 @@
 /* What everyone has of their own. */						\
 P(ACCOUNT_OWN,	"account.own",	"the own account, its sessions, tokens and settings")	\
 P(IDE_USE,	"ide.use",	"an own sandbox, the IDE and the ports in it")		\
+P(LOCATION_USE,	"location.use",	"the site's own services, as far as these allow it")	\
 /* Other people's. */								\
 P(DASHBOARD_VIEW, "dashboard.view", "the administrators' overview and its figures")	\
 P(USERS_READ,	"users.read",	"list accounts and look at them")			\
@@ -78,6 +79,10 @@ A(PORT,			IDE_USE,	0)					\
 A(PORT_CODE,		IDE_USE,	0)					\
 A(PORT_ENTER,		NOBODY,		0)					\
 A(PORT_TOKEN,		NOBODY,		0)					\
+/* A worker: services of the site's own. */					\
+A(LOCATION,		LOCATION_USE,	0)					\
+A(LOCATION_FILE,	LOCATION_USE,	0)					\
+A(LOCATION_SIGN,	LOCATION_USE,	0)					\
 A(SESSION_END,		ACCOUNT_OWN,	A_CHANGING)				\
 /* A worker: the own account. */						\
 A(REGISTER,		NOBODY,		A_CHANGING)				\

@@ -225,6 +225,8 @@ struct m_stats {
 	uint32_t unauthenticated;
 	uint32_t penalised;
 	struct wire_notes notes;
+	uint32_t services_failing; /* that nobody is let through to for now */
+	uint32_t services_failed;  /* how often that came about */
 };
 
 #endif

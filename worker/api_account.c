@@ -93,7 +93,8 @@ static const struct api_field stats[] = {
 	F("crashes", API_U64, m_stats, crashes), F("workers", API_U32, m_stats, workers),
 	F("memoryWarned", API_U32, m_stats, notes.memory_warned), F("memoryCritical", API_U32, m_stats, notes.memory_critical),
 	F("memoryLeaks", API_U32, m_stats, notes.memory_leaks), F("memoryEnded", API_U32, m_stats, notes.memory_ended),
-	F("storageOver", API_U32, m_stats, notes.storage_over), F("storageFull", API_U32, m_stats, notes.storage_full), END };
+	F("storageOver", API_U32, m_stats, notes.storage_over), F("storageFull", API_U32, m_stats, notes.storage_full),
+	F("servicesFailing", API_U32, m_stats, services_failing), F("servicesFailed", API_U32, m_stats, services_failed), END };
 
 #define EMAIL	F("email", API_STRING, m_account_edit, email, .bit = EDIT_EMAIL)
 #define DISPLAY	F("displayName", API_STRING, m_account_edit, display, .bit = EDIT_DISPLAY)

@@ -26,15 +26,15 @@ port_allowed(const struct worker *w, uint16_t port)
 /* --- no answer --- */
 
 void
-port_error(
-    struct stream *s, const struct port_way *way, unsigned int status, const char *why)
+port_error(struct stream *s, const struct port_way *way, unsigned int status,
+    const char *why, unsigned int retry)
 {
 	bool again = s->head.method == METHOD_GET && status >= 502 && status <= 504;
 	char port[8], num[12];
 	struct answer a;
 
-	if (s->websocket || !wants_html(s)) {
-		respond_error(s, status, why);
+	if (s->websocket || !wants_html(s) || way->kind == PORT_LOCATION) {
+		respond_retry(s, status, why, retry);
 		return;
 	}
 	snprintf(port, sizeof(port), "%u", way->port);
@@ -46,7 +46,9 @@ port_error(
 	    SLICE("default-src 'none'; style-src 'self'; img-src 'self'; "
 		  "base-uri 'none'; form-action 'none'"));
 	if (again)
-		answer_fmt(&a, SLICE("refresh"), "%u", REFRESH);
+		answer_fmt(&a, SLICE("refresh"), "%u", retry > REFRESH ? retry : REFRESH);
+	if (retry != 0)
+		answer_fmt(&a, SLICE("retry-after"), "%u", retry);
 	page_send(&a, status, status_reason(status), "port.html",
 	    (const struct page_value[]){ PAGE_TEXT("status", num),
 		PAGE_TEXT("port", port), PAGE_TEXT("text", why),
@@ -98,7 +100,8 @@ port_page_denied(const struct stream *s)
 	const struct route *r = s->route;
 	struct slice from, base = slice_str(s->w->conf->http.base);
 
-	if (s->w->conf->proxy.paths == PATHS_OPEN || (r->flags & R_APP) != 0)
+	if (s->w->conf->proxy.paths == PATHS_OPEN ||
+	    (r->flags & (R_APP | R_SERVICE)) == R_APP)
 		return (false);
 	from = referring_path(s);
 	if (from.p != NULL && slice_prefix(from, base)) {

@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../privsep/conf.h"
 #include "stream.h"
 
 #define PORT_COOKIE       "__Host-ided-port"
@@ -27,16 +28,19 @@
 #define PORT_OWN          "/.ided/"           /* ours, on a port's origin */
 
 enum port_kind {
-	PORT_HOST, /* an origin of its own */
-	PORT_PATH, /* /proxy/<port>, which is taken off */
-	PORT_ABS,  /* /absproxy/<port>, which stays */
+	PORT_HOST,     /* an origin of its own */
+	PORT_PATH,     /* /proxy/<port>, which is taken off */
+	PORT_ABS,      /* /absproxy/<port>, which stays */
+	PORT_LOCATION, /* a service of the site's own: location.h */
 };
 
-/* How a request goes to a port. */
+/* How a request goes to a port, or to a service of the site's own. */
+struct location;
 struct port_way {
 	uint16_t port;
 	enum port_kind kind;
-	char prefix[24]; /* of the path, after the site's; no '/' at its end */
+	char prefix[CONF_NAME_MAX]; /* of the path, after the site's; no '/' at its end */
+	const struct location *location; /* of PORT_LOCATION */
 };
 
 struct proxy_via;
@@ -58,9 +62,10 @@ int port_head_answer(
 
 /* --- port.c --- */
 
-/* There is no answer: a page that says so, and looks again by itself. */
-void port_error(
-    struct stream *s, const struct port_way *way, unsigned int status, const char *why);
+/* There is no answer: a page that says so, and looks again by itself.  retry: the
+ * seconds after which it is worth the while; 0: not known. */
+void port_error(struct stream *s, const struct port_way *way, unsigned int status,
+    const char *why, unsigned int retry);
 /* Does it come from a page of a program that shares our origin, and is it
  * something that such a page has no business with? */
 bool port_page_denied(const struct stream *s);

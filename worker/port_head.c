@@ -2,8 +2,10 @@
  * Heads on their way to and from a port: see port.h.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "location.h"
 #include "port.h"
 #include "proxy_head.h"
 #include "url.h"
@@ -35,6 +37,7 @@ before(const struct stream *s, const struct port_way *way)
 		return (slice_str(conf->proxy.abs_base[0] != '\0' ? conf->proxy.abs_base :
 								    conf->http.base));
 	case PORT_PATH:
+	case PORT_LOCATION:
 		return (slice_str(conf->http.base));
 	default:
 		return (SLICE(""));
@@ -49,6 +52,12 @@ port_head_target(struct evbuffer *out, const struct stream *s, const struct port
 	struct slice t = s->head.target;
 	size_t n = strlen(way->prefix);
 
+	if (way->kind == PORT_LOCATION) {
+		if (way->location->conf->rewrite[0] == '\0')
+			add(out, before(s, way));
+		location_target(out, s, way->location);
+		return;
+	}
 	if (way->kind == PORT_PATH && t.len > n) {
 		t.p += n;
 		t.len -= n;
@@ -122,13 +131,48 @@ below_prefix(const struct stream *s, const struct port_way *way, struct slice pa
 	return (path.len == 0 || path.p[0] == '/' || path.p[0] == '?');
 }
 
+/* Its pages may reach nothing but what is below its prefix. */
+static bool
+is_restricted(const struct stream *s, const struct port_way *way)
+{
+	return ((way->kind == PORT_PATH || way->kind == PORT_ABS) &&
+	    s->w->conf->proxy.paths == PATHS_RESTRICTED);
+}
+
+/* Is it of the service's own paths, which the browser knows by another name?  Then
+ * what is behind that. */
+static bool
+below_base(const struct location *l, struct slice *path)
+{
+	const char *base = l->conf->rewrite;
+	size_t n = strcmp(base, "/") == 0 ? 0 : strlen(base);
+
+	if (base[0] == '\0' || !slice_prefix(*path, (struct slice){ base, n }) ||
+	    (path->len > n && path->p[n] != '/' && path->p[n] != '?'))
+		return (false);
+	path->p += n;
+	path->len -= n;
+	return (true);
+}
+
 /* Is it ours to say where this path is? */
 static bool
 moves(const struct stream *s, const struct port_way *way, struct slice path)
 {
 	if (way->kind == PORT_HOST || below_prefix(s, way, path))
 		return (false);
-	return (way->kind == PORT_PATH || s->w->conf->proxy.paths == PATHS_RESTRICTED);
+	if (way->kind == PORT_LOCATION)
+		return (below_base(way->location, &path));
+	return (way->kind == PORT_PATH || is_restricted(s, way));
+}
+
+/* What is left of a path that moves, behind the prefix that is put before it. */
+static struct slice
+moved(const struct port_way *way, struct slice path)
+{
+	if (way->kind == PORT_LOCATION)
+		(void)below_base(way->location, &path);
+	return (path);
 }
 
 /* --- Location --- */
@@ -138,6 +182,18 @@ is_numeric(struct slice host)
 {
 	return (
 	    host.len > 0 && host.p[host.len - 1] >= '0' && host.p[host.len - 1] <= '9');
+}
+
+/* "host:port" of the configuration */
+static bool
+is_target(const struct location *l, struct slice host, uint32_t port)
+{
+	const char *colon = strrchr(l->conf->target, ':');
+
+	return (l->conf->kind != LOCATION_PROXY_UNIX && colon != NULL &&
+	    slice_caseeq(host,
+		(struct slice){ l->conf->target, (size_t)(colon - l->conf->target) }) &&
+	    port == strtoul(colon + 1, NULL, 10));
 }
 
 /* What the program calls itself: by our address, or by its own. */
@@ -150,8 +206,11 @@ is_itself(
 	uint32_t ours = s->head.port, usual = s->w->kind == LISTEN_TLS ? 443 : 80;
 
 	for (size_t i = 0; i < sizeof(local) / sizeof(local[0]); i++)
-		if (port == way->port && slice_caseeq(host, local[i]))
+		if (port == way->port && way->kind != PORT_LOCATION &&
+		    slice_caseeq(host, local[i]))
 			return (true);
+	if (way->kind == PORT_LOCATION && is_target(way->location, host, port))
+		return (true);
 	/* No port: it knows the name only, and not behind which port it is. */
 	if (port != 0 && port != (ours == 0 ? usual : ours))
 		return (false);
@@ -308,13 +367,15 @@ location(const struct stream *s, const struct port_way *way, struct slice *value
 	size_t at = text.used;
 	bool ok = true;
 
-	if (way->kind != PORT_HOST && s->w->conf->proxy.paths == PATHS_RESTRICTED)
+	if (is_restricted(s, way))
 		return (location_kept_in(s, way, value));
 	if (where(s, way, &path) != OWN_PATH ||
 	    (path.p == value->p && !moves(s, way, path)))
 		return (true);
-	if (moves(s, way, path))
+	if (moves(s, way, path)) {
 		ok = put_prefix(s, way);
+		path = moved(way, path);
+	}
 	if (path.len == 0 || path.p[0] != '/')
 		ok = ok && put(SLICE("/"));
 	ok = ok && put(path);
@@ -354,6 +415,19 @@ attribute(struct slice part, struct slice *value)
 	return (slice_trim(name));
 }
 
+/* Does its path get our prefix?  *path is what comes behind that. */
+static bool
+cookie_moves(const struct stream *s, const struct port_way *way, struct slice *path)
+{
+	if (way->kind != PORT_LOCATION)
+		return (moves(s, way, *path));
+	if (below_prefix(s, way, *path))
+		return (false);
+	if (!below_base(way->location, path))
+		*path = SLICE("/");
+	return (true);
+}
+
 /*
  * A cookie stays with the program that sets it: no other host gets it (Domain), nor
  * a path beside its own.  What may only be the whole host's cannot be kept so.
@@ -377,7 +451,7 @@ cookie(const struct stream *s, const struct port_way *way, struct slice *value)
 		if (part.len == 0 || slice_caseeq(name, SLICE("domain")))
 			continue;
 		ok = ok && put(SLICE("; "));
-		if (!slice_caseeq(name, SLICE("path")) || !moves(s, way, v)) {
+		if (!slice_caseeq(name, SLICE("path")) || !cookie_moves(s, way, &v)) {
 			ok = ok && put(part);
 			continue;
 		}
@@ -456,7 +530,7 @@ port_head_answer(
 		if (ok)
 			h[kept++] = h[i];
 	}
-	if (way->kind == PORT_HOST || s->w->conf->proxy.paths != PATHS_RESTRICTED)
+	if (!is_restricted(s, way))
 		return (kept);
 	if (kept == max || !policy(s, way, &h[kept]))
 		return (-1);

@@ -443,7 +443,7 @@ port_request(struct stream *s, uint16_t port)
 		respond_error(s, 405, NULL);
 	else if (!port_allowed(s->w, port))
 		port_error(
-		    s, &way, 403, "This port is not among those that may be reached.");
+		    s, &way, 403, "This port is not among those that may be reached.", 0);
 	else if (strncmp(s->path, PORT_OWN, sizeof(PORT_OWN) - 1) == 0)
 		own(s);
 	else if (s->path[0] == '\0' && slice_prefix(s->raw_path, SLICE(PORT_OWN)))

@@ -16,6 +16,7 @@
 #include "relay.h"
 #include "respond.h"
 #include "worker.h"
+#include "../privsep/circuit.h"
 #include "../privsep/log.h"
 
 int64_t
@@ -30,8 +31,17 @@ relay_now(void)
 /* --- the end --- */
 
 void
+relay_heard(struct relay *r, enum upstream_heard what)
+{
+	if (!r->heard)
+		upstream_heard(&r->to, what);
+	r->heard = true;
+}
+
+void
 relay_free(struct relay *r)
 {
+	relay_heard(r, UPSTREAM_UNHEARD);
 	if (r->wait != NULL)
 		upstream_cancel(r->wait);
 	if (r->u != NULL)
@@ -83,8 +93,9 @@ relay_fail(struct relay *r, unsigned int status, const char *why)
 	relay_done(r);
 	if (s->status != 0)
 		stream_reset(s);
-	else if (r->to.kind == UPSTREAM_PORT)
-		port_error(s, &r->way, status, why);
+	else if (relay_way(r) != NULL)
+		port_error(
+		    s, &r->way, status, why, status == 503 ? CIRCUIT_OPEN / 1000 : 0);
 	else
 		respond_error(s, status, why);
 	stream_pause(s, false); /* what still comes is thrown away */
@@ -93,10 +104,12 @@ relay_fail(struct relay *r, unsigned int status, const char *why)
 void
 relay_blame(struct relay *r, unsigned int status, const char *did)
 {
-	char text[WIRE_TEXT], name[48] = "The IDE";
+	char text[WIRE_TEXT], name[CONF_NAME_MAX + 32] = "The IDE";
 
 	if (r->to.kind == UPSTREAM_PORT)
 		snprintf(name, sizeof(name), "The program on port %u", r->way.port);
+	else if (r->to.kind == UPSTREAM_LOCATION)
+		snprintf(name, sizeof(name), "The service at %s/", r->way.prefix);
 	snprintf(text, sizeof(text), "%s %s", name, did);
 	relay_fail(r, status, text);
 }
@@ -232,6 +245,9 @@ on_connected(void *arg, struct upstream *u, unsigned int status, const char *why
 	if (u == NULL && status == UPSTREAM_AWAY && relay_again(r))
 		return;
 	if (u == NULL) {
+		/* A port where nobody listens is soon told; a page waits for that. */
+		if (r->to.kind == UPSTREAM_LOCATION && (status == 502 || status == 504))
+			relay_heard(r, UPSTREAM_FAILS);
 		relay_fail(r, status == UPSTREAM_AWAY ? 503 : status, why);
 		return;
 	}
@@ -244,7 +260,7 @@ on_connected(void *arg, struct upstream *u, unsigned int status, const char *why
 		via.source = source_text(&s->w->source);
 		via.tls = s->w->kind == LISTEN_TLS;
 		via.key = s->websocket ? r->key : NULL;
-		via.way = r->to.kind == UPSTREAM_PORT ? &r->way : NULL;
+		via.way = relay_way(r);
 		proxy_head_request(r->out, s, &via);
 	}
 	r->sent = false;
@@ -274,7 +290,7 @@ relay_connect(struct relay *r, bool fresh)
 static int64_t
 first_time(const struct relay *r)
 {
-	return (r->to.kind == UPSTREAM_PORT ? r->s->w->conf->proxy.timeout : PROXY_FIRST);
+	return (relay_way(r) != NULL ? r->s->w->conf->proxy.timeout : PROXY_FIRST);
 }
 
 static int64_t
@@ -320,8 +336,11 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	left = limit_ms(r) == NEVER ? NEVER : r->active + limit_ms(r) - relay_now();
 	if (left > 0)
 		timer_set(r, left);
-	else
+	else {
+		if (r->state != R_BODY)
+			relay_heard(r, UPSTREAM_FAILS);
 		relay_blame(r, 504, "did not answer in time.");
+	}
 }
 
 /* --- the beginning --- */
@@ -363,8 +382,14 @@ handshake_begin(struct relay *r)
 static void
 relay_start(struct stream *s, const struct upstream_to *to, const struct port_way *way)
 {
+	unsigned int seconds = upstream_try(to);
 	struct relay *r;
 
+	if (seconds != 0) {
+		port_error(s, way, 503,
+		    "It does not answer; it is asked again in a moment.", seconds);
+		return;
+	}
 	if ((r = calloc(1, sizeof(*r))) == NULL)
 		fatal("calloc");
 	r->s = s;
@@ -403,6 +428,15 @@ void
 proxy_port(struct stream *s, const struct port_way *way)
 {
 	const struct upstream_to to = { .kind = UPSTREAM_PORT, .port = way->port };
+
+	relay_start(s, &to, way);
+}
+
+void
+proxy_location(struct stream *s, const struct port_way *way)
+{
+	const struct upstream_to to = { .kind = UPSTREAM_LOCATION,
+		.location = way->location };
 
 	relay_start(s, &to, way);
 }

@@ -1,6 +1,6 @@
 /*
- * The way of a request to what runs in the user's own sandbox, and of its
- * answer back: streaming, bounded in both directions.
+ * The way of a request to what runs in the user's own sandbox, or to a service of the
+ * site's own, and of its answer back: streaming, bounded in both directions.
  */
 #ifndef WORKER_PROXY_H
 #define WORKER_PROXY_H
@@ -22,5 +22,7 @@ void proxy_request(struct stream *s);
 /* The same from a port of the user's sandbox. */
 struct port_way;
 void proxy_port(struct stream *s, const struct port_way *way);
+/* The same from a service of the site's own. */
+void proxy_location(struct stream *s, const struct port_way *way);
 
 #endif /* WORKER_PROXY_H */

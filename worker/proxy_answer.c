@@ -115,6 +115,8 @@ relay_lost(struct relay *r, bool in_order)
 		return;
 	}
 	if (!relay_may_retry(r)) {
+		if (r->state == R_HEAD && r->head == NULL)
+			relay_heard(r, UPSTREAM_FAILS);
 		relay_blame(r, 502, "closed the connection.");
 		return;
 	}
@@ -235,15 +237,15 @@ static int
 answer_headers(const struct relay *r, struct header h[STREAM_RESP_HEADERS])
 {
 	const struct worker *w = r->s->w;
-	bool port = r->to.kind == UPSTREAM_PORT;
-	unsigned int kind = port ? ANSWER_PORT : ANSWER_IDE;
+	const struct port_way *way = relay_way(r);
+	unsigned int kind = way != NULL ? ANSWER_PORT : ANSWER_IDE;
 	int all, n = 0;
 
 	all = proxy_head_answer(
 	    &r->head->head, r->s->head.websocket, h, STREAM_RESP_HEADERS - OWN_HEADERS);
-	if (port && all != -1)
+	if (way != NULL && all != -1)
 		all = port_head_answer(
-		    r->s, &r->way, h, all, STREAM_RESP_HEADERS - OWN_HEADERS);
+		    r->s, way, h, all, STREAM_RESP_HEADERS - OWN_HEADERS);
 	if (all == -1)
 		return (-1);
 	for (int i = 0; i < all; i++) {
@@ -280,6 +282,7 @@ head_complete(struct relay *r)
 	size_t out;
 	int n, more;
 
+	relay_heard(r, UPSTREAM_ANSWERS);
 	if (r->to.kind == UPSTREAM_IDE && port_view_wanted(s, &a->head) &&
 	    s->head.method == METHOD_GET && (r->page = evbuffer_new()) == NULL)
 		fatalx("evbuffer_new");
@@ -299,7 +302,7 @@ head_complete(struct relay *r)
 	r->left = a->head.content_length > 0 ? (uint64_t)a->head.content_length : 0;
 	/* A body to HEAD that comes a moment later would be the next answer. */
 	r->keep = a->head.keep_alive && s->head.method != METHOD_HEAD;
-	r->endless = r->to.kind == UPSTREAM_PORT && is_events(&a->head);
+	r->endless = relay_way(r) != NULL && is_events(&a->head);
 	chunk_init(&r->chunk, INT64_MAX);
 	stream_respond(s, (unsigned int)a->head.status, h, (size_t)n,
 	    r->page != NULL ? -1 : answer_length(s, &a->head));

@@ -11,6 +11,7 @@
 
 #include "cookie.h"
 #include "credential.h"
+#include "location.h"
 #include "port.h"
 #include "proxy_head.h"
 #include "session.h"
@@ -39,6 +40,7 @@ static const struct slice request_drop_prefix[] = {
 	{ "x-cluster-client-ip", 19 },
 	{ "true-client-ip", 14 },
 	{ "x-rewrite-url", 13 },
+	{ "x-ided-", 7 },
 };
 
 /* Headers of an answer that are ours to say. */
@@ -71,9 +73,20 @@ add_field(struct evbuffer *out, struct slice name, struct slice value)
 	add(out, SLICE("\r\n"));
 }
 
-static bool
-request_passes(const struct stream *s, const struct http_header *h)
+static const struct location *
+location_to(const struct proxy_via *via)
 {
+	return (via->way != NULL ? via->way->location : NULL);
+}
+
+static bool
+request_passes(
+    const struct stream *s, const struct proxy_via *via, const struct http_header *h)
+{
+	const struct location *l = location_to(via);
+
+	if (l != NULL && location_drops(l, h->name))
+		return (false);
 	if (request_drop[h->id] || http_header_is_hop(&s->head, h))
 		return (false);
 	if (h->id == HDR_AUTHORIZATION && (s->by_bearer || credential_is_ours(h->value)))
@@ -150,6 +163,8 @@ proxy_head_request(
     struct evbuffer *out, const struct stream *s, const struct proxy_via *via)
 {
 	const struct http_head *head = &s->head;
+	const struct location *l = location_to(via);
+	struct slice host = { NULL, 0 };
 
 	add(out, head->token);
 	add(out, SLICE(" "));
@@ -158,9 +173,11 @@ proxy_head_request(
 	else
 		add(out, head->target);
 	add(out, SLICE(" HTTP/1.1\r\n"));
-	add_field(out, SLICE("Host"), head->host);
+	if (l != NULL)
+		host = location_host(l);
+	add_field(out, SLICE("Host"), host.p != NULL ? host : head->host);
 	for (size_t i = 0; i < head->nheader; i++)
-		if (request_passes(s, &head->header[i]))
+		if (request_passes(s, via, &head->header[i]))
 			add_field(out, head->header[i].name, head->header[i].value);
 	add_cookies(out, head);
 	if (via->source[0] != '\0')
@@ -170,6 +187,8 @@ proxy_head_request(
 	add_field(out, SLICE("X-Forwarded-Host"), head->host);
 	if (via->way != NULL)
 		port_head_forwarded(out, s, via);
+	if (l != NULL)
+		location_headers(out, s, l);
 	if (via->key != NULL) {
 		add_field(out, SLICE("Connection"), SLICE("Upgrade"));
 		add_field(out, SLICE("Upgrade"), SLICE("websocket"));

@@ -16,7 +16,7 @@ struct proxy_via {
 	const char *source; /* the client's address; "" when none */
 	bool tls;
 	const char *key;            /* Sec-WebSocket-Key; NULL: no WebSocket */
-	const struct port_way *way; /* to a port; NULL: to the IDE */
+	const struct port_way *way; /* to a port, or a service; NULL: to the IDE */
 };
 
 /* The request's head as HTTP/1.1. */

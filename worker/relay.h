@@ -34,7 +34,7 @@ struct relay_head {
 struct relay {
 	struct stream *s;
 	struct upstream_to to;
-	struct port_way way; /* of UPSTREAM_PORT */
+	struct port_way way; /* but of UPSTREAM_IDE */
 	struct upstream_wait *wait;
 	struct upstream *u;
 	struct evbuffer *out; /* the request, to upstream */
@@ -52,6 +52,7 @@ struct relay {
 	bool sent;         /* some of the request went */
 	bool asked;        /* all of it is in out, or went */
 	bool retried;
+	bool heard;         /* what came of it was said: upstream_heard() */
 	unsigned int tries; /* to be connected */
 	bool endless;       /* an answer that may be silent for long */
 	char key[PROXY_KEY_LEN + 1];
@@ -67,6 +68,15 @@ void relay_fail(struct relay *, unsigned int status, const char *why);
 /* The same, of upstream, whose name comes before what it did. */
 void relay_blame(struct relay *, unsigned int status, const char *did);
 void relay_connect(struct relay *, bool fresh);
+/* Did upstream answer?  The first word counts. */
+void relay_heard(struct relay *, enum upstream_heard);
+
+/* How it goes there; NULL: as it is. */
+static inline const struct port_way *
+relay_way(const struct relay *r)
+{
+	return (r->to.kind != UPSTREAM_IDE ? &r->way : NULL);
+}
 
 /* proxy_answer.c */
 void relay_readable(void *relay);

@@ -266,11 +266,18 @@ respond_error_with(struct answer *a, unsigned int status, const char *text)
 void
 respond_error(struct stream *s, unsigned int status, const char *text)
 {
+	respond_retry(s, status, text, status == 503 ? 2 : 0);
+}
+
+void
+respond_retry(
+    struct stream *s, unsigned int status, const char *text, unsigned int seconds)
+{
 	struct answer a;
 
 	answer_init(&a, s, wants_html(s) ? ANSWER_PAGE : ANSWER_DATA);
-	if (status == 503)
-		answer_add(&a, SLICE("retry-after"), SLICE("2"));
+	if (seconds != 0)
+		answer_fmt(&a, SLICE("retry-after"), "%u", seconds);
 	if (status == 401)
 		answer_add(&a, SLICE("www-authenticate"), SLICE("Bearer realm=\"ided\""));
 	respond_error_with(&a, status, text);

@@ -69,6 +69,9 @@ bool wants_html(const struct stream *s);
 /* An error: a page or JSON, as the client likes it.  text is for a person, not
  * escaped yet; NULL for the usual one. */
 void respond_error(struct stream *s, unsigned int status, const char *text);
+/* The same, worth to be asked for again after so many seconds; 0: not known. */
+void respond_retry(
+    struct stream *s, unsigned int status, const char *text, unsigned int seconds);
 /* The same with headers added (Allow, Retry-After). */
 void respond_error_with(struct answer *a, unsigned int status, const char *text);
 /* 302, 303, 307, 308 to a path of this site. */

@@ -11,6 +11,7 @@
 #include "api.h"
 #include "conn.h"
 #include "limit.h"
+#include "location.h"
 #include "origin.h"
 #include "port.h"
 #include "respond.h"
@@ -414,6 +415,38 @@ site_is_main(struct stream *s)
 	return (false);
 }
 
+/* What answers it: ided's own first, then the site's services, then an IDE at the
+ * root.  False if that is answered here. */
+static bool
+route_of(struct stream *s, const struct route **r)
+{
+	char to[HTTP_TARGET_MAX + 8];
+	struct slice q = s->query;
+	struct location *l;
+
+	*r = route_find(s->path, s->raw_path, false);
+	if (*r != NULL && !((*r)->flags & R_MULTI && s->w->conf->mode != AUTH_MULTI))
+		return (true);
+	switch (location_match(s->path, s->raw_path, &l)) {
+	case LOCATION_ONE:
+		*r = &location_route;
+		return (true);
+	case LOCATION_UNCLEAR:
+		respond_error(s, 400, "This address can be read in more than one way.");
+		return (false);
+	case LOCATION_NONE:
+		break;
+	}
+	if (location_lacks_slash(s->path)) {
+		snprintf(to, sizeof(to), "%s/%s%.*s", s->path, q.p != NULL ? "?" : "",
+		    (int)q.len, q.p != NULL ? q.p : "");
+		respond_redirect(s, 308, to);
+		return (false);
+	}
+	*r = route_find(s->path, s->raw_path, s->w->conf->mode != AUTH_MULTI);
+	return (true);
+}
+
 void
 stream_request(struct stream *s)
 {
@@ -448,7 +481,8 @@ stream_request(struct stream *s)
 		respond_error(s, 400, NULL);
 		return;
 	}
-	r = route_find(s->path, s->raw_path, s->w->conf->mode != AUTH_MULTI);
+	if (!route_of(s, &r))
+		return;
 	if (r == NULL || (s->w->kind == LISTEN_METRICS && r->fn != healthz)) {
 		respond_error(s, 404, NULL);
 		return;

@@ -29,9 +29,10 @@
 	0x40 /* the path is passed on as it came: it need                                \
 	      * only be safe, not plain */
 
-#define R_MULTI 0x80  /* not where the IDE is at the root: auth mode single, none */
-#define R_APP   0x100 /* a program's: Authorization may be for it */
-#define R_FREE  0x200 /* counts for no rate limit: all get it, and it costs nothing */
+#define R_MULTI   0x80  /* not where the IDE is at the root: auth mode single, none */
+#define R_APP     0x100 /* a program's: Authorization may be for it */
+#define R_FREE    0x200 /* counts for no rate limit: all get it, and it costs nothing */
+#define R_SERVICE 0x400 /* the site's own, behind us: not for pages of ports */
 
 struct route {
 	const char *path;

@@ -2,6 +2,8 @@
  * Static files: see static.h.  RFC 9110: conditional requests (13), ranges
  * (14), negotiated encodings (12.5.3).
  */
+#include <sys/stat.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +22,7 @@
 /* What is sent: a piece of memory or of a file. */
 struct source {
 	struct cached *file; /* to be given back; NULL: none */
+	bool own;            /* fd is to be closed */
 	const uint8_t *mem;  /* NULL: read from fd */
 	int fd;
 	uint64_t off, left;
@@ -50,13 +53,22 @@ source_drain(struct stream *s)
 		stream_end(s);
 }
 
+/* The file is not read any more. */
+static void
+source_done(const struct source *src)
+{
+	if (src->file != NULL)
+		cache_unref(src->file);
+	if (src->own)
+		close(src->fd);
+}
+
 static void
 source_close(struct stream *s)
 {
 	struct source *src = s->arg;
 
-	if (src->file != NULL)
-		cache_unref(src->file);
+	source_done(src);
 	free(src);
 }
 
@@ -106,18 +118,17 @@ static void
 source_send(struct stream *s, const struct source *from)
 {
 	struct source src = *from, *keep;
+	bool ok = source_push(s, &src);
 
-	if (!source_push(s, &src))
-		return;
-	if (src.left == 0) {
+	if (ok && src.left == 0)
 		stream_end(s);
+	if (!ok || src.left == 0) {
+		source_done(&src);
 		return;
 	}
 	if ((keep = malloc(sizeof(*keep))) == NULL)
 		fatal("malloc");
 	*keep = src;
-	if (keep->file != NULL)
-		cache_ref(keep->file);
 	s->arg = keep;
 	s->on_drain = source_drain;
 	s->on_close = source_close;
@@ -144,6 +155,7 @@ content_headers(struct answer *a, const struct content *c)
 		    SLICE("default-src 'none'; style-src 'unsafe-inline'; sandbox"));
 }
 
+/* Takes what src holds: source_done(). */
 static void
 content_send(struct stream *s, const struct content *c, struct source *src)
 {
@@ -158,6 +170,7 @@ content_send(struct stream *s, const struct content *c, struct source *src)
 		stream_header(s, HDR_IF_MODIFIED_SINCE), c->tag, c->mtime)) {
 		stream_respond(s, 304, a.h, a.n, -1);
 		stream_end(s);
+		source_done(src);
 		return;
 	}
 	answer_add(&a, SLICE("content-type"), slice_str(c->type));
@@ -183,6 +196,7 @@ content_send(struct stream *s, const struct content *c, struct source *src)
 			answer_fmt(&a, SLICE("content-range"), "bytes */%llu",
 			    (unsigned long long)c->size);
 			respond_error_with(&a, 416, NULL);
+			source_done(src);
 			return;
 		case RANGE_NONE:
 			break;
@@ -191,6 +205,7 @@ content_send(struct stream *s, const struct content *c, struct source *src)
 	stream_respond(s, status, a.h, a.n, (int64_t)src->left);
 	if (s->head.method == METHOD_HEAD) {
 		stream_end(s);
+		source_done(src);
 		return;
 	}
 	source_send(s, src);
@@ -250,9 +265,38 @@ static_file(
 		.varies = true,
 		.cache = cache,
 		.worker = ends_with(path, "/serviceWorker.js") };
+	cache_ref(file);
 	src = (struct source){ .file = file, .mem = v->mem, .fd = v->fd };
 	content_send(s, &c, &src);
 	return (true);
+}
+
+void
+static_fd(struct stream *s, int fd, const char *name)
+{
+	struct source src = { .fd = fd, .own = true };
+	char tag[64], modified[HTTP_DATE_LEN + 1];
+	struct content c;
+	struct stat st;
+
+	if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode)) {
+		close(fd);
+		respond_error(s, 502, "What was handed over is no file.");
+		return;
+	}
+	/* Its content may change within a second. */
+	snprintf(tag, sizeof(tag), "\"%llx-%lx-%llx\"", (unsigned long long)st.st_mtime,
+	    (unsigned long)st.st_mtim.tv_nsec, (unsigned long long)st.st_size);
+	http_date_format(modified, st.st_mtime);
+	c = (struct content){ .type = static_type(name),
+		.tag = slice_str(tag),
+		.modified = modified,
+		.mtime = st.st_mtime,
+		.size = (uint64_t)st.st_size,
+		.coding = CODING_IDENTITY,
+		.varies = true,
+		.cache = CACHE_REVALIDATE };
+	content_send(s, &c, &src);
 }
 
 void

@@ -30,5 +30,8 @@ const char *static_type(const char *path);
 bool static_file(
     struct stream *s, const char *folder, const char *rest, enum static_cache cache);
 void static_www(struct stream *s, const struct www_file *f);
+/* The same with a file that was opened elsewhere; takes the descriptor.  name is for
+ * its type. */
+void static_fd(struct stream *s, int fd, const char *name);
 
 #endif /* WORKER_STATIC_H */

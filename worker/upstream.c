@@ -6,14 +6,18 @@
 #include <sys/uio.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <bsd/string.h>
 
+#include "location.h"
+#include "relay.h"
 #include "session.h"
 #include "upstream.h"
+#include "upstream_tls.h"
 #include "../privsep/log.h"
 
 #define IOVECS 8
@@ -24,6 +28,8 @@ struct upstream {
 	struct worker *w;
 	struct upstream_to to;
 	int fd;
+	SSL *tls;                   /* NULL: it is spoken to as it is */
+	struct upstream_wait *wait; /* who waits for its handshake */
 	bool reused;
 	bool idle;
 	bool reading;
@@ -42,6 +48,7 @@ struct upstream_wait {
 	char rid[WIRE_RID];
 	uint32_t question; /* auth_ask()'s number; 0: not asked yet */
 	bool fresh;
+	struct upstream *u; /* that is shaking hands for it */
 	upstream_fn fn;
 	void *arg;
 };
@@ -62,6 +69,7 @@ static const struct kind {
 } kinds[] = {
 	[UPSTREAM_IDE] = { M_IDE, M_IDE_FD },
 	[UPSTREAM_PORT] = { M_PORT, M_PORT_FD },
+	[UPSTREAM_LOCATION] = { M_LOCATION, M_LOCATION_FD },
 };
 
 /* What the client is told when auth says no. */
@@ -78,13 +86,14 @@ static const struct {
 };
 
 static void ask_more(void);
+static void shake(struct upstream *);
 
 /* --- how many --- */
 
 static bool
 same(const struct upstream_to *a, const struct upstream_to *b)
 {
-	return (a->kind == b->kind && a->port == b->port);
+	return (a->kind == b->kind && a->port == b->port && a->location == b->location);
 }
 
 static unsigned int
@@ -115,6 +124,61 @@ has_place(const struct worker *w, const struct upstream_to *to)
 	return (n < w->conf->proxy.pool);
 }
 
+/* --- those that do not answer --- */
+
+#define PORT_CIRCUITS 16
+
+/* Of the ports that were asked last. */
+static struct port_circuit {
+	uint16_t port;
+	struct circuit c;
+} port_circuits[PORT_CIRCUITS];
+
+static struct circuit *
+circuit_of(const struct upstream_to *to)
+{
+	static unsigned int next;
+	struct port_circuit *p;
+
+	if (to->kind == UPSTREAM_LOCATION)
+		return (location_circuit(to->location));
+	if (to->kind != UPSTREAM_PORT)
+		return (NULL);
+	for (size_t i = 0; i < PORT_CIRCUITS; i++)
+		if (port_circuits[i].port == to->port)
+			return (&port_circuits[i].c);
+	p = &port_circuits[next++ % PORT_CIRCUITS];
+	*p = (struct port_circuit){ .port = to->port };
+	return (&p->c);
+}
+
+unsigned int
+upstream_try(const struct upstream_to *to)
+{
+	struct circuit *c = circuit_of(to);
+
+	return (c != NULL ? circuit_try(c, relay_now()) : 0);
+}
+
+void
+upstream_heard(const struct upstream_to *to, enum upstream_heard what)
+{
+	struct circuit *c = circuit_of(to);
+
+	if (c == NULL)
+		return;
+	if (what == UPSTREAM_UNHEARD) {
+		circuit_gone(c);
+		return;
+	}
+	if (circuit_result(c, what == UPSTREAM_ANSWERS, relay_now()))
+		log_event(circuit_is_open(c) ? LOG_WARNING : LOG_NOTICE,
+		    circuit_is_open(c) ? "circuit.open" : "circuit.closed",
+		    LOG_S("location",
+			to->location != NULL ? to->location->conf->prefix : ""),
+		    LOG_N("port", to->port));
+}
+
 /* --- a connection --- */
 
 static void
@@ -134,6 +198,8 @@ upstream_close(struct upstream *u)
 	event_free(u->ev_read);
 	event_free(u->ev_write);
 	event_free(u->ev_idle);
+	if (u->tls != NULL)
+		upstream_tls_free(u->tls);
 	close(u->fd);
 	LIST_REMOVE(u, open);
 	free(u);
@@ -149,9 +215,11 @@ on_read(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	/* A kept one has nothing to say but its end. */
-	if (u->idle)
+	if (u->wait != NULL)
+		shake(u);
+	else if (u->idle)
 		upstream_close(u);
-	else
+	else if (u->reading)
 		u->readable(u->arg);
 }
 
@@ -162,7 +230,10 @@ on_write(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	u->writable(u->arg);
+	if (u->wait != NULL)
+		shake(u);
+	else
+		u->writable(u->arg);
 }
 
 static void
@@ -177,13 +248,15 @@ on_idle(evutil_socket_t fd, short what, void *arg)
 static bool
 is_kind(int fd, const struct upstream_to *to)
 {
+	bool local = to->kind == UPSTREAM_IDE ||
+	    (to->kind == UPSTREAM_LOCATION &&
+		to->location->conf->kind == LOCATION_PROXY_UNIX);
 	socklen_t len = sizeof(int);
 	int domain = -1;
 
 	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == -1)
 		return (false);
-	return (to->kind == UPSTREAM_IDE ? domain == AF_UNIX :
-					   domain == AF_INET || domain == AF_INET6);
+	return (local ? domain == AF_UNIX : domain == AF_INET || domain == AF_INET6);
 }
 
 static struct upstream *
@@ -220,6 +293,14 @@ upstream_reused(const struct upstream *u)
 	return (u->reused);
 }
 
+/* The socket tells nothing of what TLS holds already. */
+static void
+more_pending(struct upstream *u)
+{
+	if (u->reading && u->tls != NULL && upstream_tls_pending(u->tls))
+		event_active(u->ev_read, EV_READ, 0);
+}
+
 void
 upstream_want_read(struct upstream *u, bool on)
 {
@@ -227,6 +308,8 @@ upstream_want_read(struct upstream *u, bool on)
 		return;
 	u->reading = on;
 	on ? event_add(u->ev_read, NULL) : event_del(u->ev_read);
+	if (on)
+		more_pending(u);
 }
 
 ssize_t
@@ -236,6 +319,11 @@ upstream_read(struct upstream *u, void *buf, size_t len)
 	struct msghdr mh;
 	ssize_t n;
 
+	if (u->tls != NULL) {
+		n = upstream_tls_read(u->tls, buf, len);
+		more_pending(u);
+		return (n);
+	}
 	memset(&mh, 0, sizeof(mh));
 	mh.msg_iov = &iov;
 	mh.msg_iovlen = 1;
@@ -245,20 +333,29 @@ upstream_read(struct upstream *u, void *buf, size_t len)
 	return (n);
 }
 
+static ssize_t
+write_some(struct upstream *u, struct evbuffer_iovec *v, int nv)
+{
+	struct msghdr mh;
+
+	if (u->tls != NULL)
+		return (upstream_tls_write(u->tls, v[0].iov_base, v[0].iov_len));
+	memset(&mh, 0, sizeof(mh));
+	mh.msg_iov = v;
+	mh.msg_iovlen = (size_t)nv;
+	return (sendmsg(u->fd, &mh, MSG_DONTWAIT | MSG_NOSIGNAL));
+}
+
 ssize_t
 upstream_write(struct upstream *u, struct evbuffer *out)
 {
 	struct evbuffer_iovec v[IOVECS];
-	struct msghdr mh;
 	ssize_t n, all = 0;
 	int nv;
 
-	memset(&mh, 0, sizeof(mh));
 	while (evbuffer_get_length(out) > 0) {
 		nv = evbuffer_peek(out, -1, NULL, v, IOVECS);
-		mh.msg_iov = v;
-		mh.msg_iovlen = (size_t)(nv < IOVECS ? nv : IOVECS);
-		n = sendmsg(u->fd, &mh, MSG_DONTWAIT | MSG_NOSIGNAL);
+		n = write_some(u, v, nv < IOVECS ? nv : IOVECS);
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n == -1 && errno == EAGAIN) {
@@ -276,7 +373,10 @@ upstream_write(struct upstream *u, struct evbuffer *out)
 void
 upstream_shutdown(struct upstream *u)
 {
-	shutdown(u->fd, SHUT_WR);
+	if (u->tls != NULL)
+		upstream_tls_shutdown(u->tls);
+	else
+		shutdown(u->fd, SHUT_WR);
 }
 
 /* --- who gets one --- */
@@ -310,6 +410,61 @@ status_of(uint32_t code)
 	return (503);
 }
 
+/* A step of the handshake; who waits for it is told how it ends. */
+static void
+shake(struct upstream *u)
+{
+	struct upstream_wait *wt = u->wait;
+	const char *why = NULL;
+	char text[WIRE_TEXT];
+
+	event_del(u->ev_read);
+	event_del(u->ev_write);
+	switch (upstream_tls_shake(u->tls, &why)) {
+	case UPSTREAM_TLS_READ:
+		event_add(u->ev_read, NULL);
+		return;
+	case UPSTREAM_TLS_WRITE:
+		event_add(u->ev_write, NULL);
+		return;
+	case UPSTREAM_TLS_DONE:
+		u->wait = NULL;
+		wait_over(wt, u, 0, NULL);
+		return;
+	case UPSTREAM_TLS_FAILED:
+		break;
+	}
+	snprintf(text, sizeof(text), "The service at %s cannot be verified: %s.",
+	    wt->to.location->conf->prefix, why);
+	u->wait = NULL;
+	wt->u = NULL;
+	upstream_close(u);
+	wait_over(wt, NULL, 502, text);
+}
+
+/* A connection came. */
+static void
+connected(struct upstream_wait *wt, int fd)
+{
+	const struct location *l = wt->to.location;
+	struct upstream *u = upstream_new(wt->w, &wt->to, fd);
+
+	if (l == NULL || l->conf->kind != LOCATION_PROXY_TLS) {
+		wait_over(wt, u, 0, NULL);
+		return;
+	}
+	u->tls = upstream_tls_new(l->tls, l->name, fd);
+	if (u->tls == NULL) {
+		upstream_close(u);
+		wait_over(wt, NULL, 502,
+		    "There are no certificates to verify this service by.");
+		return;
+	}
+	u->wait = wt;
+	wt->u = u;
+	shake(u);
+}
+
 static void
 on_answer(void *arg, struct msg *m)
 {
@@ -320,13 +475,16 @@ on_answer(void *arg, struct msg *m)
 
 	if (m != NULL && m->head.type == kinds[wt->to.kind].answer &&
 	    is_kind(m->fd, &wt->to) && (fd = msg_take_fd(m)) != -1) {
-		wait_over(wt, upstream_new(wt->w, &wt->to, fd), 0, NULL);
+		connected(wt, fd);
 	} else if (m != NULL && m->head.type == M_FAIL &&
 	    wire_str((fail = MSG_DATA(m, m_fail))->text)) {
 		/* The message goes when the handler is done. */
 		strlcpy(why, fail->text, sizeof(why));
 		wait_over(wt, NULL, status_of(fail->code), why);
-	} else
+	} else if (m != NULL)
+		/* It will be no better in a second. */
+		wait_over(wt, NULL, 502, "What was handed over is no connection.");
+	else
 		wait_over(wt, NULL, UPSTREAM_AWAY, "The login service is restarting.");
 	ask_more();
 }
@@ -337,6 +495,7 @@ ask(struct upstream_wait *wt)
 	union {
 		struct m_ide ide;
 		struct m_port port;
+		struct m_location location;
 	} m;
 	size_t len = sizeof(m.ide);
 
@@ -345,6 +504,10 @@ ask(struct upstream_wait *wt)
 		len = sizeof(m.port);
 		m.port.port = wt->to.port;
 		strlcpy(m.port.rid, wt->rid, sizeof(m.port.rid));
+	} else if (wt->to.kind == UPSTREAM_LOCATION) {
+		len = sizeof(m.location);
+		memcpy(m.location.location, wt->to.location->id, WIRE_LOCATION);
+		strlcpy(m.location.rid, wt->rid, sizeof(m.location.rid));
 	} else
 		strlcpy(m.ide.rid, wt->rid, sizeof(m.ide.rid));
 	return (auth_ask(wt->w, kinds[wt->to.kind].ask, &m, len, on_answer, wt));
@@ -438,7 +601,10 @@ upstream_get(struct worker *w, const struct upstream_to *to, const char *rid, bo
 void
 upstream_cancel(struct upstream_wait *wt)
 {
-	if (wt->question != 0)
+	if (wt->u != NULL) {
+		wt->u->wait = NULL;
+		upstream_close(wt->u);
+	} else if (wt->question != 0)
 		auth_forget(wt->w, wt->question);
 	wait_free(wt);
 	ask_more();

@@ -1,6 +1,7 @@
 /*
- * Connections to what runs in the user's own sandbox.  A worker cannot
- * make one: it asks auth, and gets a connected descriptor, or the reason why not.
+ * Connections to what runs in the user's own sandbox, and to services of the site's
+ * own.  A worker cannot make one: it asks auth, and gets a connected descriptor, or the
+ * reason why not.
  *
  * Some are kept for the next request.  They never change hands: this process
  * serves one client, and no other process has them.
@@ -29,10 +30,13 @@
 enum upstream_kind {
 	UPSTREAM_IDE,
 	UPSTREAM_PORT,
+	UPSTREAM_LOCATION,
 };
+struct location;
 struct upstream_to {
 	enum upstream_kind kind;
-	uint16_t port; /* of UPSTREAM_PORT; else 0 */
+	uint16_t port;                   /* of UPSTREAM_PORT; else 0 */
+	const struct location *location; /* of UPSTREAM_LOCATION; else NULL */
 };
 
 struct upstream;
@@ -53,6 +57,18 @@ typedef void (*upstream_io)(void *arg);
 struct upstream_wait *upstream_get(struct worker *, const struct upstream_to *,
     const char *rid, bool fresh, upstream_fn fn, void *arg);
 void upstream_cancel(struct upstream_wait *);
+
+/*
+ * Of those that do not answer (circuit.h): the seconds after which to ask again, or 0
+ * if one may be asked.  Whoever may says what came of it.  The IDE is always asked.
+ */
+unsigned int upstream_try(const struct upstream_to *);
+enum upstream_heard {
+	UPSTREAM_ANSWERS,
+	UPSTREAM_FAILS,
+	UPSTREAM_UNHEARD /* the client was gone before */
+};
+void upstream_heard(const struct upstream_to *, enum upstream_heard);
 
 /* Whose it is from now on: what to call when it can be read or written. */
 void upstream_own(

@@ -14,6 +14,7 @@
 #include "heart.h"
 #include "proxied.h"
 #include "limit.h"
+#include "location.h"
 #include "session.h"
 #include "tls.h"
 #include "worker.h"
@@ -94,6 +95,7 @@ worker_prepare(const struct conf_for_worker *conf)
 	worker.rootfd = FD_STATIC;
 	worker.base = loop_new();
 	tls_prepare(conf);
+	location_prepare(conf);
 	http_prepare(conf);
 }
 

@@ -224,6 +224,8 @@ row_status(const struct m_status *s)
 	set(o, "memory_ended", json_integer(s->notes.memory_ended));
 	set(o, "storage_over", json_integer(s->notes.storage_over));
 	set(o, "storage_full", json_integer(s->notes.storage_full));
+	set(o, "services_failing", json_integer(s->services_failing));
+	set(o, "services_failed", json_integer(s->services_failed));
 	set(o, "workers", json_integer(s->workers));
 	set(o, "spare", json_integer(s->spare));
 	set(o, "unauthenticated", json_integer(s->unauthenticated));

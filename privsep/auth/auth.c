@@ -52,6 +52,7 @@ static const struct chan_handler from_isolation[] = {
 	{ M_LOG_FILE, on_log_file },
 	{ M_AUDIT_FILE, on_audit_file },
 	{ M_SB_FD, ask_answer },
+	{ M_SB_FILE_FD, ask_answer },
 	{ M_SB_FAIL, ask_answer },
 	{ M_SB_ROW, ask_answer },
 	{ M_SB_TEXT, ask_answer },

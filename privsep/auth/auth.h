@@ -212,7 +212,10 @@ uint32_t ask(struct chan *, enum msg_type, const void *payload, size_t len, int 
 unsigned int ask_count(const void *owner);
 unsigned int ask_count_user(uint32_t uid);
 void ask_forget(const void *owner);
-uint16_t ask_port(uint32_t id);
+/* Which port or location a question is about, whose answer is just being looked at;
+ * 0: none. */
+uint16_t ask_which(uint32_t id);
+void ask_which_set(uint32_t id, uint16_t what);
 void ask_answer(struct chan *, struct msg *);
 void ask_tick(void);
 
@@ -247,7 +250,15 @@ void token_on_end(struct chan *, struct msg *);
 /* auth_audit.c */
 void audit_on_query(struct chan *, struct msg *);
 
+/* auth_location.c: services of the site's own. */
+void location_on_connect(struct chan *, struct msg *);
+void location_on_file(struct chan *, struct msg *);
+void location_on_sign(struct chan *, struct msg *);
+/* Services that nobody is let through to for now, and how often that came about. */
+void location_stats(uint32_t *failing, uint32_t *failed);
+
 /* auth_sandbox.c */
+bool sandbox_may_ask(struct worker *, uint32_t id);
 void sandbox_port(struct worker *, uint32_t id, uint16_t port);
 void sandbox_ide(struct worker *, uint32_t id);
 void sandbox_portal(struct worker *, uint32_t id);

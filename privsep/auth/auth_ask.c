@@ -15,7 +15,7 @@ struct question {
 	ask_fn fn;
 	void *owner;
 	uint32_t tag;
-	uint16_t port;    /* of M_SB_PORT */
+	uint16_t about;   /* which port or location */
 	uint32_t uid;     /* whose sandbox it is about; 0: none's */
 	int64_t deadline; /* INT64_MAX: none */
 };
@@ -38,7 +38,7 @@ slot_free(void)
 }
 
 static uint32_t
-about(enum msg_type type, const void *payload)
+uid_of(enum msg_type type, const void *payload)
 {
 	if (type == M_SB_PORT)
 		return ((const struct m_sb_port *)payload)->sb.uid;
@@ -73,10 +73,8 @@ ask(struct chan *c, enum msg_type type, const void *payload, size_t len, int tim
 		.fn = fn,
 		.owner = owner,
 		.tag = tag,
-		.uid = about(type, payload),
+		.uid = uid_of(type, payload),
 		.deadline = timeout == 0 ? INT64_MAX : auth_ms() + timeout * 1000 };
-	if (type == M_SB_PORT)
-		q->port = ((const struct m_sb_port *)payload)->port;
 	asked++;
 	return id;
 }
@@ -120,13 +118,21 @@ ask_forget(const void *owner)
 			forget(&questions[i]);
 }
 
-/* The port that a question is about, whose answer is just being looked at. */
 uint16_t
-ask_port(uint32_t id)
+ask_which(uint32_t id)
 {
 	const struct question *q = &questions[id % ASK_MAX];
 
-	return id != 0 && q->id == id ? q->port : 0;
+	return id != 0 && q->id == id ? q->about : 0;
+}
+
+void
+ask_which_set(uint32_t id, uint16_t what)
+{
+	struct question *q = &questions[id % ASK_MAX];
+
+	if (id != 0 && q->id == id)
+		q->about = what;
 }
 
 void

@@ -274,6 +274,7 @@ on_master(void *owner, uint32_t tag, struct msg *m)
 	s.sessions = n.sessions;
 	s.sandboxes = c->sandboxes;
 	s.notes = auth.notes;
+	location_stats(&s.services_failing, &s.services_failed);
 	chan_send(&c->chan, M_STATUS, c->id, -1, &s, sizeof(s));
 	ctl_ok(c, "%s", "");
 	return true;

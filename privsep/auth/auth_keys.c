@@ -10,6 +10,7 @@ static void on_public(struct chan *, struct msg *);
 static const struct chan_handler from_keys[] = {
 	{ M_JWT_KEYS, on_public },
 	{ M_JWT_SIGNED, ask_answer },
+	{ M_JWT_ASSERTED, ask_answer },
 	{ M_AUDIT_SIGNED, ask_answer },
 	{ M_NONE, NULL },
 };

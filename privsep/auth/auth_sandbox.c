@@ -52,7 +52,7 @@ on_connect(void *owner, uint32_t tag, struct msg *m)
 	if (m == NULL) {
 		worker_fail(w, tag, FAIL_TIMEOUT, "the sandbox did not answer in time");
 	} else if (m->head.type == M_SB_FD) {
-		port = ask_port(m->head.id);
+		port = ask_which(m->head.id);
 		if (port != 0)
 			sandbox_port_fd(w, tag, port, m);
 		else
@@ -71,8 +71,8 @@ on_connect(void *owner, uint32_t tag, struct msg *m)
 }
 
 /* May this worker ask once more?  Its answer says so if not. */
-static bool
-may_ask(struct worker *w, uint32_t id)
+bool
+sandbox_may_ask(struct worker *w, uint32_t id)
 {
 	if (ask_count(w) < ASKS_WORKER && ask_count_user(w->uid) < ASKS_USER)
 		return true;
@@ -85,7 +85,7 @@ sandbox_ide(struct worker *w, uint32_t id)
 {
 	struct m_sb m;
 
-	if (!may_ask(w, id))
+	if (!sandbox_may_ask(w, id))
 		return;
 	/* The first of its user's connections has it started. */
 	if (!present_open(w->uid, true) &&
@@ -108,19 +108,23 @@ void
 sandbox_port(struct worker *w, uint32_t id, uint16_t port)
 {
 	struct m_sb_port m;
+	uint32_t question;
 
 	if (!sandbox_port_allowed(port) || (w->chan.state == S_PORT && w->port != port)) {
 		worker_fail(w, id, FAIL_DENIED, "this port may not be reached");
 		return;
 	}
-	if (!may_ask(w, id))
+	if (!sandbox_may_ask(w, id))
 		return;
 	memset(&m, 0, sizeof(m));
 	sandbox_payload(&m.sb, w->uid, w->user);
 	m.port = port;
-	if (ask(&auth.isolation, M_SB_PORT, &m, sizeof(m), PORT_TIMEOUT, on_connect, w,
-		id) == 0)
+	question = ask(
+	    &auth.isolation, M_SB_PORT, &m, sizeof(m), PORT_TIMEOUT, on_connect, w, id);
+	if (question == 0)
 		worker_fail(w, id, FAIL_BUSY, "too many requests are under way");
+	else
+		ask_which_set(question, port);
 }
 
 static void
@@ -193,7 +197,7 @@ sandbox_portal(struct worker *w, uint32_t id)
 {
 	struct m_sb m;
 
-	if (!may_ask(w, id))
+	if (!sandbox_may_ask(w, id))
 		return;
 	sandbox_payload(&m, w->uid, w->user);
 	if (ask(&auth.isolation, M_SB_SHOW, &m, sizeof(m), ASK_TIMEOUT, on_show, w, id) ==

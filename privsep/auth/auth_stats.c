@@ -182,6 +182,7 @@ on_master(void *owner, uint32_t tag, struct msg *m)
 	s->unauthenticated = st->unauthenticated;
 	s->penalised = st->penalised;
 	s->notes = auth.notes;
+	location_stats(&s->services_failing, &s->services_failed);
 	asker_row(&j->who, M_ROW_STATS, s, sizeof(*s));
 	asker_ok(&j->who, "%s", "");
 	job_end(j);

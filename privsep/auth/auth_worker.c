@@ -64,6 +64,10 @@ static const struct chan_handler handlers[] = {
 	{ M_PORT_CODE, on_port_code },
 	{ M_PORT_ENTER, on_port_enter },
 	{ M_PORT_TOKEN, on_port_token },
+	/* services of the site's own */
+	{ M_LOCATION, location_on_connect },
+	{ M_LOCATION_FILE, location_on_file },
+	{ M_LOCATION_SIGN, location_on_sign },
 	/* the API */
 	{ M_REGISTER, registers },
 	{ M_RESET_USE, reset_use },

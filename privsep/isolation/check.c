@@ -22,6 +22,7 @@
 #include "../conf.h"
 #include "../sandbox.h"
 #include "../spawn.h"
+#include "isolation.h"
 #include "sandbox_steps.h"
 #include "net.h"
 #include "storage.h"
@@ -319,6 +320,21 @@ volumes(struct check *c, const struct conf_isolation *conf)
 		    tool);
 }
 
+static void
+locations(struct check *c, const struct conf *conf)
+{
+	const struct conf_location *l;
+	const char *lacks;
+	uint32_t i;
+
+	for (i = 0; i < conf->nlocation; i++) {
+		l = &conf->location[i];
+		lacks = location_lacks(l);
+		if (lacks != NULL)
+			complain(c, "location \"%s\": %s", l->prefix, lacks);
+	}
+}
+
 int
 conf_check(const struct conf *conf, conf_error_fn error, void *arg)
 {
@@ -339,5 +355,6 @@ conf_check(const struct conf *conf, conf_error_fn error, void *arg)
 	volumes(&c, &conf->isolation);
 	binds(&c, &conf->isolation);
 	table_files(&c, conf);
+	locations(&c, conf);
 	return c.count;
 }

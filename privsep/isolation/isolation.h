@@ -14,6 +14,7 @@
  * features.c		what this kernel has
  * seccomp_isolation.c	its own system calls
  * requests.c		what auth asks (M_SB_*)
+ * location.c		the site's own services: who asks for them is connected
  * net_*.c		the network of sandboxes (net.h)
  *
  * box.c		users' sandboxes: list, life, end
@@ -91,6 +92,7 @@ void reload_heart(void); /* opens the file for master */
 struct sections {
 	struct conf_for_worker worker;
 	uint8_t keyid[32];
+	struct sockaddr_storage address[CONF_LOCATION_MAX]; /* of locations by TCP */
 };
 /* Read what the configuration names: certificate, IDE.  0, or -1 and err. */
 int sections_read(struct sections *s, const struct conf *conf, char *err, size_t errlen);
@@ -103,6 +105,15 @@ int section_keys(void);
 int section_worker(void);
 const uint8_t *section_keyid(void);
 uint16_t https_port(const struct conf *conf); /* 0: no listener of TLS */
+
+/* location.c: connections to services of the site's own, and files of its folders. */
+int locations_resolve(const struct conf *conf,
+    struct sockaddr_storage to[CONF_LOCATION_MAX], char *err, size_t errlen);
+void locations_take(const struct sockaddr_storage to[CONF_LOCATION_MAX]);
+/* What is there for it, on this machine?  NULL, or what is wrong. */
+const char *location_lacks(const struct conf_location *);
+void location_connect(struct chan *, struct msg *);
+void location_file(struct chan *, struct msg *);
 
 /* audit_file.c: the audit trail's file, for auth; -1 with errno. */
 int audit_file_check(const char *path);

@@ -409,6 +409,8 @@ requests_auth_gone(void)
 const struct chan_handler request_handlers[] = {
 	{ M_SB_CONNECT, on_connect },
 	{ M_SB_PORT, on_port },
+	{ M_SB_LOCATION, location_connect },
+	{ M_SB_FILE, location_file },
 	{ M_SB_SHOW, on_show },
 	{ M_SB_READY, on_ready },
 	{ M_SB_LIMITS, on_limits },

@@ -185,6 +185,10 @@ sections_read(struct sections *s, const struct conf *conf, char *err, size_t err
 	w->tls13 = conf->tls.tls13;
 	w->https_port = https_port(conf);
 	w->session_lifetime = conf->auth.session_lifetime;
+	w->nlocation = conf->nlocation;
+	memcpy(w->location, conf->location, sizeof(w->location));
+	if (locations_resolve(conf, s->address, err, errlen) == -1)
+		return -1;
 	if (product_read(s, conf, err, errlen) == -1)
 		return -1;
 	/* The last byte stays zero. */
@@ -212,6 +216,7 @@ void
 sections_take(const struct sections *s)
 {
 	taken = *s;
+	locations_take(taken.address);
 }
 
 /*
@@ -291,6 +296,8 @@ section_auth(void)
 	a.idle_stop = conf->isolation.idle_stop;
 	a.port_first = conf->proxy.port_first;
 	a.port_last = conf->proxy.port_last;
+	a.nlocation = conf->nlocation;
+	memcpy(a.location, conf->location, sizeof(a.location));
 	/* As old as this process: a new auth knows its predecessor's tokens. */
 	if (port_secret[0] == 0)
 		arc4random_buf(port_secret, sizeof(port_secret));

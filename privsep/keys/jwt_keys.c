@@ -397,21 +397,13 @@ signer(int64_t now)
 }
 
 static bool
-sign_one(const struct jwt_key *k, const struct wire_jwt *asked, uint32_t use,
-    struct wire_jwt_sig *sig)
+sign_text(const struct jwt_key *k, const char *input, size_t n, struct wire_jwt_sig *sig)
 {
-	char input[JWT_INPUT_MAX];
-	struct wire_jwt j = *asked;
+	size_t len = sizeof(sig->bytes);
 	EVP_MD_CTX *ctx;
-	size_t n, len = sizeof(sig->bytes);
 	bool ok;
 
-	if (!wire_str(j.issuer) || !wire_str(j.name) || !wire_str(j.session) ||
-	    !wire_str(j.jti) || j.use != use)
-		return false;
-	strlcpy(j.kid, k->kid, sizeof(j.kid));
-	j.alg = k->alg;
-	if ((n = jwt_input(&j, input)) == 0)
+	if (n == 0)
 		return false;
 	ctx = EVP_MD_CTX_new();
 	ok = ctx != NULL &&
@@ -425,6 +417,34 @@ sign_one(const struct jwt_key *k, const struct wire_jwt *asked, uint32_t use,
 	return ok;
 }
 
+static bool
+strings_ok(const struct wire_jwt *j)
+{
+	return wire_str(j->issuer) && wire_str(j->name) && wire_str(j->session) &&
+	    wire_str(j->jti);
+}
+
+static bool
+sign_one(const struct jwt_key *k, const struct wire_jwt *asked, uint32_t use,
+    struct wire_jwt_sig *sig)
+{
+	char input[JWT_INPUT_MAX];
+	struct wire_jwt j = *asked;
+
+	if (!strings_ok(&j) || j.use != use)
+		return false;
+	strlcpy(j.kid, k->kid, sizeof(j.kid));
+	j.alg = k->alg;
+	return sign_text(k, input, jwt_input(&j, input), sig);
+}
+
+static void
+not_signed(const struct jwt_key *k)
+{
+	log_event(LOG_WARNING, "token.sign",
+	    LOG_S("error", k == NULL ? "there is no key" : "not a token"));
+}
+
 void
 jwt_sign(const struct m_jwt_sign *m, struct m_jwt_signed *ans, int64_t now)
 {
@@ -434,11 +454,30 @@ jwt_sign(const struct m_jwt_sign *m, struct m_jwt_signed *ans, int64_t now)
 	if (k == NULL || !sign_one(k, &m->access, JWT_ACCESS, &ans->access) ||
 	    !sign_one(k, &m->refresh, JWT_REFRESH, &ans->refresh)) {
 		memset(ans, 0, sizeof(*ans));
-		log_event(LOG_WARNING, "token.sign",
-		    LOG_S("error", k == NULL ? "there is no key" : "not a token"));
+		not_signed(k);
 		return;
 	}
 	ans->ok = 1;
 	ans->alg = k->alg;
 	strlcpy(ans->kid, k->kid, sizeof(ans->kid));
+}
+
+void
+jwt_assert(const struct wire_assertion *m, struct m_location_signed *ans, int64_t now)
+{
+	const struct jwt_key *k = signer(now);
+	struct wire_assertion *a = &ans->assertion;
+	char input[JWT_INPUT_MAX];
+
+	memset(ans, 0, sizeof(*ans));
+	if (k != NULL && strings_ok(&m->jwt) && wire_str(m->location) &&
+	    wire_str(m->roles)) {
+		*a = *m;
+		strlcpy(a->jwt.kid, k->kid, sizeof(a->jwt.kid));
+		a->jwt.alg = k->alg;
+		if (sign_text(k, input, jwt_assertion_input(a, input), &ans->sig))
+			return;
+	}
+	memset(ans, 0, sizeof(*ans));
+	not_signed(k);
 }

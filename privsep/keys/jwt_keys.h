@@ -34,5 +34,6 @@ void jwt_keys_forget_all(void);
 
 /* Sign both, in which alg and kid are filled in first. */
 void jwt_sign(const struct m_jwt_sign *, struct m_jwt_signed *, int64_t now);
+void jwt_assert(const struct wire_assertion *, struct m_location_signed *, int64_t now);
 
 #endif

@@ -41,6 +41,7 @@ static void on_worker(struct chan *, struct msg *);
 static void on_keystore(struct chan *, struct msg *);
 static void on_join_peer(struct chan *, struct msg *);
 static void on_jwt_sign(struct chan *, struct msg *);
+static void on_jwt_assert(struct chan *, struct msg *);
 static void on_jwt_rotate(struct chan *, struct msg *);
 static void on_key_file(struct chan *, struct msg *);
 static void on_audit_sign(struct chan *, struct msg *);
@@ -61,6 +62,7 @@ static const struct chan_handler from_master[] = {
 
 static const struct chan_handler from_auth[] = {
 	{ M_JWT_SIGN, on_jwt_sign },
+	{ M_JWT_ASSERT, on_jwt_assert },
 	{ M_JWT_ROTATE, on_jwt_rotate },
 	{ M_AUDIT_SIGN, on_audit_sign },
 	{ M_NONE, NULL },
@@ -135,6 +137,16 @@ on_jwt_sign(struct chan *c, struct msg *m)
 
 	jwt_sign(MSG_DATA(m, m_jwt_sign), &ans, wall());
 	chan_send(c, M_JWT_SIGNED, m->head.id, -1, &ans, sizeof(ans));
+	explicit_bzero(&ans, sizeof(ans));
+}
+
+static void
+on_jwt_assert(struct chan *c, struct msg *m)
+{
+	struct m_location_signed ans;
+
+	jwt_assert(MSG_DATA(m, wire_assertion), &ans, wall());
+	chan_send(c, M_JWT_ASSERTED, m->head.id, -1, &ans, sizeof(ans));
 	explicit_bzero(&ans, sizeof(ans));
 }
 

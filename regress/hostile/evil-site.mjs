@@ -7,7 +7,7 @@ import path from 'node:path';
 
 process.env.O = path.join(process.env.O || 'obj', 'regress/hostile/bin');
 export const { startDaemon, frugal, password, sleep, waitFor, weight } = await import('../system/daemon.mjs');
-export const { Evil, table, violation, wire, read, AUTH, FAIL, STAGE, P, S, PAYLOAD_MAX, source } =
+export const { Evil, table, violation, wire, read, AUTH, FAIL, STAGE, P, S, PAYLOAD_MAX, locationId, source } =
 	await import('./evil.mjs');
 
 const roles = ['auth', 'keys', 'master', 'isolation', 'zygote'];
@@ -17,9 +17,9 @@ export class Site {
 	ids = {};
 	uids = {};
 
-	static async start(env = {}) {
+	static async start(env = {}, conf = '') {
 		const site = new Site();
-		site.d = await startDaemon({ env, users: ['ann', 'bob'], ratelimit: 'login 1000 per 15m',
+		site.d = await startDaemon({ env, conf, users: ['ann', 'bob'], ratelimit: 'login 1000 per 15m',
 			prefork: 'spare 12\nmax 4000\nper-source 100\nstartups 3000:30:4000' });
 		const e = await Evil.connect(site.d.port);
 		({ rows: site.rows, M: site.M, max: site.past } = await table(e));

@@ -1,6 +1,7 @@
 // A client of the attacker's worker (evil_worker.c), and what the message table
 // says, written down a second time: violation() must agree with chan.c.
 import net from 'node:net';
+import crypto from 'node:crypto';
 import { obj } from '../system/daemon.mjs';
 
 export const P = { master: 0x1, worker: 0x4, auth: 0x8, keys: 0x20 };
@@ -142,6 +143,8 @@ export const wire = {
 	portCode: (nonce, n) => { const b = Buffer.alloc(40); nonce.copy(b); b.writeUInt16LE(n, 32); return b; },
 	portToken: (token, n) => { const b = Buffer.alloc(40); token.copy(b); b.writeUInt16LE(n, 32); return b; },
 	portEnter: (code, nonce, n) => { const b = Buffer.alloc(88); code.copy(b); nonce.copy(b, 32); b.writeUInt16LE(n, 80); return b; },
+	location: (id) => Buffer.concat([id, text(24, '0123456789abcdef')]),
+	locationFile: (id, path) => Buffer.concat([id, text(1024, path)]),
 	last: (q) => text(1024, q),
 	session: (id) => text(24, id),
 	// What begins with a struct wire_ask, in the API's messages.
@@ -172,4 +175,13 @@ export const read = {
 	sess: (b) => ({ id: b.subarray(0, 32), len: b.readUInt32LE(32), der: b.subarray(40, 40 + b.readUInt32LE(32)) }),
 	signed: (b) => ({ ok: b.readUInt32LE(0), sig: b.subarray(8, 8 + b.readUInt32LE(4)) }),
 };
+// The name of a location: a digest of what the configuration says of it (location.h).
+export function locationId({ prefix, kind, target, role = '' }) {
+	const b = Buffer.alloc(4748); // struct conf_location
+	b.write(prefix, 0);
+	b[64] = kind;
+	b.write(target, 65);
+	b.write(role, 65 + 1024);
+	return crypto.createHash('sha256').update(b).digest().subarray(0, 16);
+}
 export { obj };

@@ -3,16 +3,19 @@
 // broken rule.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
-import { frugal, Site, P, S, AUTH, FAIL, PAYLOAD_MAX, isClosed, password, read, violation, waitFor, weight, wire }
+import { frugal, Site, P, S, AUTH, FAIL, PAYLOAD_MAX, isClosed, locationId, password, read, violation, waitFor, weight, wire }
 	from './evil-site.mjs';
 import crypto from 'node:crypto';
 
+const folder = '/usr/lib';
+const locations = [{ prefix: '/files/', kind: 3, target: folder }, { prefix: '/admins/', kind: 3, target: folder, role: 'admin' },
+	{ prefix: '/service/', kind: 0, target: '/run/no.such.socket', role: 'admin' }];
 let site, d, M, rows;
 const evil = (user, from) => site.evil(user, from);
 const alive = (what) => site.alive(what);
 
 before(async () => {
-	site = await Site.start(frugal);
+	site = await Site.start(frugal, locations.map((l) => `location "${l.prefix}" { ${l.kind === 3 ? 'root' : 'proxy to unix'} "${l.target}"${l.role ? `; require role ${l.role}` : ''} }\n`).join(''));
 	({ d, M, rows } = site);
 });
 after(() => site?.stop());
@@ -20,7 +23,7 @@ after(() => site?.stop());
 test('the table holds what a worker may say, and nothing with a descriptor', () => {
 	const said = rows.filter((r) => r && (r.from & P.worker)).map((r) => r.name).sort();
 	assert.deepEqual(said, ['API_TOKEN', 'AUDIT_QUERY', 'AUTH_TOKEN', 'BEAT', 'HEART_ASK', 'IDE', 'JWKS', 'JWT_REFRESH',
-		'JWT_USE', 'LAST', 'LEASE_ASK', 'LEASE_BACK', 'LOG', 'LOGIN', 'LOGOUT', 'ME', 'ME_PASSWORD', 'ME_PUT', 'ME_SESSIONS',
+		'JWT_USE', 'LAST', 'LEASE_ASK', 'LEASE_BACK', 'LOCATION', 'LOCATION_FILE', 'LOCATION_SIGN', 'LOG', 'LOGIN', 'LOGOUT', 'ME', 'ME_PASSWORD', 'ME_PUT', 'ME_SESSIONS',
 		'ME_SESSIONS_END', 'ME_SESSION_END', 'ME_USAGE', 'MINT', 'PORT', 'PORTAL', 'PORT_CODE', 'PORT_ENTER', 'PORT_TOKEN',
 		'REGISTER', 'RESET_USE', 'ROLES', 'SANDBOXES', 'SANDBOX_KILL', 'SESSIONS', 'SESSIONS_KILL', 'SESSION_END', 'SESSION_KILL',
 		'SESS_GET', 'SESS_PUT', 'SETTINGS_GET', 'SETTINGS_PUT', 'SIGN', 'SOURCE', 'STAGE', 'STATS', 'TOKEN_ADD', 'TOKEN_END',
@@ -192,6 +195,42 @@ test('a worker that nobody logged in on gets nothing', async () => {
 		await e.offend('auth', M[name], { payload });
 	}
 	assert.ok(site.sessionsOf('ann').some((s) => s.session === site.ids.ann), "ann's session is there");
+	await alive('after it');
+});
+
+// --- services of the site's own ---
+
+test("services of the site's own: what the user's role does not permit, and what is no such thing", async () => {
+	const [files, admins, service] = locations.map(locationId);
+	const e = await evil('ann');
+	const fails = async (name, payload, code) => {
+		const r = await e.ask('auth', M[name], { payload });
+		assert.equal(r.type, M.FAIL, name);
+		assert.equal(read.fail(r.data).code, code, `${name} ${read.fail(r.data).text}`);
+	};
+	const file = await e.ask('auth', M.LOCATION_FILE, { payload: wire.locationFile(files, 'os-release') });
+	assert.equal(file.type, M.LOCATION_FILE_FD);
+	for (const path of ['', '/', '../passwd', '/etc/passwd', 'systemd/../../../etc/passwd', './os-release', 'systemd//x', 'none', '\xff\xfe', 'os-release/x', 'x'.repeat(1000)])
+		await fails('LOCATION_FILE', wire.locationFile(files, path), path === '' ? FAIL.exists : FAIL.notFound);
+	await fails('LOCATION_FILE', wire.locationFile(admins, 'os-release'), FAIL.denied);
+	await fails('LOCATION', wire.location(service), FAIL.denied);
+	await fails('LOCATION_SIGN', wire.location(service), FAIL.denied);
+	await fails('LOCATION_SIGN', wire.location(admins), FAIL.denied);
+	const gone = 9; // FAIL_UNAVAILABLE
+	await fails('LOCATION', wire.location(files), gone);
+	await fails('LOCATION', wire.location(crypto.randomBytes(16)), gone);
+	await fails('LOCATION_FILE', wire.locationFile(crypto.randomBytes(16), 'os-release'), gone);
+	await fails('LOCATION_SIGN', wire.location(locationId({ ...locations[2], role: '' })), gone);
+	const signed = await e.ask('auth', M.LOCATION_SIGN, { payload: wire.location(files) });
+	assert.equal(signed.type, M.LOCATION_SIGNED);
+	assert.match(signed.data.toString('latin1'), /\0ann\0/, 'it is told of nobody else');
+	e.close();
+	for (const name of ['LOCATION', 'LOCATION_SIGN']) {
+		const n = await evil();
+		await n.offend('auth', M[name], { payload: wire.location(files) });
+	}
+	const b = await evil('ann');
+	await b.offend('auth', M.LOCATION_FILE, { payload: Buffer.concat([files, Buffer.alloc(1024, 'x')]) });
 	await alive('after it');
 });
 

@@ -386,6 +386,26 @@
   "t:2: expected a host, an address or unix after \"to\", got \"a b\"" } },
 { OK "location /a/ { root /r; header \"X\" }", NULL, NULL, {
   "t:2: expected \"Name: value\" after \"header\", got \"X\"" } },
+{ OK "location /a/ { root /r; header \"X: y\" }", NULL, NULL, {
+  "t:2: expected \"header\" with \"proxy\", got it with \"root\"" } },
+{ OK "location /a/ { root /r; rewrite / }", NULL, NULL, {
+  "t:2: expected \"rewrite\" with \"proxy\", got it with \"root\"" } },
+{ OK "location /a/ { proxy to a.b port 5; header \"X-Ided-User: y\" }", NULL, NULL, {
+  "t:2: expected a header that ided does not set itself after \"header\", got \"X-Ided-User: y\"" } },
+{ OK "location /a/ { proxy to a.b port 5; header \"content-LENGTH: 5\" }", NULL, NULL, {
+  "t:2: expected a header that ided does not set itself after \"header\", got \"content-LENGTH: 5\"" } },
+{ OK "location /a/ { proxy to a.b port 5 ca /c }", NULL, NULL, {
+  "t:2: expected \"tls\" with \"ca\", got \"proxy\" without it" } },
+{ OK "location /a/ { proxy to a.b port 5 name c }", NULL, NULL, {
+  "t:2: expected \"tls\" with \"name\", got \"proxy\" without it" } },
+{ OK "location /Login/ { root /r }", NULL, NULL, {
+  "t:2: expected a path that ided does not serve itself after \"location\", got \"/Login/\"" } },
+{ OK "location /a/ { root /r }\nlocation /A/ { root /s }", NULL, NULL, {
+  "t:3: expected the location \"/A/\" once, got it again; the first is in t:2" } },
+{ OK "location /a/ { root /r; require role x }", NULL, NULL, {
+  "t:2: expected a role that there is after \"require role\" in the location \"/a/\", got \"x\"" } },
+{ OK "data /d\nlocation /a/ { root /d/home }", NULL, NULL, {
+  "t:3: expected a path apart from \"data\", which is /d, after \"root\", got \"/d/home\"" } },
 
 /* the environment */
 { OK, NULL, "IDED_PREFORK_SPAIR=3", {

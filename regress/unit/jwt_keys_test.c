@@ -169,6 +169,67 @@ test_every_bit(void **state)
 	assert_false(token_signed(&a, &sig));
 }
 
+/* A word about a user for one service: no token of ours, and none for another. */
+static void
+test_assertion(void **state)
+{
+	char text[JWT_INPUT_MAX], other[JWT_INPUT_MAX];
+	struct m_location_signed s;
+	struct wire_assertion a, b;
+	struct wire_jwt j;
+
+	(void)state;
+	want(JWT_EDDSA, T0);
+	public();
+	memset(&a, 0, sizeof(a));
+	a.jwt = claims(JWT_ACCESS, T0);
+	a.jwt.use = a.jwt.version = a.jwt.generation = 0;
+	a.jwt.expires = T0 + JWT_ASSERTION_LIFE;
+	strlcpy(a.location, "/grafana/", sizeof(a.location));
+	strlcpy(a.roles, "admin user", sizeof(a.roles));
+	jwt_assert(&a, &s, T0);
+	assert_int_equal(s.sig.len, 64);
+	assert_string_equal(s.assertion.location, a.location);
+	assert_true(jwt_assertion_input(&s.assertion, text) > 0);
+	/* As a token it is not even spelled. */
+	j = s.assertion.jwt;
+	assert_int_equal(jwt_input(&j, other), 0);
+	for (j.use = JWT_ACCESS; j.use <= JWT_REFRESH; j.use++)
+		assert_false(token_signed(&j, &s.sig));
+
+	b = a;
+	b.jwt.expires++;
+	jwt_assert(&b, &s, T0);
+	assert_int_equal(s.sig.len, 0);
+	b = a;
+	b.jwt.use = JWT_ACCESS;
+	jwt_assert(&b, &s, T0);
+	assert_int_equal(s.sig.len, 0);
+	b = a;
+	strlcpy(b.location, "/a\",\"sub\":\"root", sizeof(b.location));
+	jwt_assert(&b, &s, T0);
+	assert_int_equal(s.sig.len, 0);
+	b = a;
+	memset(b.roles, 'a', sizeof(b.roles));
+	jwt_assert(&b, &s, T0);
+	assert_int_equal(s.sig.len, 0);
+	b = a;
+	strlcpy(b.roles, "a\"b", sizeof(b.roles));
+	jwt_assert(&b, &s, T0);
+	assert_int_equal(s.sig.len, 0);
+	/* The longest there may be. */
+	b = a;
+	memset(b.roles, 'r', sizeof(b.roles) - 1);
+	memset(b.location, 'l', sizeof(b.location) - 1);
+	memset(b.jwt.issuer, 'i', sizeof(b.jwt.issuer) - 1);
+	memset(b.jwt.name, 'n', sizeof(b.jwt.name) - 1);
+	b.jwt.uid = UINT32_MAX;
+	b.jwt.expires = JWT_TIME_MAX;
+	b.jwt.issued = b.jwt.expires - JWT_ASSERTION_LIFE;
+	jwt_assert(&b, &s, T0);
+	assert_int_equal(s.sig.len, 64);
+}
+
 /* An RSA key is not used as another algorithm's, nor the other way round. */
 static void
 test_confusion(void **state)
@@ -404,6 +465,7 @@ main(void)
 		T(test_eddsa),
 		T(test_rs256),
 		T(test_every_bit),
+		T(test_assertion),
 		T(test_confusion),
 		T(test_not_a_token),
 		T(test_nothing_before_the_file),

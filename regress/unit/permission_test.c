@@ -85,7 +85,8 @@ roles(void **state)
 
 	(void)state;
 	assert_true(roles_permit(more, 2, "admin") == PERMIT_ALL);
-	assert_true(roles_permit(more, 2, "user") == (own | PERMIT(PERMISSION_IDE_USE)));
+	assert_true(roles_permit(more, 2, "user") ==
+	    (own | PERMIT(PERMISSION_IDE_USE) | PERMIT(PERMISSION_LOCATION_USE)));
 	assert_true(roles_permit(more, 2, "auditor") == (own | more[0].permit));
 	assert_true(roles_permit(more, 2, "auditor helper") ==
 	    (own | more[0].permit | more[1].permit));
