@@ -40,16 +40,25 @@ struct going {
 
 /* --- errors --- */
 
-/* What is named in an error may be whatever was sent: as much of it as is a text. */
+/* What is named in an error may be whatever was sent: it becomes a text. */
 static json_t *
 words(const char *text)
 {
-	size_t n = strnlen(text, 300);
+	char buf[301];
+	size_t n = strlcpy(buf, text, sizeof(buf)), cut = 0;
 	json_t *v;
 
-	while ((v = json_stringn(text, n)) == NULL && n > 0)
-		n--;
-	return (v != NULL ? v : json_string(""));
+	if (n >= sizeof(buf)) {
+		n = sizeof(buf) - 1;
+		cut = 3; /* of a character that is not whole */
+	}
+	for (size_t i = 0; i <= cut; i++)
+		if ((v = json_stringn(buf, n - i)) != NULL)
+			return (v);
+	for (size_t i = 0; i < n; i++)
+		if ((unsigned char)buf[i] > 0x7e)
+			buf[i] = '?';
+	return (json_stringn(buf, n));
 }
 
 void
@@ -95,6 +104,8 @@ api_refused(struct stream *s, const struct msg *m)
 		{ FAIL_DENIED, 403, "FORBIDDEN" },
 		{ FAIL_MUST_CHANGE, 403, "FORBIDDEN" },
 		{ FAIL_LIMITED, 429, "RATE_LIMITED" },
+		{ FAIL_BUSY, 503, "SESSION_UNAVAILABLE" },
+		{ FAIL_UNAVAILABLE, 503, "SESSION_UNAVAILABLE" },
 	};
 	const struct m_fail *f;
 

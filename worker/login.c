@@ -15,6 +15,7 @@
 #include "api.h"
 #include "brand.h"
 #include "conn.h"
+#include "form.h"
 #include "lang.h"
 #include "pages.h"
 #include "respond.h"
@@ -78,20 +79,6 @@ login_redirect(struct stream *s)
 
 /* --- the page --- */
 
-/* Words of the site's own, where there are any. */
-static struct evbuffer *
-words(const char *template, const char *text)
-{
-	struct evbuffer *html = evbuffer_new();
-
-	if (html == NULL)
-		fatalx("evbuffer_new");
-	if (text != NULL && *text != '\0')
-		page_render(html, template,
-		    (const struct page_value[]){ PAGE_TEXT("text", text) }, 1);
-	return (html);
-}
-
 static void
 login_page(struct answer *a, unsigned int status, const char *error, const char *name,
     const char *to)
@@ -99,10 +86,14 @@ login_page(struct answer *a, unsigned int status, const char *error, const char 
 	const char *l = lang_pick(stream_header(a->s, HDR_ACCEPT_LANGUAGE));
 	const char *heading = lang_text(l, "login");
 	const struct conf_for_worker *conf = a->s->w->conf;
-	struct evbuffer *html[] = { words("login_error.html",
+	struct evbuffer *html[] = { form_words("login_error.html",
 					error == NULL ? NULL : lang_text(l, error)),
-		words("login_welcome.html", brand_welcome()),
-		words("login_text.html", conf->brand.text) };
+		form_words("login_welcome.html", brand_welcome()),
+		form_words("login_text.html", conf->brand.text),
+		form_words("login_register.html",
+		    register_open(a->s->w) ?
+			lang_text(l, "No account yet? Register here.") :
+			NULL) };
 
 	a->lang = l;
 	answer_add(a, SLICE("content-language"), slice_str(l));
@@ -115,9 +106,9 @@ login_page(struct answer *a, unsigned int status, const char *error, const char 
 		PAGE_TEXT("password_label", lang_text(l, "Password")),
 		PAGE_TEXT("login_label", lang_text(l, "Log in")),
 		PAGE_HTML("error", html[0]), PAGE_HTML("welcome", html[1]),
-		PAGE_HTML("text", html[2]), PAGE_TEXT("username", name),
-		PAGE_TEXT("to", to) },
-	    10);
+		PAGE_HTML("text", html[2]), PAGE_HTML("register", html[3]),
+		PAGE_TEXT("username", name), PAGE_TEXT("to", to) },
+	    11);
 	for (size_t i = 0; i < sizeof(html) / sizeof(html[0]); i++)
 		evbuffer_free(html[i]);
 }

@@ -41,6 +41,8 @@ const struct route routes[] = {
 	{ "/.well-known/jwks.json", R_GET,	0,		jwks },
 	{ "/reset",		R_GET,		0,		reset_get },
 	{ "/reset",		R_POST,		0,		reset_post },
+	{ "/register",		R_GET,		R_MULTI,	register_get },
+	{ "/register",		R_POST,		R_MULTI,	register_post },
 	{ "/password",		R_GET,		R_LOGIN | R_PAGE, password_get },
 	{ "/password",		R_POST,		R_LOGIN | R_ACTIVE, password_post },
 	/* the API: api.h */

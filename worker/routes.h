@@ -81,6 +81,12 @@ void csp_report(struct stream *, const char *);
 void reset_get(struct stream *, const char *);
 void reset_post(struct stream *, const char *);
 
+/* register.c */
+struct worker;
+bool register_open(const struct worker *);
+void register_get(struct stream *, const char *);
+void register_post(struct stream *, const char *);
+
 /* password.c */
 void password_get(struct stream *, const char *);
 void password_post(struct stream *, const char *);

@@ -37,6 +37,17 @@ bad_cursor(const struct asker *who)
 	    "this cursor is none of this list's: begin again without it");
 }
 
+bool
+asker_list_of_names(const struct asker *who, struct m_list *l)
+{
+	if (!list_ok(who, l))
+		return false;
+	if (l->cursor[0] == '\0' || account_name_ok(l->cursor))
+		return true;
+	bad_cursor(who);
+	return false;
+}
+
 static bool
 has_role(const char *roles, const char *want)
 {
@@ -78,12 +89,8 @@ users_list(struct chan *chan, struct msg *m)
 	uint32_t rows = 0, scanned;
 	struct asker who;
 
-	if (!asker_begin(chan, m, &who) || !list_ok(&who, l))
+	if (!asker_begin(chan, m, &who) || !asker_list_of_names(&who, l))
 		return;
-	if (l->cursor[0] != '\0' && !account_name_ok(l->cursor)) {
-		bad_cursor(&who);
-		return;
-	}
 	text_fold(l->find, find, sizeof(find));
 	strlcpy(at, l->cursor, sizeof(at));
 	for (scanned = 0; scanned < SCAN_MAX && rows < l->limit; scanned++) {
@@ -118,19 +125,40 @@ role_row(const struct asker *who, const struct role *r, bool builtin)
 	asker_row(who, M_ROW_ROLE, &row, sizeof(row));
 }
 
+/* Those that are built in, and the configuration's, in its order. */
+static const struct role *
+role_at(uint32_t i)
+{
+	if (i < ROLES_BUILTIN)
+		return &roles_builtin[i];
+	i -= ROLES_BUILTIN;
+	return i < auth.conf.nroles && i < CONF_ROLE_MAX ? &auth.conf.role[i] : NULL;
+}
+
 void
 roles_list(struct chan *chan, struct msg *m)
 {
+	struct m_list *l = (struct m_list *)(void *)m->u.bytes;
+	const struct role *r, *last = NULL;
+	uint32_t i = 0, rows = 0;
 	struct asker who;
-	uint32_t i;
 
-	if (!asker_begin(chan, m, &who))
+	if (!asker_begin(chan, m, &who) || !list_ok(&who, l))
 		return;
-	for (i = 0; i < ROLES_BUILTIN; i++)
-		role_row(&who, &roles_builtin[i], true);
-	for (i = 0; i < auth.conf.nroles && i < CONF_ROLE_MAX; i++)
-		role_row(&who, &auth.conf.role[i], false);
-	asker_page(&who, "");
+	if (l->cursor[0] != '\0') {
+		while ((r = role_at(i)) != NULL && strcmp(r->name, l->cursor) != 0)
+			i++;
+		if (r == NULL) {
+			bad_cursor(&who);
+			return;
+		}
+		i++;
+	}
+	for (; (r = role_at(i)) != NULL && rows < l->limit; i++, rows++) {
+		role_row(&who, r, i < ROLES_BUILTIN);
+		last = r;
+	}
+	asker_page(&who, r != NULL && last != NULL ? last->name : "");
 }
 
 static int

@@ -328,6 +328,7 @@ job_end(struct job *j)
 	ask_forget(j);
 	TAILQ_REMOVE(&jobs, j, entry);
 	njobs--;
+	free(j->rows);
 	freezero(j, sizeof(*j));
 }
 

@@ -67,7 +67,10 @@ struct job {
 		struct m_reset_use reset;
 		struct m_account_delete gone;
 		struct m_stats stats;
+		struct m_list list;
 	} u;
+	struct m_sandbox *rows; /* of a page that is put in order; n of them */
+	uint32_t n;
 };
 
 /* NULL, and answered, when one has too many. */
@@ -120,7 +123,9 @@ void user_reset(struct chan *, struct msg *);
 void reset_use(struct chan *, struct msg *);
 void me_password(struct chan *, struct msg *);
 /* auth_list.c */
-/* Limit and cursor of a page in the order of ids; false, and answered, if not. */
+/* Limit and cursor of a page, in the order of names, or of ids: false, and answered,
+ * when they are no good. */
+bool asker_list_of_names(const struct asker *, struct m_list *);
 bool asker_list_of_ids(const struct asker *, struct m_list *);
 void users_list(struct chan *, struct msg *);
 void roles_list(struct chan *, struct msg *);

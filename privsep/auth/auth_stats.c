@@ -1,4 +1,5 @@
 /* Sandboxes and figures, for the API: what isolation and master know. */
+#include <stdlib.h>
 #include <string.h>
 
 #include <bsd/string.h>
@@ -15,23 +16,46 @@ busy(struct job *j)
 	job_end(j);
 }
 
-/* Rows, as many as there are: no more run than a machine can hold. */
+/*
+ * Isolation knows all that run, in no order: a page is the first of them, by name,
+ * behind the cursor, and one more, which tells that there is another page.
+ */
+static void
+keep(struct job *j, const struct m_sandbox *row)
+{
+	const struct m_list *l = &j->u.list;
+	uint32_t i;
+
+	if (!wire_str(row->user) || strcmp(row->user, l->cursor) <= 0)
+		return;
+	for (i = j->n; i > 0 && strcmp(j->rows[i - 1].user, row->user) > 0; i--)
+		;
+	if (i > l->limit)
+		return;
+	if (j->n <= l->limit)
+		j->n++;
+	memmove(&j->rows[i + 1], &j->rows[i], (j->n - 1 - i) * sizeof(*row));
+	j->rows[i] = *row;
+}
+
 static bool
 on_list_row(void *owner, uint32_t tag, struct msg *m)
 {
 	struct job *j = owner;
-	const struct m_sandbox *row;
+	uint32_t i, n;
 
 	(void)tag;
 	if (m == NULL) {
 		asker_fail(&j->who, FAIL_TIMEOUT, NULL, "no answer in time");
 	} else if (m->head.type == M_SB_ROW) {
-		row = MSG_DATA(m, m_sandbox);
-		if (wire_str(row->user) && j->what++ < WIRE_ROWS)
-			asker_row(&j->who, M_ROW_SANDBOX, row, sizeof(*row));
+		keep(j, MSG_DATA(m, m_sandbox));
 		return false;
 	} else {
-		asker_page(&j->who, "");
+		n = j->n > j->u.list.limit ? j->u.list.limit : j->n;
+		for (i = 0; i < n; i++)
+			asker_row(
+			    &j->who, M_ROW_SANDBOX, &j->rows[i], sizeof(j->rows[i]));
+		asker_page(&j->who, n < j->n ? j->rows[n - 1].user : "");
 	}
 	job_end(j);
 	return true;
@@ -40,12 +64,16 @@ on_list_row(void *owner, uint32_t tag, struct msg *m)
 void
 sandboxes_list(struct chan *chan, struct msg *m)
 {
+	struct m_list *l = (struct m_list *)(void *)m->u.bytes;
 	struct asker who;
 	struct job *j;
 
-	if (!asker_begin(chan, m, &who) || (j = job_new(&who)) == NULL)
+	if (!asker_begin(chan, m, &who) || !asker_list_of_names(&who, l) ||
+	    (j = job_new(&who)) == NULL)
 		return;
-	if (ask(&auth.isolation, M_SB_LIST, NULL, 0, ASK_TIMEOUT, on_list_row, j, 0) == 0)
+	j->u.list = *l;
+	if ((j->rows = calloc(l->limit + 1, sizeof(*j->rows))) == NULL ||
+	    ask(&auth.isolation, M_SB_LIST, NULL, 0, ASK_TIMEOUT, on_list_row, j, 0) == 0)
 		busy(j);
 }
 

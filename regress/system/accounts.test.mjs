@@ -121,6 +121,46 @@ test('a password that must be changed: a browser is led to the page that does it
 	assert.equal((await d.request('GET', '/password')).headers.location, '/login?to=/password');
 });
 
+test('/register: who may ask for an account is led there, told what is wrong, and what comes next', async () => {
+	const german = { 'accept-language': 'de-AT' };
+	const form = (body, headers = {}) => d.post('/register', body, { headers });
+	assert.match((await d.request('GET', '/login')).body, /href="\/register">No account yet/);
+	assert.match((await d.request('GET', '/login', { headers: german })).body, /Noch kein Konto/);
+	const page = await d.request('GET', '/register', { headers: german });
+	assert.deepEqual([page.status, page.headers['content-language']], [200, 'de']);
+	assert.match(page.body, /E-Mail-Adresse/);
+	const asked = { username: 'nora', email: 'nora@example.com', password: 'Sunny-Weather-8' };
+	for (const [body, status, text] of [[{ ...asked, password: 'short' }, 400, /at least 12/], [{ ...asked, username: '' }, 400, /Missing user name/],
+		[{ ...asked, username: 'r00t' }, 400, /looks like/], [{ ...asked, username: 'n'.repeat(40) }, 400, /at most 32/], [{ ...asked, password: '' }, 400, /Missing password/],
+		[{ ...asked, email: 'x' }, 400, /e-mail/], [{ ...asked, email: `${'x'.repeat(300)}@example.com` }, 400, /at most 254/], [{ ...asked, username: 'ann' }, 409, /exists/],
+		[{ ...asked, username: '"><script>' }, 400, /value="&quot;&gt;&lt;script&gt;"/]]) {
+		const r = await form(body);
+		assert.equal(r.status, status, JSON.stringify(body));
+		assert.match(r.body, text, JSON.stringify(body));
+		if (body.email === asked.email) assert.match(r.body, /value="nora@example.com"/);
+		assert.ok(!r.body.includes('Sunny'));
+	}
+	assert.equal((await form(asked, { origin: 'https://evil.example' })).status, 403);
+	const done = await form({ ...asked, admin: 'true', roles: 'admin' }, german);
+	assert.equal(done.status, 200);
+	assert.match(done.body, /muss ein Administrator Ihr Konto freigeben/);
+	assert.deepEqual([show('nora').state, show('nora').roles], ['pending', ['user']]);
+	await assert.rejects(d.login('nora', asked.password), /401/);
+	d.ok(['user', 'approve', 'nora']);
+	assert.ok(await d.login('nora', asked.password));
+	for (const [how, link, status, next] of [['closed', false, 404], ['open', true, 303, '/login']]) {
+		d.opts.auth = `registration ${how}`;
+		d.write();
+		d.ok(['reload']);
+		await waitFor(`registration to be ${how}`, async () => (await d.request('GET', '/login')).body.includes('/register') === link &&
+			(await d.request('GET', '/register')).status === (link ? 200 : 404));
+		const r = await form({ ...asked, username: `nora-${how}`, email: '' });
+		assert.deepEqual([r.status, r.headers.location], [status, next], how);
+	}
+	assert.ok(await d.login('nora-open', asked.password));
+	assert.equal(d.ctl(['user', 'show', 'nora-closed']).status, 1);
+});
+
 test('limits of one user hold in the sandbox that runs, and after a restart of isolation', { timeout: 120000 }, async () => {
 	d.ok(['sandbox', 'exec', 'ann', '--', 'true']);
 	d.ok(['user', 'limits', 'ann', 'memory=300M', 'cpu=50%', 'processes=99']);

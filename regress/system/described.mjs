@@ -26,7 +26,8 @@ export class Description {
 	}
 
 	operation(method, url) {
-		const path = decodeURI(url.split('?')[0]);
+		let [path] = url.split('?');
+		try { path = decodeURI(path); } catch { /* it is one of nothing */ }
 		const found = this.paths.find(([, re]) => re.test(path));
 		return found && [found[0], this.api.paths[found[0]][method === 'HEAD' ? 'get' : method.toLowerCase()]];
 	}

@@ -51,7 +51,11 @@ test_text(void **state)
 	static const char *const texts[] = { "login", "User name", "Password", "Log in",
 		"Incorrect user name or password.",
 		"Login rate limited! Please wait and try again.", "Missing user name",
-		"Missing password" };
+		"Missing password", "registration", "Register", "E-mail address",
+		"No account yet? Register here.",
+		"An administrator has to approve your account before you can log in.",
+		"A user name has at most 32 characters.",
+		"An e-mail address has at most 254 characters." };
 
 	(void)state;
 	for (size_t k = 0; k < sizeof(texts) / sizeof(texts[0]); k++) {

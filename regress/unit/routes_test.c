@@ -157,9 +157,9 @@ test_open_routes(void **state)
 	static const char *const open[] = { "/healthz", "/robots.txt", "/security.txt",
 		"/.well-known/security.txt", "/favicon.ico", "/favicon.svg",
 		"/manifest.json", "/_static/", "/csp-report", "/login", "/login",
-		"/logout", "/.well-known/jwks.json", "/reset", "/reset", "/api/", "/ide",
-		"/ide/login", "/ide/logout", "/ide/healthz", "/ide/manifest.json",
-		"/ide/_static/" };
+		"/logout", "/.well-known/jwks.json", "/reset", "/reset", "/register",
+		"/register", "/api/", "/ide", "/ide/login", "/ide/logout", "/ide/healthz",
+		"/ide/manifest.json", "/ide/_static/" };
 	const struct route *r;
 	size_t n = 0;
 

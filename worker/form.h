@@ -1,0 +1,36 @@
+/*
+ * Forms on which a password is set: the own one (password.c), by a one-time link
+ * (reset.c), for a new account (register.c).  What was sent goes to auth; its word is
+ * shown on the form, or leads on.
+ */
+#ifndef WORKER_FORM_H
+#define WORKER_FORM_H
+
+#include "../privsep/msg.h"
+#include "pages.h"
+#include "url.h"
+
+struct form {
+	struct stream *s;
+	uint32_t question;
+	/* The form again, with what is wrong; NULL: as it is at first. */
+	void (*page)(
+	    struct stream *, unsigned int status, const struct form *, const char *error);
+	void (*done)(struct stream *);
+	char kept[256]; /* what is shown on it again */
+	char kept2[256];
+	struct url_field field[URL_FORM_MAX];
+	int n; /* -1: it is malformed */
+};
+
+/* Of a body that has come; the stream's until it is answered. */
+struct form *form_new(struct stream *, char *body, size_t len);
+struct slice form_get(const struct form *, struct slice name);
+/* Copies a field, terminated: false when it is empty or does not fit. */
+bool form_copy(const struct form *, struct slice name, char *dst, size_t size);
+void form_ask(struct form *, enum msg_type type, const void *payload, size_t len);
+
+/* A line of a page in a template of its own, {{text}}; nothing, for NULL or "". */
+struct evbuffer *form_words(const char *template, const char *text);
+
+#endif
