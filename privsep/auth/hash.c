@@ -5,6 +5,7 @@
  * Descriptors: FD_PARENT channel from isolation, FD_ROOT an empty folder, FD_LOG,
  * FD_MASTER channel to auth.
  */
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +25,8 @@
 
 #define SALT       16
 #define TAG        32
-#define KIB_MAX    (4u << 20) /* 4 GiB */
+#define APART      (256 * 1024) /* pieces of memory from this on are mapped apart */
+#define KIB_MAX    (4u << 20)   /* 4 GiB */
 #define KIB_MIN    1024u
 #define PASSES_MAX 64u
 #define LANES_MAX  16u
@@ -266,6 +268,8 @@ main(int argc, char *argv[], char *envp[])
 	conf_section_recv(FD_CONF, &conf, sizeof(conf));
 	log_init("hash", FD_LOG, conf.common.log_format, conf.common.log_level,
 	    conf.common.log_to == LOG_TO_SYSLOG);
+	/* What a hash took goes back to the kernel; malloc(3) would learn to keep it. */
+	(void)mallopt(M_MMAP_THRESHOLD, APART);
 	if ((base = event_base_new()) == NULL)
 		fatalx("event loop: out of memory");
 	chan_init(&isolation, FD_PARENT, P_HASH, P_ISOLATION, base, from_isolation,

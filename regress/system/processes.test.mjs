@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { startDaemon, obj, sleep, waitFor } from './daemon.mjs';
+import { startDaemon, obj, sanitized, sleep, waitFor } from './daemon.mjs';
 import { execFileSync } from 'node:child_process';
 
 let d;
@@ -113,6 +113,15 @@ test('each has its own filter, on isolation\'s; a worker has the zygote\'s as we
 	// Master is isolation's sibling, not its child.
 	for (const [role, n] of Object.entries({ ...want, master: 1 }))
 		for (const p of d.role(role)) assert.equal(filters(p), n, role);
+});
+
+test('a hash helper keeps nothing of the memory that a hash takes', async () => {
+	for (let i = 0; i < 3; i++) await d.login('ann');
+	const kb = (p) => Number(/^VmRSS:\s+(\d+)/m.exec(fs.readFileSync(`/proc/${p.pid}/status`, 'utf8'))[1]);
+	const peak = (p) => Number(/^VmHWM:\s+(\d+)/m.exec(fs.readFileSync(`/proc/${p.pid}/status`, 'utf8'))[1]);
+	const all = d.role('hash');
+	assert.ok(all.some((p) => peak(p) > 19 << 10), 'it took them');
+	if (!sanitized) for (const p of all) assert.ok(kb(p) < 12 << 10, `${kb(p)} kB`);
 });
 
 // The worker at the other end of a connection.
