@@ -20,29 +20,36 @@ const forEverybody = (r) => {
 // What is kept is of one commit: another one's goes when the first of its own comes.
 async function keep(url, response) {
 	const cache = await caches.open(NAME);
-	const commit = STATIC.exec(new URL(url).pathname)[1];
+	const commit = STATIC.exec(url.pathname)[1];
 	for (const k of await cache.keys())
 		if (STATIC.exec(new URL(k.url).pathname)?.[1] !== commit) await cache.delete(k);
 	await cache.put(url, response);
 }
 
-async function answer(event) {
-	const { request } = event;
+// The frame of an extension host is told by its query which one it is: the file is the
+// same, and it is the frame's script that reads it.
+function name(request) {
+	const url = new URL(request.url);
+	if (request.mode === 'navigate') url.search = '';
+	return url;
+}
+
+async function answer(event, url) {
 	const cache = await caches.open(NAME);
-	const kept = await cache.match(request.url, { ignoreVary: true });
+	const kept = await cache.match(url, { ignoreVary: true });
 	if (kept) return kept;
-	const response = await fetch(request);
+	const response = await fetch(event.request);
 	// A full disk, or a browser that keeps nothing, is no reason to fail.
 	if (forEverybody(response))
-		event.waitUntil(keep(request.url, response.clone()).catch(() => {}));
+		event.waitUntil(keep(url, response.clone()).catch(() => {}));
 	return response;
 }
 
 self.addEventListener('install', () => self.skipWaiting());
 self.addEventListener('activate', (event) => event.waitUntil(self.clients.claim()));
 self.addEventListener('fetch', (event) => {
-	const url = new URL(event.request.url);
+	const url = name(event.request);
 	if (event.request.method !== 'GET' || url.origin !== self.location.origin || url.search !== '' ||
 		!STATIC.exec(url.pathname) || event.request.headers.has('range')) return;
-	event.respondWith(answer(event));
+	event.respondWith(answer(event, url));
 });
