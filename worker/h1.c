@@ -86,6 +86,18 @@ put_header(char *p, struct slice name, struct slice value)
 	return (p);
 }
 
+static char *
+put_length(char *p, uint64_t length)
+{
+	char num[20], *end = num + sizeof(num), *d = end;
+
+	do
+		*--d = (char)('0' + length % 10);
+	while ((length /= 10) > 0);
+	return (put_header(
+	    p, SLICE("content-length"), (struct slice){ d, (size_t)(end - d) }));
+}
+
 /* Status line, the given headers, Date; returns where more may follow. */
 static char *
 head_start(
@@ -134,8 +146,7 @@ h1_respond(struct stream *s, unsigned int status, const struct header *hd, size_
     int64_t length)
 {
 	struct h1 *h = s->conn;
-	char *p, *start, num[24];
-	int len;
+	char *p, *start;
 
 	h->no_body = s->head.method == METHOD_HEAD || status == 204 || status == 304;
 	h->chunked = length < 0 && !h->no_body && s->head.minor > 0;
@@ -147,9 +158,7 @@ h1_respond(struct stream *s, unsigned int status, const struct header *hd, size_
 
 	p = head_start(h, status, hd, n, &start);
 	if (length >= 0 && status != 204) {
-		len = snprintf(num, sizeof(num), "%lld", (long long)length);
-		p = put_header(
-		    p, SLICE("content-length"), (struct slice){ num, (size_t)len });
+		p = put_length(p, (uint64_t)length);
 	} else if (h->chunked)
 		p = put_header(p, SLICE("transfer-encoding"), SLICE("chunked"));
 	if (!h->keep)

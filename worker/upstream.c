@@ -5,6 +5,8 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include <event2/event_struct.h> /* is an event about to be told of? */
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +35,7 @@ struct upstream {
 	bool reused;
 	bool idle;
 	bool reading;
+	unsigned int turn; /* the one in which it was put aside */
 	struct event *ev_read;
 	struct event *ev_write;
 	struct event *ev_idle;
@@ -546,6 +549,14 @@ idle_first(const struct upstream_to *to)
 	return (u);
 }
 
+/* The loop has just looked, and there was nothing of it. */
+static bool
+is_quiet(const struct upstream *u)
+{
+	return (u->turn != u->w->turn &&
+	    (u->ev_read->ev_evcallback.evcb_flags & EVLIST_ACTIVE) == 0);
+}
+
 static struct upstream *
 idle_take(const struct upstream_to *to)
 {
@@ -555,7 +566,7 @@ idle_take(const struct upstream_to *to)
 	/* One that was closed meanwhile, and nobody has heard of it yet. */
 	while (u != NULL) {
 		idle_remove(u);
-		if (upstream_read(u, &byte, 1) == -1 && errno == EAGAIN)
+		if (is_quiet(u) || (upstream_read(u, &byte, 1) == -1 && errno == EAGAIN))
 			break;
 		upstream_close(u);
 		u = idle_first(to);
@@ -632,6 +643,7 @@ upstream_put(struct upstream *u)
 		return;
 	}
 	u->idle = true;
+	u->turn = u->w->turn;
 	TAILQ_INSERT_HEAD(&pool.idle, u, entry);
 	upstream_want_read(u, true);
 	event_add(u->ev_idle, &keep);

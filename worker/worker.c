@@ -212,7 +212,12 @@ on_drain(struct chan *c, struct msg *m)
 void
 worker_rid(char rid[WIRE_RID])
 {
-	snprintf(rid, WIRE_RID, "%08x%08x", worker.nonce, ++worker.request_count);
+	uint64_t n = (uint64_t)worker.nonce << 32 | ++worker.request_count;
+	int i;
+
+	for (i = 0; i < WIRE_RID - 1; i++, n <<= 4)
+		rid[i] = "0123456789abcdef"[n >> 60];
+	rid[i] = '\0';
 }
 
 static void
@@ -260,6 +265,7 @@ worker_main(uint64_t id, int masterfd)
 	log_set_sink(send_line);
 	chan_init(&worker.master, masterfd, P_WORKER, P_MASTER, worker.base, from_master,
 	    master_gone, NULL);
-	event_base_dispatch(worker.base);
+	while (event_base_loop(worker.base, EVLOOP_ONCE) == 0)
+		worker.turn++;
 	_exit(0);
 }

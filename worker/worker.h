@@ -33,6 +33,7 @@ struct worker {
 	uint8_t site;
 	uint16_t port;     /* of SITE_PORT, else 0 */
 	bool draining;     /* finish what runs, take nothing new */
+	unsigned int turn; /* of the event loop: each begins with a look at all */
 	struct conn *conn; /* the connection, once conn_start() ran */
 
 	/* Who the connection acts for: set once, by auth's word (session.c). */
