@@ -208,8 +208,15 @@ $(BENCH_LOAD): $(O)/regress/bench/%: regress/bench/%.c $(O)/libtest.a
 	$(call say,CC) $(CC) $(CFLAGS_ALL) -I. -MMD -MP -o $@ $< \
 	    $(LDHARDEN) -Wl,--start-group $(O)/libtest.a -Wl,--end-group $(TEST_LIBS)
 
-bench: all $(O)/regress/vm/ide $(BENCH_LOAD)
+BENCH_GATEWAY = $(O)/regress/bench/gateway_serve $(O)/regress/bench/gateway_load
+$(BENCH_GATEWAY): $(O)/regress/bench/%: regress/bench/%.c
+	@mkdir -p $(@D)
+	$(call say,CC) $(CC) $(CFLAGS_ALL) -MMD -MP -o $@ $< $(LDHARDEN) -lssl -lcrypto
+
+bench: all $(O)/regress/vm/ide $(BENCH_LOAD) $(BENCH_GATEWAY)
 	O=$(O) node regress/bench/run.mjs
+	O=$(O) node regress/bench/gateway.mjs
+	O=$(O) node regress/bench/workbench.mjs
 	O=$(O) node regress/bench/enumeration.mjs
 	O=$(O) node regress/bench/accounts.mjs
 	O=$(O) node regress/bench/audit.mjs
