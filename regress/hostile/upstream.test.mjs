@@ -1,21 +1,27 @@
-// What comes back from a user's own IDE is the user's, hence hostile: the
-// answers of evil.js, over both protocols.  Each becomes a proper answer or a
+// What comes back from a user's own IDE is the user's, hence hostile, and a service of
+// the site's own may be broken into: the answers of evil.js, over both protocols, from
+// either.  Each becomes a proper answer or a
 // broken one that shows as broken; nothing is unbounded, nothing spills into the
 // next answer, and nobody else's connection notices.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
+import { spawn } from 'node:child_process';
 import crypto from 'node:crypto';
 import fs from 'node:fs';
 import http2 from 'node:http2';
 import https from 'node:https';
-import { answers, sources, startRecorder, status } from './backend.mjs';
-import { frugal, waitFor } from '../system/daemon.mjs';
+import os from 'node:os';
+import { answers, readRecord, sources, startRecorder, status } from './backend.mjs';
+import { frugal, idePath, top, waitFor } from '../system/daemon.mjs';
 
 const { names } = createRequire(import.meta.url)('./evil.js');
 const source = sources(12);
+// The user's IDE, and a location of the configuration.
+const places = ['/ide', '/service'];
 let d;
 let bob;
+let service;
 
 // What the client gets to see: the status; `cut`: a body that is not whole.
 const whole = { status: 200, body: 'hello' };
@@ -24,15 +30,15 @@ const cut = { status: 200, cut: true };
 const expected = {
 	...Object.fromEntries(names.map((n) => [n, refused])),
 	'our-cookie': { ...whole, check: (h) => { assert.deepEqual(h['set-cookie'], ['own=1']); } },
-	'our-headers': { ...whole, check: (h) => {
+	'our-headers': { ...whole, check: (h, at) => {
 		assert.match(h['strict-transport-security'], /^max-age=31536000/);
 		assert.match(h['x-request-id'], /^[0-9a-f]{16}$/);
 		assert.ok(Math.abs(Date.parse(h.date) - Date.now()) < 60000);
+		if (at !== '/ide') return; // how its pages may be framed is a service's affair
 		assert.equal(h['x-frame-options'], 'SAMEORIGIN');
 		assert.equal(h['x-content-type-options'], 'nosniff');
 		assert.equal(h['referrer-policy'], 'same-origin');
-		for (const n of ['server', 'alt-svc']) assert.equal(h[n], undefined);
-	} },
+	}, all: (h) => { for (const n of ['server', 'alt-svc']) assert.equal(h[n], undefined); } },
 	'hop-headers': { ...whole, check: (h) => {
 		for (const n of ['x-hop', 'keep-alive', 'te', 'trailer', 'proxy-authenticate', 'upgrade']) assert.equal(h[n], undefined, n);
 	} },
@@ -50,12 +56,18 @@ const expected = {
 const LIMIT = 4 << 20; // enough of an endless answer
 
 before(async () => {
-	d = await startRecorder({ users: ['ann', 'bob'], prefork: 'spare 8', env: frugal });
+	const dir = fs.mkdtempSync(`${os.tmpdir()}/ided-service-`);
+	const socket = `${dir}/socket`;
+	service = spawn(`${idePath}/node/bin/node`, [`${top}/regress/hostile/recorder.js`, '--socket-path', socket],
+		{ env: { HOME: dir }, stdio: ['ignore', 'inherit', 'inherit'] });
+	service.dir = dir;
+	await waitFor('the service', () => fs.existsSync(socket));
+	d = await startRecorder({ users: ['ann', 'bob'], prefork: 'spare 8', env: frugal, conf: `location "/service/" { proxy to unix "${socket}" }` });
 	bob = { token: (await d.login('bob')).split('=')[1], agent: new https.Agent({ keepAlive: true, maxSockets: 1 }) };
 	await waitFor("bob's recorder", async () => (await fromBob()).status === 200);
 	bob.socket = await websocket(bob.token, '/ide/echo');
 });
-after(async () => { bob?.agent.destroy(); bob?.socket?.destroy(); await d?.stop(); });
+after(async () => { bob?.agent.destroy(); bob?.socket?.destroy(); service?.kill(); await d?.stop(); if (service) fs.rmSync(service.dir, { recursive: true, force: true }); });
 
 const fromBob = () => d.request('GET', '/ide/bob', { agent: bob.agent, headers: { authorization: `Bearer ${bob.token}` } });
 
@@ -104,7 +116,7 @@ const parseHead = (head) => {
 };
 
 // The bad answer, and right behind it a good one, on one connection.
-async function overH1(name, method = 'GET') {
+async function overH1(at, name, method = 'GET') {
 	const s = await d.raw({ allowHalfOpen: true, localAddress: source() });
 	const auth = `Host: localhost:${d.port}\r\nAuthorization: Bearer ${d.bearer}\r\n`;
 	const get = (m, p) => `${m} ${p} HTTP/1.1\r\n${auth}\r\n`;
@@ -124,16 +136,16 @@ async function overH1(name, method = 'GET') {
 		s.on('end', () => done('end'));
 		s.on('close', () => done('close'));
 		s.on('error', () => done('error'));
-		s.write(get(method, `/ide/evil/${name}`));
+		s.write(get(method, `${at}/evil/${name}`));
 		// A late one is late: it must not meet the next request.
-		setTimeout(() => s.end(get('GET', '/ide/next')), name === 'late-answer' ? 150 : 0);
+		setTimeout(() => s.end(get('GET', `${at}/next`)), name === 'late-answer' ? 150 : 0);
 	});
 }
 
 for (const name of names) {
-	test(`HTTP/1.1: ${name}`, { timeout: 60000 }, async () => {
+	test(`HTTP/1.1: ${name}`, { timeout: 60000 }, () => Promise.all(places.map(async (at) => {
 		const want = expected[name];
-		const r = await overH1(name);
+		const r = await overH1(at, name);
 		assert.notEqual(r.why, 'timeout', r.out.slice(0, 500));
 		assert.equal(r.status, want.status, r.out.slice(0, 500));
 		assert.doesNotMatch(r.out, /forged/);
@@ -143,27 +155,26 @@ for (const name of names) {
 			assert.equal(r.why, 'limit');
 		} else if (want.cut) {
 			// Not whole, and nothing behind it that could be taken for the rest.
-			assert.doesNotMatch(r.out, /0\r\n\r\n$|\/ide\/next/);
+			assert.doesNotMatch(r.out, /0\r\n\r\n$|\/next/);
 		} else {
 			if (want.body !== undefined) assert.equal(r.list[0].body, want.body);
-			want.check?.(parseHead(r.list[0].head));
+			want.check?.(parseHead(r.list[0].head), at);
+			want.all?.(parseHead(r.list[0].head));
 			assert.equal(r.list.rest, '', 'bytes that belong to no answer');
 			assert.equal(r.list.length, 2);
-			assert.match(r.list[1].body, /GET \/ide\/next HTTP/);
+			assert.match(r.list[1].body, new RegExp(`GET ${at}/next HTTP`));
 		}
-		await othersAreFine();
-	});
+	})).then(othersAreFine));
 }
 
 for (const name of ['head-body', 'head-chunked', 'two-answers', 'short', 'body-204', 'endless-body', 'long']) {
-	test(`HEAD: ${name}`, { timeout: 30000 }, async () => {
-		const r = await overH1(name, 'HEAD');
+	test(`HEAD: ${name}`, { timeout: 30000 }, () => Promise.all(places.map(async (at) => {
+		const r = await overH1(at, name, 'HEAD');
 		assert.equal(r.list.length, 2, r.out);
 		assert.doesNotMatch(r.out, /hello|forged/);
-		assert.match(r.list[1].body, /GET \/ide\/next HTTP/);
+		assert.match(r.list[1].body, new RegExp(`GET ${at}/next HTTP`));
 		assert.equal(r.list.rest, '');
-		await othersAreFine();
-	});
+	})).then(othersAreFine));
 }
 
 function connect() {
@@ -195,18 +206,18 @@ test('HTTP/2: all of them side by side on one connection, good ones between', { 
 	const wrong = [];
 	// A second answer that comes when the next question has gone already cannot be
 	// told from its own: whoever does that lies to himself.
-	await Promise.all(names.filter((n) => n !== 'late-answer').map(async (name) => {
+	await Promise.all(places.flatMap((at) => names.filter((n) => n !== 'late-answer').map(async (name) => {
 		const want = expected[name];
-		const r = await overH2(c, { ':path': `/ide/evil/${name}` });
-		const good = await overH2(c, { ':path': `/ide/good/${name}` });
-		if (good.status !== 200 || !good.raw.includes(`/ide/good/${name} HTTP`)) wrong.push(`${name}: the next is ${good.status} ${good.raw}`);
+		const r = await overH2(c, { ':path': `${at}/evil/${name}` });
+		const good = await overH2(c, { ':path': `${at}/good/${name}` });
+		if (good.status !== 200 || !good.raw.includes(`${at}/good/${name} HTTP`)) wrong.push(`${name}: the next is ${good.status} ${good.raw}`);
 		if (r.status !== want.status && !(want.cut && r.status === 0)) wrong.push(`${name}: ${r.status}`);
 		if (/forged/.test(r.raw)) wrong.push(`${name}: another answer's body`);
 		if (want.cut && !r.failed) wrong.push(`${name}: taken for whole`);
 		if (want.endless && !r.limit) wrong.push(`${name}: ended`);
 		if (want.body !== undefined && (r.failed || r.raw !== want.body)) wrong.push(`${name}: ${JSON.stringify(r.raw.slice(0, 100))}`);
-		try { want.check?.(r.headers); } catch (e) { wrong.push(`${name}: ${e.message}`); }
-	}));
+		try { want.check?.(r.headers, at); want.all?.(r.headers); } catch (e) { wrong.push(`${name}: ${e.message}`); }
+	})));
 	c.destroy();
 	assert.deepEqual(wrong, []);
 	await othersAreFine();
@@ -214,15 +225,14 @@ test('HTTP/2: all of them side by side on one connection, good ones between', { 
 
 for (const [name, want] of Object.entries({ 'ws-200': 502, 'ws-403': 403, 'ws-wrong-accept': 502, 'ws-no-accept': 502, 'ws-no-upgrade': 502,
 	'ws-other': 502, 'ws-length': 502, 'ws-close': 502, 'ws-lost': 502, 'endless-100': 502, 'two-lengths': 502 })) {
-	test(`a WebSocket that is not granted: ${name}`, { timeout: 30000 }, async () => {
-		(await websocket(d.bearer, `/ide/evil/${name}`, want)).destroy();
+	test(`a WebSocket that is not granted: ${name}`, { timeout: 30000 }, () => Promise.all(places.map(async (at) => {
+		(await websocket(d.bearer, `${at}/evil/${name}`, want)).destroy();
 		const c = await connect();
-		const r = await overH2(c, { ':method': 'CONNECT', ':protocol': 'websocket', ':path': `/ide/evil/${name}`,
+		const r = await overH2(c, { ':method': 'CONNECT', ':protocol': 'websocket', ':path': `${at}/evil/${name}`,
 			'sec-websocket-version': '13', origin: d.origin }, false);
 		c.destroy();
 		assert.equal(r.status, want);
-		await othersAreFine();
-	});
+	})).then(othersAreFine));
 }
 
 test('an endless answer that nobody reads takes no memory', { timeout: 60000 }, async () => {
@@ -248,6 +258,25 @@ test('an endless answer that nobody reads takes no memory', { timeout: 60000 }, 
 	await othersAreFine();
 	c.destroy();
 	idle.destroy();
+});
+
+// What a client says must not become another request, or another header, behind a
+// location either; all of it is parsed once, and written anew.
+test('no request becomes two on the way to a service', { timeout: 60000 }, async () => {
+	const auth = `Host: localhost:${d.port}\r\nAuthorization: Bearer ${d.bearer}\r\n`;
+	const before = readRecord(`${service.dir}/record.jsonl`).length;
+	for (const head of ['Content-Length: 5\r\nContent-Length: 6\r\n', 'Content-Length: 5\r\nTransfer-Encoding: chunked\r\n', 'Transfer-Encoding: chunked, identity\r\n',
+		'Transfer-Encoding : chunked\r\n', 'X-A: b\r\n Content-Length: 5\r\n', 'X-A: b\nX-Ided-User: root\r\n', 'X-A: b\rX-Ided-User: root\r\n', 'Content-Length: +5\r\n'])
+		assert.match((await d.exchange(`POST /service/x HTTP/1.1\r\n${auth}Origin: ${d.origin}\r\n${head}\r\nhelloGET /service/smuggled HTTP/1.1\r\n\r\n`)).out, /^HTTP\/1\.1 40[03] /, head);
+	assert.equal(readRecord(`${service.dir}/record.jsonl`).length, before, 'and nothing of them got there');
+	const sent = 'X-Ided-User: root\r\nX-IDED-ROLES: admin\r\nX_Ided_User: root\r\nx-ided-assertion: x\r\nConnection: close, X-Ided-User, X-Ided-Assertion\r\nCookie: __Host-ided=x; a=b\r\n';
+	assert.match((await d.exchange(`GET /service/last HTTP/1.1\r\n${auth}${sent}\r\n`)).out, /^HTTP\/1\.1 200 /);
+	const got = readRecord(`${service.dir}/record.jsonl`).map((c) => c.bytes).find((b) => b.includes('GET /service/last '));
+	const head = got.slice(got.lastIndexOf('GET /service/last ')).split('\r\n').slice(1);
+	assert.deepEqual(head.filter((l) => /ided/i.test(l)).map((l) => l.replace(/: ey.*/, ': ey')),
+		['X-Ided-User: ann', 'X-Ided-Roles: user', head.find((l) => l.startsWith('X-Ided-Session: ')), 'X-Ided-Assertion: ey']);
+	assert.doesNotMatch(got, /root|authorization/i);
+	assert.ok(head.includes('Cookie: a=b'));
 });
 
 test('no worker crashed, and nobody was punished', () => {
