@@ -77,6 +77,9 @@ A(SANDBOX_ORPHAN, "sandbox.orphan", LOG_NOTICE,	"ok",	  L_FACT, "user uid")				\
 A(SANDBOX_IDLE,	"sandbox.idle",	LOG_INFO,	"ok",	  L_FACT, "user uid")				\
 A(SANDBOX_EXEC,	"sandbox.exec",	LOG_NOTICE,	"ok",	  L_NONE, "actor user argc argv")		\
 A(SANDBOX_EXEC_END, "sandbox.exec.end", LOG_NOTICE, "ok", L_FACT, "actor status")			\
+/* Ports: the sign-on of an origin of their own. */				\
+A(PORT_ENTERED,	"port.entered",	LOG_INFO,	"ok",	  L_NONE, "user source session port actor")	\
+A(PORT_DENIED,	"port.denied",	LOG_NOTICE,	"denied", L_ALL,  "source port why")			\
 /* The daemon itself. */							\
 A(RELOAD,	"reload",	LOG_NOTICE,	"ok",	  L_NONE, "actor")				\
 A(RELOAD_DONE,	"reload.done",	LOG_NOTICE,	"ok",	  L_FACT, "text")				\

@@ -246,22 +246,32 @@ sandbox_port_enter(struct worker *w, uint32_t id, const struct m_port_enter *m)
 	struct m_port_entered out;
 	struct store_session s;
 	struct store_account a;
+	bool refused = false;
 
 	memset(&out, 0, sizeof(out));
 	out.result = AUTH_DENIED;
 	memset(&s, 0, sizeof(s));
 	memset(&a, 0, sizeof(a));
-	if (code_take(m, &s, &a) && sandbox_port_allowed(m->port) &&
-	    token_make(&s, m->port, out.token) && worker_bind_port(w, &a, &s, m->port)) {
+	if (!code_take(m, &s, &a) || !sandbox_port_allowed(m->port) ||
+	    !token_make(&s, m->port, out.token)) {
+		(void)audit_event(AUDIT_PORT_DENIED, LOG_S("source", w->from),
+		    LOG_N("port", m->port), LOG_S("why", "no such code"));
+	} else if (!audit_event(AUDIT_PORT_ENTERED, LOG_S("user", a.name),
+		       LOG_S("source", w->from), LOG_S("session", s.id),
+		       LOG_N("port", m->port), LOG_S("actor", a.name))) {
+		refused = true;
+	} else if (worker_bind_port(w, &a, &s, m->port)) {
 		out.result = AUTH_OK;
 		owner_make(a.uid, out.owner);
 		out.same_owner = CRYPTO_memcmp(out.owner, m->owner, WIRE_OWNER) == 0;
 		worker_who_is(&out.who, &a, &s);
-	} else if (log_allowed()) {
-		log_event(LOG_NOTICE, "port.denied", LOG_S("source", w->from),
-		    LOG_N("port", m->port), LOG_S("why", "no such code"));
 	}
-	chan_send(&w->chan, M_PORT_ENTERED, id, -1, &out, sizeof(out));
+	if (out.result != AUTH_OK)
+		explicit_bzero(out.token, sizeof(out.token));
+	if (refused)
+		worker_fail(w, id, FAIL_NO_SPACE, AUDIT_REFUSED);
+	else
+		chan_send(&w->chan, M_PORT_ENTERED, id, -1, &out, sizeof(out));
 	explicit_bzero(&out, sizeof(out));
 	explicit_bzero(&a, sizeof(a));
 	explicit_bzero(&s, sizeof(s));
