@@ -18,6 +18,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 #include "../conf.h"
 #include "../sandbox.h"
@@ -164,6 +165,35 @@ key_strength(struct check *c, const char *path, EVP_PKEY *key)
 	    path);
 }
 
+static bool
+uses_tls(const struct conf *conf)
+{
+	uint32_t i;
+
+	for (i = 0; i < conf->nlisten; i++)
+		if (conf->listen[i].kind == LISTEN_TLS)
+			return true;
+	return false;
+}
+
+/* Each port and each webview has a name below it, and browsers take no other's. */
+static void
+proxy_domain(struct check *c, const struct conf *conf, X509 *cert)
+{
+	char host[CONF_DOMAIN_MAX + 8];
+
+	if (conf->proxy.domain[0] == '\0')
+		return;
+	snprintf(host, sizeof(host), "3000%s", conf->proxy.domain + 1);
+	if (X509_check_host(cert, host, 0, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, NULL) ==
+	    1)
+		return;
+	complain(c,
+	    "tls certificate \"%s\": is not for %s, which is the proxy domain; get one "
+	    "that names it (subjectAltName), or leave \"domain\" out",
+	    conf->tls.certificate, conf->proxy.domain);
+}
+
 static void
 tls_files(struct check *c, const struct conf *conf)
 {
@@ -203,6 +233,8 @@ tls_files(struct check *c, const struct conf *conf)
 		    "tls certificate \"%s\" and key \"%s\" do not belong "
 		    "together",
 		    cert_path, key_path);
+	if (cert != NULL && uses_tls(conf))
+		proxy_domain(c, conf, cert);
 	if (cert != NULL && X509_cmp_current_time(X509_get0_notAfter(cert)) < 0)
 		complain(c, "tls certificate \"%s\": has expired; renew it", cert_path);
 	X509_free(cert);
@@ -254,17 +286,6 @@ binds(struct check *c, const struct conf_isolation *conf)
 		if (fd != -1)
 			close(fd);
 	}
-}
-
-static bool
-uses_tls(const struct conf *conf)
-{
-	uint32_t i;
-
-	for (i = 0; i < conf->nlisten; i++)
-		if (conf->listen[i].kind == LISTEN_TLS)
-			return true;
-	return false;
 }
 
 /* The addresses that stand in files of their own. */

@@ -5,6 +5,7 @@ import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { spawnSync } from 'node:child_process';
+import { wildcardCertificate } from './port-daemon.mjs';
 import { Daemon, obj, top, freePort, makeCertificate, idePath } from './daemon.mjs';
 
 const made = [];
@@ -73,6 +74,13 @@ test('a missing certificate, an empty one, an encrypted key', async () => {
 	fs.copyFileSync(`${d.dir}/enc.key`, `${d.dir}/server.key`);
 	fs.chmodSync(`${d.dir}/server.key`, 0o600);
 	refused(d, /is encrypted; decrypt it/);
+});
+
+test('a proxy domain that the certificate does not cover', async () => {
+	const d = await prepared({ conf: 'proxy { domain "*.ide.localhost" }\n' });
+	refused(d, /server\.crt": is not for \*\.ide\.localhost, which is the proxy domain; get one/);
+	wildcardCertificate(d.dir);
+	assert.equal(run(d, ['-n']).status, 0);
 });
 
 test('a missing data folder, one of another owner, one that others may write to', async () => {
