@@ -6,6 +6,7 @@ import { spawnSync } from 'node:child_process';
 import crypto from 'node:crypto';
 import fs from 'node:fs';
 import http from 'node:http';
+import http2 from 'node:http2';
 import https from 'node:https';
 import { freePort, makeCertificate, obj, startDaemon, waitFor } from './daemon.mjs';
 import { ask, ask2 } from './port-daemon.mjs';
@@ -229,6 +230,29 @@ test('one that does not answer, or not well', async () => {
 	const late = await get('/app/never', { headers: { accept: '*/*' } });
 	assert.equal(late.status, 504);
 	assert.match(late.json.error.message, /service at \/app\/ did not answer in time/);
+});
+
+test('one that takes connections and does not answer is left alone by the connection that found out', async () => {
+	const c = http2.connect(d.origin, { rejectUnauthorized: false });
+	c.on('error', () => {});
+	const ask = (path) => new Promise((resolve) => {
+		const r = c.request({ ':path': path, cookie: ann });
+		let head;
+		r.on('response', (h) => { head = h; });
+		r.resume();
+		r.on('error', () => {});
+		r.on('close', () => resolve(head));
+	});
+	const all = await Promise.all(Array.from({ length: 5 }, () => ask('/tls/never')));
+	assert.deepEqual(all.map((h) => h[':status']), [504, 504, 504, 504, 504]);
+	const r = await ask('/tls/x');
+	assert.equal(r[':status'], 503);
+	assert.ok(Number(r['retry-after']) >= 1);
+	assert.match(d.log, /circuit\.open.*\/tls\//);
+	assert.equal((await ask('/unix/x'))[':status'], 200, 'others go on');
+	assert.equal((await get('/tls/x')).status, 200, 'on another connection too');
+	await waitFor('another try', async () => (await ask('/tls/x'))[':status'] === 200, 20000, 250);
+	c.destroy();
 });
 
 test('one that cannot be reached is asked no more for a while, and then again', async () => {
