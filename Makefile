@@ -92,16 +92,21 @@ $(foreach p,$(PROGRAMS),$(eval $(O)/$(p): $(call objs,$(SRC_$(p))) $(COMMON)))
 # The worker holds its libraries, as far as it uses them: a process with eleven
 # objects to map costs half as much again to fork and to end.  Its code starts at
 # 2 MB, where large pages do (worker/text.c).  What libraries could do and a worker
-# never does is left out, and who calls it ends (worker/absent.c).  -w: the C
+# never does is left out, and who calls it ends (privsep/absent.c).  -w: the C
 # library would have us know that it could still load something.
+# ide-session holds its own for the same reason: a sandbox starts with its exec, and
+# is as small as it.
 ifneq ($(SAN),1)
-ABSENT	 = dlopen dlsym dlclose dlerror dladdr socket bind listen accept connect \
-	   getaddrinfo freeaddrinfo gai_strerror getnameinfo gethostbyname \
-	   getservbyname getprotobynumber if_nametoindex if_indextoname
-LDSTATIC = $(LDHARDEN:-pie=-static-pie) -Wl,-z,max-page-size=0x200000 -Wl,-w \
-	   $(ABSENT:%=-Wl,--defsym=%=absent)
-$(O)/ided-worker: LDHARDEN := $(LDSTATIC)
-$(O)/ided-worker: PKGS := --static $(PKGS)
+ABSENT	 = dlopen dlsym dlclose dlerror dladdr getaddrinfo freeaddrinfo \
+	   gai_strerror getnameinfo gethostbyname getservbyname getprotobynumber \
+	   if_nametoindex if_indextoname
+ABSENT_ided-worker = socket bind listen accept connect
+ABSENT_ide-session = accept
+LDSTATIC = $(LDHARDEN:-pie=-static-pie) -Wl,-w -Wl,-u,absent \
+	   $(patsubst %,-Wl$(comma)--defsym=%=absent,$(ABSENT) $(ABSENT_$(1)))
+$(foreach p,ided-worker ide-session,$(eval $(O)/$(p): LDHARDEN := $(call LDSTATIC,$(p))))
+$(O)/ided-worker: LDHARDEN += -Wl,-z,max-page-size=0x200000
+$(O)/ided-worker $(O)/ide-session: PKGS := --static $(PKGS)
 endif
 
 LIBS_ided-isolation = -lcrypto -lnftables -lmnl

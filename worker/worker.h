@@ -54,8 +54,6 @@ void http_prepare(const struct conf_for_worker *conf);
 void worker_main(uint64_t id, int masterfd) __attribute__((__noreturn__));
 /* The connection is over: tell master the counters and exit. */
 void worker_exit(const char *why) __attribute__((__noreturn__));
-/* The end of what calls a function that is not there (absent.c). */
-void absent(void) __attribute__((__noreturn__));
 /* From conn.c: serve this socket. */
 void conn_start(struct worker *w, int fd);
 /* Master or a signal of the end asks: finish what runs, then leave. */

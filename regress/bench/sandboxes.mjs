@@ -8,6 +8,7 @@ import { startDaemon, lightIde, processes, sleep } from '../system/daemon.mjs';
 const N = Number(process.env.USERS || 40);
 const MANY = Number(process.env.MANY || 300);
 const ADOPT = Number(process.env.ADOPT || 100);
+const PARTS = (process.env.PARTS || 'starts,many').split(',');
 const median = (a) => [...a].sort((x, y) => x - y)[a.length >> 1];
 const p90 = (a) => [...a].sort((x, y) => x - y)[Math.floor(a.length * 0.9)];
 const name = (i) => `u${String(i).padStart(3, '0')}`;
@@ -74,9 +75,9 @@ async function many() {
 }
 
 try {
-	for (const storage of ['accounting', 'volume'])
+	for (const storage of PARTS.includes('starts') ? ['accounting', 'volume'] : [])
 		for (const spare of [0, 4]) await starts(spare, storage);
-	await many();
+	if (PARTS.includes('many')) await many();
 } finally {
 	fs.rmSync(ide, { recursive: true, force: true });
 }
