@@ -136,7 +136,7 @@ static bool
 answer(struct client *c, char *head)
 {
 	const char *v, *end = strchr(head, '\r');
-	char text[256];
+	char text[1024];
 	int n;
 
 	if ((v = value_of(head, "\r\nSec-WebSocket-Key: ")) != NULL)
