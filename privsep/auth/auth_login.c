@@ -352,8 +352,9 @@ succeeded(struct login *l, struct store_account *a)
 		LOG_S("session", s.id), LOG_S("rid", l->rid), LOG_S("actor", a->name),
 		LOG_S("agent", l->agent)))
 		r = STORE_NO_SPACE;
+	a->last_login = auth_now();
 	if (r == STORE_OK)
-		r = store_session_add(auth.store, &s);
+		r = store_session_login(auth.store, &s, a->last_login);
 	if (r != STORE_OK) {
 		no_session(l, r);
 		if (moved)
@@ -361,8 +362,6 @@ succeeded(struct login *l, struct store_account *a)
 		return;
 	}
 	auth.count.logins++;
-	a->last_login = auth_now();
-	(void)store_account_put(auth.store, a);
 	(void)worker_bind(w, a, &s);
 	if (l->tokens)
 		token_login(w, l->id, a, &s);

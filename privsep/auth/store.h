@@ -180,6 +180,9 @@ enum store_result store_account_put(struct store *, const struct store_account *
 enum store_result store_account_delete(struct store *, uint32_t uid);
 
 enum store_result store_session_add(struct store *, const struct store_session *);
+/* The same, and that its user has logged in: both or neither. */
+enum store_result store_session_login(
+    struct store *, const struct store_session *, int64_t last_login);
 enum store_result store_session_by_key(
     struct store *, const uint8_t key[STORE_KEY], struct store_session *);
 enum store_result store_session_by_id(

@@ -95,6 +95,9 @@ enum store_result bdb_end_counted(
     struct store *, DB_TXN *, int r, const struct store_counts *);
 enum store_result bdb_result(struct store *, int r);
 
+/* store_bdb_account.c */
+int bdb_account_login(struct store *, DB_TXN *, uint32_t uid, int64_t last_login);
+
 /* All of a user's API tokens; says how many. */
 int bdb_delete_tokens(struct store *, DB_TXN *, uint32_t uid, uint32_t *deleted);
 

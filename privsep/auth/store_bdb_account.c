@@ -243,6 +243,20 @@ store_account_put(struct store *st, const struct store_account *a)
 	return res;
 }
 
+int
+bdb_account_login(struct store *st, DB_TXN *txn, uint32_t uid, int64_t last_login)
+{
+	struct store_account a;
+	int r;
+
+	if ((r = get_by_uid(st, txn, uid, &a)) == 0) {
+		a.last_login = last_login;
+		r = put(st, txn, &a, 0);
+	}
+	explicit_bzero(&a, sizeof(a));
+	return r;
+}
+
 /* Every session of a user but one: 0 or the engine's error. */
 static int
 delete_sessions(

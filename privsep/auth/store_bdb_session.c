@@ -51,37 +51,49 @@ found(struct store_session *s, const DBT *p, const DBT *d)
 	return r;
 }
 
-enum store_result
-store_session_add(struct store *st, const struct store_session *s)
+/* With the account's last login, unless that is 0. */
+static enum store_result
+add(struct store *st, const struct store_session *s, int64_t last_login)
 {
 	uint8_t buf[STORE_RECORD_MAX], pbuf[64];
 	struct store_counts n;
 	enum store_result res;
 	DB_TXN *txn;
-	DBT k, p, d;
+	DBT p, d;
 	int r;
 
 	if (session_encode(s, buf) == 0)
 		return STORE_INVALID;
 	if ((res = bdb_begin(st, &txn)) != STORE_OK)
 		return res;
-	bdb_dbt(&k, s->id, strlen(s->id));
 	bdb_buf(&p, pbuf, sizeof(pbuf));
 	bdb_buf(&d, buf, sizeof(buf));
-	r = st->db[T_ID]->pget(st->db[T_ID], txn, &k, &p, &d, 0);
-	if (r == 0) {
-		(void)txn->abort(txn);
-		return STORE_NAME_TAKEN;
-	}
-	if (r == DB_NOTFOUND)
+	r = bdb_index_get(st, txn, T_ID, s->id, &p, &d);
+	if (r == 0)
+		r = DB_KEYEXIST;
+	else if (r == DB_NOTFOUND)
 		r = put(st, txn, s, DB_NOOVERWRITE);
 	if (r == DB_KEYEXIST) {
 		(void)txn->abort(txn);
 		return STORE_NAME_TAKEN;
 	}
+	if (r == 0 && last_login != 0)
+		r = bdb_account_login(st, txn, s->uid, last_login);
 	n = st->counts;
 	n.sessions++;
 	return bdb_end_counted(st, txn, r, &n);
+}
+
+enum store_result
+store_session_add(struct store *st, const struct store_session *s)
+{
+	return add(st, s, 0);
+}
+
+enum store_result
+store_session_login(struct store *st, const struct store_session *s, int64_t last_login)
+{
+	return add(st, s, last_login);
 }
 
 enum store_result

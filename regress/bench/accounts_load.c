@@ -7,8 +7,12 @@
  *		how long does it take to open, and to find one by name, by e-mail address,
  *		by uid, and a session by its key; of what is looked at meanwhile, the
  *		longest; and a login's writes
+ *	accounts_load check DIR
+ *		looks at every page and every record
  *	accounts_load dirty DIR ACCOUNTS SECONDS
  *		logs people in for so long, and is killed
+ *	accounts_load argon2 KIB PASSES LANES
+ *		hashes once for each line of its input, and says how long it took
  */
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -21,6 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <argon2.h>
 #include <bsd/stdlib.h>
 #include <bsd/string.h>
 
@@ -214,17 +219,43 @@ run_lookup(const char *dir, uint32_t accounts, uint32_t lookups)
 	said("slice", took, lookups / 10);
 	getrusage(RUSAGE_SELF, &ru);
 	printf(",\"rssMB\":%.1f", (double)ru.ru_maxrss / 1024);
-	/* All of it. */
-	start = now();
-	do {
-		if (store_check(st, 100000, &done, err, sizeof(err)) != STORE_OK)
-			fatalx("%s", err);
-	} while (!done);
-	printf(",\"checkMs\":%.0f", now() - start);
 	start = now();
 	store_close(st);
 	printf(",\"closeMs\":%.0f}\n", now() - start);
 	free(took);
+}
+
+static void
+run_check(const char *dir)
+{
+	struct store *st = open_store(dir);
+	double start = now();
+	bool done;
+
+	do {
+		if (store_check(st, 100000, &done, err, sizeof(err)) != STORE_OK)
+			fatalx("%s", err);
+	} while (!done);
+	printf("{\"checkMs\":%.0f}\n", now() - start);
+	store_close(st);
+}
+
+static void
+run_argon2(uint32_t kib, uint32_t passes, uint32_t lanes)
+{
+	uint8_t salt[16], hash[32];
+	double start;
+	char line[8];
+
+	while (fgets(line, sizeof(line), stdin) != NULL) {
+		arc4random_buf(salt, sizeof(salt));
+		start = now();
+		if (argon2id_hash_raw(passes, kib, lanes, "Correct-Horse-7", 15, salt,
+			sizeof(salt), hash, sizeof(hash)) != ARGON2_OK)
+			fatalx("argon2id");
+		printf("%.3f\n", now() - start);
+		fflush(stdout);
+	}
 }
 
 /* With a look at the checkpoint once a second, as auth; then what kill -9 leaves. */
@@ -233,7 +264,6 @@ run_dirty(const char *dir, uint32_t accounts, double seconds)
 {
 	struct store *st = open_store(dir);
 	struct store_session s;
-	struct store_account a;
 	double start = now(), tick = start;
 	uint32_t n, uid, logins = 0;
 
@@ -245,9 +275,7 @@ run_dirty(const char *dir, uint32_t accounts, double seconds)
 		uid = FIRST + arc4random_uniform(accounts);
 		n = arc4random() | 0x80000000;
 		session_of(n, uid, &s);
-		if (store_account_by_uid(st, uid, &a) != STORE_OK ||
-		    store_account_put(st, &a) != STORE_OK ||
-		    store_session_add(st, &s) != STORE_OK)
+		if (store_session_login(st, &s, s.created) != STORE_OK)
 			fatalx("login");
 		logins++;
 	}
@@ -265,9 +293,15 @@ main(int argc, char *argv[])
 		run_fill(argv[2], (uint32_t)atoi(argv[3]));
 	else if (argc == 5 && strcmp(argv[1], "lookup") == 0)
 		run_lookup(argv[2], (uint32_t)atoi(argv[3]), (uint32_t)atoi(argv[4]));
+	else if (argc == 3 && strcmp(argv[1], "check") == 0)
+		run_check(argv[2]);
+	else if (argc == 5 && strcmp(argv[1], "argon2") == 0)
+		run_argon2((uint32_t)atoi(argv[2]), (uint32_t)atoi(argv[3]),
+		    (uint32_t)atoi(argv[4]));
 	else if (argc == 5 && strcmp(argv[1], "dirty") == 0)
 		run_dirty(argv[2], (uint32_t)atoi(argv[3]), atof(argv[4]));
 	else
-		fatalx("usage: accounts_load fill | lookup | dirty DIR ...");
+		fatalx("usage: accounts_load fill | lookup | check | dirty DIR ..., "
+		       "argon2 KIB PASSES LANES");
 	return 0;
 }

@@ -114,6 +114,19 @@ sessions_in(struct store *st)
 	same_session(&s[1], &t);
 	assert_int_equal(store_session_next(st, s[3].id, &t), STORE_NOT_FOUND);
 
+	/* a login: both, or neither */
+	t = session(a.uid, 98);
+	assert_int_equal(store_session_login(st, &t, 1800000001), STORE_OK);
+	assert_int_equal(store_account_by_uid(st, a.uid, &a), STORE_OK);
+	assert_int_equal(a.last_login, 1800000001);
+	assert_int_equal(store_session_login(st, &t, 1800000002), STORE_NAME_TAKEN);
+	assert_int_equal(store_account_by_uid(st, a.uid, &a), STORE_OK);
+	assert_int_equal(a.last_login, 1800000001);
+	assert_int_equal(store_session_delete(st, t.key), STORE_OK);
+	t = session(5, 98);
+	assert_int_equal(store_session_login(st, &t, 1800000002), STORE_NOT_FOUND);
+	assert_int_equal(store_session_by_key(st, t.key, &t), STORE_NOT_FOUND);
+
 	assert_int_equal(store_session_seen(st, s[1].key, 1800000000), STORE_OK);
 	assert_int_equal(store_session_by_key(st, s[1].key, &t), STORE_OK);
 	assert_int_equal(t.seen, 1800000000);
