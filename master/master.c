@@ -44,6 +44,7 @@ static void on_note(struct chan *, struct msg *);
 static void on_keys_note(struct chan *, struct msg *);
 static void on_stop(struct chan *, struct msg *);
 static void on_status(struct chan *, struct msg *);
+static void on_tally(struct chan *, struct msg *);
 static void on_handover(struct chan *, struct msg *);
 static void on_leave(struct chan *, struct msg *);
 
@@ -65,6 +66,7 @@ static const struct chan_handler from_auth[] = {
 	{ M_STOP, on_stop },
 	{ M_STATUS_ASK, on_status },
 	{ M_ALIVE, on_alive },
+	{ M_TALLY, on_tally },
 	{ M_HANDOVER, on_handover },
 	{ M_LEAVE, on_leave },
 	{ M_NONE, NULL },
@@ -268,6 +270,13 @@ on_alive(struct chan *c, struct msg *m)
 	(void)c;
 	(void)m;
 	heart_beat();
+}
+
+static void
+on_tally(struct chan *c, struct msg *m)
+{
+	(void)c;
+	metrics_tally(m->head.id, MSG_DATA(m, m_tally));
 }
 
 static void

@@ -102,6 +102,12 @@ unsigned int pool_count(void);
 unsigned int pool_spares(void);
 unsigned int pool_unauthenticated(void);
 
+/* metrics.c: figures.  False: the worker breaks a rule. */
+bool metrics_add(const struct m_traffic *);
+void metrics_bytes(uint64_t in, uint64_t out);
+bool metrics_ask(struct mworker *, uint32_t id);
+void metrics_tally(uint32_t id, const struct m_tally *);
+
 /* limits.c: requests of those whom nobody knows. */
 void limits_configure(void);
 void limits_open(struct mworker *, struct wire_lease *first);

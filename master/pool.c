@@ -20,6 +20,8 @@ static void on_want_auth(struct chan *, struct msg *);
 static void on_heart_ask(struct chan *, struct msg *);
 static void on_source(struct chan *, struct msg *);
 static void on_stage(struct chan *, struct msg *);
+static void on_traffic(struct chan *, struct msg *);
+static void on_metrics_ask(struct chan *, struct msg *);
 static void on_log(struct chan *, struct msg *);
 static void on_lease(struct chan *, struct msg *);
 
@@ -28,6 +30,8 @@ static const struct chan_handler handlers[] = {
 	{ M_HEART_ASK, on_heart_ask },
 	{ M_SOURCE, on_source },
 	{ M_STAGE, on_stage },
+	{ M_TRAFFIC, on_traffic },
+	{ M_METRICS_ASK, on_metrics_ask },
 	{ M_LOG, on_log },
 	{ M_LEASE_ASK, on_lease },
 	{ M_LEASE_BACK, on_lease },
@@ -431,10 +435,29 @@ on_stage(struct chan *c, struct msg *m)
 	struct mworker *w = c->arg;
 
 	master.count.requests += s->requests;
+	metrics_bytes(s->bytes_in, s->bytes_out);
 	if (s->stage == STAGE_TIMEOUT)
 		admission_penalise(w->source, PENALTY_GRACE, master_now_ms());
 	else if (s->stage == STAGE_BAD_REQUEST)
 		admission_penalise(w->source, PENALTY_BAD_REQUEST, master_now_ms());
+}
+
+static void
+on_traffic(struct chan *c, struct msg *m)
+{
+	struct mworker *w = c->arg;
+
+	if (w->kind == KIND_NONE || !metrics_add(MSG_DATA(m, m_traffic)))
+		worker_bad(w, P_MASTER);
+}
+
+static void
+on_metrics_ask(struct chan *c, struct msg *m)
+{
+	struct mworker *w = c->arg;
+
+	if (w->state == WORKER_BUSY && !metrics_ask(w, m->head.id))
+		worker_bad(w, P_MASTER);
 }
 
 static void

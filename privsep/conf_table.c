@@ -305,8 +305,7 @@ const struct conf_row conf_rows[] = {
 { B_AUDIT, "store", K_FLAG, B_STORE, 0, C(audit.store), 1, 0, NULL, "IDED_AUDIT_STORE", NULL },
 { B_STORE, "keep", K_DURATION, 0, 0, C(audit.store_keep), DAY, 100 * YEAR, NULL, NULL, NULL },
 
-{ B_TOP, "metrics", K_METRICS, 0, 0, NOWHERE, 0, 0, NULL, "IDED_METRICS",
-    "metrics is not in effect yet: nothing answers there" },
+{ B_TOP, "metrics", K_METRICS, 0, 0, NOWHERE, 0, 0, NULL, "IDED_METRICS", NULL },
 { B_TOP, "heartbeat", K_PATH, 0, 0, C(heartbeat), 0, 0, NULL, "IDED_HEARTBEAT", NULL },
 { B_TOP, "idle-exit", K_DURATION, 0, 0, C(idle_exit), 10, YEAR, NULL, "IDED_IDLE_EXIT", NULL },
 };

@@ -106,6 +106,12 @@ M(HANDOVER_DONE, P_MASTER, P_AUTH,	S_ANY,	X_(m_handover),	FD_NONE)	\
 M(LEAVE,	P_AUTH, P_MASTER,	S_ANY,	X_(m_leave),	FD_NONE)	\
 M(STATUS_ASK,	P_AUTH, P_MASTER,	S_ANY,	NONE_,		FD_NONE)	\
 M(STATUS_MASTER, P_MASTER, P_AUTH,	S_ANY,	X_(m_status),	FD_NONE)	\
+/* Figures, for the listener of metrics. */					\
+M(TRAFFIC,	P_WORKER, P_MASTER,	S_ANY,	X_(m_traffic),	FD_NONE)	\
+M(METRICS_ASK,	P_WORKER, P_MASTER,	S_ANY,	NONE_,		FD_NONE)	\
+M(METRICS,	P_MASTER, P_WORKER,	S_ANY,	X_(m_metrics),	FD_NONE)	\
+M(TALLY_ASK,	P_MASTER, P_AUTH,	S_ANY,	NONE_,		FD_NONE)	\
+M(TALLY,	P_AUTH, P_MASTER,	S_ANY,	X_(m_tally),	FD_NONE)	\
 /* Rate limits: lease.h. */							\
 M(LEASE_ASK,	P_WORKER, P_MASTER | P_AUTH, S_ANY, X_(m_lease_ask), FD_NONE)	\
 M(LEASE_BACK,	P_WORKER, P_MASTER | P_AUTH, S_ANY, X_(m_lease_ask), FD_NONE)	\

@@ -36,6 +36,7 @@
 #include "wire_sandbox.h"
 
 #include "wire_account.h"
+#include "wire_metrics.h"
 
 /* Where a connection comes from; IPv4 is mapped into IPv6.  All zero: unix. */
 struct wire_addr {

@@ -421,6 +421,7 @@ proxy_request(struct stream *s)
 {
 	static const struct upstream_to ide = { .kind = UPSTREAM_IDE };
 
+	s->traffic = TRAFFIC_IDE;
 	relay_start(s, &ide, NULL);
 }
 
@@ -429,6 +430,7 @@ proxy_port(struct stream *s, const struct port_way *way)
 {
 	const struct upstream_to to = { .kind = UPSTREAM_PORT, .port = way->port };
 
+	s->traffic = TRAFFIC_PORT;
 	relay_start(s, &to, way);
 }
 

@@ -26,6 +26,7 @@
 const struct route routes[] = {
 	/* for everybody */
 	{ "/healthz",		R_GET,		R_FREE,		healthz },
+	{ "/metrics",		R_GET,		R_FREE,		metrics },
 	{ "/robots.txt",	R_GET,		R_FREE,		robots },
 	{ "/security.txt",	R_GET,		R_FREE,		security_txt },
 	{ "/.well-known/security.txt", R_GET,	R_FREE,		security_txt },
@@ -449,6 +450,14 @@ route_of(struct stream *s, const struct route **r)
 	return (true);
 }
 
+static bool
+listener_has(uint32_t kind, const struct route *r)
+{
+	if (kind == LISTEN_METRICS)
+		return (r->fn == metrics || r->fn == healthz);
+	return (r->fn != metrics);
+}
+
 void
 stream_request(struct stream *s)
 {
@@ -485,7 +494,7 @@ stream_request(struct stream *s)
 	}
 	if (!route_of(s, &r))
 		return;
-	if (r == NULL || (s->w->kind == LISTEN_METRICS && r->fn != healthz)) {
+	if (r == NULL || !listener_has(s->w->kind, r)) {
 		respond_error(s, 404, NULL);
 		return;
 	}

@@ -114,6 +114,7 @@ void port_code(struct stream *, const char *);
 /* misc.c */
 void healthz(struct stream *, const char *);
 void robots(struct stream *, const char *);
+void metrics(struct stream *, const char *);
 void security_txt(struct stream *, const char *);
 void favicon(struct stream *, const char *);
 /* An answer of auth that is no success (NULL: auth is gone) as an error. */

@@ -163,6 +163,7 @@ content_send(struct stream *s, const struct content *c, struct source *src)
 	unsigned int status = 200;
 	struct answer a;
 
+	s->traffic = TRAFFIC_STATIC;
 	/* Webviews are framed by another origin. */
 	answer_init(&a, s, s->w->site == SITE_VIEW ? ANSWER_PORT : ANSWER_ASSET);
 	content_headers(&a, c);

@@ -8,6 +8,7 @@
 #include "encode.h"
 #include "respond.h"
 #include "stream.h"
+#include "traffic.h"
 #include "url.h"
 #include "worker.h"
 
@@ -70,6 +71,7 @@ stream_abandon(struct stream *s)
 	s->on_body = NULL;
 	s->on_body_end = NULL;
 	s->on_drain = NULL;
+	s->on_leave = NULL;
 	s->on_close = NULL;
 	if (fn != NULL)
 		fn(s);
@@ -86,6 +88,7 @@ stream_close(struct stream *s)
 	s->closed = true;
 	stream_log(s);
 	worker_count(1, 0, 0);
+	traffic_count(s, now_us() - s->started_us);
 }
 
 void

@@ -101,6 +101,7 @@ struct stream {
 	bool ended;
 	bool tunnel;           /* after stream_upgrade() */
 	bool closed;           /* on_close was called */
+	uint8_t traffic;       /* enum traffic_class: what answers */
 	uint64_t bytes_out;    /* of the body */
 	int64_t started_us;    /* monotonic */
 	bool hinted;           /* of this build of the IDE: ide_hinted() */
@@ -112,6 +113,7 @@ struct stream {
 	void (*on_body)(struct stream *, const uint8_t *data, size_t len);
 	void (*on_body_end)(struct stream *);
 	void (*on_drain)(struct stream *);
+	void (*on_leave)(struct stream *); /* ided stops: a tunnel ends, in its own way */
 	void (*on_close)(struct stream *); /* last call: free arg here */
 
 	/* limit.c's: who answers for it, and those who wait for an allowance. */

@@ -15,8 +15,10 @@
 #include "proxied.h"
 #include "limit.h"
 #include "location.h"
+#include "metrics.h"
 #include "session.h"
 #include "tls.h"
+#include "traffic.h"
 #include "worker.h"
 #include "zygote.h"
 
@@ -37,6 +39,7 @@ static const struct chan_handler from_master[] = {
 	{ M_CONN_AUTH, on_conn_auth },
 	{ M_DRAIN, on_drain },
 	{ M_HEART, heart_answer },
+	{ M_METRICS, metrics_answer },
 	{ M_LEASE, limit_on_lease },
 	{ M_LEASE_RECALL, limit_on_recall },
 	{ M_NONE, NULL },
@@ -253,6 +256,7 @@ worker_exit(const char *why)
 	if (why != NULL)
 		log_debug("connection closed: %s", why);
 	flush_counters();
+	traffic_flush();
 	limit_leave();
 	explicit_bzero(worker.token, sizeof(worker.token));
 	_exit(0);

@@ -267,8 +267,6 @@ open_listeners(const struct conf *conf, int fds[CONF_LISTEN_MAX])
 	for (i = 0; i < CONF_LISTEN_MAX; i++)
 		fds[i] = -1;
 	for (i = 0; i < conf->nlisten; i++) {
-		if (conf->listen[i].kind == LISTEN_METRICS)
-			continue; /* not in effect, and named so */
 		fds[i] = listen_open(&conf->listen[i], err, sizeof(err));
 		if (fds[i] == -1) {
 			fprintf(stderr, "ided: %s\n", err);

@@ -52,6 +52,8 @@ static struct {
 	unsigned int nbacklog;
 	uint64_t lost;
 	uint64_t refused;
+	uint64_t records; /* since auth began, as is */
+	uint64_t refused_ever;
 	uint64_t suppressed[AUDIT_MAX];
 	int64_t suppressed_at;
 	int64_t offset; /* of the wall clock to auth_ms() */
@@ -169,6 +171,7 @@ record(struct m_audit *r)
 	if ((n = audit_encode(r, buf)) == 0)
 		fatalx("BUG: audit trail: %s is no record", r->event);
 	audit_store_append(tr.st, r, buf, n);
+	tr.records++;
 	if (tr.file)
 		audit_file_add(line, len);
 	if (!tr.dirty) {
@@ -205,6 +208,7 @@ keep(const struct m_audit *r, bool fact)
 	no_room();
 	if (!fact) {
 		tr.refused++;
+		tr.refused_ever++;
 		return false;
 	}
 	if (tr.nbacklog < BACKLOG)
@@ -238,6 +242,13 @@ audit_event_values(enum audit_event event, const struct log_value *values)
 	if (!quiet)
 		log_event_values(row->level, row->event, values);
 	return true;
+}
+
+void
+audit_counts(uint64_t *records, uint64_t *refused)
+{
+	*records = tr.records;
+	*refused = tr.refused_ever;
 }
 
 void

@@ -150,6 +150,8 @@ void audit_take_file(int fd);
 void audit_tick(void);
 /* What was recorded is on the disk when this returns; it does so or ends. */
 void audit_flush(void);
+/* Records made, and what was refused as none could be, since auth began. */
+void audit_counts(uint64_t *records, uint64_t *refused);
 void audit_close(const char *why);
 /* audit_query.c: questions to the trail, of a worker or of idectl. */
 struct chan;

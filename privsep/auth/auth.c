@@ -72,6 +72,7 @@ static const struct chan_handler from_master[] = {
 	{ M_STOPPING, on_stopping },
 	{ M_PENALTY, on_penalty },
 	{ M_STATUS_MASTER, ask_answer },
+	{ M_TALLY_ASK, on_tally_ask },
 	{ M_HANDOVER_LISTEN, ask_answer },
 	{ M_HANDOVER_DONE, ask_answer },
 	{ M_NONE, NULL },

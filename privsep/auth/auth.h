@@ -219,6 +219,9 @@ void ask_which_set(uint32_t id, uint16_t what);
 void ask_answer(struct chan *, struct msg *);
 void ask_tick(void);
 
+/* auth_stats.c: figures for master. */
+void on_tally_ask(struct chan *, struct msg *);
+
 /* auth_keys.c: the channel to keys, joined by isolation. */
 void keys_join(int fd);
 /* auth_port.c: ports of a sandbox, and the sign-on of their origins */

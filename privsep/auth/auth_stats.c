@@ -9,6 +9,8 @@
 #define ASK_TIMEOUT  20 /* seconds */
 #define STOP_TIMEOUT 60
 
+#define TALLY_TIMEOUT 2 /* master does not wait much longer */
+
 static void
 busy(struct job *j)
 {
@@ -168,6 +170,26 @@ me_usage(struct chan *chan, struct msg *m)
 		busy(j);
 }
 
+/* What auth itself counts. */
+static void
+own_figures(struct m_stats *s, const struct store_counts *n)
+{
+	strlcpy(s->version, VERSION, sizeof(s->version));
+	s->users = n->accounts;
+	s->users_active = n->active;
+	s->users_pending = n->pending;
+	s->users_disabled = n->accounts - n->active - n->pending;
+	s->sessions = n->sessions;
+	s->sessions_live = session_live();
+	s->connections = worker_bound();
+	s->logins = auth.count.logins;
+	s->logins_failed = auth.count.failed;
+	s->logins_limited = auth.count.limited;
+	s->sessions_expired = auth.count.expired;
+	s->sessions_revoked = auth.count.revoked;
+	s->notes = auth.notes;
+}
+
 static bool
 on_master(void *owner, uint32_t tag, struct msg *m)
 {
@@ -186,21 +208,9 @@ on_master(void *owner, uint32_t tag, struct msg *m)
 	}
 	st = MSG_DATA(m, m_status);
 	store_count(auth.store, &n);
-	strlcpy(s->version, VERSION, sizeof(s->version));
+	own_figures(s, &n);
 	s->started = st->started;
-	s->users = n.accounts;
-	s->users_active = n.active;
-	s->users_pending = n.pending;
-	s->users_disabled = n.accounts - n.active - n.pending;
-	s->sessions = n.sessions;
-	s->sessions_live = session_live();
-	s->connections = worker_bound();
 	s->sandboxes = j->what;
-	s->logins = auth.count.logins;
-	s->logins_failed = auth.count.failed;
-	s->logins_limited = auth.count.limited;
-	s->sessions_expired = auth.count.expired;
-	s->sessions_revoked = auth.count.revoked;
 	s->accepted = st->accepted;
 	s->refused = st->refused;
 	s->requests = st->requests;
@@ -209,7 +219,6 @@ on_master(void *owner, uint32_t tag, struct msg *m)
 	s->spare = st->spare;
 	s->unauthenticated = st->unauthenticated;
 	s->penalised = st->penalised;
-	s->notes = auth.notes;
 	location_stats(&s->services_failing, &s->services_failed);
 	asker_row(&j->who, M_ROW_STATS, s, sizeof(*s));
 	asker_ok(&j->who, "%s", "");
@@ -243,4 +252,52 @@ stats_get(struct chan *chan, struct msg *m)
 		return;
 	if (ask(&auth.isolation, M_SB_LIST, NULL, 0, ASK_TIMEOUT, on_counted, j, 0) == 0)
 		busy(j);
+}
+
+/* --- figures for master, who asks for them once at a time --- */
+
+static struct m_tally tally;
+
+static void
+tally_send(uint32_t id)
+{
+	struct store_counts n;
+
+	store_count(auth.store, &n);
+	own_figures(&tally.stats, &n);
+	tally.api_tokens = n.tokens;
+	tally.store_changes = store_changes(auth.store);
+	audit_counts(&tally.audit_records, &tally.audit_refused);
+	chan_send(&auth.master, M_TALLY, id, -1, &tally, sizeof(tally));
+}
+
+static bool
+on_tally_row(void *owner, uint32_t id, struct msg *m)
+{
+	const struct m_sandbox *row;
+
+	(void)owner;
+	if (m != NULL && m->head.type == M_SB_ROW) {
+		row = MSG_DATA(m, m_sandbox);
+		tally.stats.sandboxes++;
+		tally.sandboxes_frozen += row->state == SANDBOX_FROZEN;
+		tally.memory += row->memory;
+		tally.processes += row->processes;
+		tally.cpu_usec += row->cpu_usec;
+		tally.received += row->received;
+		tally.sent += row->sent;
+		return false;
+	}
+	tally_send(id);
+	return true;
+}
+
+void
+on_tally_ask(struct chan *c, struct msg *m)
+{
+	(void)c;
+	memset(&tally, 0, sizeof(tally));
+	if (ask(&auth.isolation, M_SB_LIST, NULL, 0, TALLY_TIMEOUT, on_tally_row, NULL,
+		m->head.id) == 0)
+		tally_send(m->head.id);
 }

@@ -140,6 +140,8 @@ void store_tick(struct store *);
 void store_tick_if_much(struct store *);
 
 void store_count(struct store *, struct store_counts *);
+/* Transactions that changed it, since it was opened. */
+uint64_t store_changes(const struct store *);
 
 /*
  * Goes on, for so many microseconds, with looking at what was not looked at when the

@@ -421,6 +421,12 @@ bdb_end(struct store *st, DB_TXN *txn, int r, bool durable)
 	return bdb_result(st, r);
 }
 
+uint64_t
+store_changes(const struct store *st)
+{
+	return st->changes;
+}
+
 void
 store_tick(struct store *st)
 {

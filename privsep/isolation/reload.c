@@ -78,8 +78,7 @@ is_open(const struct conf_listen *l)
 	uint32_t i;
 
 	for (i = 0; i < old->nlisten; i++)
-		if (old->listen[i].kind != LISTEN_METRICS &&
-		    old->listen[i].addrlen == l->addrlen &&
+		if (old->listen[i].addrlen == l->addrlen &&
 		    memcmp(&old->listen[i].addr, &l->addr, l->addrlen) == 0)
 			return true;
 	return false;
@@ -92,7 +91,7 @@ open_listeners(struct reload *r)
 	uint32_t i;
 
 	for (i = 0; i < fresh.nlisten; i++) {
-		if (fresh.listen[i].kind == LISTEN_METRICS || is_open(&fresh.listen[i]))
+		if (is_open(&fresh.listen[i]))
 			continue;
 		r->listen[i] = listen_open(&fresh.listen[i], err, sizeof(err));
 		if (r->listen[i] == -1)

@@ -148,8 +148,8 @@ worker_says(struct worker_end *e, uint8_t how)
 {
 	static uint8_t buf[MSG_PAYLOAD_MAX];
 	static const enum msg_type types[] = { M_STAGE, M_LOG, M_WANT_AUTH, M_SOURCE,
-		M_HEART_ASK };
-	enum msg_type t = types[how % 5];
+		M_HEART_ASK, M_TRAFFIC, M_METRICS_ASK };
+	enum msg_type t = types[how % 7];
 	size_t n, len = msg_table[t].max;
 
 	if (!e->open)

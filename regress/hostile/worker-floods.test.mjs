@@ -168,6 +168,23 @@ test('a worker can only make its own source look bad', async () => {
 	e.close();
 });
 
+test('figures: a worker adds what one connection could cause, and reads none', async () => {
+	const size = site.rows[M.TRAFFIC].max;
+	const figures = (at, n) => { const b = Buffer.alloc(size); b.writeBigUInt64LE(n, at); return b; };
+	const e = await evil(null, source());
+	for (const payload of [Buffer.alloc(size), figures(0, 4096n), figures(size - 8, 4096n)])
+		assert.equal(await e.send('master', M.TRAFFIC, { payload }), 'ok');
+	await e.who();
+	e.close();
+	for (const payload of [figures(0, 4097n), figures(size - 8, 4097n), Buffer.alloc(size, 0xff), Buffer.alloc(size, 0x01)]) {
+		const one = await evil(null, source());
+		await one.offend('master', M.TRAFFIC, { payload });
+	}
+	const asks = await evil(null, source());
+	await asks.offend('master', M.METRICS_ASK);
+	await alive('after it');
+});
+
 test('a worker that broke a rule is punished by its source, for as long as a crash', async () => {
 	for (const chan of ['master', 'auth', 'keys']) {
 		const from = source();

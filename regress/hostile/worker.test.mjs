@@ -24,10 +24,10 @@ test('the table holds what a worker may say, and nothing with a descriptor', () 
 	const said = rows.filter((r) => r && (r.from & P.worker)).map((r) => r.name).sort();
 	assert.deepEqual(said, ['API_TOKEN', 'AUDIT_QUERY', 'AUTH_TOKEN', 'BEAT', 'HEART_ASK', 'IDE', 'JWKS', 'JWT_REFRESH',
 		'JWT_USE', 'LAST', 'LEASE_ASK', 'LEASE_BACK', 'LOCATION', 'LOCATION_FILE', 'LOCATION_SIGN', 'LOG', 'LOGIN', 'LOGOUT', 'ME', 'ME_PASSWORD', 'ME_PUT', 'ME_SESSIONS',
-		'ME_SESSIONS_END', 'ME_SESSION_END', 'ME_USAGE', 'MINT', 'PORT', 'PORTAL', 'PORT_CODE', 'PORT_ENTER', 'PORT_TOKEN',
+		'ME_SESSIONS_END', 'ME_SESSION_END', 'ME_USAGE', 'METRICS_ASK', 'MINT', 'PORT', 'PORTAL', 'PORT_CODE', 'PORT_ENTER', 'PORT_TOKEN',
 		'REGISTER', 'RESET_USE', 'ROLES', 'SANDBOXES', 'SANDBOX_KILL', 'SESSIONS', 'SESSIONS_KILL', 'SESSION_END', 'SESSION_KILL',
 		'SESS_GET', 'SESS_PUT', 'SETTINGS_GET', 'SETTINGS_PUT', 'SIGN', 'SOURCE', 'STAGE', 'STATS', 'TOKEN_ADD', 'TOKEN_END',
-		'TOKEN_LIST', 'USERS', 'USER_ADD', 'USER_APPROVE', 'USER_DELETE', 'USER_DISABLE', 'USER_ENABLE', 'USER_GET',
+		'TOKEN_LIST', 'TRAFFIC', 'USERS', 'USER_ADD', 'USER_APPROVE', 'USER_DELETE', 'USER_DISABLE', 'USER_ENABLE', 'USER_GET',
 		'USER_LIMITS', 'USER_PUT', 'USER_RESET', 'WANT_AUTH']);
 	for (const r of rows) if (r && (r.from & P.worker)) assert.equal(r.fd, 0, r.name);
 });

@@ -154,12 +154,12 @@ setup(void **state)
 static void
 test_open_routes(void **state)
 {
-	static const char *const open[] = { "/healthz", "/robots.txt", "/security.txt",
-		"/.well-known/security.txt", "/favicon.ico", "/favicon.svg",
-		"/manifest.json", "/_static/", "/csp-report", "/login", "/login",
-		"/logout", "/.well-known/jwks.json", "/reset", "/reset", "/register",
-		"/register", "/api/", "/ide", "/ide/login", "/ide/logout", "/ide/healthz",
-		"/ide/manifest.json", "/ide/_static/" };
+	static const char *const open[] = { "/healthz", "/metrics", "/robots.txt",
+		"/security.txt", "/.well-known/security.txt", "/favicon.ico",
+		"/favicon.svg", "/manifest.json", "/_static/", "/csp-report", "/login",
+		"/login", "/logout", "/.well-known/jwks.json", "/reset", "/reset",
+		"/register", "/register", "/api/", "/ide", "/ide/login", "/ide/logout",
+		"/ide/healthz", "/ide/manifest.json", "/ide/_static/" };
 	const struct route *r;
 	size_t n = 0;
 
@@ -428,6 +428,9 @@ test_listeners(void **state)
 	assert_string_equal(header("location"), "https://ide.test:8443/login");
 	assert_int_equal(request("OPTIONS *", ""), 308);
 	assert_string_equal(header("location"), "https://ide.test:8443/");
+	assert_int_equal(request("GET /metrics", ""), 308);
+	worker.kind = LISTEN_TLS;
+	assert_int_equal(request("GET /metrics", ""), 404);
 	worker.kind = LISTEN_METRICS;
 	assert_int_equal(request("GET /login", ""), 404);
 	assert_int_equal(request("GET /healthz", ""), 200);

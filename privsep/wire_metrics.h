@@ -1,0 +1,58 @@
+/*
+ * What messages carry of figures: how much there was of what, and of nobody.  A part of
+ * wire.h.
+ */
+#ifndef PRIVSEP_WIRE_METRICS_H
+#define PRIVSEP_WIRE_METRICS_H
+
+#include <stdint.h>
+
+/* What answered a request. */
+enum traffic_class {
+	TRAFFIC_PAGE, /* pages of ours, redirects, refusals */
+	TRAFFIC_API,
+	TRAFFIC_STATIC,
+	TRAFFIC_IDE,
+	TRAFFIC_PORT,
+	TRAFFIC_CLASSES,
+};
+#define TRAFFIC_STATUS 5  /* 1xx to 5xx */
+#define TRAFFIC_TIMES  11 /* TRAFFIC_MS, and what took longer */
+#define TRAFFIC_MS     { 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000 }
+/* A worker tells of so many requests at once at most. */
+#define TRAFFIC_BATCH 4096
+
+/* M_TRAFFIC: requests of one connection since the last one. */
+struct m_traffic {
+	uint64_t requests[TRAFFIC_CLASSES][TRAFFIC_STATUS];
+	uint64_t times[TRAFFIC_CLASSES][TRAFFIC_TIMES]; /* of those that ended */
+	uint64_t us[TRAFFIC_CLASSES];                   /* the sum of these */
+	uint64_t limited;                               /* of them, by a rate limit */
+};
+
+/* M_TALLY: what auth and isolation know. */
+struct m_tally {
+	struct m_stats stats; /* master's part of it is empty */
+	uint64_t audit_records;
+	uint64_t audit_refused;
+	uint64_t store_changes;
+	uint32_t api_tokens;
+	uint32_t sandboxes_frozen;
+	uint64_t memory; /* of all sandboxes */
+	uint64_t processes;
+	uint64_t cpu_usec;
+	uint64_t received;
+	uint64_t sent;
+};
+
+/* M_METRICS: all of it. */
+struct m_metrics {
+	uint32_t known; /* the tally was to be had */
+	uint32_t listeners;
+	struct m_tally tally;
+	struct m_traffic traffic;
+	uint64_t bytes_in;
+	uint64_t bytes_out;
+};
+
+#endif
