@@ -544,6 +544,8 @@ h1_leave(struct conn *c)
 {
 	struct h1 *h = conn_state(c);
 
+	if (h->active && h->s.on_leave != NULL)
+		h->s.on_leave(&h->s);
 	/* Who has only just connected gets an answer to the first request. */
 	if (!h->active && h->served)
 		conn_end(c);

@@ -446,9 +446,13 @@ static void
 h2_leave(struct conn *c)
 {
 	struct h2 *h = conn_state(c);
+	struct h2_stream *st;
 
 	if (h->leaving || h->dying)
 		return;
+	TAILQ_FOREACH(st, &h->streams, entry)
+		if (st->s.on_leave != NULL)
+			st->s.on_leave(&st->s);
 	/*
 	 * What the client has sent meanwhile is still served: its answer to the
 	 * PING shows that it knows.

@@ -10,15 +10,68 @@
 
 #define READ_MAX (64 * 1024)
 
+/* Where in a frame what upstream says has come: RFC 6455 5.2. */
+struct walk {
+	uint8_t head[14];
+	size_t nhead;
+	uint64_t left; /* of its payload */
+};
+
 struct tunnel {
 	struct stream *s;
 	struct upstream *u;
 	struct evbuffer *out; /* to upstream */
 	struct event *ev_half;
+	struct walk walk;
+	bool leaving;    /* ided stops: nothing more after this frame */
 	bool stopped;    /* upstream is not read, no room */
 	bool client_end; /* the client says no more */
 	bool upstream_end;
 };
+
+/* The frame's length, once its head is whole; false before. */
+static bool
+walk_head(struct walk *w)
+{
+	size_t n = 2, len = w->head[1] & 0x7f, ext = len == 127 ? 8 : len == 126 ? 2 : 0;
+
+	if (w->nhead < n)
+		return (false);
+	n += ext + (w->head[1] & 0x80 ? 4 : 0);
+	if (w->nhead < n)
+		return (false);
+	w->left = ext == 0 ? len : 0;
+	for (size_t i = 0; i < ext; i++)
+		w->left = w->left << 8 | w->head[2 + i];
+	w->nhead = 0;
+	return (true);
+}
+
+/* Nothing is made of what it says: only where a frame of ours could stand. */
+static void
+walk_on(struct walk *w, const uint8_t *p, size_t len)
+{
+	size_t n;
+
+	while (len > 0) {
+		if (w->left > 0) {
+			n = w->left < len ? (size_t)w->left : len;
+			w->left -= n;
+		} else {
+			n = 1;
+			w->head[w->nhead++] = *p;
+			(void)walk_head(w);
+		}
+		p += n;
+		len -= n;
+	}
+}
+
+static bool
+walk_between(const struct walk *w)
+{
+	return (w->left == 0 && w->nhead == 0);
+}
 
 static void
 close_upstream(struct tunnel *t)
@@ -118,6 +171,39 @@ upstream_over(struct tunnel *t, bool in_order)
 	stream_reset(t->s);
 }
 
+/* "Service restart": who is told so connects again at once, and finds the next ided. */
+static void
+say_goodbye(struct tunnel *t)
+{
+	static const uint8_t frame[] = { 0x88, 2, 1012 >> 8, 1012 & 0xff };
+
+	stream_write(t->s, frame, sizeof(frame));
+	upstream_over(t, true);
+}
+
+static void
+on_leave(struct stream *s)
+{
+	struct tunnel *t = s->arg;
+
+	if (t->leaving || t->upstream_end || t->u == NULL)
+		return;
+	t->leaving = true;
+	if (walk_between(&t->walk))
+		say_goodbye(t);
+}
+
+/* To the end of the frame at most, when ided stops. */
+static size_t
+until_end(const struct tunnel *t, size_t room)
+{
+	if (!t->leaving)
+		return (room);
+	return (t->walk.left == 0   ? 1 :
+		t->walk.left < room ? (size_t)t->walk.left :
+				      room);
+}
+
 static void
 on_readable(void *arg)
 {
@@ -134,18 +220,23 @@ on_readable(void *arg)
 	}
 	if (room > READ_MAX)
 		room = READ_MAX;
+	room = until_end(t, room);
 	if ((p = stream_reserve(t->s, room)) == NULL) {
 		p = spare;
 		if (room > sizeof(spare))
 			room = sizeof(spare);
 	}
 	n = upstream_read(t->u, p, room);
+	if (n > 0)
+		walk_on(&t->walk, p, (size_t)n);
 	if (p != spare)
 		stream_commit(t->s, n > 0 ? (size_t)n : 0);
 	else if (n > 0)
 		stream_write(t->s, p, (size_t)n);
 	if (n == 0 || (n == -1 && errno != EAGAIN))
 		upstream_over(t, n == 0);
+	else if (t->leaving && walk_between(&t->walk))
+		say_goodbye(t);
 }
 
 static void
@@ -188,8 +279,10 @@ tunnel_start(struct stream *s, struct upstream *u, const void *early, size_t len
 	s->on_body = on_body;
 	s->on_body_end = on_body_end;
 	s->on_drain = on_drain;
+	s->on_leave = on_leave;
 	s->on_close = on_close;
 	upstream_own(u, on_readable, on_writable, t);
+	walk_on(&t->walk, early, len);
 	if (len > 0)
 		stream_write(s, early, len);
 	upstream_want_read(u, true);
