@@ -127,8 +127,8 @@ ask_auth(void)
 	if (figures.late == NULL &&
 	    (figures.late = evtimer_new(master.base, on_late, NULL)) == NULL)
 		fatalx("metrics: out of memory");
-	if (!master.auth_joined || chan_send(&master.auth, M_TALLY_ASK,
-				       ++figures.question, -1, NULL, 0) == -1)
+	if (!master.auth_joined ||
+	    chan_send(&master.auth, M_TALLY_ASK, ++figures.question, -1, NULL, 0) == -1)
 		return false;
 	figures.asked = true;
 	event_add(figures.late, &t);

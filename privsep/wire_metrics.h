@@ -14,11 +14,15 @@ enum traffic_class {
 	TRAFFIC_STATIC,
 	TRAFFIC_IDE,
 	TRAFFIC_PORT,
+	TRAFFIC_SERVICE, /* the site's own */
 	TRAFFIC_CLASSES,
 };
 #define TRAFFIC_STATUS 5  /* 1xx to 5xx */
 #define TRAFFIC_TIMES  11 /* TRAFFIC_MS, and what took longer */
-#define TRAFFIC_MS     { 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000 }
+#define TRAFFIC_MS                                                                       \
+	{                                                                                \
+		5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000                           \
+	}
 /* A worker tells of so many requests at once at most. */
 #define TRAFFIC_BATCH 4096
 

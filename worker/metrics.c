@@ -75,7 +75,7 @@ static const struct figure {
 	{ "ided_audit_records_total", "counter", "Records made in the audit trail.", NULL, T(audit_records) },
 	{ "ided_audit_refused_total", "counter", "What was refused as none could be made.", NULL, T(audit_refused) },
 	{ "ided_store_changes_total", "counter", "Transactions that changed the store.", NULL, T(store_changes) },
-	/* clang-format on */
+/* clang-format on */
 #undef S
 #undef T
 #undef M
@@ -88,6 +88,7 @@ static const char *const classes[] = {
 	[TRAFFIC_STATIC] = "static",
 	[TRAFFIC_IDE] = "ide",
 	[TRAFFIC_PORT] = "port",
+	[TRAFFIC_SERVICE] = "service",
 };
 
 static void put(struct evbuffer *, const char *, ...)
@@ -169,9 +170,9 @@ put_times(struct evbuffer *out, const struct m_traffic *t)
 	for (size_t c = 0; c < TRAFFIC_CLASSES; c++) {
 		n = 0;
 		for (size_t i = 0; i < TRAFFIC_TIMES - 1; i++)
-			put(out,
-			    "%s_bucket{class=\"%s\",le=\"%u.%03u\"} %" PRIu64 "\n", name,
-			    classes[c], ms[i] / 1000, ms[i] % 1000, n += t->times[c][i]);
+			put(out, "%s_bucket{class=\"%s\",le=\"%u.%03u\"} %" PRIu64 "\n",
+			    name, classes[c], ms[i] / 1000, ms[i] % 1000,
+			    n += t->times[c][i]);
 		n += t->times[c][TRAFFIC_TIMES - 1];
 		put(out, "%s_bucket{class=\"%s\",le=\"+Inf\"} %" PRIu64 "\n", name,
 		    classes[c], n);
@@ -195,8 +196,8 @@ send_page(struct stream *s, const struct m_metrics *m)
 	put_requests(out, &m->traffic);
 	put_times(out, &m->traffic);
 	answer_init(&a, s, ANSWER_DATA);
-	answer_add(&a, SLICE("content-type"),
-	    SLICE("text/plain; version=0.0.4; charset=utf-8"));
+	answer_add(
+	    &a, SLICE("content-type"), SLICE("text/plain; version=0.0.4; charset=utf-8"));
 	stream_respond(s, 200, a.h, a.n, (int64_t)evbuffer_get_length(out));
 	stream_write_buffer(s, out);
 	stream_end(s);
@@ -214,8 +215,8 @@ void
 metrics(struct stream *s, const char *rest)
 {
 	(void)rest;
-	if (waits != NULL || chan_send(&s->w->master, M_METRICS_ASK, ++question, -1, NULL,
-				 0) == -1) {
+	if (waits != NULL ||
+	    chan_send(&s->w->master, M_METRICS_ASK, ++question, -1, NULL, 0) == -1) {
 		respond_error(s, 503, NULL);
 		return;
 	}

@@ -440,5 +440,6 @@ proxy_location(struct stream *s, const struct port_way *way)
 	const struct upstream_to to = { .kind = UPSTREAM_LOCATION,
 		.location = way->location };
 
+	s->traffic = TRAFFIC_SERVICE;
 	relay_start(s, &to, way);
 }

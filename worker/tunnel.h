@@ -1,7 +1,8 @@
 /*
  * A WebSocket, once both sides have agreed: bytes as they are, in both
  * directions, until either ends.  RFC 6455 has its own close, so each direction
- * ends by itself; a tunnel at rest is never cut off.
+ * ends by itself; a tunnel at rest is never cut off.  When ided stops, the client is
+ * told so after the frame that is under way, by a close of its own: 1012.
  */
 #ifndef WORKER_TUNNEL_H
 #define WORKER_TUNNEL_H

@@ -80,7 +80,7 @@ test('what happens is counted, by class and status', { timeout: 60000 }, async (
 
 test('a histogram adds up', async () => {
 	const v = await figures();
-	for (const c of ['page', 'api', 'static', 'ide', 'port']) {
+	for (const c of ['page', 'api', 'static', 'ide', 'port', 'service']) {
 		const name = 'ided_http_request_duration_seconds';
 		const buckets = Object.entries(v).filter(([k]) => k.startsWith(`${name}_bucket{class="${c}"`)).map(([, n]) => n);
 		assert.equal(buckets.length, 11);

@@ -35,6 +35,7 @@ const routes = {
 		more();
 	},
 	'/redirect': (req, res, q) => { res.writeHead(Number(q.get('status') || 302), { location: q.get('to') }); res.end(); },
+	'/slow': (req, res, q) => { setTimeout(() => res.end('late'), Number(q.get('ms'))); },
 	'/cookies': (req, res, q) => { res.writeHead(200, { 'set-cookie': q.getAll('c') }); res.end('set'); },
 	'/headers': (req, res, q) => {
 		const h = {};
