@@ -133,6 +133,7 @@ export function violation(rows, chan, state, m) {
 // --- payloads (wire.h) ---
 
 const numbers = (...n) => { const b = Buffer.alloc(4 * n.length); n.forEach((v, i) => b.writeUInt32LE(v, 4 * i)); return b; };
+const wide = (...n) => { const b = Buffer.alloc(8 * n.length); n.forEach((v, i) => b.writeBigUInt64LE(BigInt.asUintN(64, BigInt(v)), 8 * i)); return b; };
 const text = (size, s) => { const b = Buffer.alloc(size); b.write(s, 'latin1'); return b; };
 export const wire = {
 	token: (hex) => Buffer.from(hex, 'hex'),
@@ -158,6 +159,18 @@ export const wire = {
 	note: (id, kind) => { const b = Buffer.alloc(40); b.writeBigUInt64LE(BigInt(id), 0); b.writeUInt32LE(kind, 8); return b; },
 	sess: (id, der = Buffer.alloc(0), len = der.length) => { const b = Buffer.alloc(4136); id.copy(b, 0); b.writeUInt32LE(len, 32); der.copy(b, 40); return b; },
 	sign: (keyid, scheme, tbs, len = tbs.length) => { const b = Buffer.alloc(1064); keyid.copy(b, 0); b.writeUInt32LE(scheme, 32); b.writeUInt32LE(len, 36); tbs.copy(b, 40); return b; },
+	edit: ({ user = '', name = '', email = '', display = '', roles = '', metadata = '', password = '', set = 0, version = 0, active = 0, change = 0, once } = {}) =>
+		wire.ask(text(33, user), text(33, name), text(255, email), text(200, display), text(272, roles), text(1024, metadata), text(1025, password),
+			text(256, 'evil/1.0'), Buffer.alloc(2), numbers(set, version, active, change), once ?? Buffer.alloc(64)),
+	limits: (user, set, big, small) => wire.ask(text(36, user), numbers(set), wide(big, big, big), numbers(small, small, small, 0)),
+	remove: (user, workspace) => wire.ask(text(36, user), numbers(workspace)),
+	settings: (json, version = 0) => wire.ask(wide(version), text(12288, json)),
+	tokenAdd: (name, scopes, lifetime = 0) => wire.ask(text(65, name), text(519, scopes), wide(lifetime), Buffer.alloc(64)),
+	reset: (token, password) => wire.ask(token, text(1025, password), Buffer.alloc(263)),
+	password: (old, fresh) => wire.ask(text(1025, old), text(1031, fresh)),
+	audit: ({ cursor = '', user = '', from = 0, after = 0, to = 0, limit = 0, oldest = 0, follow = 0 } = {}) => wire.ask(text(88, cursor), text(256, user),
+		Buffer.alloc(48 + 48 + 16 + 128), wide(from, after, to), numbers(limit, oldest, follow, 0)),
+	lease: (kind, serial, used) => numbers(kind, serial, used, 0),
 	exec: (user, ...argv) => { const b = Buffer.alloc(36 + 4 + 4 + 4 + 8192); b.write(user); const a = Buffer.from(`${argv.join('\0')}\0`); b.writeUInt32LE(argv.length, 40); b.writeUInt32LE(a.length, 44); a.copy(b, 48); return b; },
 };
 
@@ -169,6 +182,11 @@ export const read = {
 	who: (b) => ({ result: b.readUInt32LE(0), retry: b.readUInt32LE(4), token: b.subarray(8, 40).toString('hex'),
 		name: str(b, 40, 33), role: str(b, 73, 33), session: str(b, 106, 17), uid: b.readUInt32LE(128), last: str(b, 424, 1024) }),
 	fail: (b) => ({ code: b.readUInt32LE(0), text: str(b, 4, 512) }),
+	field: (b) => str(b, 516, 32),
+	account: (b) => ({ name: str(b, 0, 33), email: str(b, 33, 255), display: str(b, 288, 200), roles: str(b, 488, 272) }),
+	token: (b) => ({ id: str(b, 0, 17), user: str(b, 17, 33), name: str(b, 50, 65) }),
+	made: (b) => b.subarray(656, 688),
+	settings: (b) => str(b, 32, 12288),
 	ok: (b) => str(b, 0, 512),
 	sandbox: (b) => ({ user: str(b, 0, 33), uid: b.readUInt32LE(36) }),
 	session: (b) => ({ session: str(b, 0, 17), user: str(b, 17, 33), current: b.readUInt32LE(364) }),
