@@ -113,7 +113,7 @@ port_page_denied(const struct stream *s)
 		!slice_prefix(from, SLICE("/absproxy/"))))
 		return (false);
 	/* Links lead anywhere; what changes something or tells something does not. */
-	if (is_safe(s) && (is_navigation(s) || (r->flags & R_LOGIN) == 0))
+	if (is_safe(s) && (is_navigation(s) || (r->flags & (R_LOGIN | R_TELLS)) == 0))
 		return ((r->flags & R_SAME) != 0);
 	return (true);
 }

@@ -47,7 +47,7 @@ const struct route routes[] = {
 	{ "/password",		R_GET,		R_LOGIN | R_PAGE, password_get },
 	{ "/password",		R_POST,		R_LOGIN | R_ACTIVE, password_post },
 	/* the API: api.h */
-	{ "/api/",		R_ANY,		R_PREFIX,	api_any },
+	{ "/api/",		R_ANY,		R_PREFIX | R_TELLS, api_any },
 	{ "/",			R_GET,		R_LOGIN | R_PAGE | R_MULTI, portal },
 	/* ports of the sandbox */
 	{ "/proxy/",		R_ALL,		R_PREFIX | R_LOGIN | R_PAGE | R_SOCKET |

@@ -33,6 +33,7 @@
 #define R_APP     0x100 /* a program's: Authorization may be for it */
 #define R_FREE    0x200 /* counts for no rate limit: all get it, and it costs nothing */
 #define R_SERVICE 0x400 /* the site's own, behind us: not for pages of ports */
+#define R_TELLS   0x800 /* finds out itself who it is for, and tells something of them */
 
 struct route {
 	const char *path;
