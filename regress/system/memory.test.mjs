@@ -33,7 +33,7 @@ function start(user, mb, more, every) {
 		status: new Promise((r) => c.on('exit', r)), out: () => out };
 }
 const show = (user) => JSON.parse(d.ok(['-j', 'sandbox', 'show', user]));
-const trail = (user) => d.ok(['-j', 'audit', 'query', '-n', '1000', '-e', 'sandbox.memory', '-u', user]).split('\n')
+const trail = (...of) => d.ok(['-j', 'audit', 'query', '-n', '1000', '-e', 'sandbox.memory', ...of.flatMap((u) => ['-u', u])]).split('\n')
 	.filter(Boolean).map((l) => JSON.parse(l)).filter((r) => r.seq);
 const counts = () => JSON.parse(d.ok(['-j', 'status']));
 const notes = (user, event) => (show(user).notes || []).filter((n) => n.event === event);
@@ -133,6 +133,7 @@ test('growth without an end is told as a likely leak, and which process it is', 
 	assert.match(notes('ann', 'leak')[0].text, /^memory grows by \d+M a minute, \d+% is used: a leak, likely in python3/);
 	assert.equal(notes('ann', 'critical').length, 0, 'before it is out of memory');
 	assert.match(trail('ann').find((r) => r.detail.event === 'leak').detail.process, /^python3/);
-	assert.equal(counts().memory_leaks, 1);
+	// On a busy machine what grows elsewhere may look like one as well.
+	assert.equal(counts().memory_leaks, trail().filter((r) => r.detail.event === 'leak').length);
 	p.c.kill('SIGKILL');
 });
