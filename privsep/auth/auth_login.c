@@ -50,6 +50,7 @@ struct login {
 	char agent[WIRE_AGENT];
 	char rid[WIRE_RID];
 	bool tokens; /* are wanted, not a cookie */
+	bool known;  /* logged in from there */
 	uint8_t by_source[RATE_KEY];
 	uint8_t by_both[RATE_KEY];
 	uint8_t by_account[RATE_KEY];
@@ -168,6 +169,25 @@ verdict(const struct login *l, int64_t now, uint32_t *retry)
 	return s > b ? s : b;
 }
 
+/*
+ * Whose turn is it?  First who is logged in from there, then whose source has failed
+ * least: who guesses from many addresses waits for each other, and who comes from
+ * elsewhere for none of them.
+ */
+static uint32_t
+rank(const struct login *l, int64_t now)
+{
+	return l->known ? 0 : 1 + rate_failures(source_table(l), l->by_source, now);
+}
+
+static bool
+before(const struct login *a, const struct login *b, int64_t now)
+{
+	uint32_t ra = rank(a, now), rb = rank(b, now);
+
+	return ra != rb ? ra < rb : a->order < b->order;
+}
+
 static struct login *
 waiting_first(int64_t now)
 {
@@ -176,7 +196,7 @@ waiting_first(int64_t now)
 
 	for (l = logins; l < logins + LOGINS_MAX; l++) {
 		if (l->state != L_WAITING || l->not_before > now ||
-		    (first != NULL && first->order < l->order))
+		    (first != NULL && before(first, l, now)))
 			continue;
 		if (verdict(l, now, &retry) != RATE_WAIT)
 			first = l;
@@ -477,23 +497,40 @@ slow_down(struct login *l, int64_t now)
 		event_add(lg.timer, &tv);
 }
 
-/* Is there room for one more from there? */
 static bool
-queue_room(const struct login *n)
+others_wait(const struct login *n)
+{
+	const struct login *l;
+
+	for (l = logins; l < logins + LOGINS_MAX; l++)
+		if (l->state == L_WAITING && l != n)
+			return true;
+	return false;
+}
+
+/* Is there room for one more from there?  If need be, the last in turn makes it. */
+static bool
+queue_room(const struct login *n, int64_t now)
 {
 	unsigned int all = 0, source = 0, account = 0;
-	const struct login *l;
+	struct login *l, *last = NULL;
 
 	for (l = logins; l < logins + LOGINS_MAX; l++) {
 		if (l->state != L_WAITING || l == n)
 			continue;
+		if (last == NULL || before(last, l, now))
+			last = l;
 		all++;
 		source += memcmp(l->by_source, n->by_source, RATE_KEY) == 0;
 		account += l->not_before != 0 &&
 		    memcmp(l->by_account, n->by_account, RATE_KEY) == 0;
 	}
-	return all < QUEUE_MAX && source < QUEUE_SOURCE &&
-	    (n->not_before == 0 || account < QUEUE_ACCOUNT);
+	if (source >= QUEUE_SOURCE || (n->not_before != 0 && account >= QUEUE_ACCOUNT) ||
+	    (all >= QUEUE_MAX && before(last, n, now)))
+		return false;
+	if (all >= QUEUE_MAX)
+		answer(last, AUTH_BUSY, 1);
+	return true;
 }
 
 static struct login *
@@ -549,7 +586,9 @@ login_start(struct worker *w, uint32_t id, struct m_login *m)
 		return;
 	}
 	slow_down(l, now);
-	if (!queue_room(l)) {
+	/* Looked up only where it matters: what it takes tells who has sessions. */
+	l->known = others_wait(l) && known_source(l);
+	if (!queue_room(l, now)) {
 		answer(l, AUTH_BUSY, 1);
 		return;
 	}
