@@ -22,6 +22,7 @@ const only = (process.env.ONLY || '').split(',').filter(Boolean);
 const wanted = (name) => only.length === 0 || only.includes(name);
 const QUIET = 3000; // ms without a byte: all that belongs to a load has come,
 const LATE = 60000; // or is not waited for any more
+const IDLE = 30000; // ms after which what a load has left behind is swept
 
 // Between the browser and a server, to count what the server sends.
 async function counter(port) {
@@ -151,7 +152,7 @@ async function memory() {
 	const opened = async (side) => {
 		const context = await side.context();
 		await load(side, context, side.port);
-		await sleep(10000);
+		await sleep(IDLE);
 		const mb = sum([...side.gateway(), ...side.user()].map(weigh)) / 1024;
 		console.log(`${side.name}: ${side.user().map((p) => `${role(p)} ${(weigh(p) / 1024).toFixed(0)}`).join(', ')}`);
 		return { mb, close: () => context.close() };
