@@ -433,6 +433,7 @@ shake(struct upstream *u)
 	case UPSTREAM_TLS_DONE:
 		u->wait = NULL;
 		wait_over(wt, u, 0, NULL);
+		ask_more();
 		return;
 	case UPSTREAM_TLS_FAILED:
 		break;
@@ -443,6 +444,7 @@ shake(struct upstream *u)
 	wt->u = NULL;
 	upstream_close(u);
 	wait_over(wt, NULL, 502, text);
+	ask_more();
 }
 
 /* A connection came. */

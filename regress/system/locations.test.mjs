@@ -196,6 +196,19 @@ for (const where of ['/unix/echo', '/tls/echo'])
 		s.destroy();
 	});
 
+test('many at once, by TLS: all are answered, and connections are kept', async () => {
+	const c = http2.connect(d.origin, { rejectUnauthorized: false });
+	const got = await Promise.all(Array.from({ length: 60 }, (_, i) => new Promise((resolve, reject) => {
+		const r = c.request({ ':path': `/tls/n${i}`, cookie: ann });
+		let out = '';
+		r.on('data', (b) => { out += b; });
+		r.on('error', reject);
+		r.on('end', () => resolve(JSON.parse(out).url));
+	})));
+	c.destroy();
+	assert.deepEqual(got, Array.from({ length: 60 }, (_, i) => `/tls/n${i}`));
+});
+
 test('TLS: nobody else is taken for the service', async () => {
 	for (const p of ['/wrong-ca/', '/wrong-name/']) {
 		const r = await get(p, { headers: { accept: '*/*' } });
