@@ -111,36 +111,48 @@ bind_until(struct worker *w, const struct store_account *a, const struct store_s
 	w->until = until;
 }
 
-void
-token_on_use(struct chan *c, struct msg *m)
+/* What a worker shows is good, for this use and on this connection; false, and answered,
+ * if not: w may be gone then.  Whoever calls wipes both. */
+static bool
+shown(struct worker *w, const struct msg *m, uint32_t use, struct store_session *s,
+    struct store_account *a)
 {
-	struct worker *w = c->arg;
 	const struct m_jwt *j = MSG_DATA(m, m_jwt);
-	struct store_session s;
-	struct store_account a;
 	enum store_result r;
 	const char *why;
 
-	worker_charge(w, COST_ASK);
+	memset(a, 0, sizeof(*a));
+	memset(s, 0, sizeof(*s));
 	if (!strings_ok(j)) {
 		worker_bad(w, "token without an end of a string");
-		return;
+		return false;
 	}
-	memset(&a, 0, sizeof(a));
-	memset(&s, 0, sizeof(s));
-	why = find(j, JWT_ACCESS, &s, &a, &r);
+	why = find(j, use, s, a, &r);
 	if (w->over)
 		; /* it has been told */
 	else if (r != STORE_OK)
 		worker_store_fail(w, m->head.id, r);
 	else if (why != NULL)
 		denied(w, m->head.id, why);
-	else if (is_other(w, &s))
-		worker_who(w, m->head.id, AUTH_OTHER_USER, 0); /* w is gone */
-	else {
+	else if (is_other(w, s))
+		worker_who(w, m->head.id, AUTH_OTHER_USER, 0);
+	else
+		return true;
+	return false;
+}
+
+void
+token_on_use(struct chan *c, struct msg *m)
+{
+	struct worker *w = c->arg;
+	const struct wire_jwt *j = &MSG_DATA(m, m_jwt)->jwt;
+	struct store_session s;
+	struct store_account a;
+
+	worker_charge(w, COST_ASK);
+	if (shown(w, m, JWT_ACCESS, &s, &a)) {
 		/* An older one that is still good takes nothing away. */
-		bind_until(
-		    w, &a, &s, w->until > j->jwt.expires ? w->until : j->jwt.expires);
+		bind_until(w, &a, &s, w->until > j->expires ? w->until : j->expires);
 		worker_who_ok(w, m->head.id, NULL, &a, &s);
 	}
 	explicit_bzero(&a, sizeof(a));
@@ -313,32 +325,17 @@ void
 token_on_refresh(struct chan *c, struct msg *m)
 {
 	struct worker *w = c->arg;
-	const struct m_jwt *j = MSG_DATA(m, m_jwt);
+	uint32_t generation = MSG_DATA(m, m_jwt)->jwt.generation;
 	struct store_session s;
 	struct store_account a;
-	enum store_result r;
-	const char *why;
 
 	worker_charge(w, COST_COMMIT);
-	if (!strings_ok(j)) {
-		worker_bad(w, "token without an end of a string");
-		return;
+	if (shown(w, m, JWT_REFRESH, &s, &a)) {
+		if (generation == s.generation)
+			issue(w, m->head.id, true, &a, &s);
+		else
+			reused(w, m->head.id, &a, &s, generation);
 	}
-	memset(&a, 0, sizeof(a));
-	memset(&s, 0, sizeof(s));
-	why = find(j, JWT_REFRESH, &s, &a, &r);
-	if (w->over)
-		;
-	else if (r != STORE_OK)
-		worker_store_fail(w, m->head.id, r);
-	else if (why != NULL)
-		denied(w, m->head.id, why);
-	else if (is_other(w, &s))
-		worker_who(w, m->head.id, AUTH_OTHER_USER, 0); /* w is gone */
-	else if (j->jwt.generation != s.generation)
-		reused(w, m->head.id, &a, &s, j->jwt.generation);
-	else
-		issue(w, m->head.id, true, &a, &s);
 	explicit_bzero(&a, sizeof(a));
 	explicit_bzero(&s, sizeof(s));
 }
