@@ -139,6 +139,7 @@ async function pages() {
 		}
 	for (const c of counters) c.server.close();
 	say('cold: MB from the server', ...rows.bytes, theirs.name);
+	say('  without what each load takes', ...rows.bytes.map((b, k) => b.map((v, i) => v - rows.again[k][i])), theirs.name);
 	say('cold: s of processor time, serving', ...rows.cpu, theirs.name);
 	say('  of which ided\'s gateway', gateway, rows.cpu[1], theirs.name);
 	say('cold: ms to the workbench', ...rows.cold, theirs.name);
