@@ -126,7 +126,9 @@ pair(yaml_document_t *doc, const yaml_node_pair_t *p, struct import_value *value
 	}
 	name = (const char *)k->data.scalar.value;
 	if ((i = option_find(name, k->data.scalar.length)) == -1) {
-		error_at(k->start_mark.line, "code-server has no option \"%.64s\"", name);
+		/* It may be a user's file, and this a terminal. */
+		error_at(k->start_mark.line, "code-server has no option \"%.64s\"",
+		    text_ok(name, k->data.scalar.length) ? name : "...");
 		return;
 	}
 	if (values[i].set || values[i].n > 0) {
