@@ -41,8 +41,10 @@ const silent = (localAddress) => new Promise((resolve) => {
 // The worker that has this client's connection, by its socket.
 function workerOf(s) {
 	const hex = (port) => port.toString(16).toUpperCase().padStart(4, '0');
+	// Another address may have the same port, or have had it.
+	const from = s.localAddress.split('.').map((n) => Number(n).toString(16).toUpperCase().padStart(2, '0')).reverse().join('');
 	const inode = fs.readFileSync('/proc/net/tcp', 'latin1').split('\n').map((l) => l.trim().split(/\s+/))
-		.find((f) => f[1]?.endsWith(`:${hex(d.port)}`) && f[2]?.endsWith(`:${hex(s.localPort)}`))[9];
+		.find((f) => f[1]?.endsWith(`:${hex(d.port)}`) && f[2] === `${from}:${hex(s.localPort)}` && f[9] !== '0')[9];
 	for (const p of d.role('worker')) {
 		for (const fd of fs.readdirSync(`/proc/${p.pid}/fd`)) {
 			try { if (fs.readlinkSync(`/proc/${p.pid}/fd/${fd}`) === `socket:[${inode}]`) return p.pid; } catch { /* closed */ }
