@@ -18,34 +18,28 @@ const permissions = Object.fromEntries(rows(permission_h, /^P\((\w+),\s*"([\w.]+
 // MESSAGE: NAME.
 const access = Object.fromEntries(rows(permission_h, /^A\((\w+),\s*(\w+),/gm));
 
-// Functions of routes.c that answer by themselves: the message that they ask auth by.
-const asks = { api_audit: 'AUDIT_QUERY', api_sessions: 'PORTAL', api_session_end: 'SESSION_END',
-	api_tokens: 'TOKEN_LIST', api_token_add: 'TOKEN_ADD', api_token_end: 'TOKEN_END',
+// Functions that answer by themselves: the message that they ask auth by.
+const asks = { api_sessions: 'PORTAL', api_session_end: 'SESSION_END',
 	api_settings: 'SETTINGS_GET', api_settings_change: 'SETTINGS_PUT' };
-// Answered by who asks alone: whoever that is.
-const whoever = ['api_me'];
-// Those that need nobody: who one is, is what they are about.
-const open = ['login_api', 'login_tokens', 'logout', 'api_token_refresh', 'api_openapi'];
 const bodies = { TOKEN_ADD: { name: 'walk', scopes: ['account.own'], expiresIn: 1 }, SETTINGS_PUT: {},
 	// Refused, and yet no wrong password, which would be held against the source.
 	ME_PASSWORD: { currentPassword: password, newPassword: password }, SESSION_END: { session: '0'.repeat(16) } };
 
 const methods = (text) => ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'].filter((m) => new RegExp(`\\b(R_|METHOD_)?${m}\\b`).test(text));
 
-// [method, path, MESSAGE] of all that is below /api/.
+// All that is below /api/: rows that are a message to auth, C(), and those that have a
+// function of their own, D(), where NULL tells who asks who that is.
 function calls() {
 	const all = [];
 	for (const f of fs.readdirSync(`${top}/worker`).filter((n) => /^api_\w+\.c$/.test(n)))
-		for (const [m, path, message, flags] of rows(source(`worker/${f}`), /^C\(([\w |]+),\s*"([^"]+)",\s*(\w+),([^]*?)\),$/gm))
-			for (const method of methods(m)) all.push({ method, path, message, byTable: true, open: /API_PUBLIC/.test(flags) });
-	const tables = all.length;
-	for (const [path, m, fn] of rows(source('worker/routes.c'), /\{ "\/api\/([^"]*)",\s*([\w |()]+),\s*[\w |]+,\s*(\w+) \}/g)) {
-		if (fn === 'api_any') continue;
-		assert.ok(asks[fn] || [...whoever, ...open].includes(fn), `/api/${path}: ${fn} is not known here: what does it ask auth for?`);
-		for (const method of methods(m))
-			all.push({ method, path: path.replace(/\/$/, '/:id'), message: asks[fn], open: open.includes(fn), whoever: whoever.includes(fn) });
-	}
-	assert.ok(tables > 20 && all.length > tables + 10, 'the tables were not found');
+		for (const [kind, m, path, what, flags] of rows(source(`worker/${f}`), /^([CD])\(([\w |]+),\s*"([^"]+)",\s*"[^"]*",\s*(\w+),([^]*?)\),$/gm)) {
+			const byTable = kind === 'C', open = /API_PUBLIC/.test(flags), whoever = what === 'NULL';
+			const message = byTable ? what : asks[what];
+			assert.ok(message || open || whoever, `/api/${path}: ${what} is not known here: what does it ask auth for?`);
+			for (const method of methods(m)) all.push({ method, path, message, byTable, open, whoever });
+		}
+	const described = Object.values(api.paths).reduce((n, p) => n + Object.keys(p).filter((k) => methods(k.toUpperCase()).length).length, 0);
+	assert.equal(all.length, described, 'the tables were not found');
 	return all;
 }
 
