@@ -6,7 +6,7 @@ import { Vm, startDaemon, rounds } from './vm.mjs';
 import { Disk } from './disk.mjs';
 
 const MEMORY = 96, PROCESSES = 100;
-const SECONDS = rounds ? 30 : 4;
+const SECONDS = rounds ? 30 : 2;
 let vm;
 let d;
 let disk;

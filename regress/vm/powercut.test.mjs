@@ -7,7 +7,7 @@ import { Vm, VmDaemon, rounds } from './vm.mjs';
 import { Disk, random } from './disk.mjs';
 import { password, sleep } from '../system/daemon.mjs';
 
-const ROUNDS = rounds || 3;
+const ROUNDS = rounds || 2; // one of each kind
 const LEAST = 10; // users added, before the power may go
 const seed = Number(process.env.IDED_SEED || Date.now() % 2 ** 31);
 const rand = random(seed);

@@ -7,12 +7,15 @@ const MB = 1 << 20;
 const SHARES = ['memory', 'cpu', 'processes'];
 let vm;
 let d;
-before(async () => { vm = await Vm.boot({ cgroup: 'none' }); });
+before(async () => { vm = await Vm.boot({ cgroup: 'none', cpus: 1 }); });
 after(() => vm?.stop());
 
 const mount1 = (...controllers) => vm.ok(`mount -t tmpfs none /sys/fs/cgroup && cd /sys/fs/cgroup &&
 	for c in ${controllers.join(' ')}; do mkdir $c && mount -t cgroup -o $c none $c || exit 1; done`);
-const umount = () => vm.ok(`cd /; for m in $(awk '$2 ~ "^/sys/fs/cgroup" { print $2 }' /proc/mounts | tac); do umount $m || exit 1; done`);
+// One with a group in it is kept by the kernel, with its controllers: isolation, which
+// removes its own, may end after its master.
+const umount = () => vm.ok(`cd /; until [ -z "$(ls -d /sys/fs/cgroup/*/ided-* 2>/dev/null)" ]; do sleep 0.1; done
+	for m in $(awk '$2 ~ "^/sys/fs/cgroup" { print $2 }' /proc/mounts | tac); do umount $m || exit 1; done`);
 const notHeld = (log) => [...log.matchAll(/isolation\.not-held what="?([\w-]+)"? why/g)].map((m) => m[1]);
 
 // The daemon does not come up: what it said.
@@ -122,7 +125,8 @@ test('one that is missing is named alone', async () => {
 });
 
 test('rates and weights that no disk keeps are named, at a start and at a reload', async () => {
-	await vm.ok('mount -t cgroup2 none /sys/fs/cgroup');
+	// A controller comes back from version 1 when the last that it counted is gone.
+	await vm.ok('mount -t cgroup2 none /sys/fs/cgroup; until grep -qw io /sys/fs/cgroup/cgroup.controllers; do sleep 0.1; done');
 	// The homes are in memory here.
 	const set = 'io-weight 200\n\tio-read 1M\n\tio-write 1M';
 	const said = await refused({ isolation: set });
