@@ -28,6 +28,7 @@ static const char *const routes[] = {
 	"/password/",
 	"/port/",
 	"/proxy/",
+	"/register/",
 	"/reset/",
 	"/robots.txt/",
 	"/security.txt/",
