@@ -6,6 +6,7 @@
 
 #include "../privsep/lease.h"
 #include "../privsep/log.h"
+#include "../privsep/refused.h"
 #include "admission.h"
 #include "master.h"
 
@@ -15,6 +16,52 @@
 #define WORDS_RATE 200
 
 static struct windows *windows[LIMIT_CLASSES];
+static struct event *tick;
+
+/* auth writes it down; while there is none, nobody does. */
+static void
+tell(const struct m_limited *m)
+{
+	if (master.auth_joined)
+		(void)chan_send(&master.auth, M_LIMITED, 0, -1, m, sizeof(*m));
+}
+
+static void
+on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	static const struct timeval second = { 1, 0 };
+
+	(void)fd;
+	(void)what;
+	(void)arg;
+	if (refused_tick(master_now_ms(), tell))
+		event_add(tick, &second);
+}
+
+static void
+on_refused(uint32_t class, unsigned int which, const uint8_t key[WINDOW_KEY])
+{
+	static const struct timeval second = { 1, 0 };
+
+	(void)which; /* there is one */
+	refused_add(key, class, master_now_ms());
+	if (!event_pending(tick, EV_TIMEOUT, NULL))
+		event_add(tick, &second);
+}
+
+/* For auth: addresses that come near a limit. */
+void
+limits_ask(struct chan *c, struct msg *m)
+{
+	struct m_limits ans;
+	uint32_t class;
+
+	memset(&ans, 0, sizeof(ans));
+	for (class = LIMIT_WEB; class < LIMIT_CLASSES; class ++)
+		ans.count += (uint32_t)refused_top(windows[class], class, master_now_ms(),
+		    ans.top + ans.count, WIRE_TOPS);
+	chan_send(c, M_LIMITS, m->head.id, -1, &ans, sizeof(ans));
+}
 
 void
 limits_configure(void)
@@ -25,6 +72,9 @@ limits_configure(void)
 	};
 	uint32_t c;
 
+	if (tick == NULL && (tick = evtimer_new(master.base, on_tick, NULL)) == NULL)
+		fatalx("rate limits: out of memory");
+	lease_on_refused(on_refused);
 	for (c = LIMIT_WEB; c < LIMIT_CLASSES; c++) {
 		if (windows[c] == NULL)
 			windows[c] = windows_new(

@@ -65,6 +65,7 @@ static const struct chan_handler from_auth[] = {
 	{ M_WORKER_NOTE, on_note },
 	{ M_STOP, on_stop },
 	{ M_STATUS_ASK, on_status },
+	{ M_LIMITS_ASK, limits_ask },
 	{ M_ALIVE, on_alive },
 	{ M_TALLY, on_tally },
 	{ M_HANDOVER, on_handover },

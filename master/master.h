@@ -110,6 +110,7 @@ void metrics_tally(uint32_t id, const struct m_tally *);
 
 /* limits.c: requests of those whom nobody knows. */
 void limits_configure(void);
+void limits_ask(struct chan *, struct msg *);
 void limits_open(struct mworker *, struct wire_lease *first);
 void limits_close(struct mworker *);
 bool limits_word(struct mworker *, struct msg *); /* false: it broke a rule */

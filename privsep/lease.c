@@ -13,6 +13,13 @@ static unsigned int nwaiting;
 static struct event *tick;
 
 static void wake(int64_t now);
+static lease_refused_fn refused;
+
+void
+lease_on_refused(lease_refused_fn fn)
+{
+	refused = fn;
+}
 
 int64_t
 lease_now(void)
@@ -160,6 +167,8 @@ try(struct lease *l, int64_t now)
 	if (s.used < s.limit)
 		m.reset = WAIT_MS;
 	windows_deny(l->of[which].windows, l->of[which].key, now);
+	if (refused != NULL)
+		refused(l->class, which, l->of[which].key);
 	answer(l, l->id, &m);
 	return true;
 }

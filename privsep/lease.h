@@ -58,6 +58,10 @@ struct lease {
 
 int64_t lease_now(void); /* ms, the same clock in all processes */
 void lease_init(struct event_base *);
+/* Told whenever somebody is refused: of which class, by which of its windows. */
+typedef void (*lease_refused_fn)(
+    uint32_t class, unsigned int which, const uint8_t key[WINDOW_KEY]);
+void lease_on_refused(lease_refused_fn);
 void lease_open(struct lease *, struct chan *, uint32_t class);
 void lease_add(struct lease *, struct windows *, const uint8_t key[WINDOW_KEY]);
 /* Whoever has it is gone: all of it was used. */

@@ -117,6 +117,11 @@ M(LEASE_ASK,	P_WORKER, P_MASTER | P_AUTH, S_ANY, X_(m_lease_ask), FD_NONE)	\
 M(LEASE_BACK,	P_WORKER, P_MASTER | P_AUTH, S_ANY, X_(m_lease_ask), FD_NONE)	\
 M(LEASE,	P_MASTER | P_AUTH, P_WORKER, S_ANY, X_(wire_lease), FD_NONE)	\
 M(LEASE_RECALL,	P_MASTER | P_AUTH, P_WORKER, S_ANY, X_(m_lease_ask), FD_NONE)	\
+M(LIMITED,	P_MASTER, P_AUTH,	S_ANY,	X_(m_limited),	FD_NONE)	\
+M(LIMITS_ASK,	P_AUTH, P_MASTER,	S_ANY,	NONE_,		FD_NONE)	\
+M(LIMITS,	P_MASTER, P_AUTH,	S_ANY,	X_(m_limits),	FD_NONE)	\
+M(RATELIMITS,	P_WORKER | P_CTL, P_AUTH, S_BOUND, X_(m_list),	FD_NONE)	\
+M(ROW_LIMIT,	P_AUTH, P_WORKER | P_CTL, S_ANY, X_(m_limit),	FD_NONE)	\
 /* TLS: only during the handshake. */						\
 M(SIGN,		P_WORKER, P_KEYS,	S_NEW,	X_(m_sign),	FD_NONE)	\
 M(SIGNED,	P_KEYS, P_WORKER,	S_ANY,	X_(m_signed),	FD_NONE)	\
@@ -165,6 +170,11 @@ M(TOKEN_LIST,	P_WORKER, P_AUTH,	S_BOUND, X_(m_list),	FD_NONE)	\
 M(TOKEN_END,	P_WORKER, P_AUTH,	S_BOUND, X_(m_session_ref), FD_NONE)	\
 M(ROW_TOKEN_MADE, P_AUTH, P_WORKER | P_CTL, S_ANY, X_(m_token_made), FD_NONE)	\
 M(ROW_TOKEN,	P_AUTH, P_WORKER | P_CTL, S_ANY, X_(m_token),	FD_NONE)	\
+/* ... of other users, and their keys: token_admin.c. */			\
+M(USER_TOKENS,	P_WORKER | P_CTL, P_AUTH, S_BOUND, X_(m_list),	FD_NONE)	\
+M(CTL_TOKEN_ADD, P_CTL, P_AUTH,	S_BOUND, X_(m_user_token), FD_NONE)	\
+M(USER_TOKEN_END, P_WORKER | P_CTL, P_AUTH, S_BOUND, X_(m_session_ref), FD_NONE) \
+M(CTL_ROTATE,	P_CTL, P_AUTH,		S_ANY,	X_(m_jwt_rotate), FD_NONE)	\
 /* Ports of the user's own sandbox, and the sign-on of their origins. */	\
 M(PORT,		P_WORKER, P_AUTH,	S_USER,	X_(m_port),	FD_NONE)	\
 M(PORT_FD,	P_AUTH, P_WORKER,	S_ANY,	NONE_,		FD_SOCK)	\

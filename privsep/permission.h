@@ -37,7 +37,7 @@ P(ROLES_READ,	"roles.read",	"list roles and what they permit")			\
 P(SESSIONS_READ, "sessions.read", "list sessions of all users")				\
 P(SESSIONS_MANAGE, "sessions.manage", "end sessions of other users")			\
 P(TOKENS_READ,	"tokens.read",	"list tokens of other users")				\
-P(TOKENS_MANAGE, "tokens.manage", "revoke tokens of other users")			\
+P(TOKENS_MANAGE, "tokens.manage", "make and revoke tokens of other users")			\
 P(SANDBOXES_VIEW, "sandboxes.view", "list sandboxes and what they use")			\
 P(SANDBOXES_STOP, "sandboxes.stop", "stop sandboxes of other users")			\
 P(SANDBOXES_EXEC, "sandboxes.exec", "run commands in sandboxes of other users")		\
@@ -114,6 +114,12 @@ A(SESSIONS_KILL,	SESSIONS_MANAGE, 0)					\
 A(SANDBOXES,		SANDBOXES_VIEW,	0)					\
 A(SANDBOX_KILL,		SANDBOXES_STOP,	0)					\
 A(STATS,		DASHBOARD_VIEW,	0)					\
+/* Tokens of other users. */							\
+A(USER_TOKENS,		TOKENS_READ,	0)					\
+A(CTL_TOKEN_ADD,	TOKENS_MANAGE,	0)					\
+A(USER_TOKEN_END,	TOKENS_MANAGE,	0)					\
+A(CTL_ROTATE,		DAEMON_MANAGE,	0)					\
+A(RATELIMITS,		LIMITS_READ,	0)					\
 /* idectl. */									\
 A(CTL_SANDBOX_LIST,	SANDBOXES_VIEW,	0)					\
 A(CTL_SANDBOX_SHOW,	SANDBOXES_VIEW,	0)					\

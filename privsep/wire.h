@@ -91,7 +91,14 @@ struct m_worker_exit {
 };
 
 /* M_LEASE: requests that may be served without asking (lease.h). */
-enum wire_limit { LIMIT_NONE, LIMIT_WEB, LIMIT_API, LIMIT_CLASSES };
+enum wire_limit {
+	LIMIT_NONE,
+	LIMIT_WEB,
+	LIMIT_API,
+	LIMIT_CLASSES, /* that a worker asks of */
+	LIMIT_USER = LIMIT_CLASSES,
+	LIMIT_LOGIN,
+};
 struct wire_lease {
 	uint32_t class; /* enum wire_limit */
 	uint32_t serial;
@@ -518,6 +525,16 @@ struct m_token_add {
 	uint64_t lifetime; /* seconds; 0: for ever */
 	struct wire_once once;
 };
+/* M_CTL_TOKEN_ADD: an API token for a user */
+struct m_user_token {
+	struct wire_ask ask;
+	char user[WIRE_NAME];
+	char name[WIRE_LABEL];
+	char scopes[WIRE_SCOPES]; /* names of permissions */
+	char pad[6];
+	uint64_t lifetime; /* seconds; 0: for ever */
+};
+
 /* M_ROW_TOKEN */
 struct m_token {
 	char id[WIRE_SESSION];
@@ -679,6 +696,38 @@ struct m_audit_where {
 	uint64_t first;
 	uint64_t head;
 	uint8_t hash[WIRE_HASH256];
+};
+
+/* M_LIMITED: so often, since it was told last, an address was refused (refused.h). */
+struct m_limited {
+	uint8_t key[16]; /* an address, or a /64; zeros: several */
+	uint32_t class;  /* enum wire_limit */
+	uint32_t count;
+};
+/* M_LIMITS: addresses that were refused, or come near it. */
+#define WIRE_TOPS 16 /* of each class */
+struct wire_top {
+	uint8_t key[16];
+	uint32_t class;
+	uint32_t of;
+	uint32_t used;
+	uint32_t refused;
+	int64_t reset; /* seconds until some of it counts no more */
+};
+struct m_limits {
+	uint32_t count;
+	uint32_t pad;
+	struct wire_top top[(LIMIT_CLASSES - 1) * WIRE_TOPS];
+};
+/* M_ROW_LIMIT: the same for people, of users and logins as well. */
+struct m_limit {
+	char limit[8]; /* login, web, api, user */
+	char who[56];  /* an address, or a user's name */
+	uint32_t of;
+	uint32_t used;
+	uint32_t refused;
+	uint32_t pad;
+	int64_t reset;
 };
 
 /* M_BACKUP: it may begin, and lie beside the keys, which are root's alone. */

@@ -95,6 +95,15 @@ static const struct api_field stats[] = {
 	F("memoryLeaks", API_U32, m_stats, notes.memory_leaks), F("memoryEnded", API_U32, m_stats, notes.memory_ended),
 	F("storageOver", API_U32, m_stats, notes.storage_over), F("storageFull", API_U32, m_stats, notes.storage_full),
 	F("servicesFailing", API_U32, m_stats, services_failing), F("servicesFailed", API_U32, m_stats, services_failed), END };
+static const struct api_field token[] = {
+	F("id", API_STRING, m_token, id), F("username", API_STRING, m_token, user),
+	F("name", API_STRING, m_token, name), F("scopes", API_NAMES, m_token, scopes),
+	F("created", API_TIME, m_token, created), F("expires", API_TIME, m_token, expires),
+	F("lastUsed", API_TIME, m_token, seen), END };
+static const struct api_field limited[] = {
+	F("limit", API_STRING, m_limit, limit), F("who", API_STRING, m_limit, who),
+	F("refused", API_U32, m_limit, refused), F("used", API_U32, m_limit, used),
+	F("of", API_U32, m_limit, of), F("reset", API_I64, m_limit, reset), END };
 
 #define EMAIL	F("email", API_STRING, m_account_edit, email, .bit = EDIT_EMAIL)
 #define DISPLAY	F("displayName", API_STRING, m_account_edit, display, .bit = EDIT_DISPLAY)
@@ -173,6 +182,9 @@ C(DELETE, "admin/sessions",	"end all sessions of a user", SESSIONS_KILL, m_accou
 C(DELETE, "admin/sessions/:id",	"end a session", SESSION_KILL, m_session_ref, session_in, NONE, NULL, .flags = API_LEAVES),
 C(GET,	"admin/sandboxes",	"list sandboxes", SANDBOXES, m_list, page_in, ROW_SANDBOX, sandbox, .flags = API_LIST),
 C(POST,	"admin/sandboxes/:id/stop", "stop a sandbox", SANDBOX_KILL, m_account_ref, ref_in, NONE, NULL),
+C(GET,	"admin/tokens",		"list API tokens", USER_TOKENS, m_list, sessions_in, ROW_TOKEN, token, .flags = API_LIST),
+C(DELETE, "admin/tokens/:id",	"revoke an API token", USER_TOKEN_END, m_session_ref, session_in, NONE, NULL),
+C(GET,	"admin/ratelimits",	"list who was refused by a rate limit, or comes near one", RATELIMITS, m_list, page_in, ROW_LIMIT, limited, .flags = API_LIST),
 C(GET,	"admin/stats",		"figures", STATS, m_account_ref, NULL, ROW_STATS, stats),
 { .method = 0 },
 };

@@ -545,6 +545,7 @@ static const struct chan_handler from_auth[] = {
 	{ M_ROW_DELETED, on_answer },
 	{ M_ROW_ROLE, on_answer },
 	{ M_ROW_STATS, on_answer },
+	{ M_ROW_LIMIT, on_answer },
 	{ M_ROW_SETTINGS, on_answer },
 	{ M_PAGE, on_answer },
 	{ M_ROW_SANDBOX, on_answer },

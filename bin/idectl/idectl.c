@@ -57,6 +57,9 @@ static void send_roles(const struct command *, const struct given *);
 static void send_limits(const struct command *, const struct given *);
 static void send_delete(const struct command *, const struct given *);
 static void send_revoke(const struct command *, const struct given *);
+static void send_rotate(const struct command *, const struct given *);
+static void send_session(const struct command *, const struct given *);
+static void send_token(const struct command *, const struct given *);
 
 static const struct command commands[] = {
 	{ "user", "add", "[-cl] [-e email] [-n name] [-r role,...] NAME",
@@ -94,6 +97,18 @@ static const struct command commands[] = {
 	{ "session", "revoke", "[-u] SESSION | USER | -a",
 	    "end one session, all of a user, or all there are", "+ua", 0, 1,
 	    M_SESSION_KILL, SHAPE_TEXT, send_revoke },
+	{ "token", "list", "[USER]", "API tokens of all users, or of one", "+", 0, 1,
+	    M_USER_TOKENS, SHAPE_LIST, send_list },
+	{ "token", "create", "[-e time] USER NAME permission[,permission...]",
+	    "make one, which is shown once; -e: good for 12h, 30d and so on", "+e:", 3, 3,
+	    M_CTL_TOKEN_ADD, SHAPE_ONE, send_token },
+	{ "token", "revoke", "TOKEN", "end one, by its id", "+", 1, 1, M_USER_TOKEN_END,
+	    SHAPE_TEXT, send_session },
+	{ "token", "rotate", "[-f]",
+	    "another key signs tokens; -f: what was signed before is void", "+f", 0, 0,
+	    M_CTL_ROTATE, SHAPE_TEXT, send_rotate },
+	{ "ratelimit", "list", "", "who has been refused, or comes near it", "+", 0, 0,
+	    M_RATELIMITS, SHAPE_LIST, send_list },
 	{ "sandbox", "list", "", "sandboxes that run", "+", 0, 0, M_CTL_SANDBOX_LIST,
 	    SHAPE_LIST, send_none },
 	{ "sandbox", "show", "USER", "a user's sandbox", "+", 1, 1, M_CTL_SANDBOX_SHOW,
@@ -244,13 +259,19 @@ send_list(const struct command *c, const struct given *g)
 
 /* "a,b" as messages have it. */
 static void
+spaces(char *list)
+{
+	for (; *list != '\0'; list++)
+		if (*list == ',')
+			*list = ' ';
+}
+
+static void
 roles_set(char roles[WIRE_ROLES], const char *list)
 {
 	if (strlcpy(roles, list, WIRE_ROLES) >= WIRE_ROLES)
 		die("these are too many roles");
-	for (; *roles != '\0'; roles++)
-		if (*roles == ',')
-			*roles = ' ';
+	spaces(roles);
 }
 
 static void
@@ -293,88 +314,6 @@ send_roles(const struct command *c, const struct given *g)
 	ctl_send(c->type, -1, &m, sizeof(m));
 }
 
-/* "512M", "200%", "none" */
-static uint64_t
-limit_value(const char *s)
-{
-	unsigned long long v;
-	unsigned int shift;
-	char *end;
-
-	if (strcmp(s, "none") == 0)
-		return 0;
-	errno = 0;
-	v = strtoull(s, &end, 10);
-	if (end == s || *s < '0' || *s > '9' || errno != 0)
-		die("%s: a number was expected, or none", s);
-	switch (*end) {
-	case 'K':
-		shift = 10;
-		break;
-	case 'M':
-		shift = 20;
-		break;
-	case 'G':
-		shift = 30;
-		break;
-	case 'T':
-		shift = 40;
-		break;
-	default:
-		shift = 0;
-		if (*end == '%')
-			end++;
-		break;
-	}
-	if (shift > 0)
-		end++;
-	if (*end != '\0' || v > UINT64_MAX >> shift || v == 0)
-		die("%s: a number was expected, with K, M, G or T behind it", s);
-	return (uint64_t)v << shift;
-}
-
-static uint32_t
-limit_value32(const char *s)
-{
-	uint64_t v = limit_value(s);
-
-	if (v > UINT32_MAX)
-		die("%s: too large", s);
-	return (uint32_t)v;
-}
-
-static void
-limit_set(struct m_account_limits *m, const char *arg)
-{
-	const char *eq = strchr(arg, '=');
-	struct wire_limits *l = &m->limits;
-	size_t n = eq != NULL ? (size_t)(eq - arg) : 0;
-
-	if (n == 6 && strncmp(arg, "memory", n) == 0) {
-		l->memory = limit_value(eq + 1);
-		m->set |= LIMIT_MEMORY;
-	} else if (n == 7 && strncmp(arg, "storage", n) == 0) {
-		l->storage = limit_value(eq + 1);
-		m->set |= LIMIT_STORAGE;
-	} else if (n == 5 && strncmp(arg, "files", n) == 0) {
-		l->files = limit_value(eq + 1);
-		m->set |= LIMIT_FILES;
-	} else if (n == 3 && strncmp(arg, "cpu", n) == 0) {
-		l->cpu = limit_value32(eq + 1);
-		m->set |= LIMIT_CPU;
-	} else if (n == 9 && strncmp(arg, "processes", n) == 0) {
-		l->processes = limit_value32(eq + 1);
-		m->set |= LIMIT_PROCESSES;
-	} else if (n == 8 && strncmp(arg, "sessions", n) == 0) {
-		l->sessions = limit_value32(eq + 1);
-		m->set |= LIMIT_SESSIONS;
-	} else {
-		die("%s: memory, storage, files, cpu, processes or sessions was "
-		    "expected, and = behind it",
-		    arg);
-	}
-}
-
 static void
 send_limits(const struct command *c, const struct given *g)
 {
@@ -396,6 +335,42 @@ send_delete(const struct command *c, const struct given *g)
 	memset(&m, 0, sizeof(m));
 	user_set(m.user, g);
 	m.workspace = strchr(g->flags, 'r') != NULL ? WORKSPACE_REMOVE : WORKSPACE_KEEP;
+	ctl_send(c->type, -1, &m, sizeof(m));
+}
+
+static void
+send_token(const struct command *c, const struct given *g)
+{
+	struct m_user_token m;
+
+	memset(&m, 0, sizeof(m));
+	user_set(m.user, g);
+	if (strlcpy(m.name, g->argv[1], sizeof(m.name)) >= sizeof(m.name))
+		die("a token's name has at most %zu bytes", sizeof(m.name) - 1);
+	if (strlcpy(m.scopes, g->argv[2], sizeof(m.scopes)) >= sizeof(m.scopes))
+		die("these are too many permissions");
+	spaces(m.scopes);
+	if (g->email[0] != '\0')
+		m.lifetime = period_value(g->email);
+	ctl_send(c->type, -1, &m, sizeof(m));
+}
+
+static void
+send_session(const struct command *c, const struct given *g)
+{
+	struct m_session_ref m;
+
+	memset(&m, 0, sizeof(m));
+	if (strlcpy(m.session, g->argv[0], sizeof(m.session)) >= sizeof(m.session))
+		die("no token %s", g->argv[0]);
+	ctl_send(c->type, -1, &m, sizeof(m));
+}
+
+static void
+send_rotate(const struct command *c, const struct given *g)
+{
+	const struct m_jwt_rotate m = { strchr(g->flags, 'f') != NULL, 0 };
+
 	ctl_send(c->type, -1, &m, sizeof(m));
 }
 
@@ -481,7 +456,10 @@ parse(const struct command *c, int argc, char **argv, struct given *g)
 				flag(g, o);
 			break;
 		case 'f':
-			g->find = optarg;
+			if (optarg != NULL)
+				g->find = optarg;
+			else
+				flag(g, o);
 			break;
 		case 's':
 			g->state = optarg;

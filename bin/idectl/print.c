@@ -16,13 +16,14 @@
 #include "../../privsep/log.h"
 #include "../../privsep/memory_text.h"
 #include "idectl.h"
+#include "print.h"
 
 #define CELL    320
 #define COLUMNS 32
 
 static json_t *rows;
 
-static void
+void
 set(json_t *o, const char *key, json_t *v)
 {
 	if (json_object_set_new(o, key, v) == -1)
@@ -30,7 +31,7 @@ set(json_t *o, const char *key, json_t *v)
 }
 
 /* Bytes from elsewhere: what is no UTF-8 is escaped. */
-static json_t *
+json_t *
 string(const char *s, size_t size)
 {
 	char safe[WIRE_LOG], esc[4 * WIRE_LOG];
@@ -43,8 +44,6 @@ string(const char *s, size_t size)
 	}
 	return v;
 }
-
-#define STR(a) string((a), sizeof(a))
 
 static json_t *
 source(const struct wire_addr *a)
@@ -63,7 +62,7 @@ source(const struct wire_addr *a)
 }
 
 /* The list that stands in a string, a space between its names. */
-static json_t *
+json_t *
 names(const char *s, size_t size)
 {
 	char text[WIRE_PERMITS], *at = text, *name;
@@ -313,6 +312,15 @@ print_row(const struct msg *m)
 		if (notes != NULL)
 			set(o, "notes", notes);
 		largest = notes = NULL;
+		break;
+	case M_ROW_TOKEN:
+		o = row_token(MSG_DATA(m, m_token));
+		break;
+	case M_ROW_TOKEN_MADE:
+		o = row_token_made(MSG_DATA(m, m_token_made));
+		break;
+	case M_ROW_LIMIT:
+		o = row_limit(MSG_DATA(m, m_limit));
 		break;
 	case M_STATUS:
 		o = row_status(MSG_DATA(m, m_status));

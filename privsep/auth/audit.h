@@ -95,6 +95,7 @@ A(WORKER_VIOLATION, "worker.violation", LOG_WARNING, "denied", L_ALL, "worker so
 A(WORKER_OTHER_USER, "worker.other_user", LOG_NOTICE, "denied", L_ALL, "worker user source")		\
 A(ACCESS_DENIED,	"access.denied", LOG_NOTICE,	"denied", L_ALL,  "user source message permission actor")	\
 A(SOURCE_PENALISED, "source.penalised", LOG_NOTICE, "denied", L_ALL, "source seconds why")		\
+A(LIMIT_REFUSED, "ratelimit.refused", LOG_NOTICE, "denied", L_FACT, "user source limit refused")		\
 A(IDECTL_VIOLATION, "idectl.violation", LOG_WARNING, "denied", L_FACT, "actor why")			\
 A(IDECTL_REFUSED, "idectl.refused", LOG_WARNING, "denied", L_ALL, "uid")				\
 /* The trail itself. */								\

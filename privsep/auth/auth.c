@@ -44,6 +44,7 @@ static void on_renew(struct chan *, struct msg *);
 static void on_reload(struct chan *, struct msg *);
 static void on_stopping(struct chan *, struct msg *);
 static void on_penalty(struct chan *, struct msg *);
+static void on_limited(struct chan *, struct msg *);
 
 static const struct chan_handler from_isolation[] = {
 	{ M_JOIN_HASH, on_join_hash },
@@ -71,6 +72,8 @@ static const struct chan_handler from_master[] = {
 	{ M_RELOAD, on_reload },
 	{ M_STOPPING, on_stopping },
 	{ M_PENALTY, on_penalty },
+	{ M_LIMITED, on_limited },
+	{ M_LIMITS, ask_answer },
 	{ M_STATUS_MASTER, ask_answer },
 	{ M_TALLY_ASK, on_tally_ask },
 	{ M_HANDOVER_LISTEN, ask_answer },
@@ -232,6 +235,13 @@ on_penalty(struct chan *c, struct msg *m)
 }
 
 static void
+on_limited(struct chan *c, struct msg *m)
+{
+	(void)c;
+	refused_address(MSG_DATA(m, m_limited));
+}
+
+static void
 on_stopping(struct chan *c, struct msg *m)
 {
 	(void)c;
@@ -271,6 +281,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	session_tick();
 	token_tick();
 	present_tick();
+	limit_tick();
 	audit_tick();
 	if (now - store >= STORE_SECONDS) {
 		store = now;

@@ -189,6 +189,8 @@ void login_forget(const struct worker *);
 void login_kick(void);
 void login_tick(void);
 void login_config(void);
+/* Sources of failed logins. */
+size_t login_top(struct wire_top *, size_t max);
 /* Who tells a password elsewhere is held to the same limits; each begin has its end. */
 bool login_gate_begin(const struct wire_addr *, const char *name, uint32_t *retry);
 void login_gate_end(const struct wire_addr *, const char *name, bool failed);
@@ -236,6 +238,13 @@ void limit_config(void);
 void limit_bind(struct worker *);
 void limit_close(struct worker *);
 void limit_on_word(struct chan *, struct msg *);
+void limit_tick(void);
+/* Users that come near a limit: of a class, or LIMIT_USER. */
+size_t limit_top(uint32_t class, struct wire_top *, size_t max);
+
+/* auth_refused.c: into the audit trail. */
+void refused_user(const struct m_limited *);
+void refused_address(const struct m_limited *);
 
 /* token.c: tokens as JWT; token_api.c: API tokens. */
 void token_login(struct worker *, uint32_t id, const struct store_account *,

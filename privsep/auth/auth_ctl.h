@@ -48,6 +48,9 @@ void ctl_status(struct chan *, struct msg *);
 void ctl_audit_query(struct chan *, struct msg *);
 void ctl_audit_where(struct chan *, struct msg *);
 
+/* token_admin.c */
+void ctl_rotate(struct chan *, struct msg *);
+
 /* auth_backup.c */
 void ctl_backup(struct chan *, struct msg *);
 void ctl_backup_fd(struct chan *, struct msg *);

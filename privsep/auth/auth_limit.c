@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../lease.h"
+#include "../refused.h"
 #include "auth.h"
 
 static struct windows *windows[LIMIT_CLASSES];
@@ -17,10 +18,18 @@ configure(struct windows **w, const struct conf_rate *r)
 	windows_config(*w, r->count, r->period);
 }
 
+static void
+on_refused(uint32_t class, unsigned int which, const uint8_t key[WINDOW_KEY])
+{
+	refused_add(key, which == 0 ? class : LIMIT_USER, auth_ms());
+}
+
 void
 limit_config(void)
 {
 	const struct conf_ratelimit *r = &auth.conf.ratelimit;
+
+	lease_on_refused(on_refused);
 
 	configure(&windows[LIMIT_WEB], &r->web);
 	configure(&windows[LIMIT_API], &r->api);
@@ -71,4 +80,17 @@ limit_on_word(struct chan *c, struct msg *m)
 	}
 	if (!ok)
 		worker_bad(w, "a lie about what it has on loan");
+}
+
+void
+limit_tick(void)
+{
+	(void)refused_tick(auth_ms(), refused_user);
+}
+
+size_t
+limit_top(uint32_t class, struct wire_top *top, size_t max)
+{
+	return refused_top(
+	    class == LIMIT_USER ? all : windows[class], class, auth_ms(), top, max);
 }

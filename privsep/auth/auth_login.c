@@ -103,7 +103,8 @@ source_table(const struct login *l)
 	return l->source.unix_peer != 0 ? lg.local : lg.source;
 }
 
-/* Nobody outside can tell which keys fall together. */
+/* An account, which may not exist, from one source or any.  Of a source alone it is the
+ * prefix, which can be shown. */
 static void
 key(uint8_t out[RATE_KEY], const char *what, const char *name, const uint8_t *prefix)
 {
@@ -150,7 +151,12 @@ answer(struct login *l, enum wire_auth result, uint32_t retry)
 static void
 log_limited(const struct login *l, uint32_t retry)
 {
+	int64_t now = auth_ms();
+	uint32_t r;
+
 	auth.count.limited++;
+	if (rate_look(source_table(l), l->by_source, now, &r) == RATE_DENY)
+		rate_denied(source_table(l), l->by_source, now);
 	(void)audit_event(AUDIT_LOGIN_LIMITED, LOG_S("user", l->name),
 	    LOG_S("source", l->from), LOG_N("retry", retry), LOG_S("rid", l->rid),
 	    LOG_S("agent", l->agent));
@@ -563,7 +569,7 @@ login_new(struct worker *w, uint32_t id, struct m_login *m)
 	strlcpy(l->rid, m->rid, sizeof(l->rid));
 	l->tokens = m->tokens != 0;
 	addr_prefix(&l->source, prefix);
-	key(l->by_source, "source", "", prefix);
+	memcpy(l->by_source, prefix, sizeof(l->by_source));
 	key(l->by_both, "both", l->name, prefix);
 	key(l->by_account, "any", l->name, NULL);
 	return l;
@@ -627,6 +633,12 @@ login_forget(const struct worker *w)
 	}
 }
 
+size_t
+login_top(struct wire_top *top, size_t max)
+{
+	return rate_top(lg.source, LIMIT_LOGIN, auth_ms(), top, max);
+}
+
 /* As an attempt to log in, for who tells a password elsewhere. */
 static void
 gate_keys(const struct wire_addr *source, const char *name, struct login *l)
@@ -636,7 +648,7 @@ gate_keys(const struct wire_addr *source, const char *name, struct login *l)
 	memset(l, 0, sizeof(*l));
 	l->source = *source;
 	addr_prefix(source, prefix);
-	key(l->by_source, "source", "", prefix);
+	memcpy(l->by_source, prefix, sizeof(l->by_source));
 	key(l->by_both, "both", name, prefix);
 	key(l->by_account, "any", name, NULL);
 }

@@ -89,6 +89,12 @@ static const struct {
 	{ M_SANDBOXES, COST_ASK, LIST_STRINGS },
 	{ M_SANDBOX_KILL, COST_COMMIT, REF_STRINGS },
 	{ M_STATS, COST_ASK, REF_STRINGS },
+	{ M_RATELIMITS, COST_COMMIT, LIST_STRINGS },
+	{ M_USER_TOKENS, COST_ASK, LIST_STRINGS },
+	{ M_CTL_TOKEN_ADD, COST_COMMIT,
+	    { S_(m_user_token, ask.rid), S_(m_user_token, user), S_(m_user_token, name),
+		S_(m_user_token, scopes) } },
+	{ M_USER_TOKEN_END, COST_COMMIT, SESSION_STRINGS },
 };
 
 static bool

@@ -140,6 +140,12 @@ void sandboxes_list(struct chan *, struct msg *);
 void sandbox_kill(struct chan *, struct msg *);
 void me_usage(struct chan *, struct msg *);
 void stats_get(struct chan *, struct msg *);
+/* token_admin.c */
+void user_tokens(struct chan *, struct msg *);
+void ctl_token_add(struct chan *, struct msg *);
+void user_token_end(struct chan *, struct msg *);
+/* auth_refused.c */
+void ratelimits_list(struct chan *, struct msg *);
 /* auth_settings.c */
 void settings_get(struct chan *, struct msg *);
 void settings_put(struct chan *, struct msg *);

@@ -1,6 +1,7 @@
 /* Limits: see auth_rate.h. */
 #include "auth_rate.h"
 
+#include "../refused.h"
 #include "../window.h"
 
 _Static_assert(RATE_KEY == WINDOW_KEY, "one key");
@@ -75,4 +76,10 @@ uint32_t
 rate_entries(struct rate *r)
 {
 	return windows_keys(of(r));
+}
+
+size_t
+rate_top(struct rate *r, uint32_t class, int64_t now, struct wire_top *top, size_t max)
+{
+	return refused_top(of(r), class, now, top, max);
 }

@@ -10,9 +10,12 @@
 #define AUTH_RATE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-#define RATE_KEY     16 /* bytes; the caller makes them unpredictable */
+#include "../wire.h"
+
+#define RATE_KEY     16 /* bytes */
 #define RATE_ENTRIES 65536
 
 enum rate_verdict {
@@ -37,5 +40,8 @@ void rate_end(struct rate *, const uint8_t key[RATE_KEY], int64_t now, bool fail
 uint32_t rate_failures(struct rate *, const uint8_t key[RATE_KEY], int64_t now);
 void rate_denied(struct rate *, const uint8_t key[RATE_KEY], int64_t now);
 uint32_t rate_entries(struct rate *);
+/* See refused_top(). */
+size_t rate_top(
+    struct rate *, uint32_t class, int64_t now, struct wire_top *, size_t max);
 
 #endif

@@ -97,6 +97,9 @@ static const struct chan_handler handlers[] = {
 	{ M_SANDBOXES, sandboxes_list },
 	{ M_SANDBOX_KILL, sandbox_kill },
 	{ M_STATS, stats_get },
+	{ M_RATELIMITS, ratelimits_list },
+	{ M_USER_TOKENS, user_tokens },
+	{ M_USER_TOKEN_END, user_token_end },
 	/* rate limits */
 	{ M_LEASE_ASK, limit_on_word },
 	{ M_LEASE_BACK, limit_on_word },

@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "../conf.h"
+#include "../permission.h"
 #include "../wire.h"
 #include "store.h"
 
@@ -29,6 +30,19 @@ const char *token_claims(const struct conf_auth *, const struct wire_jwt *,
     const struct store_session *, const struct store_account *, int64_t now);
 
 /* token_api.c */
+struct asker;
+struct token_new {
+	uint32_t uid;
+	const char *user;
+	const char *session; /* it is made in; "" for none */
+	permits may;         /* its user */
+	const char *name;
+	const char *scopes;
+	uint64_t lifetime; /* seconds; 0: for ever */
+	const struct wire_once *once;
+};
+/* Made, and answered in any case. */
+void token_make(const struct asker *, const struct token_new *);
 void token_row(const struct store_token *, const char *user, struct m_token *);
 enum store_result token_revoke(
     const struct store_token *, const char *user, const char *source, const char *actor);

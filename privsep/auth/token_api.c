@@ -88,20 +88,21 @@ token_on_api(struct chan *c, struct msg *m)
 }
 
 static bool
-add_ok(const struct asker *who, const struct m_token_add *m, permits *scopes)
+add_ok(const struct asker *who, const struct token_new *want, permits *scopes)
 {
 	const char *field = NULL, *why = NULL;
 
-	if (!token_name_ok(m->name)) {
+	if (!token_name_ok(want->name)) {
 		field = "name";
 		why = "1 to 64 printable ASCII characters, no space around them";
-	} else if (m->scopes[0] == '\0' || !permits_parse(m->scopes, scopes)) {
+	} else if (want->scopes[0] == '\0' || !permits_parse(want->scopes, scopes)) {
 		field = "scopes";
 		why = "names of permissions, each once, one at least";
-	} else if ((*scopes & ~who->have) != 0) {
+	} else if ((*scopes & ~want->may) != 0) {
 		field = "scopes";
-		why = "only what you are permitted yourself";
-	} else if (m->lifetime > LIFETIME_MAX) {
+		why = want->uid == who->uid ? "only what you are permitted yourself" :
+					      "only what its user is permitted";
+	} else if (want->lifetime > LIFETIME_MAX) {
 		field = "expiresIn";
 		why = "10 years at most";
 	}
@@ -112,17 +113,17 @@ add_ok(const struct asker *who, const struct m_token_add *m, permits *scopes)
 
 /* Nobody's name yet, and room for one more: false, and answered, if not. */
 static bool
-add_fits(const struct asker *who, const char *name)
+add_fits(const struct asker *who, const struct token_new *want)
 {
 	static struct store_token t[STORE_TOKENS];
 	size_t i, n;
 
-	n = store_token_of_user(auth.store, who->uid, t, STORE_TOKENS);
-	for (i = 0; i < n && strcmp(t[i].name, name) != 0; i++)
+	n = store_token_of_user(auth.store, want->uid, t, STORE_TOKENS);
+	for (i = 0; i < n && strcmp(t[i].name, want->name) != 0; i++)
 		;
 	if (i < n)
-		asker_fail(
-		    who, FAIL_EXISTS, "name", "name: a token of yours has it already");
+		asker_fail(who, FAIL_EXISTS, "name", "name: a token of %s has it already",
+		    want->uid == who->uid ? "yours" : want->user);
 	else if (n == STORE_TOKENS)
 		asker_fail(who, FAIL_EXISTS, NULL, "%d tokens is all that one may have",
 		    STORE_TOKENS);
@@ -131,12 +132,13 @@ add_fits(const struct asker *who, const char *name)
 }
 
 static void
-made(const struct asker *who, const struct store_token *t, const uint8_t *token)
+made(const struct asker *who, const struct token_new *want, const struct store_token *t,
+    const uint8_t *token)
 {
 	struct m_token_made row;
 
 	memset(&row, 0, sizeof(row));
-	token_row(t, who->actor, &row.is);
+	token_row(t, want->user, &row.is);
 	if (token != NULL)
 		memcpy(row.token, token, sizeof(row.token));
 	asker_row(who, M_ROW_TOKEN_MADE, &row, sizeof(row));
@@ -147,24 +149,25 @@ made(const struct asker *who, const struct store_token *t, const uint8_t *token)
 /* The same call a second time: what it made, whose name is in it; its secret was shown.
  */
 static void
-made_before(const struct asker *who, const char *name, const struct store_once *o)
+made_before(
+    const struct asker *who, const struct token_new *want, const struct store_once *o)
 {
 	static struct store_token t[STORE_TOKENS];
 	size_t i, n;
 
-	n = store_token_of_user(auth.store, who->uid, t, STORE_TOKENS);
+	n = store_token_of_user(auth.store, want->uid, t, STORE_TOKENS);
 	for (i = 0; i < n; i++)
-		if (strcmp(t[i].name, name) == 0 && t[i].created == o->at)
+		if (strcmp(t[i].name, want->name) == 0 && t[i].created == o->at)
 			break;
 	if (i < n)
-		made(who, &t[i], NULL);
+		made(who, want, &t[i], NULL);
 	else
 		once_gone(who);
 	explicit_bzero(t, sizeof(t));
 }
 
 static void
-add(const struct asker *who, const struct m_token_add *m, permits scopes,
+add(const struct asker *who, const struct token_new *want, permits scopes,
     struct store_once *once)
 {
 	uint8_t token[WIRE_TOKEN], id[8];
@@ -178,32 +181,51 @@ add(const struct asker *who, const struct m_token_add *m, permits scopes,
 	arc4random_buf(id, sizeof(id));
 	for (i = 0; i < sizeof(id); i++)
 		snprintf(t.id + 2 * i, 3, "%02x", id[i]);
-	t.uid = who->uid;
-	strlcpy(t.name, m->name, sizeof(t.name));
+	t.uid = want->uid;
+	strlcpy(t.name, want->name, sizeof(t.name));
 	strlcpy(t.scopes, permits_text(scopes, text, sizeof(text)), sizeof(t.scopes));
 	t.created = once->at = auth_now();
-	t.expires = m->lifetime == 0 ? 0 : t.created + (int64_t)m->lifetime;
+	t.expires = want->lifetime == 0 ? 0 : t.created + (int64_t)want->lifetime;
 	r = STORE_NO_SPACE;
-	if (audit_event(AUDIT_TOKEN_ADDED, LOG_S("user", who->actor),
-		LOG_S("source", who->from), LOG_S("session", who->w->live->id),
+	if (audit_event(AUDIT_TOKEN_ADDED, LOG_S("user", want->user),
+		LOG_S("source", who->from), LOG_S("session", want->session),
 		LOG_S("token", t.id), LOG_S("name", t.name), LOG_S("scopes", t.scopes),
 		LOG_N("expires", t.expires), LOG_S("actor", who->actor)))
-		r = once_wanted(&m->once) ? store_token_add_once(auth.store, &t, once) :
-					    store_token_add(auth.store, &t);
+		r = once_wanted(want->once) ? store_token_add_once(auth.store, &t, once) :
+					      store_token_add(auth.store, &t);
 	if (r != STORE_OK)
 		asker_store_fail(who, r, "token");
 	else
-		made(who, &t, token);
+		made(who, want, &t, token);
 	explicit_bzero(token, sizeof(token));
 	explicit_bzero(&t, sizeof(t));
+}
+
+void
+token_make(const struct asker *who, const struct token_new *want)
+{
+	struct store_once once;
+	permits scopes;
+
+	if (!add_ok(who, want, &scopes))
+		return;
+	switch (once_look(who, want->once, &once)) {
+	case ONCE_FIRST:
+		if (add_fits(who, want))
+			add(who, want, scopes, &once);
+		break;
+	case ONCE_AGAIN:
+		made_before(who, want, &once);
+		break;
+	case ONCE_REFUSED:
+		break;
+	}
 }
 
 void
 token_on_add(struct chan *chan, struct msg *m)
 {
 	const struct m_token_add *what = MSG_DATA(m, m_token_add);
-	struct store_once once;
-	permits scopes;
 	struct asker who;
 
 	if (!asker_begin(chan, m, &who))
@@ -214,19 +236,15 @@ token_on_add(struct chan *chan, struct msg *m)
 		    "an API token makes no others: log in for it");
 		return;
 	}
-	if (!add_ok(&who, what, &scopes))
-		return;
-	switch (once_look(&who, &what->once, &once)) {
-	case ONCE_FIRST:
-		if (add_fits(&who, what->name))
-			add(&who, what, scopes, &once);
-		break;
-	case ONCE_AGAIN:
-		made_before(&who, what->name, &once);
-		break;
-	case ONCE_REFUSED:
-		break;
-	}
+	token_make(&who,
+	    &(struct token_new){ .uid = who.uid,
+		.user = who.actor,
+		.session = who.w->live->id,
+		.may = who.have,
+		.name = what->name,
+		.scopes = what->scopes,
+		.lifetime = what->lifetime,
+		.once = &what->once });
 }
 
 void

@@ -343,7 +343,8 @@ jwt_keys_open(int fd, const struct m_keystore *want, int64_t now)
 bool
 jwt_keys_rotate(bool forget, int64_t now)
 {
-	if (!jk.open || !add(now))
+	/* None goes before what it signed is over, unless that is wanted. */
+	if (!jk.open || (jk.n == WIRE_JWT_KEYS && !forget) || !add(now))
 		return false;
 	while (forget && jk.n > 1)
 		drop(0);

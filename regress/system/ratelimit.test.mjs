@@ -10,7 +10,7 @@ import { startDaemon, waitFor, sleep } from './daemon.mjs';
 const limits = (l) => Object.entries({ login: '1000 per 15m', web: '60 per 1h', api: '20 per 1h', user: '50 per 1h', ...l })
 	.map(([k, v]) => `${k} ${v}`).join('\n');
 let d;
-before(async () => { d = await startDaemon({ users: ['ann', 'bob', 'eve'], ratelimit: limits(),
+before(async () => { d = await startDaemon({ users: ['ann', 'bob', 'eve', 'tom'], conf: 'audit { store keep 1d }', ratelimit: limits(),
 	prefork: 'spare 4\nper-source 200\nstartups 400:30:800' }); });
 after(() => d?.stop());
 
@@ -43,6 +43,35 @@ test('an address: the numbers of every answer, and 429 at the end', async () => 
 	assert.equal((await get('/healthz', { localAddress, agent })).headers['x-ratelimit-limit'], undefined);
 	assert.equal((await get('/login', { localAddress: address() })).status, 200);
 	agent.destroy();
+});
+
+test('who was refused is listed, and in the audit trail: once, and then once a minute', async () => {
+	const localAddress = address(), agent = keep();
+	for (let i = 0; i < 60; i++) await get('/login', { localAddress, agent });
+	for (let i = 0; i < 12; i++) assert.equal((await get('/login', { localAddress })).status, 429);
+	const cookie = await d.login('tom', undefined, { localAddress: address() });
+	const his = keep(), from = address();
+	for (let i = 0; i < 30; i++) await get('/api/users/me', { localAddress: from, agent: his, headers: { cookie } });
+	agent.destroy();
+	his.destroy();
+	const list = JSON.parse(d.ok(['-j', 'ratelimit', 'list']));
+	const of = (limit, who) => list.find((r) => r.limit === limit && r.who === who);
+	const web = of('web', localAddress);
+	assert.equal(web.of, 60);
+	assert.equal(web.used, 60);
+	assert.ok(web.refused >= 1 && web.reset > 3500, JSON.stringify(web));
+	assert.equal(of('api', 'tom').of, 20);
+	assert.ok(of('api', 'tom').refused >= 1);
+	assert.ok(of('user', 'tom').used >= 20);
+	const ask = () => d.ok(['-j', 'audit', 'query', '-e', 'ratelimit.refused']).split('\n').filter(Boolean)
+		.map((l) => JSON.parse(l)).filter((r) => r.seq);
+	await waitFor('both records', () => ask().some((r) => r.source === localAddress) && ask().some((r) => r.user === 'tom'));
+	const mine = ask().filter((r) => r.source === localAddress);
+	assert.equal(mine.length, 1, 'twelve refusals are no twelve records');
+	assert.equal(mine[0].outcome, 'denied');
+	assert.equal(mine[0].detail.limit, 'web');
+	assert.ok(mine[0].detail.refused >= 1);
+	assert.equal(ask().find((r) => r.user === 'tom').detail.limit, 'api');
 });
 
 test('over many connections at once there are as many as there may be, and no more', async () => {

@@ -276,6 +276,67 @@ test('bad requests name the field', async () => {
 		assert.equal((await send('POST', '/api/auth/refresh', body)).status, 400, JSON.stringify(body));
 });
 
+test('idectl lists, makes and revokes them, as does who may by the API', async () => {
+	const make = (...args) => JSON.parse(d.ok(['-j', 'token', 'create', ...args]));
+	const t = make('-e', '2h', 'ann', 'nightly', 'account.own');
+	assert.match(t.secret, /^ided_[0-9A-Za-z]{49}$/);
+	assert.equal(t.expires, t.created + 7200);
+	assert.equal(await me(t.secret), 200);
+	const list = JSON.parse(d.ok(['-j', 'token', 'list', 'ann']));
+	assert.deepEqual(list.filter((x) => x.token === t.token).map((x) => [x.user, x.name, x.scopes]), [['ann', 'nightly', ['account.own']]]);
+	assert.ok(!d.ok(['token', 'list']).includes(t.secret), 'it is shown once');
+	for (const [args, why] of [
+		[['nobody', 'x', 'account.own'], /no user nobody/], [['ann', 'nightly', 'account.own'], /has it already/],
+		[['ann', 'x', 'users.manage'], /only what its user is permitted/], [['ann', 'x', 'no.such'], /names of permissions/],
+		[['ann', '', 'account.own'], /idectl: name: /], [['-e', '2y', 'ann', 'x', 'account.own'], /30m, 12h, 30d/],
+		[['-e', '9000d', 'ann', 'x', 'account.own'], /10 years/],
+	]) {
+		const r = d.ctl(['token', 'create', ...args]);
+		assert.notEqual(r.status, 0, `${args}`);
+		assert.match(r.err, why);
+	}
+	assert.match(d.ok(['token', 'revoke', t.token]), /of ann revoked/);
+	assert.equal(await me(t.secret), 401);
+	assert.match(d.ctl(['token', 'revoke', t.token]).err, /no token/);
+	// By the API: another user's, by who may.
+	d.addUser('root1', 'admin');
+	const cookie = await d.login('root1');
+	const u = make('bob', 'weekly', 'account.own');
+	const items = (await d.request('GET', '/api/admin/tokens?user=bob', { headers: { cookie, accept: 'application/json' } })).json.data.items;
+	assert.deepEqual(items.map((x) => [x.id, x.username, x.name, x.lastUsed]), [[u.token, 'bob', 'weekly', null]]);
+	const end = (c) => d.request('DELETE', `/api/admin/tokens/${u.token}`, { headers: { cookie: c, accept: 'application/json', origin: d.origin } });
+	assert.equal((await end(await d.login('ann'))).status, 403);
+	assert.equal((await end(cookie)).status, 200);
+	assert.equal((await end(cookie)).status, 404);
+	assert.equal(await me(u.secret), 401);
+});
+
+test('keys are changed by a word: what they signed stays good until it is over, or is void', async () => {
+	const t = await login();
+	const kids = async () => (await keys()).keys.map((k) => k.kid);
+	const old = await kids();
+	const said = d.ok(['token', 'rotate']);
+	const now = await kids();
+	assert.deepEqual(now.slice(0, -1), old);
+	assert.match(said, new RegExp(`key ${now.at(-1)} signs`));
+	assert.equal(await me(t.accessToken), 200);
+	assert.equal((await refresh(t.refreshToken)).status, 200);
+	const u = await login();
+	assert.equal(jose.decodeProtectedHeader(u.accessToken).kid, now.at(-1));
+	await verify(t.accessToken);
+	// None is dropped before its time to make room.
+	let r;
+	for (let i = 0; i < 8 && (r = d.ctl(['token', 'rotate'])).status === 0; i++);
+	assert.match(r.err, /no new key/);
+	assert.equal(await me(t.accessToken), 200);
+	await verify(t.accessToken);
+	assert.match(d.ok(['token', 'rotate', '-f']), /what was signed before is void/);
+	assert.equal((await kids()).length, 1);
+	assert.equal(await me(t.accessToken), 401);
+	assert.equal(await me(u.accessToken), 401);
+	assert.equal(await me((await login()).accessToken), 200);
+});
+
 test('they survive a restart, and the death of keys and auth; a new key is known beside the old', async () => {
 	const t = await login();
 	const before = await keys();

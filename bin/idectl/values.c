@@ -1,0 +1,109 @@
+/* Values that people write: see idectl.h. */
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "idectl.h"
+
+/* "512M", "200%", "none" */
+static uint64_t
+limit_value(const char *s)
+{
+	unsigned long long v;
+	unsigned int shift;
+	char *end;
+
+	if (strcmp(s, "none") == 0)
+		return 0;
+	errno = 0;
+	v = strtoull(s, &end, 10);
+	if (end == s || *s < '0' || *s > '9' || errno != 0)
+		die("%s: a number was expected, or none", s);
+	switch (*end) {
+	case 'K':
+		shift = 10;
+		break;
+	case 'M':
+		shift = 20;
+		break;
+	case 'G':
+		shift = 30;
+		break;
+	case 'T':
+		shift = 40;
+		break;
+	default:
+		shift = 0;
+		if (*end == '%')
+			end++;
+		break;
+	}
+	if (shift > 0)
+		end++;
+	if (*end != '\0' || v > UINT64_MAX >> shift || v == 0)
+		die("%s: a number was expected, with K, M, G or T behind it", s);
+	return (uint64_t)v << shift;
+}
+
+static uint32_t
+limit_value32(const char *s)
+{
+	uint64_t v = limit_value(s);
+
+	if (v > UINT32_MAX)
+		die("%s: too large", s);
+	return (uint32_t)v;
+}
+
+void
+limit_set(struct m_account_limits *m, const char *arg)
+{
+	const char *eq = strchr(arg, '=');
+	struct wire_limits *l = &m->limits;
+	size_t n = eq != NULL ? (size_t)(eq - arg) : 0;
+
+	if (n == 6 && strncmp(arg, "memory", n) == 0) {
+		l->memory = limit_value(eq + 1);
+		m->set |= LIMIT_MEMORY;
+	} else if (n == 7 && strncmp(arg, "storage", n) == 0) {
+		l->storage = limit_value(eq + 1);
+		m->set |= LIMIT_STORAGE;
+	} else if (n == 5 && strncmp(arg, "files", n) == 0) {
+		l->files = limit_value(eq + 1);
+		m->set |= LIMIT_FILES;
+	} else if (n == 3 && strncmp(arg, "cpu", n) == 0) {
+		l->cpu = limit_value32(eq + 1);
+		m->set |= LIMIT_CPU;
+	} else if (n == 9 && strncmp(arg, "processes", n) == 0) {
+		l->processes = limit_value32(eq + 1);
+		m->set |= LIMIT_PROCESSES;
+	} else if (n == 8 && strncmp(arg, "sessions", n) == 0) {
+		l->sessions = limit_value32(eq + 1);
+		m->set |= LIMIT_SESSIONS;
+	} else {
+		die("%s: memory, storage, files, cpu, processes or sessions was "
+		    "expected, and = behind it",
+		    arg);
+	}
+}
+
+uint64_t
+period_value(const char *s)
+{
+	static const struct {
+		char unit;
+		uint32_t seconds;
+	} units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
+	unsigned long v;
+	char *end;
+	size_t i;
+
+	errno = 0;
+	v = strtoul(s, &end, 10);
+	for (i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+		if (*s >= '0' && *s <= '9' && errno == 0 && v > 0 && v <= UINT32_MAX &&
+		    end[0] == units[i].unit && end[1] == '\0')
+			return (uint64_t)v * units[i].seconds;
+	die("%s: 30m, 12h, 30d and so on was expected", s);
+}
