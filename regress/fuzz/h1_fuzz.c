@@ -51,6 +51,8 @@ transport(bool reads)
 		log_init("fuzz", STDERR_FILENO, 0, LOG_EMERG, false);
 		check((worker.base = event_base_new()) != NULL);
 		worker.conf = &conf;
+		worker.master.self = P_WORKER;
+		worker.master.peer = P_MASTER;
 		worker.master.closed = true;
 		made.ev_read = evtimer_new(worker.base, never, NULL);
 		made.ev_write = evtimer_new(worker.base, never, NULL);

@@ -40,6 +40,8 @@ transport(void)
 		log_init("fuzz", STDERR_FILENO, 0, LOG_EMERG, false);
 		check((worker.base = event_base_new()) != NULL);
 		worker.conf = &conf;
+		worker.master.self = P_WORKER;
+		worker.master.peer = P_MASTER;
 		worker.master.closed = true;
 		c.ev_timer = evtimer_new(worker.base, never, NULL);
 		c.ev_soon = evtimer_new(worker.base, never, NULL);
