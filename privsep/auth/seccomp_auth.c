@@ -74,6 +74,8 @@ static const struct sandbox_row rows[] = {
 	{ SCMP_SYS(exit_group), ACT_ALLOW, { { 0 } } },
 	/* libc looks for these and lives without them */
 	{ SCMP_SYS(ioctl), ACT_ERRNO, { { 0 } } },
+	/* how much memory is there?  asked by qsort(3), before it sorts much */
+	{ SCMP_SYS(sysinfo), ACT_ERRNO, { { 0 } } },
 	/* how many processors are there?  asked when the store heals */
 	{ SCMP_SYS(sched_getaffinity), ACT_ERRNO, { { 0 } } },
 };
