@@ -145,6 +145,42 @@ test_allowed_arguments(void **state)
 	assert_true(n <= 45);
 }
 
+static int
+by_value(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+/* As much as a full segment of the audit trail has: the library looks at the machine
+ * first. */
+static void
+test_auth_sorts_much(void **state)
+{
+	enum { ENTRIES = 16384 };
+	uint64_t *v;
+	int status;
+	pid_t pid;
+
+	(void)state;
+	not_with_sanitizers();
+	pid = fork();
+	assert_int_not_equal(pid, -1);
+	if (pid == 0) {
+		v = calloc(ENTRIES, sizeof(*v));
+		for (unsigned int i = 0; v != NULL && i < ENTRIES; i++)
+			v[i] = (i * 7919u) % ENTRIES;
+		sandbox_enter(&sandbox_auth);
+		if (v != NULL)
+			qsort(v, ENTRIES, sizeof(*v), by_value);
+		(void)syscall(SYS_exit_group, v == NULL || v[5] != 5);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 #define L(x) ((long)(intptr_t)(x))
 
 /* With arguments that mean something. */
@@ -234,6 +270,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_call),
+		cmocka_unit_test(test_auth_sorts_much),
 		cmocka_unit_test(test_allowed_arguments),
 		cmocka_unit_test(test_attempts),
 	};
