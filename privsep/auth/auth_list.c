@@ -38,6 +38,17 @@ bad_cursor(const struct asker *who)
 }
 
 bool
+asker_list_of_one(const struct asker *who, struct m_list *l)
+{
+	if (!list_ok(who, l))
+		return false;
+	if (l->cursor[0] == '\0')
+		return true;
+	bad_cursor(who);
+	return false;
+}
+
+bool
 asker_list_of_names(const struct asker *who, struct m_list *l)
 {
 	if (!list_ok(who, l))

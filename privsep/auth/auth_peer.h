@@ -124,7 +124,8 @@ void reset_use(struct chan *, struct msg *);
 void me_password(struct chan *, struct msg *);
 /* auth_list.c */
 /* Limit and cursor of a page, in the order of names, or of ids: false, and answered,
- * when they are no good. */
+ * when they are no good; of one page has none that goes on. */
+bool asker_list_of_one(const struct asker *, struct m_list *);
 bool asker_list_of_names(const struct asker *, struct m_list *);
 bool asker_list_of_ids(const struct asker *, struct m_list *);
 void users_list(struct chan *, struct msg *);

@@ -140,10 +140,12 @@ on_master(void *owner, uint32_t tag, struct msg *m)
 void
 ratelimits_list(struct chan *chan, struct msg *m)
 {
+	struct m_list list = *MSG_DATA(m, m_list);
 	struct asker who;
 	struct job *j;
 
-	if (!asker_begin(chan, m, &who) || (j = job_new(&who)) == NULL)
+	if (!asker_begin(chan, m, &who) || !asker_list_of_one(&who, &list) ||
+	    (j = job_new(&who)) == NULL)
 		return;
 	if (ask(&auth.master, M_LIMITS_ASK, NULL, 0, ASK_TIMEOUT, on_master, j, 0) == 0) {
 		asker_fail(&who, FAIL_BUSY, NULL, "too many requests are under way");

@@ -3,6 +3,7 @@ import { test, after } from 'node:test';
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import net from 'node:net';
+import os from 'node:os';
 import path from 'node:path';
 import { spawnSync } from 'node:child_process';
 import { wildcardCertificate } from './port-daemon.mjs';
@@ -35,10 +36,17 @@ function refused(d, re, args, env) {
 
 test('the sample configuration is accepted as it stands', () => {
 	const sample = `${top}/../shared/ided.conf.sample`;
-	const file = fs.existsSync(sample) ? sample : `${top}/etc/ided.conf`;
-	const r = spawnSync('setpriv', ['--reuid=65534', '--clear-groups', `${obj}/ided`, '-n', '-f',
-		file], { encoding: 'utf8', env: { PATH: process.env.PATH } });
-	assert.equal(r.status, 0, r.stderr);
+	// Where who is nobody may read both.
+	const dir = fs.mkdtempSync(`${os.tmpdir()}/ided-conf-`);
+	try {
+		fs.chmodSync(dir, 0o755);
+		fs.copyFileSync(fs.existsSync(sample) ? sample : `${top}/etc/ided.conf`, `${dir}/ided.conf`);
+		fs.chmodSync(`${dir}/ided.conf`, 0o644);
+		fs.copyFileSync(`${obj}/ided`, `${dir}/ided`);
+		const r = spawnSync('setpriv', ['--reuid=65534', '--clear-groups', `${dir}/ided`, '-n', '-f', `${dir}/ided.conf`],
+			{ encoding: 'utf8', env: { PATH: process.env.PATH }, cwd: dir });
+		assert.equal(r.status, 0, r.stderr);
+	} finally { fs.rmSync(dir, { recursive: true }); }
 });
 
 test('all errors in one go, each with file and line', async () => {

@@ -2,6 +2,7 @@
 // to it as users do.  Everything is gone after stop().
 import { spawn, spawnSync, execFileSync } from 'node:child_process';
 import crypto from 'node:crypto';
+import dns from 'node:dns';
 import fs from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
@@ -10,6 +11,9 @@ import tls from 'node:tls';
 import https from 'node:https';
 import { fileURLToPath } from 'node:url';
 import { Answers } from './described.mjs';
+
+// Where ided listens; some versions of node prefer ::1.
+dns.setDefaultResultOrder('ipv4first');
 
 export const top = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 export const obj = path.resolve(top, process.env.O || 'obj');
