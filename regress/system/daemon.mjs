@@ -384,7 +384,11 @@ export async function startDaemon(opts = {}) {
 	const d = new Daemon(opts);
 	await d.prepare();
 	await d.start();
-	for (const u of opts.users || []) d.addUser(u, u === 'admin' ? 'admin' : 'user');
+	for (const u of opts.users || []) {
+		d.addUser(u, u === 'admin' ? 'admin' : 'user');
+		// Lines that nobody reads would hold it up, where there are hundreds.
+		await new Promise(setImmediate);
+	}
 	return d;
 }
 
