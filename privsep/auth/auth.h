@@ -271,6 +271,8 @@ void location_stats(uint32_t *failing, uint32_t *failed);
 
 /* auth_sandbox.c */
 bool sandbox_may_ask(struct worker *, uint32_t id);
+/* What isolation refused, to who asked for it. */
+void sandbox_pass_fail(struct worker *, uint32_t id, const struct msg *);
 void sandbox_port(struct worker *, uint32_t id, uint16_t port);
 void sandbox_ide(struct worker *, uint32_t id);
 void sandbox_portal(struct worker *, uint32_t id);

@@ -117,18 +117,20 @@ allowed(struct worker *w, uint32_t id, const uint8_t name[WIRE_LOCATION],
 	return NULL;
 }
 
-/* --- a connection --- */
-
-static void
-pass_fail(struct worker *w, uint32_t id, const struct msg *m)
+/* Likewise, where isolation is to be asked for it. */
+static const struct conf_location *
+may_ask(struct worker *w, uint32_t id, const uint8_t name[WIRE_LOCATION])
 {
-	const struct m_fail *f = MSG_DATA(m, m_fail);
+	const struct conf_location *l;
+	struct store_account a;
 
-	if (wire_str(f->text))
-		worker_fail(w, id, f->code, f->text);
-	else
-		worker_fail(w, id, FAIL_INTERNAL, "internal error");
+	memset(&a, 0, sizeof(a));
+	l = allowed(w, id, name, &a);
+	explicit_bzero(&a, sizeof(a));
+	return l != NULL && sandbox_may_ask(w, id) ? l : NULL;
 }
+
+/* --- a connection --- */
 
 static bool
 on_answer(void *owner, uint32_t tag, struct msg *m)
@@ -150,7 +152,7 @@ on_answer(void *owner, uint32_t tag, struct msg *m)
 		if (MSG_DATA(m, m_fail)->code == FAIL_NOT_FOUND ||
 		    MSG_DATA(m, m_fail)->code == FAIL_TIMEOUT)
 			heard(at, false);
-		pass_fail(w, tag, m);
+		sandbox_pass_fail(w, tag, m);
 	} else {
 		return false;
 	}
@@ -163,7 +165,6 @@ location_on_connect(struct chan *c, struct msg *m)
 	const struct m_location *q = MSG_DATA(m, m_location);
 	struct worker *w = c->arg;
 	const struct conf_location *l;
-	struct store_account a;
 	char text[WIRE_TEXT];
 	unsigned int seconds;
 	uint32_t question;
@@ -173,10 +174,7 @@ location_on_connect(struct chan *c, struct msg *m)
 		worker_bad(w, "request id without an end");
 		return;
 	}
-	memset(&a, 0, sizeof(a));
-	l = allowed(w, m->head.id, q->location, &a);
-	explicit_bzero(&a, sizeof(a));
-	if (l == NULL || !sandbox_may_ask(w, m->head.id))
+	if ((l = may_ask(w, m->head.id, q->location)) == NULL)
 		return;
 	seconds = circuit_try(circuit_of((uint32_t)(l - auth.conf.location)), auth_ms());
 	if (seconds != 0) {
@@ -206,7 +204,7 @@ on_file(void *owner, uint32_t tag, struct msg *m)
 	else if (m->head.type == M_SB_FILE_FD)
 		chan_send(&w->chan, M_LOCATION_FILE_FD, tag, msg_take_fd(m), NULL, 0);
 	else if (m->head.type == M_SB_FAIL)
-		pass_fail(w, tag, m);
+		sandbox_pass_fail(w, tag, m);
 	else
 		return false;
 	return true;
@@ -217,18 +215,13 @@ location_on_file(struct chan *c, struct msg *m)
 {
 	const struct m_location_file *q = MSG_DATA(m, m_location_file);
 	struct worker *w = c->arg;
-	const struct conf_location *l;
-	struct store_account a;
 
 	worker_charge(w, COST_LOOK);
 	if (!wire_str(q->path)) {
 		worker_bad(w, "path without an end");
 		return;
 	}
-	memset(&a, 0, sizeof(a));
-	l = allowed(w, m->head.id, q->location, &a);
-	explicit_bzero(&a, sizeof(a));
-	if (l == NULL || !sandbox_may_ask(w, m->head.id))
+	if (may_ask(w, m->head.id, q->location) == NULL)
 		return;
 	if (ask(&auth.isolation, M_SB_FILE, q, sizeof(*q), CONNECT_TIMEOUT, on_file, w,
 		m->head.id) == 0)

@@ -42,11 +42,21 @@ sandbox_limits_user(uint32_t uid, const char *name)
 	chan_send(&auth.isolation, M_SB_LIMITS, 0, -1, &m, sizeof(m));
 }
 
+void
+sandbox_pass_fail(struct worker *w, uint32_t id, const struct msg *m)
+{
+	const struct m_fail *f = MSG_DATA(m, m_fail);
+
+	if (wire_str(f->text))
+		worker_fail(w, id, f->code, f->text);
+	else
+		worker_fail(w, id, FAIL_INTERNAL, "internal error");
+}
+
 static bool
 on_connect(void *owner, uint32_t tag, struct msg *m)
 {
 	struct worker *w = owner;
-	const struct m_fail *f;
 	uint16_t port;
 
 	if (m == NULL) {
@@ -59,11 +69,7 @@ on_connect(void *owner, uint32_t tag, struct msg *m)
 			chan_send(&w->chan, M_IDE_FD, tag, msg_take_fd(m), NULL, 0);
 		present_beat(w->uid);
 	} else if (m->head.type == M_SB_FAIL) {
-		f = MSG_DATA(m, m_fail);
-		if (wire_str(f->text))
-			worker_fail(w, tag, f->code, f->text);
-		else
-			worker_fail(w, tag, FAIL_INTERNAL, "internal error");
+		sandbox_pass_fail(w, tag, m);
 	} else {
 		return false;
 	}

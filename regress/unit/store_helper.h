@@ -206,4 +206,16 @@ same_session(const struct store_session *a, const struct store_session *b)
 	assert_string_equal(a->agent, b->agent);
 }
 
+/* A record as no function of the store would write it. */
+static inline void
+put_raw(struct store *st, enum table t, const void *key, size_t klen, const void *data,
+    size_t dlen)
+{
+	DBT k, d;
+
+	bdb_dbt(&k, key, klen);
+	bdb_dbt(&d, data, dlen);
+	assert_int_equal(st->db[t]->put(st->db[t], NULL, &k, &d, 0), 0);
+}
+
 #endif

@@ -186,17 +186,6 @@ found(struct store *st, const char *what)
 			fail_msg("%s: opened again (%s)", what, err);
 }
 
-static void
-put_raw(struct store *st, enum table t, const void *key, size_t klen, const void *data,
-    size_t dlen)
-{
-	DBT k, d;
-
-	bdb_dbt(&k, key, klen);
-	bdb_dbt(&d, data, dlen);
-	assert_int_equal(st->db[t]->put(st->db[t], NULL, &k, &d, 0), 0);
-}
-
 /* Bytes that the disk has turned, on every kind of page of every large file. */
 static void
 pages(void **state)

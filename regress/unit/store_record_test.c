@@ -290,17 +290,6 @@ two_forms(void **state)
 	}
 }
 
-static void
-put_raw(struct store *st, enum table t, const void *key, size_t klen, const void *data,
-    size_t dlen)
-{
-	DBT k, d;
-
-	bdb_dbt(&k, key, klen);
-	bdb_dbt(&d, data, dlen);
-	assert_int_equal(st->db[t]->put(st->db[t], NULL, &k, &d, 0), 0);
-}
-
 /* A store of the first version: opened, found whole, and from then on of this one. */
 static void
 store_of_old(void **state)

@@ -245,17 +245,6 @@ fill(unsigned int users)
 }
 
 static void
-put_raw(struct store *st, enum table t, const void *key, size_t klen, const void *data,
-    size_t dlen)
-{
-	DBT k, d;
-
-	bdb_dbt(&k, key, klen);
-	bdb_dbt(&d, data, dlen);
-	assert_int_equal(st->db[t]->put(st->db[t], NULL, &k, &d, 0), 0);
-}
-
-static void
 newer(void **state)
 {
 	static const uint8_t two[4] = { STORE_VERSION + 1 }, one[4] = { 1 };
