@@ -455,6 +455,14 @@ bool conf_prefix_holds(const struct conf_prefix *p, const struct conf_prefix *q)
 void conf_defaults(struct conf *conf);
 
 /*
+ * What differs between two of them, a call for each keyword; "" is one that is not
+ * set, or, of what may hold a secret, one that is not told.
+ */
+struct m_change;
+typedef void (*conf_change_fn)(void *arg, const struct m_change *);
+void conf_diff(const struct conf *old, const struct conf *fresh, conf_change_fn, void *);
+
+/*
  * The one place where limits come together: what isolation says, over it what
  * "limits" says for that role, and over that, for that user.
  */

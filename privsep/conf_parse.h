@@ -15,6 +15,7 @@
  * conf_role.c	roles and what they permit
  * conf_verify.c	what no single statement can tell; what has no effect yet
  * conf_default.c	the defaults
+ * conf_diff.c		what another configuration changes
  *
  * The grammar, in short:
  *
@@ -176,6 +177,7 @@ enum conf_kind {
 
 #define KW_MULTI  0x01 /* may be repeated */
 #define KW_NEEDED 0x02 /* a label that has no default */
+#define KW_SECRET 0x04 /* its value is told to nobody */
 
 struct conf_unit {
 	const char *suffix;

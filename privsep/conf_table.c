@@ -186,7 +186,7 @@ const struct conf_row conf_rows[] = {
 { B_TOP, "auth", K_BLOCK, B_AUTH, 0, NOWHERE, 0, 0, NULL, NULL, NULL },
 { B_AUTH, "mode", K_WORD, 0, 0, C(auth.mode), 0, 0, auth_mode, "IDED_AUTH_MODE", NULL },
 { B_AUTH, "account", K_TEXT, 0, 0, C(auth.account), 0, 0, NULL, "IDED_AUTH_ACCOUNT", NULL },
-{ B_AUTH, "password-hash", K_TEXT, 0, 0, C(auth.password_hash), 0, 0, NULL, "IDED_AUTH_PASSWORD_HASH", NULL },
+{ B_AUTH, "password-hash", K_TEXT, 0, KW_SECRET, C(auth.password_hash), 0, 0, NULL, "IDED_AUTH_PASSWORD_HASH", NULL },
 { B_AUTH, "registration", K_WORD, 0, 0, C(auth.registration), 0, 0, registration, "IDED_AUTH_REGISTRATION", NULL },
 { B_AUTH, "password", K_NONE, B_PASSWORD, 0, NOWHERE, 0, 0, NULL, "IDED_AUTH_PASSWORD", NULL },
 { B_PASSWORD, "min", K_NUMBER, 0, 0, C(auth.password_min), 8, 1024, NULL, NULL, NULL },
@@ -278,7 +278,7 @@ const struct conf_row conf_rows[] = {
 { B_LOCATION, "root", K_PATH, 0, 0, P(target), 0, 0, NULL, NULL, NULL },
 { B_LOCATION, "require", K_NONE, B_REQUIRE, 0, NOWHERE, 0, 0, NULL, NULL, NULL },
 { B_REQUIRE, "role", K_NAME, 0, 0, P(role), 0, 0, NULL, NULL, NULL },
-{ B_LOCATION, "header", K_HEADER, 0, KW_MULTI, NOWHERE, 0, 0, NULL, NULL, NULL },
+{ B_LOCATION, "header", K_HEADER, 0, KW_MULTI | KW_SECRET, NOWHERE, 0, 0, NULL, NULL, NULL },
 { B_LOCATION, "rewrite", K_PATH, 0, 0, P(rewrite), 0, 0, NULL, NULL, NULL },
 
 { B_TOP, "headers", K_WORD, B_HEADERS, 0, C(http.headers), 0, 0, headers, "IDED_HEADERS", NULL },

@@ -370,6 +370,17 @@ struct m_ok {
 	char text[WIRE_TEXT];
 };
 
+/* M_SB_CHANGE: what a reload changed; in the last one, how many more there were. */
+#define WIRE_KEYWORD 112
+#define WIRE_VALUE   160
+struct m_change {
+	char keyword[WIRE_KEYWORD];
+	char old[WIRE_VALUE];
+	char fresh[WIRE_VALUE];
+	uint32_t more;
+	uint32_t pad;
+};
+
 /* M_SB_CONNECT, M_SB_STOP, M_SB_REMOVE, M_SB_SHOW, M_SB_EXEC: auth to isolation. */
 struct m_sb {
 	char user[WIRE_NAME];

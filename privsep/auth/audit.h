@@ -82,8 +82,9 @@ A(PORT_ENTERED,	"port.entered",	LOG_INFO,	"ok",	  L_NONE, "user source session p
 A(PORT_DENIED,	"port.denied",	LOG_NOTICE,	"denied", L_ALL,  "source port why")			\
 /* The daemon itself. */							\
 A(RELOAD,	"reload",	LOG_NOTICE,	"ok",	  L_NONE, "actor")				\
-A(RELOAD_DONE,	"reload.done",	LOG_NOTICE,	"ok",	  L_FACT, "text")				\
-A(RELOAD_REFUSED, "reload.refused", LOG_WARNING, "failed", L_FACT, "text")				\
+A(RELOAD_CHANGED, "reload.changed", LOG_NOTICE,	"ok",	  L_FACT, "keyword old new actor")		\
+A(RELOAD_DONE,	"reload.done",	LOG_NOTICE,	"ok",	  L_FACT, "text changes actor")			\
+A(RELOAD_REFUSED, "reload.refused", LOG_WARNING, "failed", L_FACT, "text errors why actor")		\
 A(STOP,		"stop",		LOG_NOTICE,	"ok",	  L_FACT, "actor")				\
 A(UPGRADE,	"upgrade",	LOG_NOTICE,	"ok",	  L_NONE, "actor")				\
 A(UPGRADE_LEAVE, "upgrade.leave", LOG_NOTICE,	"ok",	  L_FACT, "actor successor")			\

@@ -57,6 +57,7 @@ static const struct chan_handler from_isolation[] = {
 	{ M_SB_FAIL, ask_answer },
 	{ M_SB_ROW, ask_answer },
 	{ M_SB_TEXT, ask_answer },
+	{ M_SB_CHANGE, ask_answer },
 	{ M_SB_PROCESSES, ask_answer },
 	{ M_SB_MEMORY, on_sb_memory },
 	{ M_SB_STORAGE, on_sb_storage },

@@ -14,12 +14,15 @@
 #include "isolation.h"
 #include "net.h"
 
+#define CHANGES_MAX 100
+
 extern char **environ;
 
 struct reload {
 	struct chan *auth;
 	uint32_t id;
 	int errors;
+	unsigned int changes;
 	int listen[CONF_LISTEN_MAX];
 };
 
@@ -39,6 +42,29 @@ complain(void *arg, const char *line)
 	memset(&text, 0, sizeof(text));
 	strncpy(text.text, line, sizeof(text.text) - 1);
 	chan_send(r->auth, M_SB_TEXT, r->id, -1, &text, sizeof(text));
+}
+
+/* What it changes goes to auth, for the trail: a word for each, but bounded. */
+static void
+changed(void *arg, const struct m_change *c)
+{
+	struct reload *r = arg;
+
+	if (r->changes++ < CHANGES_MAX)
+		chan_send(r->auth, M_SB_CHANGE, r->id, -1, c, sizeof(*c));
+}
+
+static void
+tell_changes(struct reload *r)
+{
+	struct m_change rest;
+
+	conf_diff(&isolation.conf, &fresh, changed, r);
+	if (r->changes <= CHANGES_MAX)
+		return;
+	memset(&rest, 0, sizeof(rest));
+	rest.more = r->changes - CHANGES_MAX;
+	chan_send(r->auth, M_SB_CHANGE, r->id, -1, &rest, sizeof(rest));
 }
 
 static void
@@ -232,6 +258,7 @@ reload_conf(struct chan *c, uint32_t id)
 		    "the configuration has errors; the old one stays");
 		return;
 	}
+	tell_changes(&r);
 	isolation.conf = fresh;
 	storage_set_mode(storage);
 	sections_take(&sections);

@@ -306,6 +306,7 @@ static const struct chan_handler from_isolation[] = {
 	{ M_SB_FAIL, ask_answer },
 	{ M_SB_ROW, ask_answer },
 	{ M_SB_TEXT, ask_answer },
+	{ M_SB_CHANGE, ask_answer },
 	{ M_SB_OK, ask_answer },
 	{ M_SB_EXIT, ask_answer },
 	{ M_SB_GONE, on_gone_user },

@@ -60,6 +60,50 @@ test('each event is there when its answer is, with who, whom, whence and what ca
 	assert.deepEqual(records().map((x) => x.seq), records().map((_, i) => i + 1));
 });
 
+test('what a reload changes is in the trail, and why one is refused', () => {
+	const good = fs.readFileSync(d.conf, 'utf8');
+	const since = ask()[0].seq;
+	const fresh = () => ask().filter((r) => r.seq > since && /^reload/.test(r.event)).reverse();
+	try {
+		d.write(`audit { file "${file}" rotate daily keep 3
+	store keep 31d }
+location "/kept/" { proxy to unix "/run/kept"
+	header "X-Key: A-Secret-Header-9" }`);
+		d.ok(['reload']);
+		const [asked, ...rest] = fresh();
+		const done = rest.pop();
+		assert.equal(asked.event, 'reload');
+		assert.equal(done.event, 'reload.done');
+		assert.equal(done.actor, asked.actor);
+		assert.equal(done.detail.changes, rest.length);
+		assert.deepEqual(rest.map((r) => [r.event, r.detail.keyword, r.detail.old, r.detail.new]), [
+			['reload.changed', 'audit store keep', '30d', '31d'],
+			['reload.changed', 'location "/kept/"', '', 'there'],
+		]);
+		assert.ok(!JSON.stringify(rest).includes('A-Secret-Header-9'));
+		fs.appendFileSync(d.conf, '\nnonsense\nprefork { spare zero }\n');
+		assert.equal(d.ctl(['reload']).status, 1);
+		const refused = fresh().at(-1);
+		assert.equal(refused.event, 'reload.refused');
+		assert.equal(refused.outcome, 'failed');
+		assert.match(refused.actor, /^uid 0 pid \d+$/);
+		assert.equal(refused.detail.errors, 2);
+		assert.match(refused.detail.why, /nonsense.*; .*prefork/);
+	} finally {
+		fs.writeFileSync(d.conf, good);
+		d.ok(['reload']);
+	}
+	assert.deepEqual(fresh().slice(-3, -1).map((r) => [r.detail.old, r.detail.new]), [['31d', '30d'], ['there', '']]);
+});
+
+test('a SIGHUP is recorded as what it is', async () => {
+	const since = ask()[0].seq;
+	process.kill(d.pid, 'SIGHUP');
+	const r = await waitFor('its record', () => ask('-e', 'reload.done').find((x) => x.seq > since));
+	assert.equal(r.actor, 'SIGHUP');
+	assert.equal(r.detail.changes, 0);
+});
+
 test('a line stays a line, and says nothing that is secret', async () => {
 	const evil = 'x\r\n{"v":1,"seq":1}\u001b[31m\u202e"\\';
 	const cookie = await d.login('ann', password, { headers: { 'user-agent': 'UA=\'"\\' } });
