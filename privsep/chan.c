@@ -305,6 +305,9 @@ chan_fd_ok(int fd, enum msg_fd kind)
 		    sock_opt(fd, SO_ACCEPTCONN) == 0;
 	case FD_LISTEN:
 		return sock_opt(fd, SO_ACCEPTCONN) == 1;
+	case FD_DGRAM:
+		return sock_opt(fd, SO_DOMAIN) == AF_UNIX &&
+		    sock_opt(fd, SO_TYPE) == SOCK_DGRAM;
 	case FD_FILE:
 		if (fstat(fd, &st) == -1)
 			return false;

@@ -377,6 +377,9 @@ struct conf_audit {
 	uint32_t keep_files;
 	uint8_t store;
 	uint32_t store_keep;
+	uint8_t syslog;
+	uint8_t syslog_facility; /* as in RFC 5424 */
+	char syslog_path[CONF_PATH_MAX];
 };
 
 struct conf {

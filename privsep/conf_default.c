@@ -161,4 +161,6 @@ conf_defaults(struct conf *conf)
 	conf->audit.rotate_daily = 1;
 	conf->audit.keep_files = 90;
 	conf->audit.store_keep = 365 * DAY;
+	conf->audit.syslog_facility = LOG_AUTHPRIV >> 3;
+	strlcpy(conf->audit.syslog_path, "/dev/log", sizeof(conf->audit.syslog_path));
 }

@@ -132,6 +132,7 @@ enum conf_block {
 	B_FILE,
 	B_STORE,
 	B_STORAGE,
+	B_SYSLOG,
 	B_ACCENT,
 	B_BACKGROUND,
 };

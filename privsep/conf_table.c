@@ -141,6 +141,21 @@ static const struct conf_word headers[] = {
 	{ NULL, 0, NULL },
 };
 
+static const struct conf_word facility[] = {
+	{ "auth", LOG_AUTH >> 3, NULL },
+	{ "authpriv", LOG_AUTHPRIV >> 3, NULL },
+	{ "daemon", LOG_DAEMON >> 3, NULL },
+	{ "local0", LOG_LOCAL0 >> 3, NULL },
+	{ "local1", LOG_LOCAL1 >> 3, NULL },
+	{ "local2", LOG_LOCAL2 >> 3, NULL },
+	{ "local3", LOG_LOCAL3 >> 3, NULL },
+	{ "local4", LOG_LOCAL4 >> 3, NULL },
+	{ "local5", LOG_LOCAL5 >> 3, NULL },
+	{ "local6", LOG_LOCAL6 >> 3, NULL },
+	{ "local7", LOG_LOCAL7 >> 3, NULL },
+	{ NULL, 0, NULL },
+};
+
 static const struct conf_word rotate[] = {
 	{ "daily", 1, NULL },
 	{ "never", 0, NULL },
@@ -304,6 +319,10 @@ const struct conf_row conf_rows[] = {
 { B_FILE, "keep", K_NUMBER, 0, 0, C(audit.keep_files), 1, 100000, NULL, NULL, NULL },
 { B_AUDIT, "store", K_FLAG, B_STORE, 0, C(audit.store), 1, 0, NULL, "IDED_AUDIT_STORE", NULL },
 { B_STORE, "keep", K_DURATION, 0, 0, C(audit.store_keep), DAY, 100 * YEAR, NULL, NULL, NULL },
+{ B_AUDIT, "syslog", K_FLAG, B_SYSLOG, 0, C(audit.syslog), 1, 0, NULL, "IDED_AUDIT_SYSLOG", NULL },
+{ B_SYSLOG, "facility", K_WORD, 0, 0, C(audit.syslog_facility), 0, 0, facility, NULL, NULL },
+/* A socket's name is short. */
+{ B_SYSLOG, "to", K_PATH, 0, 0, C(audit.syslog_path), 0, 107, NULL, NULL, NULL },
 
 { B_TOP, "metrics", K_METRICS, 0, 0, NOWHERE, 0, 0, NULL, "IDED_METRICS", NULL },
 { B_TOP, "heartbeat", K_PATH, 0, 0, C(heartbeat), 0, 0, NULL, "IDED_HEARTBEAT", NULL },

@@ -13,7 +13,8 @@
  * largest     payload in bytes; equal for fixed layouts (wire.h)
  * descriptor  FD_NONE, or what must come with it: FD_CHAN (a channel's end),
  *             FD_SOCK (a stream socket), FD_FILE (a regular or memory file),
- *             FD_PIPE
+ *             FD_PIPE, FD_LISTEN (a listening socket), FD_DGRAM (a local
+ *             datagram socket)
  *
  * chan_recv() (chan.h) checks all of it before a handler runs.  What is not
  * listed here cannot be said.
@@ -53,6 +54,7 @@ enum msg_fd {
 	FD_FILE,
 	FD_PIPE,
 	FD_LISTEN,
+	FD_DGRAM,
 };
 
 #define MSG_PAYLOAD_MAX 16384
@@ -135,6 +137,9 @@ M(AUDIT_SIGNED,	P_KEYS, P_AUTH,		S_ANY,	X_(m_audit_signed), FD_NONE)	\
 /* The audit trail's file: another one is wanted, and here it is. */		\
 M(AUDIT_ROTATE,	P_AUTH, P_ISOLATION,	S_ANY,	X_(m_audit_rotate), FD_NONE)	\
 M(AUDIT_FILE,	P_ISOLATION, P_AUTH,	S_ANY,	NONE_,		FD_FILE)	\
+/* ... and its socket to syslog. */						\
+M(AUDIT_SYSLOG_ASK, P_AUTH, P_ISOLATION, S_ANY,	NONE_,		FD_NONE)	\
+M(AUDIT_SYSLOG,	P_ISOLATION, P_AUTH,	S_ANY,	NONE_,		FD_DGRAM)	\
 /* The audit trail is asked: rows, a page, M_OK. */				\
 M(AUDIT_QUERY,	P_WORKER, P_AUTH,	S_BOUND, X_(m_audit_query), FD_NONE)	\
 M(CTL_AUDIT_QUERY, P_CTL, P_AUTH,	S_ANY,	X_(m_audit_query), FD_NONE)	\

@@ -39,6 +39,7 @@ struct m_tally {
 	struct m_stats stats; /* master's part of it is empty */
 	uint64_t audit_records;
 	uint64_t audit_refused;
+	uint64_t audit_unlogged; /* what syslog lost */
 	uint64_t store_changes;
 	uint32_t api_tokens;
 	uint32_t sandboxes_frozen;

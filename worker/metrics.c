@@ -74,6 +74,7 @@ static const struct figure {
 	{ MORE, "event=\"full\"", T(stats.notes.storage_full) },
 	{ "ided_audit_records_total", "counter", "Records made in the audit trail.", NULL, T(audit_records) },
 	{ "ided_audit_refused_total", "counter", "What was refused as none could be made.", NULL, T(audit_refused) },
+	{ "ided_audit_syslog_lost_total", "counter", "Records that syslog did not take.", NULL, T(audit_unlogged) },
 	{ "ided_store_changes_total", "counter", "Transactions that changed the store.", NULL, T(store_changes) },
 /* clang-format on */
 #undef S

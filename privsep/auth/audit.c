@@ -24,10 +24,12 @@
 #include "audit.h"
 #include "audit_file.h"
 #include "audit_store.h"
+#include "audit_syslog.h"
 #include "auth.h"
 
-#define BACKLOG          256  /* facts that wait for room on the disk */
-#define SUPPRESSED_EVERY 10   /* seconds */
+#define BACKLOG          256 /* facts that wait for room on the disk */
+#define SUPPRESSED_EVERY 10  /* seconds */
+#define UNLOGGED_EVERY   10
 #define STEP_MS          2000 /* of the wall clock, that are worth a record */
 #define HEAD_EVERY       2    /* seconds; the head is signed so often */
 #define CHECKPOINT_EVERY 600  /* ... and in the trail itself */
@@ -54,6 +56,9 @@ static struct {
 	uint64_t refused;
 	uint64_t records; /* since auth began, as is */
 	uint64_t refused_ever;
+	uint64_t unlogged; /* what syslog lost, and nobody was told of */
+	uint64_t unlogged_ever;
+	int64_t unlogged_at;
 	uint64_t suppressed[AUDIT_MAX];
 	int64_t suppressed_at;
 	int64_t offset; /* of the wall clock to auth_ms() */
@@ -158,6 +163,16 @@ room(void)
 	return audit_store_room(tr.st) && (!tr.file || audit_file_room());
 }
 
+static int
+level_of(const struct m_audit *r)
+{
+	unsigned int i;
+
+	for (i = 0; i < AUDIT_MAX && strcmp(audit_table[i].event, r->event) != 0; i++)
+		;
+	return i < AUDIT_MAX ? audit_table[i].level : LOG_NOTICE;
+}
+
 /* There is room for it. */
 static void
 record(struct m_audit *r)
@@ -174,6 +189,8 @@ record(struct m_audit *r)
 	tr.records++;
 	if (tr.file)
 		audit_file_add(line, len);
+	if (auth.conf.audit.syslog)
+		audit_syslog_add(level_of(r), r, line, len);
 	if (!tr.dirty) {
 		tr.dirty = true;
 		chan_hold(true, audit_flush);
@@ -245,10 +262,11 @@ audit_event_values(enum audit_event event, const struct log_value *values)
 }
 
 void
-audit_counts(uint64_t *records, uint64_t *refused)
+audit_counts(uint64_t *records, uint64_t *refused, uint64_t *lost)
 {
 	*records = tr.records;
 	*refused = tr.refused_ever;
+	*lost = tr.unlogged_ever;
 }
 
 void
@@ -263,6 +281,7 @@ audit_flush(void)
 		fatal("audit trail: %s", auth.conf.audit.file);
 	tr.dirty = false;
 	chan_hold(false, NULL);
+	audit_syslog_durable();
 	audit_query_kick();
 }
 
@@ -341,16 +360,16 @@ void
 audit_config(void)
 {
 	const struct conf_audit *c = &auth.conf.audit;
-	bool on = c->file[0] != '\0' || c->store;
+	bool on = c->file[0] != '\0' || c->store || c->syslog;
 
 	if (!on && tr.st != NULL)
 		audit_close("it is not configured any more");
+	audit_flush();
 	tr.file = c->file[0] != '\0';
 	tr.since = auth_ms();
-	if (!tr.file) {
-		audit_flush();
+	if (!tr.file)
 		audit_file_close();
-	}
+	audit_syslog_config(c->syslog, c->syslog_facility);
 	if (on && tr.st == NULL)
 		start();
 }
@@ -435,6 +454,28 @@ tell_suppressed(void)
 		    LOG_N("records", tr.suppressed[i]));
 		tr.suppressed[i] = 0;
 	}
+}
+
+/* A record that syslog loses is still in the trail. */
+static void
+tell_unlogged(void)
+{
+	int64_t now = auth_ms();
+	uint64_t lost;
+
+	if (audit_syslog_tick())
+		chan_send(&auth.isolation, M_AUDIT_SYSLOG_ASK, 0, -1, NULL, 0);
+	lost = audit_syslog_lost();
+	tr.unlogged += lost;
+	tr.unlogged_ever += lost;
+	if (tr.unlogged == 0 ||
+	    (tr.unlogged_at != 0 && now - tr.unlogged_at < UNLOGGED_EVERY * 1000))
+		return;
+	tr.unlogged_at = now;
+	(void)audit_event(AUDIT_TRAIL_SYSLOG, LOG_N("lost", tr.unlogged));
+	/* To say that the word of it was lost, too, would have no end. */
+	tr.unlogged = 0;
+	tr.unlogged_ever += audit_syslog_lost();
 }
 
 /* Times in the trail may go back; why, it says itself. */
@@ -553,6 +594,7 @@ audit_tick(void)
 	catch_up();
 	restored_told();
 	tell_suppressed();
+	tell_unlogged();
 	watch_clock();
 	rotate();
 	prune();
@@ -569,6 +611,7 @@ audit_close(const char *why)
 	(void)audit_event(AUDIT_TRAIL_STOP, LOG_S("why", why));
 	audit_flush();
 	audit_file_close();
+	audit_syslog_close();
 	audit_store_close(tr.st);
 	tr.st = NULL;
 }

@@ -110,6 +110,7 @@ A(TRAIL_OLDER,	"audit.older",	LOG_ERR,	"failed", L_FACT, "head signed")			\
 A(TRAIL_PRUNED,	"audit.pruned",	LOG_INFO,	"ok",	  L_FACT, "through")				\
 A(TRAIL_SUPPRESSED, "audit.suppressed", LOG_WARNING, "ok", L_FACT, "event records")			\
 A(TRAIL_FULL,	"audit.full",	LOG_WARNING,	"failed", L_FACT, "refused lost")			\
+A(TRAIL_SYSLOG,	"audit.syslog",	LOG_WARNING,	"failed", L_FACT, "lost")				\
 A(TRAIL_CLOCK,	"audit.clock",	LOG_WARNING,	"ok",	  L_FACT, "by_ms")				\
 /* end */
 /* clang-format on */
@@ -152,8 +153,9 @@ void audit_take_file(int fd);
 void audit_tick(void);
 /* What was recorded is on the disk when this returns; it does so or ends. */
 void audit_flush(void);
-/* Records made, and what was refused as none could be, since auth began. */
-void audit_counts(uint64_t *records, uint64_t *refused);
+/* Records made, what was refused as none could be, and what syslog lost of them,
+ * since auth began. */
+void audit_counts(uint64_t *records, uint64_t *refused, uint64_t *lost);
 void audit_close(const char *why);
 /* audit_query.c: questions to the trail, of a worker or of idectl. */
 struct chan;

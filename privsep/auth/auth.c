@@ -16,6 +16,7 @@
 #include <bsd/unistd.h>
 
 #include "../memory_text.h"
+#include "audit_syslog.h"
 #include "auth.h"
 
 #define TICK_SECONDS  1
@@ -35,6 +36,7 @@ static void on_join_hash(struct chan *, struct msg *);
 static void on_join_peer(struct chan *, struct msg *);
 static void on_conf(struct chan *, struct msg *);
 static void on_audit_file(struct chan *, struct msg *);
+static void on_audit_syslog(struct chan *, struct msg *);
 static void on_log_file(struct chan *, struct msg *);
 static void on_sb_gone(struct chan *, struct msg *);
 static void on_sb_memory(struct chan *, struct msg *);
@@ -52,6 +54,7 @@ static const struct chan_handler from_isolation[] = {
 	{ M_CONF_AUTH, on_conf },
 	{ M_LOG_FILE, on_log_file },
 	{ M_AUDIT_FILE, on_audit_file },
+	{ M_AUDIT_SYSLOG, on_audit_syslog },
 	{ M_SB_FD, ask_answer },
 	{ M_SB_FILE_FD, ask_answer },
 	{ M_SB_FAIL, ask_answer },
@@ -126,6 +129,13 @@ on_audit_file(struct chan *c, struct msg *m)
 {
 	(void)c;
 	audit_take_file(msg_take_fd(m));
+}
+
+static void
+on_audit_syslog(struct chan *c, struct msg *m)
+{
+	(void)c;
+	audit_syslog_take(msg_take_fd(m));
 }
 
 static void

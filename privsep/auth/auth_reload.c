@@ -12,8 +12,6 @@
 #define RELOAD_TIMEOUT 120 /* seconds */
 #define WHY_MAX        800 /* of the errors, in the trail */
 
-#define BY_SIGNAL "SIGHUP"
-
 static struct {
 	bool running;
 	struct ctl *ctl; /* who asked; NULL: SIGHUP */
@@ -128,7 +126,7 @@ reload_start(struct ctl *c)
 	reload.ctl = c;
 	reload.changes = reload.errors = 0;
 	reload.why[0] = '\0';
-	strlcpy(reload.actor, c != NULL ? c->actor : BY_SIGNAL, sizeof(reload.actor));
+	strlcpy(reload.actor, c != NULL ? c->actor : "signal", sizeof(reload.actor));
 	if (ask(&auth.isolation, M_SB_RELOAD, NULL, 0, RELOAD_TIMEOUT, on_reload, &reload,
 		0) == 0)
 		reload_end(false, FAIL_BUSY, "too many requests are under way");

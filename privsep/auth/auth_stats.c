@@ -267,7 +267,7 @@ tally_send(uint32_t id)
 	own_figures(&tally.stats, &n);
 	tally.api_tokens = n.tokens;
 	tally.store_changes = store_changes(auth.store);
-	audit_counts(&tally.audit_records, &tally.audit_refused);
+	audit_counts(&tally.audit_records, &tally.audit_refused, &tally.audit_unlogged);
 	chan_send(&auth.master, M_TALLY, id, -1, &tally, sizeof(tally));
 }
 

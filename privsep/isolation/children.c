@@ -302,8 +302,10 @@ child_start(enum kind kind)
 		give_key_files(&c->chan);
 	if (kind == KEYS || kind == AUTH)
 		join_peers();
-	if (kind == AUTH)
+	if (kind == AUTH) {
 		audit_file_give(&c->chan);
+		audit_syslog_give(&c->chan);
+	}
 	log_event(LOG_INFO, "process.started", LOG_S("process", row->name),
 	    LOG_N("pid", c->pid));
 }
@@ -454,6 +456,7 @@ children_reload(void)
 	if (isolation.auth != NULL) {
 		chan_send(isolation.auth, M_CONF_AUTH, 0, section_auth(), NULL, 0);
 		audit_file_give(isolation.auth);
+		audit_syslog_give(isolation.auth);
 	}
 	c = current(KEYS);
 	if (c != NULL) {

@@ -120,6 +120,10 @@ int audit_file_check(const char *path);
 void audit_file_give(struct chan *auth);
 void audit_file_rotate(struct chan *auth, struct msg *);
 
+/* audit_syslog.c: ... and its socket to syslog. */
+void audit_syslog_give(struct chan *auth);
+void audit_syslog_ask(struct chan *auth, struct msg *);
+
 /* folders.c */
 void folders_open(void);
 

@@ -100,7 +100,7 @@ test('a SIGHUP is recorded as what it is', async () => {
 	const since = ask()[0].seq;
 	process.kill(d.pid, 'SIGHUP');
 	const r = await waitFor('its record', () => ask('-e', 'reload.done').find((x) => x.seq > since));
-	assert.equal(r.actor, 'SIGHUP');
+	assert.equal(r.actor, 'signal');
 	assert.equal(r.detail.changes, 0);
 });
 

@@ -145,6 +145,8 @@ static const struct {
 	{ OK "log to file \"/l\"", NULL, NULL, S(common.log_file), "/l" },
 	{ OK "log to file \"/l\"", NULL, "IDED_LOG=to stderr", S(common.log_file), "" },
 	{ OK, NULL, "IDED_AUDIT_FILE=/a keep 3", S(audit.file), "/a" },
+	{ OK "audit { syslog }", NULL, NULL, S(audit.syslog_path), "/dev/log" },
+	{ OK "audit { syslog to \"/l\" }", NULL, NULL, S(audit.syslog_path), "/l" },
 	{ OK "proxy { domain \"*.a.b\" }", NULL, NULL, S(proxy.domain), "*.a.b" },
 	{ OK "location /a/ { proxy to ::1 port 5 }", NULL, NULL, S(location[0].target),
 	    "[::1]:5" },
