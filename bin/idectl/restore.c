@@ -285,17 +285,17 @@ open_data(void)
 		die("%s: only root may write to it: chown root %s && chmod go-w %s",
 		    data.path, data.path, data.path);
 	lock();
-	if (mkdirat(data.fd, BACKUP_UNFINISHED, 0700) == -1) {
-		if (errno != EEXIST)
-			die("%s/%s: %s", data.path, BACKUP_UNFINISHED, strerror(errno));
+	if (fstatat(data.fd, BACKUP_UNFINISHED, &sb, AT_SYMLINK_NOFOLLOW) == 0)
 		die("%s/%s was left by a restore that was interrupted: remove it, and "
 		    "what there is of %s/store and %s/keys, and begin again",
 		    data.path, BACKUP_UNFINISHED, data.path, data.path);
-	}
-	data.begun = true;
-	atexit(discard);
+	/* Before there is a mark that says that these two are a restore's. */
 	must_be_empty("store");
 	must_be_empty("keys");
+	if (mkdirat(data.fd, BACKUP_UNFINISHED, 0700) == -1)
+		die("%s/%s: %s", data.path, BACKUP_UNFINISHED, strerror(errno));
+	data.begun = true;
+	atexit(discard);
 }
 
 static void
