@@ -4,6 +4,10 @@
  * looked at.  Its cursor says where the next one begins: it holds the number of a
  * record and part of its hash, so that one that leads nowhere any more is known for
  * what it is.
+ *
+ * Looking through the trail is costly where no index helps.  So those who ask the very
+ * same while it is looked through share that: whoever may ask at all may see all of
+ * it.  What was found is remembered by its number; each gets it as fast as he takes it.
  */
 #include <sys/param.h>
 
@@ -18,7 +22,8 @@
 #include "audit_store.h"
 #include "auth.h"
 
-#define JOBS_MAX   64
+#define LOOKS_MAX  64
+#define JOBS_MAX   256
 #define JOBS_OWNER 2
 #define ROWS       50
 #define SLICE_MS   2
@@ -26,23 +31,42 @@
 #define PAGE_LOOKS 400000 /* records that a page looks at */
 #define AHEAD      32     /* rows that may wait in a queue */
 #define PAUSE_MS   5
+#define SINCE_MAX  64 /* new records that one who shares looks at */
 
+/* Whoever asked, and how much of what was found is on its way. */
 struct job {
 	TAILQ_ENTRY(job) entry;
+	struct look *look;
 	struct chan *chan;
 	uint32_t id;
 	void *owner;
 	void (*done)(void *);
+	uint32_t sent;
+};
+
+/* One walk through the trail, for one or for many. */
+enum look_is {
+	LOOK_ON,
+	LOOK_MORE, /* it is over: a page is full */
+	LOOK_END,  /* ... the trail's end */
+	LOOK_BAD
+};
+struct look {
+	TAILQ_ENTRY(look) entry;
+	TAILQ_HEAD(, job) jobs;
 	struct m_audit_query q;
 	struct audit_scan scan;
-	bool waits; /* for records that are not there yet */
-	uint32_t rows;
-	uint32_t looks;
+	enum look_is is;
+	bool waits;     /* for records that are not there yet */
+	uint64_t head;  /* the trail's, when it began */
+	uint64_t *rows; /* their numbers; room for q.limit, or one when it follows */
+	uint32_t nrows;
+	uint32_t looked;
 	struct event *timer;
 };
 
-static TAILQ_HEAD(, job) jobs = TAILQ_HEAD_INITIALIZER(jobs);
-static unsigned int njobs;
+static TAILQ_HEAD(, look) looks = TAILQ_HEAD_INITIALIZER(looks);
+static unsigned int nlooks, njobs;
 
 /* What a cursor says; in hex on its way. */
 struct cursor {
@@ -57,13 +81,27 @@ struct cursor {
 _Static_assert(2 * sizeof(struct cursor) < WIRE_AUDIT_CURSOR, "a cursor fits");
 
 static void
+look_free(struct look *l)
+{
+	TAILQ_REMOVE(&looks, l, entry);
+	nlooks--;
+	audit_scan_end(&l->scan);
+	event_free(l->timer);
+	free(l->rows);
+	free(l);
+}
+
+/* The last one who wants it has it looked for no more. */
+static void
 job_free(struct job *j)
 {
-	TAILQ_REMOVE(&jobs, j, entry);
+	struct look *l = j->look;
+
+	TAILQ_REMOVE(&l->jobs, j, entry);
 	njobs--;
-	audit_scan_end(&j->scan);
-	event_free(j->timer);
 	free(j);
+	if (TAILQ_EMPTY(&l->jobs))
+		look_free(l);
 }
 
 static void
@@ -106,21 +144,21 @@ fingerprint(const struct m_audit_query *q)
 }
 
 static void
-cursor_write(const struct job *j, char text[WIRE_AUDIT_CURSOR])
+cursor_write(const struct look *l, char text[WIRE_AUDIT_CURSOR])
 {
 	struct m_audit r;
 	struct cursor c;
 
 	memset(&c, 0, sizeof(c));
 	c.version = 1;
-	c.oldest_first = j->q.oldest_first != 0;
-	c.at = j->scan.at;
+	c.oldest_first = l->q.oldest_first != 0;
+	c.at = l->scan.at;
 	c.anchor = c.oldest_first ? c.at - 1 : c.at;
 	if (c.anchor != 0 && audit_store_get(audit_trail(), c.anchor, &r))
 		memcpy(c.hash, r.hash, sizeof(c.hash));
 	else
 		c.anchor = 0;
-	c.query = fingerprint(&j->q);
+	c.query = fingerprint(&l->q);
 	audit_hex(text, (const uint8_t *)&c, sizeof(c));
 }
 
@@ -149,135 +187,165 @@ cursor_read(const struct m_audit_query *q, uint64_t *at)
 	return NULL;
 }
 
-static bool
-detail_has(const struct m_audit *r, const char *text)
-{
-	const char *name, *value;
-	uint32_t at = 0;
-	char kind;
-
-	while (audit_detail_next(r, &at, &name, &kind, &value))
-		if (strcasestr(value, text) != NULL)
-			return true;
-	return false;
-}
-
-static bool
-event_fits(const char *event, const char *wanted)
-{
-	size_t n = strlen(wanted);
-
-	if (n > 0 && wanted[n - 1] == '.')
-		return strncmp(event, wanted, n) == 0;
-	return strcmp(event, wanted) == 0;
-}
-
-static bool
-fits(const struct m_audit *r, const struct m_audit_query *q)
-{
-	return (q->user[0] == '\0' || strcmp(r->user, q->user) == 0 ||
-		   strcmp(r->actor, q->user) == 0) &&
-	    (q->event[0] == '\0' || event_fits(r->event, q->event)) &&
-	    (q->source[0] == '\0' || strcmp(r->source, q->source) == 0) &&
-	    (q->outcome[0] == '\0' || strcmp(r->outcome, q->outcome) == 0) &&
-	    r->time >= q->from && (q->to == 0 || r->time <= q->to) &&
-	    (q->text[0] == '\0' || strcasestr(r->event, q->text) != NULL ||
-		strcasestr(r->actor, q->text) != NULL ||
-		strcasestr(r->user, q->text) != NULL ||
-		strcasestr(r->source, q->text) != NULL ||
-		strcasestr(r->agent, q->text) != NULL ||
-		strcasestr(r->session, q->text) != NULL ||
-		strcasestr(r->rid, q->text) != NULL || detail_has(r, q->text));
-}
-
-/* The rows are out; more says whether there may be others. */
+/* The rows are out, or what was found cannot be read. */
 static void
-finish(struct job *j, bool more, bool end)
+finish(struct job *j)
 {
+	const struct look *l = j->look;
 	void (*done)(void *) = j->done;
 	void *owner = j->owner;
 	struct m_audit_page page;
 	struct m_ok ok;
 
-	memset(&page, 0, sizeof(page));
-	page.rows = j->rows;
-	page.end = end;
-	if (more)
-		cursor_write(j, page.cursor);
-	chan_send(j->chan, M_ROW_AUDIT_PAGE, j->id, -1, &page, sizeof(page));
-	memset(&ok, 0, sizeof(ok));
-	chan_send(j->chan, M_OK, j->id, -1, &ok, sizeof(ok));
+	if (l->is == LOOK_BAD) {
+		fail(j->chan, j->id, FAIL_INTERNAL,
+		    "a record cannot be read: run `idectl audit verify'");
+	} else {
+		memset(&page, 0, sizeof(page));
+		page.rows = l->q.follow != 0 ? 0 : j->sent;
+		page.end = l->is == LOOK_END;
+		/* Oldest first, others will come: the cursor leads to them. */
+		if (audit_trail() != NULL &&
+		    (l->is == LOOK_MORE || l->q.oldest_first != 0))
+			cursor_write(l, page.cursor);
+		chan_send(j->chan, M_ROW_AUDIT_PAGE, j->id, -1, &page, sizeof(page));
+		memset(&ok, 0, sizeof(ok));
+		chan_send(j->chan, M_OK, j->id, -1, &ok, sizeof(ok));
+	}
 	job_free(j);
 	if (done != NULL)
 		done(owner);
 }
 
 static void
-again(struct job *j, int ms)
+again(struct look *l, int ms)
 {
 	struct timeval tv = { 0, ms * 1000 };
 
-	event_add(j->timer, &tv);
+	event_add(l->timer, &tv);
 }
 
-/* The end of the trail, as it is now. */
-static void
-at_end(struct job *j)
+static bool
+has_room(const struct job *j)
 {
-	if (j->q.follow != 0)
-		j->waits = true;
-	else
-		/* Oldest first, others will come: the cursor leads to them. */
-		finish(j, j->q.oldest_first != 0, true);
+	return j->chan->out_count < AHEAD;
 }
 
+/* What was found before and is not on its way yet. */
 static void
-run(struct job *j)
+catch_up(struct job *j)
+{
+	struct look *l = j->look;
+	struct m_audit r;
+
+	while (j->sent < l->nrows && has_room(j)) {
+		if (!audit_store_get(audit_trail(), l->rows[j->sent], &r)) {
+			l->is = LOOK_BAD;
+			return;
+		}
+		chan_send(j->chan, M_ROW_AUDIT, j->id, -1, &r, sizeof(r));
+		j->sent++;
+	}
+}
+
+/* To those who have all before it, at once. */
+static void
+found(struct look *l, const struct m_audit *r)
+{
+	struct job *j;
+
+	/* One who follows is alone. */
+	if (l->q.follow != 0)
+		TAILQ_FIRST(&l->jobs)->sent = l->nrows = 0;
+	l->rows[l->nrows++] = r->seq;
+	TAILQ_FOREACH(j, &l->jobs, entry)
+		if (j->sent == l->nrows - 1 && has_room(j)) {
+			chan_send(j->chan, M_ROW_AUDIT, j->id, -1, r, sizeof(*r));
+			j->sent++;
+		}
+}
+
+static bool
+is_full(const struct look *l)
+{
+	return l->q.follow == 0 && (l->nrows >= l->q.limit || l->looked >= PAGE_LOOKS);
+}
+
+/* Is there one who has all that was found, and takes more? */
+static bool
+is_wanted(const struct look *l)
+{
+	const struct job *j;
+
+	TAILQ_FOREACH(j, &l->jobs, entry)
+		if (j->sent == l->nrows && has_room(j))
+			return true;
+	return false;
+}
+
+/* A slice; false when nobody takes more for now. */
+static bool
+walk(struct look *l)
 {
 	int64_t until = auth_ms() + SLICE_MS;
 	struct m_audit r;
 	unsigned int i;
 
-	if (audit_trail() == NULL) {
-		finish(j, false, true);
-		return;
-	}
-	for (i = 0; i < SLICE; i++) {
-		if (j->chan->out_count >= AHEAD) {
-			again(j, PAUSE_MS);
-			return;
+	for (i = 0; i < SLICE && l->is == LOOK_ON && !l->waits; i++) {
+		if (is_full(l)) {
+			l->is = LOOK_MORE;
+			break;
 		}
-		if (j->rows >= j->q.limit ||
-		    (j->looks >= PAGE_LOOKS && j->q.follow == 0)) {
-			finish(j, true, false);
-			return;
-		}
+		if (!is_wanted(l))
+			return false;
 		if ((i & 63) == 63 && auth_ms() > until)
 			break;
-		j->looks++;
-		switch (audit_scan_next(audit_trail(), &j->scan, &r)) {
+		l->looked++;
+		switch (audit_scan_next(audit_trail(), &l->scan, &r)) {
 		case SCAN_RECORD:
-			if (!fits(&r, &j->q))
-				break;
-			chan_send(j->chan, M_ROW_AUDIT, j->id, -1, &r, sizeof(r));
-			if (j->q.follow == 0)
-				j->rows++;
+			if (audit_match(&r, &l->q))
+				found(l, &r);
 			break;
 		case SCAN_MOVED:
 			break;
 		case SCAN_END:
-			at_end(j);
-			return;
+			/* As it is now. */
+			if (l->q.follow != 0)
+				l->waits = true;
+			else
+				l->is = LOOK_END;
+			break;
 		case SCAN_ERROR:
-			fail(j->chan, j->id, FAIL_INTERNAL,
-			    "a record cannot be read: run `idectl audit verify'");
-			if (j->done != NULL)
-				j->done(j->owner);
-			job_free(j);
-			return;
+			l->is = LOOK_BAD;
+			break;
 		}
 	}
-	again(j, 0);
+	return true;
+}
+
+static void
+run(struct look *l)
+{
+	struct job *j, *next;
+	bool on;
+
+	if (audit_trail() == NULL) {
+		l->is = LOOK_END;
+		l->nrows = 0;
+	}
+	TAILQ_FOREACH(j, &l->jobs, entry)
+		catch_up(j);
+	on = walk(l);
+	if (l->is == LOOK_ON) {
+		if (!l->waits)
+			again(l, on ? 0 : PAUSE_MS);
+		return;
+	}
+	again(l, PAUSE_MS); /* for those who are slow */
+	/* The last one takes l with him. */
+	TAILQ_FOREACH_SAFE(j, &l->jobs, entry, next)
+		if (l->is == LOOK_BAD || j->sent >= l->nrows)
+			finish(j);
 }
 
 static void
@@ -291,40 +359,40 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 void
 audit_query_kick(void)
 {
-	struct job *j;
+	struct look *l;
 
-	TAILQ_FOREACH(j, &jobs, entry)
-		if (j->waits) {
-			j->waits = false;
-			again(j, 0);
+	TAILQ_FOREACH(l, &looks, entry)
+		if (l->waits) {
+			l->waits = false;
+			again(l, 0);
 		}
+}
+
+/* One of a hundred and more, and rarely: looked for again after each. */
+static struct job *
+job_of(const void *owner, unsigned int *n)
+{
+	struct job *j, *last = NULL;
+	struct look *l;
+
+	*n = 0;
+	TAILQ_FOREACH(l, &looks, entry)
+		TAILQ_FOREACH(j, &l->jobs, entry)
+			if (j->owner == owner) {
+				last = j;
+				(*n)++;
+			}
+	return last;
 }
 
 void
 audit_query_forget(const void *owner)
 {
-	struct job *j, *next;
+	struct job *j;
+	unsigned int n;
 
-	TAILQ_FOREACH_SAFE(j, &jobs, entry, next)
-		if (j->owner == owner)
-			job_free(j);
-}
-
-/* The narrowest index that there is for it. */
-static void
-choose(struct audit_scan *sc, const struct m_audit_query *q)
-{
-	size_t n = strlen(q->event);
-
-	sc->keyed = true;
-	if (q->user[0] != '\0')
-		sc->key = audit_key(AUDIT_KEY_WHO, q->user);
-	else if (q->source[0] != '\0')
-		sc->key = audit_key(AUDIT_KEY_SOURCE, q->source);
-	else if (n > 0 && q->event[n - 1] != '.')
-		sc->key = audit_key(AUDIT_KEY_EVENT, q->event);
-	else
-		sc->keyed = false;
+	while ((j = job_of(owner, &n)) != NULL)
+		job_free(j);
 }
 
 static const char *
@@ -352,58 +420,138 @@ say(const struct m_audit_query *q, const char *actor, const char *source)
 	    LOG_S("source", source), LOG_S("filter", filter));
 }
 
-static unsigned int
-jobs_of(const void *owner)
-{
-	const struct job *j;
-	unsigned int n = 0;
-
-	TAILQ_FOREACH(j, &jobs, entry)
-		n += j->owner == owner;
-	return n;
-}
-
 static const char *
-begin(struct job *j, enum wire_fail *code)
+begin(struct look *l)
 {
 	struct audit_store *st = audit_trail();
 	uint8_t hash[WIRE_HASH256];
-	const char *why;
 
+	l->head = audit_store_head(st, hash);
+	l->scan.newest_first = l->q.oldest_first == 0;
+	l->scan.from = l->q.from;
+	l->scan.to = l->q.to == 0 ? INT64_MAX : l->q.to;
+	l->scan.at = l->scan.newest_first ? l->head : 1;
+	if (!l->scan.newest_first && l->q.after != 0)
+		l->scan.at = MIN(l->q.after, l->head) + 1;
+	audit_match_index(&l->scan, &l->q);
+	return l->q.cursor[0] == '\0' ? NULL : cursor_read(&l->q, &l->scan.at);
+}
+
+static struct look *
+look_new(const struct m_audit_query *q)
+{
+	struct look *l;
+
+	if ((l = calloc(1, sizeof(*l))) == NULL ||
+	    (l->rows = calloc(q->follow != 0 ? 1 : q->limit, sizeof(*l->rows))) == NULL ||
+	    (l->timer = evtimer_new(auth.base, on_timer, l)) == NULL)
+		fatalx("out of memory");
+	TAILQ_INIT(&l->jobs);
+	l->q = *q;
+	audit_scan_begin(&l->scan);
+	TAILQ_INSERT_TAIL(&looks, l, entry);
+	nlooks++;
+	return l;
+}
+
+/*
+ * The answer of one that begins at the end of the trail is another one when something
+ * has come since that is of it; but that it was asked for.
+ */
+static bool
+is_as_now(const struct look *l)
+{
+	uint8_t hash[WIRE_HASH256];
+	uint64_t head = audit_store_head(audit_trail(), hash), seq;
+	struct m_audit r;
+
+	if (l->q.oldest_first != 0 || l->q.cursor[0] != '\0')
+		return true;
+	if (head - l->head > SINCE_MAX)
+		return false;
+	for (seq = l->head + 1; seq <= head; seq++)
+		if (!audit_store_get(audit_trail(), seq, &r) ||
+		    (audit_match(&r, &l->q) && strcmp(r.event, "audit.read") != 0))
+			return false;
+	return true;
+}
+
+static struct look *
+look_same(const struct m_audit_query *q)
+{
+	struct look *l;
+
+	TAILQ_FOREACH(l, &looks, entry)
+		if (l->is == LOOK_ON && l->q.follow == 0 && audit_match_same(&l->q, q) &&
+		    is_as_now(l))
+			return l;
+	return NULL;
+}
+
+static void
+job_new(struct look *l, struct chan *c, uint32_t id, void *owner, void (*done)(void *))
+{
+	struct job *j;
+
+	if ((j = calloc(1, sizeof(*j))) == NULL)
+		fatalx("out of memory");
+	j->look = l;
+	j->chan = c;
+	j->id = id;
+	j->owner = owner;
+	j->done = done;
+	TAILQ_INSERT_TAIL(&l->jobs, j, entry);
+	njobs++;
+}
+
+/* NULL, or why not. */
+static const char *
+may(const struct m_audit_query *q, const void *owner, const char *actor,
+    const char *source, enum wire_fail *code)
+{
+	const char *why;
+	unsigned int n;
+
+	*code = FAIL_UNAVAILABLE;
+	if (audit_trail() == NULL || !auth.conf.audit.store)
+		return "the audit trail is not kept in the store: `audit { store }' in "
+		       "the configuration has it kept there";
+	*code = FAIL_BUSY;
+	(void)job_of(owner, &n);
+	if (nlooks >= LOOKS_MAX || njobs >= JOBS_MAX || n >= JOBS_OWNER)
+		return "too many questions to the audit trail are under way";
+	*code = FAIL_NO_SPACE;
+	if (q->cursor[0] == '\0' && !say(q, actor, source))
+		return AUDIT_REFUSED;
 	*code = FAIL_INVALID;
-	if ((why = wrong(&j->q)) != NULL)
+	if ((why = wrong(q)) != NULL)
 		return why;
-	if (j->q.limit == 0)
-		j->q.limit = ROWS;
-	j->scan.newest_first = j->q.oldest_first == 0;
-	j->scan.from = j->q.from;
-	j->scan.to = j->q.to == 0 ? INT64_MAX : j->q.to;
-	j->scan.at = j->scan.newest_first ? audit_store_head(st, hash) : 1;
-	if (!j->scan.newest_first && j->q.after != 0)
-		j->scan.at = MIN(j->q.after, audit_store_head(st, hash)) + 1;
-	choose(&j->scan, &j->q);
-	return j->q.cursor[0] == '\0' ? NULL : cursor_read(&j->q, &j->scan.at);
+	return NULL;
 }
 
 /* done is called when the last answer is on its way, whatever it is. */
 void
-audit_query(struct chan *c, uint32_t id, const struct m_audit_query *q, void *owner,
+audit_query(struct chan *c, uint32_t id, const struct m_audit_query *asked, void *owner,
     const char *actor, const char *source, void (*done)(void *owner))
 {
-	enum wire_fail code = FAIL_UNAVAILABLE;
-	const char *why = NULL;
-	struct job *j;
+	struct m_audit_query q = *asked;
+	struct look *l = NULL;
+	enum wire_fail code;
+	const char *why;
 
-	if (audit_trail() == NULL || !auth.conf.audit.store) {
-		why =
-		    "the audit trail is not kept in the store: `audit { store }' in the "
-		    "configuration has it kept there";
-	} else if (njobs >= JOBS_MAX || jobs_of(owner) >= JOBS_OWNER) {
-		code = FAIL_BUSY;
-		why = "too many questions to the audit trail are under way";
-	} else if (q->cursor[0] == '\0' && !say(q, actor, source)) {
-		code = FAIL_NO_SPACE;
-		why = AUDIT_REFUSED;
+	if (q.limit == 0)
+		q.limit = ROWS;
+	if ((why = may(&q, owner, actor, source, &code)) == NULL) {
+		/* What has been recorded can be found. */
+		audit_flush();
+		if ((l = look_same(&q)) != NULL) {
+			log_debug("audit: a look at the trail is shared");
+			job_new(l, c, id, owner, done);
+			return; /* its timer is set */
+		}
+		l = look_new(&q);
+		if ((why = begin(l)) != NULL)
+			look_free(l);
 	}
 	if (why != NULL) {
 		fail(c, id, code, why);
@@ -411,25 +559,6 @@ audit_query(struct chan *c, uint32_t id, const struct m_audit_query *q, void *ow
 			done(owner);
 		return;
 	}
-	/* What has been recorded can be found. */
-	audit_flush();
-	if ((j = calloc(1, sizeof(*j))) == NULL ||
-	    (j->timer = evtimer_new(auth.base, on_timer, j)) == NULL)
-		fatalx("out of memory");
-	j->chan = c;
-	j->id = id;
-	j->owner = owner;
-	j->done = done;
-	j->q = *q;
-	audit_scan_begin(&j->scan);
-	TAILQ_INSERT_TAIL(&jobs, j, entry);
-	njobs++;
-	if ((why = begin(j, &code)) != NULL) {
-		fail(c, id, code, why);
-		job_free(j);
-		if (done != NULL)
-			done(owner);
-		return;
-	}
-	run(j);
+	job_new(l, c, id, owner, done);
+	run(l);
 }

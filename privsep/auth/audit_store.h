@@ -114,4 +114,10 @@ enum audit_scan_result audit_scan_next(
     struct audit_store *, struct audit_scan *, struct m_audit *);
 void audit_scan_end(struct audit_scan *);
 
+/* audit_match.c: is this one of those asked for?  The narrowest index for them; and are
+ * two questions the same, to the letter? */
+bool audit_match(const struct m_audit *, const struct m_audit_query *);
+void audit_match_index(struct audit_scan *, const struct m_audit_query *);
+bool audit_match_same(const struct m_audit_query *, const struct m_audit_query *);
+
 #endif

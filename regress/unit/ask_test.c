@@ -51,8 +51,8 @@ setup(void **state)
 		base = event_base_new();
 	assert_non_null(base);
 	assert_int_equal(chan_pair(fds), 0);
-	chan_init(&auth.isolation, fds[0], P_AUTH, P_ISOLATION, base, handlers, gone,
-	    NULL);
+	chan_init(
+	    &auth.isolation, fds[0], P_AUTH, P_ISOLATION, base, handlers, gone, NULL);
 	chan_init(&there, fds[1], P_ISOLATION, P_AUTH, NULL, NULL, NULL, NULL);
 	return 0;
 }
