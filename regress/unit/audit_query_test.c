@@ -226,8 +226,8 @@ test_apart(void **state)
 	query(&w[1], "needle", 0);
 	query(&w[2], "needle", 3);
 	audit_query_forget(&w[0]);
-	assert_true(audit_event(
-	    AUDIT_LOGOUT, LOG_S("user", "needle"), LOG_S("actor", "late")));
+	assert_true(
+	    audit_event(AUDIT_LOGOUT, LOG_S("user", "needle"), LOG_S("actor", "late")));
 	query(&w[3], "needle", 0);
 	wait_for(w + 1, 3);
 	assert_int_equal(w[0].oks, 0);
