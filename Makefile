@@ -113,7 +113,7 @@ LIBS_ided-isolation = -lcrypto -lnftables -lmnl
 LIBS_ided-auth	    = -ldb-5.3 -lcrypto -lidn2 -lunistring
 LIBS_ided-hash	    = -largon2
 LIBS_ided-keys	    = -lcrypto
-LIBS_ided-worker    = -lssl -lcrypto -lnghttp2 -ljansson -lbrotlienc -lbrotlicommon -lz -lm
+LIBS_ided-worker    = -lssl -lcrypto -lnghttp2 -ljansson -lbrotlienc -lbrotlicommon -lzstd -lz -lm
 LIBS_idectl	    = -ljansson -lcrypto -lyaml
 
 link = $(call say,LD) $(CC) $(OPT) $(LDHARDEN) $(LDFLAGS) $(1) -o $@ $^ $(LIBS_$(@F)) $(call PC,$(PKGS))

@@ -354,6 +354,8 @@ struct conf_http {
 	uint8_t brotli_on;
 	uint32_t gzip; /* 1..9 */
 	uint8_t gzip_on;
+	uint32_t zstd; /* 1..12 */
+	uint8_t zstd_on;
 	uint32_t compress_min;
 	char app_name[CONF_NAME_MAX]; /* default "ided" */
 	char base[CONF_NAME_MAX];     /* "/tools", or "": at the root */

@@ -124,6 +124,8 @@ default_http(struct conf_http *http)
 	http->brotli_on = 1;
 	http->gzip = 6;
 	http->gzip_on = 1;
+	http->zstd = 8;
+	http->zstd_on = 1;
 	http->compress_min = 1 * KB;
 	strlcpy(http->app_name, "ided", sizeof(http->app_name));
 }

@@ -441,11 +441,12 @@ log_file(const struct conf *c, char *buf, size_t size)
 static void
 compression(const struct conf *c, char *buf, size_t size)
 {
-	snprintf(buf, size, "%s%s%s", c->http.brotli_on ? "brotli" : "",
-	    c->http.brotli_on && c->http.gzip_on ? " " : "",
-	    c->http.gzip_on ? "gzip" : "");
+	snprintf(buf, size, "%s%s%s", c->http.zstd_on ? "zstd " : "",
+	    c->http.brotli_on ? "brotli " : "", c->http.gzip_on ? "gzip " : "");
 	if (buf[0] == '\0')
 		strlcpy(buf, "off", size);
+	else
+		buf[strlen(buf) - 1] = '\0';
 }
 
 static void

@@ -292,23 +292,25 @@ bool
 conf_value_compression(
     struct conf_parser *p, const struct conf_row *row, struct conf_http *http)
 {
-	bool brotli, gzip;
+	bool zstd, brotli, gzip;
 
 	if (p->tok.type == TOK_WORD && strcmp(p->tok.text, "off") == 0) {
-		http->brotli_on = http->gzip_on = 0;
+		http->zstd_on = http->brotli_on = http->gzip_on = 0;
 		conf_next(p);
 		return true;
 	}
 	if (!conf_options(p, B_COMPRESSION, p->conf))
 		return false;
+	zstd = given(p, "zstd");
 	brotli = given(p, "brotli");
 	gzip = given(p, "gzip");
-	if (brotli || gzip) {
+	if (zstd || brotli || gzip) {
+		http->zstd_on = zstd;
 		http->brotli_on = brotli;
 		http->gzip_on = gzip;
 	} else if (!given(p, "minimum")) {
 		conf_expected(p, NULL,
-		    "brotli, gzip, minimum or off after "
+		    "zstd, brotli, gzip, minimum or off after "
 		    "\"%s\"",
 		    row->name);
 		return false;

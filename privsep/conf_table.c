@@ -300,6 +300,7 @@ const struct conf_row conf_rows[] = {
 { B_HEADERS, "report-only", K_FLAG, 0, 0, C(http.headers_report_only), 1, 0, NULL, NULL, NULL },
 { B_TOP, "compression", K_COMPRESSION, B_COMPRESSION, 0, NOWHERE, 0, 0, NULL, "IDED_COMPRESSION", NULL },
 { B_COMPRESSION, "brotli", K_NUMBER, 0, 0, C(http.brotli), 0, 11, NULL, NULL, NULL },
+{ B_COMPRESSION, "zstd", K_NUMBER, 0, 0, C(http.zstd), 1, 12, NULL, NULL, NULL },
 { B_COMPRESSION, "gzip", K_NUMBER, 0, 0, C(http.gzip), 1, 9, NULL, NULL, NULL },
 { B_COMPRESSION, "minimum", K_SIZE, 0, 0, C(http.compress_min), 1, 16 * MB, NULL, NULL, NULL },
 

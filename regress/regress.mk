@@ -8,7 +8,7 @@ MAIN_SRC  = privsep/auth/auth.c privsep/auth/hash.c privsep/keys/keys.c \
 LIB_SRC   = $(sort $(filter-out $(MAIN_SRC),$(COMMON_SRC) $(CONF_SRC) $(KEYS_SRC) \
 	    $(AUTH_SRC) $(HASH_SRC) $(ISOLATION_SRC) $(WORKER_SRC) $(MASTER_SRC)))
 LIB_OBJ   = $(call objs,$(LIB_SRC)) $(O)/worker/www.o
-TEST_LIBS = -lnftables -lmnl -lssl -lcrypto -lnghttp2 -ljansson -lbrotlienc -lbrotlidec -lbrotlicommon -lz -ldb-5.3 -largon2 -lidn2 -lunistring -lyaml -lcmocka \
+TEST_LIBS = -lnftables -lmnl -lssl -lcrypto -lnghttp2 -ljansson -lbrotlienc -lbrotlidec -lbrotlicommon -lzstd -lz -ldb-5.3 -largon2 -lidn2 -lunistring -lyaml -lcmocka \
 	    $(call PC,$(PKGS))
 
 $(O)/libtest.a: $(LIB_OBJ)

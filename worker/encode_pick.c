@@ -177,8 +177,8 @@ not_modified(const struct stream *s, struct encode_head *e, const struct seen *s
 static unsigned int
 available(const struct conf_http *http)
 {
-	return (CODING_IDENTITY | (http->brotli_on ? CODING_BR : 0U) |
-	    (http->gzip_on ? CODING_GZIP : 0U));
+	return (CODING_IDENTITY | (http->zstd_on ? CODING_ZSTD : 0U) |
+	    (http->brotli_on ? CODING_BR : 0U) | (http->gzip_on ? CODING_GZIP : 0U));
 }
 
 unsigned int

@@ -205,6 +205,8 @@ http_weight(struct slice *element)
 static unsigned int
 coding_bit(struct slice name)
 {
+	if (slice_caseeq(name, SLICE("zstd")))
+		return (CODING_ZSTD);
 	if (slice_caseeq(name, SLICE("br")))
 		return (CODING_BR);
 	if (slice_caseeq(name, SLICE("gzip")) || slice_caseeq(name, SLICE("x-gzip")))
@@ -217,12 +219,14 @@ coding_bit(struct slice name)
 unsigned int
 coding_negotiate(struct slice header, unsigned int available)
 {
-	static const unsigned int order[] = { CODING_BR, CODING_GZIP, CODING_IDENTITY };
-	int weight[CODING_BR + 1], star = -1, q, best = 0;
+	static const unsigned int order[] = { CODING_ZSTD, CODING_BR, CODING_GZIP,
+		CODING_IDENTITY };
+	int weight[CODING_ALL + 1], star = -1, q, best = 0;
 	struct slice element;
 	unsigned int bit, chosen = 0;
 
-	weight[CODING_BR] = weight[CODING_GZIP] = weight[CODING_IDENTITY] = -1;
+	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
+		weight[order[i]] = -1;
 	while (http_list_next(&header, &element)) {
 		q = http_weight(&element);
 		if (q < 0 || !http_is_token(element))
@@ -249,7 +253,10 @@ coding_negotiate(struct slice header, unsigned int available)
 const char *
 coding_name(unsigned int coding)
 {
-	return (coding == CODING_BR ? "br" : coding == CODING_GZIP ? "gzip" : "identity");
+	return (coding == CODING_ZSTD ? "zstd" :
+		coding == CODING_BR   ? "br" :
+		coding == CODING_GZIP ? "gzip" :
+					"identity");
 }
 
 static const char days[] = "SunMonTueWedThuFriSat";

@@ -45,15 +45,17 @@ bool range_not_modified(struct slice if_none_match, struct slice if_modified_sin
 #define CODING_IDENTITY 0x01
 #define CODING_GZIP     0x02
 #define CODING_BR       0x04
+#define CODING_ZSTD     0x08
+#define CODING_ALL      0x0f
 
 /*
  * The best coding among those available (a set of bits) by Accept-Encoding:
- * the highest weight; among equals br, then gzip, then identity.  Returns one
+ * the highest weight; among equals zstd, br, gzip, then identity.  Returns one
  * bit, or 0 when the client accepts none of them (send identity all the same, or
  * 406).  A malformed header, or none, is as if identity alone were accepted.
  */
 unsigned int coding_negotiate(struct slice accept_encoding, unsigned int available);
-/* "gzip", "br", "identity" */
+/* "gzip", "br", "zstd", "identity" */
 const char *coding_name(unsigned int);
 
 /* IMF-fixdate, as "Sun, 06 Nov 1994 08:49:37 GMT"; years 1970..9999. */

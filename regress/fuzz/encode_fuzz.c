@@ -55,7 +55,8 @@ pick(struct stream *s, const struct http_head *answer, unsigned int how)
 	e.n = n;
 	coding = encode_pick(s, &e);
 	check(e.n <= STREAM_RESP_HEADERS);
-	check(coding == CODING_IDENTITY || coding == CODING_BR || coding == CODING_GZIP);
+	check(coding == CODING_IDENTITY || coding == CODING_ZSTD || coding == CODING_BR ||
+	    coding == CODING_GZIP);
 	/* Vary only grows: caches of others' answers hang on it. */
 	check(count(e.h, e.n, SLICE("vary")) >= count(h, n, SLICE("vary")));
 	if (coding == CODING_IDENTITY) {
@@ -90,6 +91,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	memcpy(in, data, len);
 	conf.http.brotli_on = (data[0] & 1) != 0;
 	conf.http.gzip_on = (data[0] & 2) != 0;
+	conf.http.zstd_on = (data[0] & 4) != 0;
 	conf.http.compress_min = 1024;
 	w.conf = &conf;
 	s.w = &w;

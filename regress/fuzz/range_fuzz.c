@@ -45,7 +45,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (len < 2 || (in = malloc(len)) == NULL)
 		return (0);
 	memcpy(in, data, len);
-	available = data[0] & (CODING_IDENTITY | CODING_GZIP | CODING_BR);
+	available = data[0] & CODING_ALL;
 	size = data[1] < 200 ? data[1] : 1ULL << (data[1] - 192);
 	p = in + 2;
 	len -= 2;

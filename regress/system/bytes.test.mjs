@@ -1,6 +1,7 @@
 // Answers of the user's own server, compressed on their way: over both protocols.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import http2 from 'node:http2';
 import zlib from 'node:zlib';
@@ -9,7 +10,8 @@ import { startRecorder } from '../hostile/backend.mjs';
 
 const line = 'The quick brown fox jumps over the lazy dog. ';
 const text = (n) => line.repeat(Math.ceil(n / line.length)).slice(0, n);
-const decode = { br: zlib.brotliDecompressSync, gzip: zlib.gunzipSync, undefined: (b) => b };
+const unzstd = (b) => execFileSync('zstd', ['-dcq', '--memory=64KB'], { input: b, maxBuffer: 1 << 24 });
+const decode = { br: zlib.brotliDecompressSync, zstd: unzstd, gzip: zlib.gunzipSync, undefined: (b) => b };
 let d;
 
 before(async () => { d = await startRecorder({ server: `${top}/regress/system/answers.js` }); });
@@ -42,7 +44,8 @@ async function h1get(path, headers = {}, method = 'GET') {
 for (const [name, get] of [['HTTP/1.1', h1get], ['HTTP/2', h2get]]) {
 	test(`${name}: what compresses is compressed, and is the same after`, async () => {
 		for (const [accept, coding] of [['gzip, deflate, br', 'br'], ['gzip', 'gzip'], ['br;q=0.1, gzip', 'gzip'],
-			['', undefined], ['identity', undefined], ['br;q=0, gzip;q=0', undefined], ['zstd', undefined]])
+			['', undefined], ['identity', undefined], ['br;q=0, gzip;q=0', undefined], ['zstd', 'zstd'],
+			['gzip, deflate, br, zstd', 'zstd'], ['zstd;q=0.5, br', 'br'], ['compress', undefined]])
 			for (const kind of ['text', 'chunked', 'trailer']) for (const n of [1024, 20000, 3000000]) {
 				const r = await get(`/ide/a/${kind}?n=${n}`, { ...own(), 'accept-encoding': accept });
 				assert.equal(r.status, 200);

@@ -207,7 +207,7 @@
 { OK "compression brotli 12", NULL, NULL, {
   "t:2: expected a number from 0 to 11 after \"brotli\", got \"12\"" } },
 { OK "compression", NULL, NULL, {
-  "t:2: expected brotli, gzip, minimum or off after \"compression\", got the end of the file" } },
+  "t:2: expected zstd, brotli, gzip, minimum or off after \"compression\", got the end of the file" } },
 { OK "tls { protocols \"tlsv1.1 tlsv1.2\" }", NULL, NULL, {
   "t:2: expected tlsv1.2, tlsv1.3 or both after \"protocols\", got \"tlsv1.1 tlsv1.2\"" } },
 { OK "isolation { require seccomp, cgruop }", NULL, NULL, {

@@ -10,6 +10,7 @@
 
 #include <brotli/decode.h>
 #include <zlib.h>
+#include <zstd.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -123,7 +124,8 @@ setup(void **state)
 	assert_non_null(worker.base);
 	conf.http.brotli = 5;
 	conf.http.gzip = 6;
-	conf.http.brotli_on = conf.http.gzip_on = 1;
+	conf.http.zstd = 8;
+	conf.http.brotli_on = conf.http.gzip_on = conf.http.zstd_on = 1;
 	conf.http.compress_min = 1024;
 	return (0);
 }
@@ -131,6 +133,7 @@ setup(void **state)
 #define TEXT "content-type: text/plain"
 #define BR   "Accept-Encoding: gzip, deflate, br\r\n"
 #define GZ   "Accept-Encoding: gzip\r\n"
+#define ZS   "Accept-Encoding: gzip, deflate, br, zstd\r\n"
 #define OWN  "Sec-Fetch-Site: same-origin\r\n"
 #define MINE "Cookie: a=b\r\n"
 #define VARY "vary: accept-encoding\n"
@@ -151,6 +154,13 @@ test_pick(void **state)
 		{ "HEAD " BR, TEXT, 200, 5000, -1,
 		    TEXT "\n" VARY "content-encoding: br\n" },
 		{ BR, TEXT, 404, 5000, -1, TEXT "\n" VARY "content-encoding: br\n" },
+		{ ZS, TEXT, 200, 5000, -1, TEXT "\n" VARY "content-encoding: zstd\n" },
+		{ "Accept-Encoding: zstd;q=0.9, br\r\n", TEXT, 200, 5000, -1,
+		    TEXT "\n" VARY "content-encoding: br\n" },
+		{ "Accept-Encoding: zstd;q=0, *\r\n", TEXT, 200, 5000, -1,
+		    TEXT "\n" VARY "content-encoding: br\n" },
+		{ BR, TEXT "\ncontent-encoding: zstd", 200, 5000, 5000,
+		    TEXT "\ncontent-encoding: zstd\n" },
 		/* too little, or not wanted: it says that it could be otherwise */
 		{ BR, TEXT, 200, 1023, 1023, TEXT "\n" VARY },
 		{ "", TEXT, 200, 5000, 5000, TEXT "\n" VARY },
@@ -241,6 +251,11 @@ test_off(void **state)
 	struct header h[8];
 
 	(void)state;
+	conf.http.zstd_on = 0;
+	begin(ZS);
+	stream_respond(&stream, 200, h, headers(TEXT, h), 5000);
+	assert_string_equal(got.heads, TEXT "\n" VARY "content-encoding: br\n");
+	stream_close(&stream);
 	conf.http.brotli_on = 0;
 	begin(BR);
 	stream_respond(&stream, 200, h, headers(TEXT, h), 5000);
@@ -251,7 +266,7 @@ test_off(void **state)
 	stream_respond(&stream, 200, h, headers(TEXT, h), 5000);
 	assert_string_equal(got.heads, TEXT "\n");
 	stream_close(&stream);
-	conf.http.brotli_on = conf.http.gzip_on = 1;
+	conf.http.brotli_on = conf.http.gzip_on = conf.http.zstd_on = 1;
 }
 
 /* --- bytes --- */
@@ -259,12 +274,36 @@ test_off(void **state)
 #define SIZE 1000000
 static uint8_t plain[SIZE], back[SIZE + 1];
 
+/* What is asked for, how it is decoded, and the levels there are. */
+static const struct kind {
+	const char *request, *name;
+	uint32_t *level, least, most;
+} kinds[] = {
+	{ BR, "brotli", &conf.http.brotli, 0, 11 },
+	{ GZ, "gzip", &conf.http.gzip, 1, 9 },
+	{ ZS, "zstd", &conf.http.zstd, 1, 12 },
+};
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
 static size_t
-decode(bool br)
+decode(const struct kind *k)
 {
 	size_t len = sizeof(back);
 
-	if (br) {
+	if (strcmp(k->name, "zstd") == 0) {
+		/* A window of 64 KB is enough for whoever reads it. */
+		ZSTD_DCtx *d = ZSTD_createDCtx();
+		ZSTD_inBuffer in = { got.body, got.len, 0 };
+		ZSTD_outBuffer out = { back, sizeof(back), 0 };
+
+		assert_non_null(d);
+		assert_int_equal(
+		    ZSTD_isError(ZSTD_DCtx_setParameter(d, ZSTD_d_windowLogMax, 16)), 0);
+		assert_int_equal(ZSTD_decompressStream(d, &out, &in), 0);
+		assert_int_equal(in.pos, in.size);
+		ZSTD_freeDCtx(d);
+		len = out.pos;
+	} else if (strcmp(k->name, "brotli") == 0) {
 		assert_int_equal(BrotliDecoderDecompress(got.len, got.body, &len, back),
 		    BROTLI_DECODER_RESULT_SUCCESS);
 	} else {
@@ -296,45 +335,49 @@ fill(void)
 }
 
 static void
-test_bytes(void **state)
+test_level(const struct kind *kind, unsigned int level)
 {
 	static const size_t steps[] = { 1, 1000, SIZE };
+	size_t before, size, step;
 	struct header h[8];
 
-	(void)state;
-	for (unsigned int level = 0; level <= 11; level += level < 5 ? 1 : 2) {
-		size_t before;
-
-		conf.http.brotli = level;
-		conf.http.gzip = level % 9 + 1;
-		for (size_t k = 0; k < 2 * sizeof(steps) / sizeof(steps[0]); k++) {
-			size_t step = steps[k / 2];
-			size_t size = step == 1 ? 10000 : level < 9 ? SIZE : SIZE / 10;
-
-			begin(k % 2 ? GZ : BR);
-			stream_respond(&stream, 200, h, headers(TEXT, h), -1);
-			before = encode_use().reserved;
-			assert_true(before > 0 && before <= ENCODE_MEMORY);
-			for (size_t at = 0; at < size; at += step)
-				stream_write(&stream, plain + at,
-				    step < size - at ? step : size - at);
-			/* More than it was thought to take, it did not. */
-			if (encode_use().memory > before || encode_use().memory == 0)
-				fail_msg("level %u, step %zu, %s: %zu of %zu", level,
-				    step, k % 2 ? "gzip" : "brotli", encode_use().memory,
-				    before);
-			stream_end(&stream);
-			assert_true(got.ended);
-			assert_true(got.most <= 16384);
-			assert_int_equal(decode(k % 2 == 0), size);
-			assert_memory_equal(back, plain, size);
-			assert_true(got.len < size * 7 / 8);
-			stream_close(&stream);
-			assert_int_equal(encode_use().memory, 0);
-		}
+	*kind->level = level;
+	for (size_t k = 0; k < sizeof(steps) / sizeof(steps[0]); k++) {
+		step = steps[k];
+		size = step == 1 ? 10000 : level < 9 ? SIZE : SIZE / 10;
+		begin(kind->request);
+		stream_respond(&stream, 200, h, headers(TEXT, h), -1);
+		before = encode_use().reserved;
+		assert_true(before > 0 && before <= ENCODE_MEMORY);
+		for (size_t at = 0; at < size; at += step)
+			stream_write(
+			    &stream, plain + at, step < size - at ? step : size - at);
+		/* More than it was thought to take, it did not. */
+		if (encode_use().memory > before || encode_use().memory == 0)
+			fail_msg("level %u, step %zu, %s: %zu of %zu", level, step,
+			    kind->name, encode_use().memory, before);
+		stream_end(&stream);
+		assert_true(got.ended);
+		assert_true(got.most <= 16384);
+		assert_int_equal(decode(kind), size);
+		assert_memory_equal(back, plain, size);
+		assert_true(got.len < size * 7 / 8);
+		stream_close(&stream);
+		assert_int_equal(encode_use().memory, 0);
 	}
-	conf.http.brotli = 5;
-	conf.http.gzip = 6;
+}
+
+static void
+test_bytes(void **state)
+{
+	(void)state;
+	for (const struct kind *k = kinds; k < kinds + KINDS; k++) {
+		uint32_t level, usual = *k->level;
+
+		for (level = k->least; level <= k->most; level += level < 5 ? 1 : 2)
+			test_level(k, level);
+		*k->level = usual;
+	}
 }
 
 /* Events: each is whole at the client before the next is written. */
@@ -345,8 +388,8 @@ test_flush(void **state)
 	size_t len;
 
 	(void)state;
-	for (int gzip = 0; gzip < 2; gzip++) {
-		begin(gzip ? GZ : BR);
+	for (const struct kind *k = kinds; k < kinds + KINDS; k++) {
+		begin(k->request);
 		stream_respond(
 		    &stream, 200, h, headers("content-type: text/event-stream", h), -1);
 		for (int i = 0; i < 3; i++) {
@@ -365,7 +408,7 @@ test_flush(void **state)
 		event_base_loop(worker.base, EVLOOP_ONCE);
 		assert_true(got.len > len);
 		stream_end(&stream);
-		assert_int_equal(decode(!gzip), 27 + 20000);
+		assert_int_equal(decode(k), 27 + 20000);
 		stream_close(&stream);
 		event_base_loop(worker.base, EVLOOP_NONBLOCK);
 	}

@@ -15,6 +15,7 @@
 
 #define NROWS(a) (sizeof(a) / sizeof((a)[0]))
 #define BR       CODING_BR
+#define ZS       CODING_ZSTD
 #define GZ       CODING_GZIP
 #define ID       CODING_IDENTITY
 #define DATE     "Sun, 06 Nov 1994 08:49:37 GMT"
@@ -223,6 +224,11 @@ test_coding(void **state)
 		{ "gzip, deflate, br, zstd", ID | GZ | BR, BR },
 		{ "gzip, deflate, br", ID | GZ, GZ },
 		{ "gzip, deflate, br", ID, ID },
+		{ "gzip, deflate, br, zstd", CODING_ALL, ZS },
+		{ "zstd;q=0.9, br", CODING_ALL, BR },
+		{ "zstd;q=0, *", CODING_ALL, BR },
+		{ "ZSTD", CODING_ALL, ZS },
+		{ "x-zstd", CODING_ALL, ID },
 		{ "br;q=0.9, gzip", ID | GZ | BR, GZ },
 		{ "br;q=0.9, gzip;q=0.8", ID | GZ | BR, BR },
 		{ "br ; q=0.9 , gzip ; Q=0.95", ID | GZ | BR, GZ },
