@@ -422,6 +422,8 @@ audit_take_file(int fd)
 	case FILE_GOES_ON:
 		break;
 	case FILE_BEGINS:
+		/* What was asked for is there: the next one need not wait. */
+		tr.rotate_at = 0;
 		(void)audit_event(AUDIT_TRAIL_FILE, LOG_S("file", c->file));
 		break;
 	case FILE_ODD:

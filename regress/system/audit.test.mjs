@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import crypto from 'node:crypto';
 import fs from 'node:fs';
+import https from 'node:https';
 import { startDaemon, password, waitFor, obj } from './daemon.mjs';
 
 let d;
@@ -394,14 +395,17 @@ test('on a full disk nothing is done that would have to be recorded', async (t) 
 	store keep 30d }`);
 		await d.start();
 		const cookie = await d.login('ann');
+		const admin = await d.login('root1', password, { localAddress: elsewhere() });
 		fs.writeFileSync(`${disk}/ballast`, '');
 		try { for (;;) fs.appendFileSync(`${disk}/ballast`, Buffer.alloc(65536)); } catch { /* full */ }
 		// What is reserved is used up first.
 		let r;
 		for (let i = 0; i < 20000 && (!r || r.status === 0); i++) {
-			await Promise.all(Array.from({ length: 40 }, (_, k) => d.post('/login',
-				{ username: `n${i}.${k}${'x'.repeat(200)}`, password: 'x' },
-				{ localAddress: elsewhere(), headers: { 'user-agent': 'y'.repeat(255) } }).catch(() => 0)));
+			// Connections of its own each time: what one asks for without end is read slowly.
+			const agent = new https.Agent({ keepAlive: true, maxSockets: 8 });
+			await Promise.all(Array.from({ length: 160 }, () => d.ask('POST', '/api/admin/users/bob/enable', { body: '{}', agent,
+				headers: { cookie: admin, origin: d.origin, 'content-type': 'application/json', 'content-length': 2 } }).catch(() => 0)));
+			agent.destroy();
 			r = d.ctl(['user', 'enable', 'bob']);
 		}
 		assert.notEqual(d.ctl(['user', 'disable', 'ann']).status, 0);
