@@ -5,8 +5,11 @@
  * unmount may take long, as may a change of size: both are jobs.
  */
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+
+#include <linux/fs.h>
 
 #include <ctype.h>
 #include <dirent.h>
@@ -96,12 +99,18 @@ struct release {
 static int
 run_release(void *arg, void *answer)
 {
+	struct fstrim_range all = { 0, UINT64_MAX, 0 };
 	struct release *r = arg;
 
 	/* Until isolation has closed its own, and this is the last: it is here that
 	 * the volume is unmounted. */
 	while (read(r->gate, answer, 1) == -1 && errno == EINTR)
 		;
+	/* What ext4 has not given back to the disk when it is unmounted, as a mount
+	 * with discard should, it does not give back any more. */
+	if (syncfs(r->home) == -1 ||
+	    (ioctl(r->home, FITRIM, &all) == -1 && errno != EOPNOTSUPP))
+		log_warn("volume: what was removed in it keeps its room on the disk");
 	close(r->home);
 	return 0;
 }
