@@ -28,6 +28,7 @@ const struct import_option import_options[] = {
 	{ "disable-proxy",	IMPORT_SPECIAL, "CS_DISABLE_PROXY", NULL },
 	{ "user-data-dir",	IMPORT_SPECIAL, NULL, NULL },
 	{ "extensions-dir",	IMPORT_SPECIAL, NULL, NULL },
+	{ "idle-timeout-seconds", IMPORT_SPECIAL, "CODE_SERVER_IDLE_TIMEOUT_SECONDS", NULL },
 	/* what VS Code is told */
 	{ "disable-telemetry",	IMPORT_FLAG,	NULL, NULL },
 	{ "disable-file-downloads", IMPORT_FLAG, "CS_DISABLE_FILE_DOWNLOADS", NULL },
@@ -37,11 +38,11 @@ const struct import_option import_options[] = {
 	{ "enable-proposed-api", IMPORT_VALUE,	NULL, NULL },
 	{ "link-protection-trusted-domains", IMPORT_VALUE, NULL, NULL },
 	{ "locale",		IMPORT_VALUE,	NULL, NULL },
-	{ "github-auth",	IMPORT_VALUE,	NULL, NULL },
 	{ "log",		IMPORT_VALUE,	"LOG_LEVEL", NULL },
 	{ "reconnection-grace-time", IMPORT_VALUE, "CODE_SERVER_RECONNECTION_GRACE_TIME", NULL },
 	/* what needs nothing */
 	{ "disable-update-check", IMPORT_NOTHING, NULL, "nobody outside is asked for updates" },
+	{ "github-auth",	IMPORT_NOTHING,	"GITHUB_TOKEN", "a token is its user's, who signs in at GitHub in VS Code" },
 	{ "cert-host",		IMPORT_NOTHING, NULL, "names are those of the certificate" },
 	{ "cookie-suffix",	IMPORT_NOTHING, "CODE_SERVER_COOKIE_SUFFIX", "the cookie is bound to this host (__Host-)" },
 	{ "session-socket",	IMPORT_NOTHING, NULL, "windows are found in the sandbox itself" },
@@ -54,9 +55,25 @@ const struct import_option import_options[] = {
 	{ "verbose",		IMPORT_NOTHING, NULL, "see \"log\" in ided.conf(5)" },
 	{ "i18n",		IMPORT_NOTHING, NULL, "the pages are ided's own" },
 	{ "ignore-last-opened",	IMPORT_NOTHING, NULL, "a query of ?ew=true opens no folder" },
-	{ "idle-timeout-seconds", IMPORT_NOTHING, "CODE_SERVER_IDLE_TIMEOUT_SECONDS", "sandboxes end after \"idle-stop\"; ided stays" },
 	{ "builtin-extensions-dir", IMPORT_NOTHING, NULL, "those of the VS Code that make ide installs" },
-	{ "vscode-option",	IMPORT_NOTHING, NULL, "see \"argument\" in ided.conf(5)" },
+	{ "vscode-option",	IMPORT_NOTHING, "VSCODE_OPTIONS", "see \"argument\" in ided.conf(5)" },
+	{ "new-window",		IMPORT_NOTHING, NULL, "\"idectl open\" opens in a window that is there" },
+	{ "reuse-window",	IMPORT_NOTHING, NULL, "\"idectl open\" opens in a window that is there" },
+	{ "install-extension",	IMPORT_NOTHING, NULL, "see \"idectl ext install\"" },
+	{ "uninstall-extension", IMPORT_NOTHING, NULL, "see \"idectl ext uninstall\"" },
+	{ "list-extensions",	IMPORT_NOTHING, NULL, "see \"idectl ext list\"" },
+	{ "show-versions",	IMPORT_NOTHING, NULL, "see \"idectl ext list\"" },
+	{ "locate-extension",	IMPORT_NOTHING, NULL, "they are below ~/extensions of the user" },
+	{ "category",		IMPORT_NOTHING, NULL, "see \"idectl ext list\"" },
+	{ "force",		IMPORT_NOTHING, NULL, "\"idectl ext install\" takes the newest" },
+	{ "enable",		IMPORT_NOTHING, NULL, "there is nothing to be tried out" },
+	{ "help",		IMPORT_NOTHING, NULL, "see ided(8)" },
+	{ "version",		IMPORT_NOTHING, NULL, "see \"idectl status\"" },
+	{ "json",		IMPORT_NOTHING, NULL, "see \"idectl -j\"" },
+	/* variables that are no option's */
+	{ "EXTENSIONS_GALLERY",	IMPORT_NOTHING, "EXTENSIONS_GALLERY", "extensions come from Open VSX, or from a file" },
+	{ "CS_TELEMETRY_URL",	IMPORT_NOTHING, "CS_TELEMETRY_URL", "nothing is told to anybody" },
+	{ "VSCODE_PROXY_URI",	IMPORT_NOTHING, "VSCODE_PROXY_URI", "ided says where ports are" },
 	{ NULL, IMPORT_NOTHING, NULL, NULL },
 };
 /* clang-format on */
@@ -322,10 +339,19 @@ sound_place(const char *path)
 static bool
 sound(const char *path)
 {
-	const char *auth = text_of("auth");
+	const char *auth = text_of("auth"), *idle = text_of("idle-timeout-seconds");
 
 	if (!sound_place(path))
 		return false;
+	if (idle != NULL &&
+	    (atoi(idle) <= 60 || strlen(idle) > 8 ||
+		idle[strspn(idle, "0123456789")] != '\0')) {
+		fprintf(stderr,
+		    "%s: idle-timeout-seconds: expected a number above 60, got "
+		    "\"%s\"\n",
+		    path, idle);
+		return false;
+	}
 	if (auth != NULL && strcmp(auth, "password") != 0 && strcmp(auth, "none") != 0) {
 		fprintf(stderr, "%s: auth: expected password or none, got \"%s\"\n", path,
 		    auth);
@@ -348,6 +374,8 @@ import_run(const char *path, bool environment)
 	printf("data \"/var/ided\"\nruntime \"/run/ided\"\nlog to syslog level info\n");
 	if (text_of("app-name") != NULL)
 		put_line("app-name", text_of("app-name"));
+	if (text_of("idle-timeout-seconds") != NULL)
+		printf("idle-exit %ss\n", text_of("idle-timeout-seconds"));
 	if (text_of("welcome-text") != NULL) {
 		printf("brand {\n");
 		put_line("\twelcome", text_of("welcome-text"));

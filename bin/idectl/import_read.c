@@ -41,8 +41,13 @@ option_find(const char *name, size_t len)
 	for (i = 0; import_options[i].name != NULL; i++)
 		if (strlen(import_options[i].name) == len &&
 		    memcmp(import_options[i].name, name, len) == 0)
-			return i;
-	return -1;
+			break;
+	/* What is a variable alone is no option. */
+	if (import_options[i].name == NULL ||
+	    (import_options[i].env != NULL &&
+		strcmp(import_options[i].env, import_options[i].name) == 0))
+		return -1;
+	return i;
 }
 
 /* What can stand in a line of ided.conf. */
@@ -214,6 +219,11 @@ import_environment(struct import_value values[IMPORT_OPTIONS])
 		o = &import_options[i];
 		if (o->env == NULL || (s = getenv(o->env)) == NULL || *s == '\0')
 			continue;
+		/* What it says is not looked at. */
+		if (o->how == IMPORT_NOTHING) {
+			values[i].set = true;
+			continue;
+		}
 		if (!text_ok(s, strlen(s))) {
 			error_at(0, "%s: expected one line of at most %d bytes", o->env,
 			    IMPORT_TEXT - 1);

@@ -52,6 +52,7 @@ test('errors: a page for browsers, JSON for others', async () => {
 test('of _static there is what pages need, and no more', async () => {
 	for (const f of ['src/browser/media/favicon.ico', 'src/browser/media/pwa-icon-192.png', 'out/browser/serviceWorker.js'])
 		assert.equal((await d.request('GET', `/_static/${f}`)).status, 200, f);
+	assert.equal((await d.request('GET', '/_static/out/browser/serviceWorker.js')).headers['service-worker-allowed'], '/');
 	for (const f of ['package.json', 'out/node/entry.js', 'lib/vscode/product.json', '../product', 'src/browser/media/'])
 		assert.notEqual((await d.request('GET', `/_static/${f}`)).status, 200, f);
 });
