@@ -167,13 +167,13 @@ vm: $(VM)/initrd $(VM)/initrd-systemd
 check-vm:
 	etc/install-deps build check vm
 	$(MAKE) all vm
-	O=$(O) regress/run-node regress/vm 2
+	O=$(O) regress/run-node.mjs regress/vm 2
 
 check-deps:
 	etc/install-deps build check vm
 
 system hostile browser: %: all $(O)/regress/vm/ide
-	O=$(O) regress/run-node regress/$* $(if $(filter browser,$*),,2)
+	O=$(O) regress/run-node.mjs regress/$* $(if $(filter browser,$*),,2)
 
 # With SAN=1 it is about the programs alone: not what fuzz targets have anyway, and not
 # what the VM's kernel makes of them.
