@@ -219,6 +219,8 @@ bench: all $(O)/regress/vm/ide $(BENCH_LOAD) $(BENCH_GATEWAY)
 	O=$(O) node regress/bench/workbench.mjs
 	O=$(O) node regress/bench/enumeration.mjs
 	O=$(O) node regress/bench/accounts.mjs
+	O=$(O) node regress/bench/large.mjs
+	O=$(O) node regress/bench/backup.mjs
 	O=$(O) node regress/bench/logins.mjs
 	O=$(O) node regress/bench/audit.mjs
 	O=$(O) node regress/bench/network.mjs

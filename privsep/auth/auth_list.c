@@ -89,6 +89,26 @@ account_fits(const struct store_account *a, const struct m_list *l, const char *
 	return strstr(shown, find) != NULL;
 }
 
+/* Who asks by a whole e-mail address looks for the one that has it, among however many
+ * there are.  False: nobody has, it may be a part of one. */
+static bool
+one_by_email(const struct asker *who, const struct m_list *l, const char *find)
+{
+	struct store_account a;
+	struct m_account row;
+
+	if (l->cursor[0] != '\0' || strchr(find, '@') == NULL ||
+	    store_account_by_email(auth.store, find, &a) != STORE_OK)
+		return false;
+	if (account_fits(&a, l, find)) {
+		account_row(&a, &row);
+		asker_row(who, M_ROW_ACCOUNT, &row, sizeof(row));
+	}
+	explicit_bzero(&a, sizeof(a));
+	asker_page(who, "");
+	return true;
+}
+
 void
 users_list(struct chan *chan, struct msg *m)
 {
@@ -103,6 +123,8 @@ users_list(struct chan *chan, struct msg *m)
 	if (!asker_begin(chan, m, &who) || !asker_list_of_names(&who, l))
 		return;
 	text_fold(l->find, find, sizeof(find));
+	if (one_by_email(&who, l, find))
+		return;
 	strlcpy(at, l->cursor, sizeof(at));
 	for (scanned = 0; scanned < SCAN_MAX && rows < l->limit; scanned++) {
 		if ((r = store_account_next(auth.store, at, &a)) != STORE_OK)

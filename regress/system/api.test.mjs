@@ -111,6 +111,17 @@ test('pages, and a key that makes a call happen once', async () => {
 	assert.ok(seen.includes('once') && seen.includes('root1'));
 });
 
+test('a part of an address finds all that have it, a whole one whose it is', async () => {
+	for (const [username, email] of [['whole1', 'q@whole.example'], ['whole2', 'xq@whole.example']])
+		assert.equal((await call('root1', 'POST', 'users', { username, email })).status, 201);
+	for (const [q, found] of [['q@whole.exampl', ['whole1', 'whole2']], ['Q@Whole.example', ['whole1']], ['xq@whole.example', ['whole2']],
+		['q@whole.example&state=disabled', []], ['q@whole.example&role=user', ['whole1']], ['q@whole.example&cursor=whole1', ['whole2']], ['q@none.example', []]]) {
+		const r = await call('root1', 'GET', `users?q=${q}`);
+		assert.deepEqual(r.body.data.items.map((u) => u.username), found, q);
+		assert.equal(r.body.data.next, null);
+	}
+});
+
 test('two administrators change one user: the second is told', async () => {
 	const { version } = (await call('root1', 'GET', 'users/ann')).body.data;
 	assert.equal((await call('root1', 'PATCH', 'users/ann', { displayName: 'One', version })).status, 200);
