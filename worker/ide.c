@@ -11,6 +11,7 @@
 
 #include "../privsep/log.h"
 #include "cookie.h"
+#include "pages.h"
 #include "proxy.h"
 #include "respond.h"
 #include "routes.h"
@@ -21,6 +22,7 @@
 
 #define IDE_FILES   "ide/vscode" /* below the static root */
 #define FRONT_FILES "ide/front"
+#define AGAIN       5 /* s until a page looks again whether the IDE is there */
 
 /* Where the workbench is. */
 static const char *
@@ -191,6 +193,31 @@ ide_root(struct stream *s, const char *rest)
 		hint(s);
 	}
 	proxy_request(s);
+}
+
+/*
+ * A person who waits is told why, and sees it when it is there.  However often that asks,
+ * it is ide-session that says how often one that is broken is started.
+ */
+void
+ide_error(struct stream *s, unsigned int status, const char *why)
+{
+	char num[12];
+	struct answer a;
+
+	if (s->websocket || s->head.method != METHOD_GET || !wants_html(s) ||
+	    status < 502 || status > 504) {
+		respond_error(s, status, why);
+		return;
+	}
+	snprintf(num, sizeof(num), "%u", status);
+	answer_init(&a, s, ANSWER_PAGE);
+	answer_fmt(&a, SLICE("refresh"), "%u", AGAIN);
+	answer_fmt(&a, SLICE("retry-after"), "%u", AGAIN);
+	page_send(&a, status, status_reason(status), "ide.html",
+	    (const struct page_value[]){ PAGE_TEXT("status", num), PAGE_TEXT("text", why),
+		PAGE_TEXT("rid", s->rid) },
+	    3);
 }
 
 /* --- what is below --- */

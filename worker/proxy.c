@@ -15,6 +15,7 @@
 #include "proxy.h"
 #include "relay.h"
 #include "respond.h"
+#include "routes.h"
 #include "worker.h"
 #include "../privsep/circuit.h"
 #include "../privsep/log.h"
@@ -97,7 +98,7 @@ relay_fail(struct relay *r, unsigned int status, const char *why)
 		port_error(
 		    s, &r->way, status, why, status == 503 ? CIRCUIT_OPEN / 1000 : 0);
 	else
-		respond_error(s, status, why);
+		ide_error(s, status, why);
 	stream_pause(s, false); /* what still comes is thrown away */
 }
 
@@ -217,6 +218,13 @@ source_text(const struct wire_addr *a)
 	return (text);
 }
 
+/* s until the answer begins */
+static int64_t
+first_time(const struct relay *r)
+{
+	return (relay_way(r) != NULL ? r->s->w->conf->proxy.timeout : PROXY_FIRST);
+}
+
 /*
  * Nothing of the request has gone anywhere, so it may be tried again: after 1, 2, 4 and
  * 8 s, as long as an answer may take to begin.
@@ -226,7 +234,8 @@ relay_again(struct relay *r)
 {
 	struct timeval tv = { (time_t)1 << r->tries, 0 };
 
-	if (r->tries == PROXY_AGAIN)
+	if (r->tries == PROXY_AGAIN ||
+	    relay_now() + tv.tv_sec * 1000 > r->began + first_time(r) * 1000)
 		return (false);
 	r->tries++;
 	r->state = R_AGAIN;
@@ -285,13 +294,6 @@ relay_connect(struct relay *r, bool fresh)
 /* --- time --- */
 
 #define NEVER INT64_MAX
-
-/* s until the answer begins */
-static int64_t
-first_time(const struct relay *r)
-{
-	return (relay_way(r) != NULL ? r->s->w->conf->proxy.timeout : PROXY_FIRST);
-}
 
 static int64_t
 limit_ms(const struct relay *r)
@@ -393,6 +395,7 @@ relay_start(struct stream *s, const struct upstream_to *to, const struct port_wa
 	if ((r = calloc(1, sizeof(*r))) == NULL)
 		fatal("calloc");
 	r->s = s;
+	r->began = relay_now();
 	r->to = *to;
 	if (way != NULL)
 		r->way = *way;

@@ -41,6 +41,7 @@ struct relay {
 	struct relay_head *head;
 	struct evbuffer *page; /* the workbench's, which is changed as a whole */
 	struct event *ev_timer;
+	int64_t began;  /* ms */
 	int64_t active; /* ms when something last went on */
 	enum relay_state state;
 	enum http_body framing; /* of the answer */

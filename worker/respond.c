@@ -114,8 +114,8 @@ http_prepare(const struct conf_for_worker *conf)
 	static const char *const pages[] = { "error.html", "favicon.svg", "frame.html",
 		"login.html", "login_error.html", "login_single.html", "login_text.html",
 		"login_welcome.html", "login_register.html", "register.html",
-		"register_done.html", "port.html", "password.html", "reset.html",
-		"portal.html", "portal_current.html", "portal_notice.html",
+		"register_done.html", "port.html", "ide.html", "password.html",
+		"reset.html", "portal.html", "portal_current.html", "portal_notice.html",
 		"portal_session.html", "portal_storage.html", "portal_usage.html",
 		"serviceWorker.js", "style.css" };
 	size_t seed;

@@ -101,6 +101,8 @@ void api_session_end(struct stream *, char *body, size_t len);
 void ide_slash(struct stream *, const char *);
 void ide_root(struct stream *, const char *);
 void ide_any(struct stream *, const char *);
+/* It does not answer: why, and a page that looks again. */
+void ide_error(struct stream *, unsigned int status, const char *why);
 void ide_login(struct stream *, const char *);
 void ide_mint(struct stream *, const char *);
 void ide_update(struct stream *, const char *);

@@ -1,6 +1,7 @@
 /*
  * The IDE: one server for all of the user's windows, started when the first is
- * opened, started again when it dies, each time a little later.
+ * opened, started again when it dies, each time a little later.  One that dies before
+ * anybody got a connection is broken, and is started only for somebody who asks.
  */
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -34,6 +35,7 @@
 
 static pid_t pid;
 static int64_t born;
+static int64_t not_before; /* it is started, when somebody wants it */
 static long backoff;
 static uint32_t restarts;
 static unsigned int tries; /* since it was started */
@@ -133,15 +135,23 @@ ide_start(void)
 void
 ide_want(void)
 {
+	int64_t left = not_before - session_now();
+
 	if (pid != 0)
 		arm(try_timer, TRY_MS);
-	else if (!event_pending(start_timer, EV_TIMEOUT, NULL) && !session.stopping)
+	else if (event_pending(start_timer, EV_TIMEOUT, NULL) || session.stopping)
+		return;
+	else if (left > 0)
+		arm(start_timer, (long)left);
+	else
 		ide_start();
 }
 
 bool
 ide_reap(pid_t dead, int status)
 {
+	bool was_up = accepting;
+
 	if (pid == 0 || dead != pid)
 		return false;
 	log_warnx("IDE ended, %s %d", WIFEXITED(status) ? "status" : "signal",
@@ -149,7 +159,7 @@ ide_reap(pid_t dead, int status)
 	pid = 0;
 	if (session.stopping)
 		return true;
-	if (!accepting) {
+	if (!was_up) {
 		event_del(try_timer);
 		wait_fail("the IDE ended while it started: see logs/ide.log");
 	}
@@ -157,7 +167,9 @@ ide_reap(pid_t dead, int status)
 	restarts++;
 	if (session_now() - born > STEADY_MS)
 		backoff = BACKOFF_MIN;
-	arm(start_timer, backoff);
+	not_before = session_now() + backoff;
+	if (was_up)
+		arm(start_timer, backoff);
 	backoff = backoff * 2 > BACKOFF_MAX ? BACKOFF_MAX : backoff * 2;
 	return true;
 }
