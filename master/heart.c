@@ -51,8 +51,9 @@ heart_beat(void)
 }
 
 int64_t
-heart_last(void)
+heart_last(int64_t *ago)
 {
+	*ago = master_now_ms() - heart.active_ms;
 	return heart.last_ms;
 }
 

@@ -10,8 +10,8 @@
 void heart_init(void);
 /* Somebody is active, as auth says. */
 void heart_beat(void);
-/* ms since the epoch; 0: nobody was yet. */
-int64_t heart_last(void);
+/* ms since the epoch, 0: nobody was yet; and how long ago by a clock that nobody sets. */
+int64_t heart_last(int64_t *ago);
 /* The file to write it to from now on. */
 void heart_file(int fd);
 

@@ -370,8 +370,9 @@ pool_note(enum proc from, const struct m_worker_note *note)
 static void
 on_heart_ask(struct chan *c, struct msg *m)
 {
-	struct m_heart h = { .last = heart_last() };
+	struct m_heart h;
 
+	h.last = heart_last(&h.ago);
 	chan_send(c, M_HEART, m->head.id, -1, &h, sizeof(h));
 }
 

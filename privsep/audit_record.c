@@ -2,7 +2,9 @@
 #include <openssl/sha.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <bsd/string.h>
 
@@ -303,6 +305,19 @@ audit_line_check(const char *line, size_t len, uint64_t *seq, uint8_t prev[WIRE_
 		return false;
 	SHA256((const unsigned char *)line, (size_t)(q - line), is);
 	return memcmp(is, hash, sizeof(is)) == 0;
+}
+
+uint64_t
+audit_file_first(int fd)
+{
+	char buf[64];
+	ssize_t n;
+
+	n = pread(fd, buf, sizeof(buf) - 1, 0);
+	buf[n > 0 ? n : 0] = '\0';
+	return strncmp(buf, LINE_HEAD, sizeof(LINE_HEAD) - 1) == 0 ?
+	    strtoull(buf + sizeof(LINE_HEAD) - 1, NULL, 10) :
+	    UINT64_MAX;
 }
 
 static uint8_t *

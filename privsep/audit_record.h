@@ -48,6 +48,9 @@ size_t audit_line(struct m_audit *, char line[AUDIT_LINE_MAX]);
 bool audit_line_check(const char *line, size_t len, uint64_t *seq,
     uint8_t prev[WIRE_HASH256], uint8_t hash[WIRE_HASH256]);
 
+/* The number of a file's first line, which is read at fd; UINT64_MAX: it has none. */
+uint64_t audit_file_first(int fd);
+
 size_t audit_encode(const struct m_audit *, uint8_t buf[AUDIT_RECORD_MAX]);
 /* Returns how many bytes it took, 0 when there is no sound record at p. */
 size_t audit_decode(struct m_audit *, const uint8_t *p, size_t len);

@@ -141,6 +141,7 @@ struct m_source {
 /* M_HEART */
 struct m_heart {
 	int64_t last; /* somebody was active, ms since the epoch; 0: never */
+	int64_t ago;  /* ... so many ms before now, whatever the clock was set to */
 };
 
 /* M_FORK: with the worker's end of its channel to master. */

@@ -12,11 +12,13 @@
 static struct {
 	bool asked;
 	bool known;
-	int64_t last;
+	struct m_heart last;
 	int64_t known_s; /* monotonic */
 	struct stream *waits;
-	void (*fn)(struct stream *, int64_t);
+	void (*fn)(struct stream *, const struct m_heart *);
 } heart;
+
+static const struct m_heart never;
 
 static int64_t
 now_s(void)
@@ -41,14 +43,14 @@ on_close(struct stream *s)
 }
 
 void
-heart_ask(struct stream *s, void (*fn)(struct stream *, int64_t last))
+heart_ask(struct stream *s, void (*fn)(struct stream *, const struct m_heart *))
 {
 	if (heart.known && heart.known_s == now_s()) {
-		fn(s, heart.last);
+		fn(s, &heart.last);
 		return;
 	}
 	if (!heart.asked && chan_send(&s->w->master, M_HEART_ASK, 0, -1, NULL, 0) == -1) {
-		fn(s, 0);
+		fn(s, &never);
 		return;
 	}
 	heart.asked = true;
@@ -67,11 +69,11 @@ heart_answer(struct chan *c, struct msg *m)
 	heart.asked = false;
 	heart.known = true;
 	heart.known_s = now_s();
-	heart.last = MSG_DATA(m, m_heart)->last;
+	heart.last = *MSG_DATA(m, m_heart);
 	while ((s = heart.waits) != NULL) {
 		heart.waits = s->arg;
 		s->arg = NULL;
 		s->on_close = NULL;
-		heart.fn(s, heart.last);
+		heart.fn(s, &heart.last);
 	}
 }

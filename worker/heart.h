@@ -6,10 +6,11 @@
 
 #include "stream.h"
 #include "../privsep/chan.h"
+#include "../privsep/wire.h"
 
-/* Calls fn with the ms since the epoch, 0 for never; at once, or when master has
- * answered.  The stream's arg and on_close are taken meanwhile. */
-void heart_ask(struct stream *, void (*fn)(struct stream *, int64_t last));
+/* Calls fn with when that was, all 0 if master does not answer; at once, or when it
+ * has.  The stream's arg and on_close are taken meanwhile. */
+void heart_ask(struct stream *, void (*fn)(struct stream *, const struct m_heart *));
 /* M_HEART. */
 void heart_answer(struct chan *, struct msg *);
 

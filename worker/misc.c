@@ -27,18 +27,14 @@ text_send(struct stream *s, const char *text)
 }
 
 static void
-health_send(struct stream *s, int64_t last)
+health_send(struct stream *s, const struct m_heart *h)
 {
-	struct timespec ts;
 	char text[96];
 	struct answer a;
-	int64_t now;
 	int n;
 
-	clock_gettime(CLOCK_REALTIME, &ts);
-	now = (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 	n = snprintf(text, sizeof(text), "{\"status\":\"%s\",\"lastHeartbeat\":%lld}",
-	    now - last < ALIVE_MS ? "alive" : "expired", (long long)last);
+	    h->last != 0 && h->ago < ALIVE_MS ? "alive" : "expired", (long long)h->last);
 	answer_init(&a, s, ANSWER_DATA);
 	answer_add(&a, SLICE("content-type"), SLICE("application/json"));
 	answer_send(&a, 200, text, (size_t)n);

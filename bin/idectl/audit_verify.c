@@ -317,17 +317,14 @@ struct part {
 static uint64_t
 first_of(const char *path)
 {
-	char buf[64] = "";
-	ssize_t n;
+	uint64_t first;
 	int fd;
 
 	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) == -1)
 		return UINT64_MAX;
-	n = read(fd, buf, sizeof(buf) - 1);
+	first = audit_file_first(fd);
 	close(fd);
-	return n > 13 && strncmp(buf, "{\"v\":1,\"seq\":", 13) == 0 ?
-	    strtoull(buf + 13, NULL, 10) :
-	    UINT64_MAX;
+	return first;
 }
 
 static int

@@ -30,10 +30,11 @@
 #define BACKLOG          256 /* facts that wait for room on the disk */
 #define SUPPRESSED_EVERY 10  /* seconds */
 #define UNLOGGED_EVERY   10
-#define STEP_MS          2000 /* of the wall clock, that are worth a record */
-#define HEAD_EVERY       2    /* seconds; the head is signed so often */
-#define CHECKPOINT_EVERY 600  /* ... and in the trail itself */
-#define CHECKPOINT_AFTER 1000 /* records */
+#define KEEP_AFTER_STEP  86400000 /* ms */
+#define STEP_MS          2000     /* of the wall clock, that are worth a record */
+#define HEAD_EVERY       2        /* seconds; the head is signed so often */
+#define CHECKPOINT_EVERY 600      /* ... and in the trail itself */
+#define CHECKPOINT_AFTER 1000     /* records */
 #define SIGN_TIMEOUT     10
 #define JOURNAL_SEGMENTS 1    /* kept for the file where the store is not asked for */
 #define FILE_WAIT        5000 /* milliseconds, for isolation's file */
@@ -63,8 +64,9 @@ static struct {
 	int64_t suppressed_at;
 	int64_t offset; /* of the wall clock to auth_ms() */
 	int64_t warned;
-	bool full;     /* something was refused, or had to wait */
-	int64_t since; /* this configuration */
+	int64_t keep_until; /* nothing is removed before that, auth_ms() */
+	bool full;          /* something was refused, or had to wait */
+	int64_t since;      /* this configuration */
 	/* Signatures. */
 	bool asked;
 	bool told_older;
@@ -489,14 +491,19 @@ watch_clock(void)
 	if (by > -STEP_MS && by < STEP_MS)
 		return;
 	tr.offset = offset;
+	if (by > 0)
+		tr.keep_until = auth_ms() + KEEP_AFTER_STEP;
 	(void)audit_event(AUDIT_TRAIL_CLOCK, LOG_N("by_ms", by));
 }
 
+/* A clock that is set back over midnight, and goes over it again, makes no new day;
+ * one that was wrong by days does. */
 static bool
 is_new_day(void)
 {
-	return auth.conf.audit.rotate_daily != 0 &&
-	    wall_ms() / 86400000 != audit_file_day();
+	int64_t today = wall_ms() / 86400000, day = audit_file_day();
+
+	return auth.conf.audit.rotate_daily != 0 && (today > day || today < day - 1);
 }
 
 /* A new file, each day or when someone took it away. */
@@ -519,7 +526,8 @@ prune(void)
 	int64_t before = INT64_MAX;
 	uint64_t through;
 
-	if (backup_running())
+	/* Of a clock that went forward much would be too old; it may be wrong. */
+	if (backup_running() || auth_ms() < tr.keep_until)
 		return;
 	if (c->store)
 		before = wall_ms() - (int64_t)c->store_keep * 1000;

@@ -402,6 +402,9 @@ main(int argc, char *argv[], char *envp[])
 	ignore_signals();
 	conf_section_recv(FD_CONF, &auth.conf, sizeof(auth.conf));
 	log_config(&auth.conf.common, FD_LOG);
+	/* Until keys is joined: what it is asked fails, as when it has gone. */
+	auth.keys.self = P_AUTH;
+	auth.keys.peer = P_KEYS;
 	auth.keys.closed = true;
 	audit_prepare("/audit");
 	open_store();

@@ -19,6 +19,7 @@
 
 #include <bsd/string.h>
 
+#include "../audit_record.h"
 #include "../log.h"
 #include "isolation.h"
 
@@ -72,6 +73,7 @@ audit_file_give(struct chan *auth)
 }
 
 struct old {
+	uint64_t first; /* number of its first record */
 	unsigned long day;
 	unsigned long n;
 	char name[NAME_MAX + 1];
@@ -137,9 +139,26 @@ oldest_first(const void *a, const void *b)
 {
 	const struct old *x = a, *y = b;
 
+	/* Days are the clock's, which may have been wrong; numbers go up. */
+	if (x->first != y->first)
+		return x->first < y->first ? -1 : 1;
 	if (x->day != y->day)
 		return x->day < y->day ? -1 : 1;
 	return x->n < y->n ? -1 : x->n > y->n;
+}
+
+static uint64_t
+first_of(int dir, const char *name)
+{
+	uint64_t first;
+	int fd;
+
+	fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd == -1)
+		return UINT64_MAX;
+	first = audit_file_first(fd);
+	close(fd);
+	return first;
 }
 
 static void
@@ -158,7 +177,10 @@ remove_old(int dir, const char *base)
 		if ((p = reallocarray(old, n + 1, sizeof(*old))) == NULL)
 			fatalx("out of memory");
 		old = p;
-		n += old_name(e->d_name, base, &old[n]);
+		if (old_name(e->d_name, base, &old[n])) {
+			old[n].first = first_of(dir, e->d_name);
+			n++;
+		}
 	}
 	closedir(d);
 	if (n > 0)

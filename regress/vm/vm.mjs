@@ -147,13 +147,15 @@ tls { certificate "/etc/server.crt"
 	key "/etc/server.key" }
 prefork { spare 2 }
 auth { session lifetime 24h idle 2h max 50
-	argon2 memory 19M passes 1 lanes 1 helpers 1 }
-ratelimit { login 1000 per 15m }
+	argon2 memory 19M passes 1 lanes 1 helpers 1
+	${o.auth ?? ''} }
+ratelimit { login ${o.logins ?? '1000 per 15m'} }
 isolation namespace { network ${o.network ?? 'none'}
 	uids ${this.uids}:1000
 	require ${o.require ?? 'seccomp, cgroup, landlock'}
 	${o.isolation ?? ''} }
 ide "code" { path "/opt/ide" }
+${o.extra ?? ''}
 ` });
 	}
 
