@@ -100,6 +100,9 @@ void account_answer(const struct asker *, const struct store_account *, const ch
  * set says: false, and answered, at the first that is wrong.
  */
 bool account_edit(const struct asker *, struct m_account_edit *, struct store_account *);
+/* auth_like.c: is it told apart from what others have?  Likewise. */
+bool account_name_unlike(const struct asker *, const char *name);
+bool account_email_unlike(const struct asker *, const char *email, const char *own);
 bool account_password_ok(
     const struct asker *, const char *field, const char *name, const char *password);
 /* Made from an edit; roles are set already. */

@@ -101,6 +101,9 @@ account_edit(const struct asker *who, struct m_account_edit *e, struct store_acc
 			asker_fail(who, FAIL_INVALID, "email", "e-mail address: %s", why);
 			return false;
 		}
+		if (strcmp(e->email, a->email) != 0 &&
+		    !account_email_unlike(who, e->email, a->email))
+			return false;
 		strlcpy(a->email, e->email, sizeof(a->email));
 	}
 	if (e->set & EDIT_DISPLAY) {
@@ -214,8 +217,11 @@ made(struct job *j, const char *encoded)
 	enum store_result r;
 	char text[WIRE_TEXT];
 
-	/* The same call may have come a second time while this one was hashed. */
-	if (made_before(&j->who, &e->once, &j->once)) {
+	/* While this one was hashed the same call may have come a second time, or one
+	 * for what looks like it. */
+	if (made_before(&j->who, &e->once, &j->once) ||
+	    !account_name_unlike(&j->who, e->name) ||
+	    !account_email_unlike(&j->who, e->email, "")) {
 		job_end(j);
 		return;
 	}
@@ -283,6 +289,8 @@ account_make(struct asker *who, struct m_account_edit *e, struct store_account *
 	strlcpy(a->name, e->name, sizeof(a->name));
 	e->version = 0;
 	if (made_before(who, &e->once, &once) || !account_edit(who, e, a))
+		return;
+	if (!account_name_unlike(who, e->name))
 		return;
 	if ((e->set & EDIT_PASSWORD) &&
 	    !account_password_ok(who, "password", e->name, e->password))

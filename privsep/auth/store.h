@@ -173,6 +173,10 @@ enum store_result store_account_by_email(
     struct store *, const char *email, struct store_account *);
 enum store_result store_account_by_uid(
     struct store *, uint32_t uid, struct store_account *);
+/* The first name, or e-mail address, that is not before from in the order of bytes. */
+enum store_result store_name_from(struct store *, const char *from, char name[WIRE_NAME]);
+enum store_result store_email_from(
+    struct store *, const char *from, char email[WIRE_EMAIL]);
 /* The one that follows name ("" for the first) in the order of names. */
 enum store_result store_account_next(
     struct store *, const char *name, struct store_account *);

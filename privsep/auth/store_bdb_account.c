@@ -188,6 +188,43 @@ store_account_by_email(struct store *st, const char *email, struct store_account
 	return bdb_result(st, get_by_index(st, NULL, T_EMAIL, email, a));
 }
 
+/* Only the key of the index: the record is not looked at. */
+static enum store_result
+key_from(struct store *st, enum table t, const char *from, char *key, size_t size)
+{
+	DB *db = st->db[t];
+	DBT k, d;
+	DBC *c;
+	int r;
+
+	if (!bdb_ready(st))
+		return STORE_ERROR;
+	if (strlcpy(key, from, size) >= size)
+		return STORE_NOT_FOUND;
+	if ((r = db->cursor(db, NULL, &c, 0)) != 0)
+		return bdb_result(st, r);
+	bdb_buf(&k, key, size - 1);
+	k.size = (u_int32_t)strlen(from);
+	bdb_buf(&d, NULL, 0);
+	d.flags |= DB_DBT_PARTIAL;
+	r = c->get(c, &k, &d, DB_SET_RANGE);
+	c->close(c);
+	key[r == 0 ? k.size : 0] = '\0';
+	return bdb_result(st, r);
+}
+
+enum store_result
+store_name_from(struct store *st, const char *from, char name[WIRE_NAME])
+{
+	return key_from(st, T_NAME, from, name, WIRE_NAME);
+}
+
+enum store_result
+store_email_from(struct store *st, const char *from, char email[WIRE_EMAIL])
+{
+	return key_from(st, T_EMAIL, from, email, WIRE_EMAIL);
+}
+
 enum store_result
 store_account_next(struct store *st, const char *name, struct store_account *a)
 {

@@ -53,6 +53,31 @@ test('what a user is called: folded, normalized, and nothing that looks like ano
 	d.ok(['user', 'delete', 'ben']);
 });
 
+test('nobody is called, or written to, as what another user is taken for', async () => {
+	const add = (name, email) => d.ctl(['user', 'add', ...(email ? ['-e', email] : []), name], `${password}\n`);
+	assert.equal(add('tom10', 'Tom@example.org').status, 0);
+	assert.equal(add('olga', '\u043e\u043b\u044f@example.org').status, 0);
+	for (const name of ['torn10', 'tomlo', 'tom1o', 'o1ga'])
+		assert.match(add(name).err, /looks like what another user has/, name);
+	for (const email of ['torn@example.org', 't0m@example.org', 'tom@exarnple.org', '\u03c4\u03bfm@example.org'])
+		assert.notEqual(add('someone', email).status, 0, email);
+	assert.match(add('someone', 'torn@exarnp1e.org').err, /looks like what another user has/);
+	assert.equal(add('someone', 'tim@example.org').status, 0);
+	// Of one's own address nothing is taken for another's.
+	d.ok(['user', 'set', '-e', 'torn@example.org', 'tom10']);
+	assert.match(d.ctl(['user', 'set', '-e', 'tom@example.org', 'someone']).err, /looks like/);
+	// When the other one is gone the name is free; two at once are one.
+	d.ok(['user', 'delete', 'tom10']);
+	const post = (username) => d.request('POST', '/api/auth/register', { body: JSON.stringify({ username, password }),
+		headers: { accept: 'application/json', 'content-type': 'application/json', origin: d.origin } });
+	const both = (await Promise.all([post('torn10'), post('tom10')])).sort((a, b) => a.status - b.status);
+	assert.deepEqual(both.map((r) => r.status), [201, 400], both.map((r) => r.body).join());
+	assert.ok(both[1].json.error.details.field === 'username', both[1].body);
+	for (const u of ['olga', 'someone']) d.ok(['user', 'delete', u]);
+	d.ctl(['user', 'delete', 'tom10']);
+	d.ctl(['user', 'delete', 'torn10']);
+});
+
 test('passwords: not one of the commonest, not the name, of some length and classes', () => {
 	for (const [pw, why] of [['Password1234', /commonest/], ['Short-1a', /12 characters/], ['aaaaaaaaaaaa', /kinds/],
 		['Xx-carol-1234', /name/]]) {
