@@ -152,6 +152,9 @@ enum store_result session_find_id(
 enum store_result session_revoke(
     const struct store_session *, enum wire_revoked, const char *by);
 enum store_result session_revoke_user(uint32_t uid, enum wire_revoked, const char *by);
+/* Of several, in one go: uids that go up. */
+enum store_result session_revoke_users(
+    const uint32_t *uid, size_t n, enum wire_revoked, const char *by);
 /* All of the worker's user but its own. */
 enum store_result session_revoke_others(struct worker *, enum wire_revoked);
 /* The same for sessions that the store has forgotten already. */

@@ -392,35 +392,6 @@ session_kill(struct chan *chan, struct msg *m)
 	explicit_bzero(&s, sizeof(s));
 }
 
-/* Of everyone: only who may do everything says so. */
-static void
-kill_everyone(const struct asker *who)
-{
-	char after[WIRE_NAME] = "";
-	struct store_account a;
-	enum store_result r;
-	unsigned int n = 0;
-
-	if (who->have != PERMIT_ALL) {
-		asker_fail(
-		    who, FAIL_DENIED, NULL, "their users may do more than you may");
-		return;
-	}
-	while ((r = store_account_next(auth.store, after, &a)) == STORE_OK) {
-		strlcpy(after, a.name, sizeof(after));
-		if (who->uid != a.uid)
-			r = session_revoke_user(a.uid, REVOKED_ADMIN, who->actor);
-		explicit_bzero(&a, sizeof(a));
-		if (r != STORE_OK)
-			break;
-		n++;
-	}
-	if (r != STORE_NOT_FOUND)
-		asker_store_fail(who, r, "sessions");
-	else
-		asker_ok(who, "all sessions of %u users ended", n);
-}
-
 void
 sessions_kill(struct chan *chan, struct msg *m)
 {
@@ -432,7 +403,7 @@ sessions_kill(struct chan *chan, struct msg *m)
 	if (!asker_begin(chan, m, &who))
 		return;
 	if (ref->user[0] == '\0') {
-		kill_everyone(&who);
+		everyone_kill(&who);
 		return;
 	}
 	if (!asker_subject(&who, ref->user, &a))

@@ -308,6 +308,7 @@ asker_subject(const struct asker *who, const char *user, struct store_account *a
 struct job *
 job_new(const struct asker *who)
 {
+	static uint64_t number;
 	unsigned int own = 0;
 	struct job *j;
 
@@ -319,9 +320,21 @@ job_new(const struct asker *who)
 		return NULL;
 	}
 	j->who = *who;
+	j->number = ++number;
 	TAILQ_INSERT_TAIL(&jobs, j, entry);
 	njobs++;
 	return j;
+}
+
+struct job *
+job_of(uint64_t number)
+{
+	struct job *j;
+
+	TAILQ_FOREACH(j, &jobs, entry)
+		if (j->number == number)
+			return j;
+	return NULL;
 }
 
 void

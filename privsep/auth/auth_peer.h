@@ -59,7 +59,8 @@ struct job {
 	struct asker who;
 	uint32_t uid;  /* the account that it is about */
 	uint32_t what; /* whoever made it knows */
-	bool gate;     /* holds a place of those who try passwords */
+	uint64_t number;
+	bool gate; /* holds a place of those who try passwords */
 	struct store_once once;
 	union {
 		struct m_account_edit edit;
@@ -75,9 +76,14 @@ struct job {
 
 /* NULL, and answered, when one has too many. */
 struct job *job_new(const struct asker *);
+/* By its number, for what goes on when who asked has gone: then NULL. */
+struct job *job_of(uint64_t number);
 void job_end(struct job *);
 /* A worker or a connection of idectl is gone. */
 void jobs_forget(const void *owner);
+
+/* auth_everyone.c: the sessions of all users but the asker end. */
+void everyone_kill(const struct asker *);
 
 /* auth_once.c: is this creating call one that was answered before? */
 enum once_is {

@@ -248,25 +248,34 @@ session_drop_user(uint32_t uid, enum wire_revoked why)
 enum store_result
 session_revoke_user(uint32_t uid, enum wire_revoked why, const char *by)
 {
-	struct store_account a;
-	enum store_result r;
+	return session_revoke_users(&uid, 1, why, by);
+}
 
-	if (!audit_event(AUDIT_SESSION_REVOKED, LOG_N("uid", uid),
-		LOG_S("session", "all"), LOG_S("reason", why_text(why)),
-		LOG_S("actor", by)))
-		return STORE_NO_SPACE;
-	/* Tokens of before say another number. */
-	if (store_account_by_uid(auth.store, uid, &a) == STORE_OK) {
-		a.token_version++;
-		r = store_account_put(auth.store, &a);
-		explicit_bzero(&a, sizeof(a));
-		if (r != STORE_OK)
-			return r;
-	}
-	r = store_session_delete_user(auth.store, uid, NULL);
-	if (r != STORE_OK)
+static int
+by_uid(const void *a, const void *b)
+{
+	const uint32_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+enum store_result
+session_revoke_users(const uint32_t *uid, size_t n, enum wire_revoked why, const char *by)
+{
+	struct live *l, *next;
+	enum store_result r;
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (!audit_event(AUDIT_SESSION_REVOKED, LOG_N("uid", uid[i]),
+			LOG_S("session", "all"), LOG_S("reason", why_text(why)),
+			LOG_S("actor", by)))
+			return STORE_NO_SPACE;
+	if ((r = store_session_delete_users(auth.store, uid, n)) != STORE_OK)
 		return r;
-	session_drop_user(uid, why);
+	RB_FOREACH_SAFE(l, lives, &lives, next)
+	if (bsearch(&l->uid, uid, n, sizeof(*uid), by_uid) != NULL)
+		live_end(l, why);
 	return STORE_OK;
 }
 

@@ -210,6 +210,14 @@ enum store_result store_session_rotate(
 enum store_result store_session_delete_user(
     struct store *, uint32_t uid, const uint8_t *but);
 
+/* Up to max users that have sessions and come after that one, in the order of uids;
+ * *n of them. */
+enum store_result store_session_users(
+    struct store *, uint32_t after, uint32_t *uid, size_t max, size_t *n);
+/* All sessions of these users, and that their tokens are void: of all or of none. */
+enum store_result store_session_delete_users(
+    struct store *, const uint32_t *uid, size_t n);
+
 enum store_result store_token_add(struct store *, const struct store_token *);
 /* As store_account_add_once(). */
 enum store_result store_token_add_once(

@@ -192,13 +192,14 @@ store_account_by_email(struct store *st, const char *email, struct store_account
 static enum store_result
 key_from(struct store *st, enum table t, const char *from, char *key, size_t size)
 {
-	DB *db = st->db[t];
 	DBT k, d;
 	DBC *c;
+	DB *db;
 	int r;
 
 	if (!bdb_ready(st))
 		return STORE_ERROR;
+	db = st->db[t];
 	if (strlcpy(key, from, size) >= size)
 		return STORE_NOT_FOUND;
 	if ((r = db->cursor(db, NULL, &c, 0)) != 0)
@@ -344,6 +345,78 @@ store_session_delete_user(struct store *st, uint32_t uid, const uint8_t *but)
 	n = st->counts;
 	n.sessions -= deleted;
 	return bdb_end_counted(st, txn, r, &n);
+}
+
+static int
+end_all(struct store *st, DB_TXN *txn, uint32_t uid, uint32_t *deleted)
+{
+	struct store_account a;
+	int r;
+
+	*deleted = 0;
+	/* Tokens of before say another number. */
+	if ((r = get_by_uid(st, txn, uid, &a)) == 0) {
+		a.token_version++;
+		r = put(st, txn, &a, 0);
+	}
+	explicit_bzero(&a, sizeof(a));
+	if (r != 0 && r != DB_NOTFOUND)
+		return r;
+	return delete_sessions(st, txn, uid, NULL, deleted);
+}
+
+enum store_result
+store_session_delete_users(struct store *st, const uint32_t *uid, size_t n)
+{
+	struct store_counts counts;
+	enum store_result res;
+	uint32_t deleted;
+	DB_TXN *txn;
+	size_t i;
+	int r = 0;
+
+	if ((res = bdb_begin(st, &txn)) != STORE_OK)
+		return res;
+	counts = st->counts;
+	for (i = 0; i < n && r == 0; i++) {
+		r = end_all(st, txn, uid[i], &deleted);
+		counts.sessions -= deleted;
+	}
+	return bdb_end_counted(st, txn, r, &counts);
+}
+
+enum store_result
+store_session_users(
+    struct store *st, uint32_t after, uint32_t *uid, size_t max, size_t *n)
+{
+	u_int32_t how = DB_SET_RANGE;
+	uint8_t key[4];
+	DBT k, d;
+	DBC *c;
+	DB *db;
+	int r;
+
+	*n = 0;
+	if (!bdb_ready(st))
+		return STORE_ERROR;
+	db = st->db[T_USER];
+	if (after == UINT32_MAX)
+		return STORE_OK;
+	if ((r = db->cursor(db, NULL, &c, 0)) != 0)
+		return bdb_result(st, r);
+	record_put32be(key, after + 1);
+	bdb_buf(&k, key, sizeof(key));
+	k.size = sizeof(key);
+	while (r == 0 && *n < max) {
+		/* Only the key of the index. */
+		bdb_buf(&d, NULL, 0);
+		d.flags |= DB_DBT_PARTIAL;
+		if ((r = c->get(c, &k, &d, how)) == 0)
+			uid[(*n)++] = record_get32be(key);
+		how = DB_NEXT_NODUP;
+	}
+	c->close(c);
+	return r == DB_NOTFOUND ? STORE_OK : bdb_result(st, r);
 }
 
 enum store_result

@@ -63,6 +63,21 @@ test('after an administrator has ended it', async () => {
 	await over(cookie, 'revoked');
 });
 
+test('after those of everybody were ended, which costs nothing for who has none', async () => {
+	d.addUser('idle');
+	const cookies = [await login('ann'), await login('ann'), await login('bob')];
+	const before = d.log.length;
+	assert.match(d.ok(['session', 'revoke', '-a']), /all sessions of 2 users ended/);
+	for (const c of cookies) await over(c, 'everybody is out');
+	await waitFor('word of the end', () => /sessions\.ended users=2 /.test(d.log.slice(before)));
+	assert.equal(d.log.slice(before).match(/session\.revoked .*session="all"/g)?.length, 2);
+	assert.match(d.ok(['session', 'revoke', '-a']), /all sessions of 0 users ended/);
+	await restart();
+	for (const c of cookies) await over(c, 'everybody is out, and restarted');
+	assert.ok(await open(await login('ann')));
+	d.ok(['user', 'delete', 'idle']);
+});
+
 test('after a new password', async () => {
 	const [mine, other] = [await login('bob'), await login('bob')];
 	d.ok(['user', 'passwd', 'bob'], 'Another-Horse-8\n');

@@ -82,8 +82,11 @@ sessions_in(struct store *st)
 {
 	struct store_account a = account("dora", ""), b = account("emil", "");
 	struct store_session s[4], t, list[8];
+	uint32_t users[4], version;
 	struct store_counts n;
+	uint64_t before;
 	unsigned int i;
+	size_t found;
 
 	assert_int_equal(store_account_add(st, &a), STORE_OK);
 	assert_int_equal(store_account_add(st, &b), STORE_OK);
@@ -139,6 +142,36 @@ sessions_in(struct store *st)
 	assert_int_equal(store_session_delete_user(st, a.uid, s[2].key), STORE_OK);
 	assert_int_equal(store_session_of_user(st, a.uid, list, 8), 1);
 	same_session(&s[2], &list[0]);
+	/* those who have any, and all of theirs at once */
+	t = session(a.uid, 60);
+	assert_int_equal(store_session_add(st, &t), STORE_OK);
+	assert_int_equal(store_session_users(st, 0, users, 4, &found), STORE_OK);
+	assert_int_equal(found, 2);
+	assert_true(users[0] == a.uid && users[1] == b.uid && a.uid < b.uid);
+	assert_int_equal(store_session_users(st, 0, users, 1, &found), STORE_OK);
+	assert_int_equal(found, 1);
+	assert_int_equal(store_session_users(st, a.uid, users + 1, 4, &found), STORE_OK);
+	assert_int_equal(found, 1);
+	assert_int_equal(users[1], b.uid);
+	assert_int_equal(store_session_users(st, b.uid, users, 4, &found), STORE_OK);
+	assert_int_equal(found, 0);
+	assert_int_equal(store_session_users(st, UINT32_MAX, users, 4, &found), STORE_OK);
+	assert_int_equal(found, 0);
+	before = store_changes(st);
+	users[0] = a.uid;
+	users[1] = b.uid;
+	users[2] = 4000000; /* nobody */
+	assert_int_equal(store_session_delete_users(st, users, 3), STORE_OK);
+	assert_int_equal(store_changes(st), before + 1);
+	version = a.token_version;
+	assert_int_equal(store_account_by_uid(st, a.uid, &a), STORE_OK);
+	assert_int_equal(a.token_version, version + 1);
+	assert_int_equal(store_session_of_user(st, a.uid, list, 8), 0);
+	assert_int_equal(store_session_of_user(st, b.uid, list, 8), 0);
+	store_count(st, &n);
+	assert_int_equal(n.sessions, 0);
+	assert_int_equal(store_session_add(st, &s[2]), STORE_OK);
+	assert_int_equal(store_session_add(st, &s[3]), STORE_OK);
 	/* a user goes with all sessions */
 	assert_int_equal(store_account_delete(st, a.uid), STORE_OK);
 	assert_int_equal(store_session_by_key(st, s[2].key, &t), STORE_NOT_FOUND);
