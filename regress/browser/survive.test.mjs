@@ -1,5 +1,6 @@
-// VS Code in a browser while ided is killed, and while it is upgraded: it connects
-// again by itself, and the terminal is the one it was.
+// VS Code in a browser while ided is killed, while it is upgraded, and while it is
+// stopped as it should be and started again: it connects again by itself, and the
+// terminal is the one it was.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
@@ -15,12 +16,14 @@ before(async () => {
 }, { timeout: 90000 });
 after(async () => {
 	await browser?.close();
+	// The last ided is the manager's no more.
+	if (d?.child) await d.stop({ keep: true });
 	await m?.stop();
 });
 
 const masterPid = () => JSON.parse(d.ok(['-j', 'status'])).pid;
 
-test('a terminal outlives ided, killed and upgraded', { timeout: 240000 }, async (t) => {
+test('a terminal outlives ided, killed, upgraded and stopped', { timeout: 300000 }, async (t) => {
 	const { page } = await visit(d, browser, 'ann');
 	t.after(() => page.screenshot({ path: `${shots}/survive.png` }).catch(() => {}));
 	await workbench(page, `${d.origin}/ide/?folder=/home/ann/workspaces`);
@@ -48,6 +51,12 @@ test('a terminal outlives ided, killed and upgraded', { timeout: 240000 }, async
 	d.ok(['upgrade', '--', '-f', d.conf]);
 	await waitFor('the new ided', () => m.count('ready') > ready + 1);
 	assert.equal(await say('third'), first, 'the very same shell');
+	assert.equal(d.sandboxes()[0].pid, box.pid);
+
+	d.ok(['stop']);
+	await waitFor('its end', () => m.lines.some((l) => /^ended \d+ 0$/.test(l)));
+	await d.start();
+	assert.equal(await say('fourth'), first, 'the very same shell');
 	assert.equal(d.sandboxes()[0].pid, box.pid);
 	assert.equal(new URL(page.url()).pathname, '/ide/', 'nobody had to reload or log in');
 });
