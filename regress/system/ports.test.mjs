@@ -297,6 +297,28 @@ test('connections are kept for the next request', async () => {
 	agent.destroy();
 });
 
+test('while nobody can say where a port is, it is asked again: as long as an answer may take, no longer', { timeout: 60000 }, async () => {
+	const agent = new https.Agent({ keepAlive: true, maxSockets: 1 });
+	const isolation = d.role('isolation')[0].pid;
+	try {
+		assert.equal((await get('/proxy/3000/', { agent })).status, 200);
+		process.kill(isolation, 'SIGSTOP'); // nobody starts auth again
+		process.kill(d.role('auth')[0].pid, 'SIGKILL');
+		const start = Date.now();
+		const r = await get('/proxy/3009/', { agent, headers: { accept: '*/*' } });
+		assert.equal(r.status, 503);
+		// After 1 and 2 s, as its timeout is 5; 4 and 8 s more would be beyond that.
+		assert.ok(Date.now() - start < 14000, `${Date.now() - start} ms`);
+		const again = get('/proxy/3000/other', { agent, headers: { connection: 'close' } });
+		process.kill(isolation, 'SIGCONT');
+		assert.equal((await again).status, 200);
+	} finally {
+		process.kill(isolation, 'SIGCONT');
+		agent.destroy();
+	}
+	await waitFor('auth', async () => (await get('/proxy/3000/')).status === 200);
+});
+
 test("a page of a program may not speak to ided's own routes", async () => {
 	const referer = `https://localhost:${d.port}/proxy/3000/page`;
 	const h = { referer, 'sec-fetch-site': 'same-origin' };
