@@ -28,9 +28,9 @@ before(async () => {
 		d.exec(user, `exec /home/${user}/data/probe serve /home/${user}/data/socket ${user}-is-here ${u[user].port} ${u[user].key}`)
 			.catch(() => {});
 		for (;;) {
-			const pid = await vm.run(`for p in /proc/[0-9]*; do
-				grep -q '^Name:.probe' $p/status && grep -q '^Uid:.${uid}' $p/status && grep -q /socket $p/net/unix && echo \${p#/proc/}; done 2>/dev/null`);
-			if ((u[user].pid = Number(pid.out.trim())) > 0) break;
+			const [, pid] = /^(\d+) probe$/m.exec(await vm.processesOf(uid)) ?? [];
+			u[user].pid = Number(pid);
+			if (pid && (await vm.run(`grep -q /socket /proc/${pid}/net/unix`)).status === 0) break;
 		}
 	}
 	const pids = { master: await d.pidOf('master'), isolation: await d.pidOf('isolation') };
