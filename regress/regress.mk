@@ -104,10 +104,11 @@ $(HOSTILE)/bindsource.so: regress/hostile/bindsource.c
 	$(call say,CC) $(CC) -std=c17 -D_GNU_SOURCE -O1 $(WARN) -fPIC -shared -o $@ $<
 
 # Likewise with the session, which is an attacker's there.
-$(HOSTILE)/session/ide-session: regress/hostile/evil_session.c $(COMMON)
+$(HOSTILE)/session/ide-session: regress/hostile/evil_session.c \
+	    $(O)/bin/ide-session/become.o $(COMMON)
 	@mkdir -p $(@D)
-	$(call say,CC) $(CC) $(CFLAGS_ALL) -MMD -MP -o $@ $< $(LDHARDEN) $(COMMON) \
-	    $(call PC,$(PKGS))
+	$(call say,CC) $(CC) $(CFLAGS_ALL) -MMD -MP -o $@ $< $(LDHARDEN) \
+	    $(O)/bin/ide-session/become.o $(COMMON) $(call PC,$(PKGS))
 
 $(HOSTILE)/session/%: $(O)/%
 	@mkdir -p $(@D)

@@ -78,7 +78,6 @@ output_init(void)
 {
 	snprintf(path, sizeof(path), "%s/logs/ide.log", session.home);
 	snprintf(old, sizeof(old), "%s.1", path);
-	log_init("session", STDERR_FILENO, LOG_FORMAT_TEXT, LOG_INFO, false);
 	open_file();
 }
 

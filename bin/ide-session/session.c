@@ -1,10 +1,9 @@
 /*
- * ide-session -u user -d home -r runtime -i ide -b base [-p proxy]
- *	[-- argument ...]
+ * ide-session -i ide -b base [-p proxy] [-- argument ...]
  *
- * Started by isolation as pid 1 of the sandbox: descriptor 3 is the control
- * socket, bound where only root can connect to it; descriptor 4 is closed as
- * soon as it listens, which is how isolation knows.
+ * Started by isolation as pid 1 of the sandbox, and told later who its user is:
+ * see session_start.h.  The control socket is bound where only root can connect to
+ * it; the report is closed as soon as it listens, which is how isolation knows.
  */
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -21,10 +20,9 @@
 #include <unistd.h>
 
 #include "../../privsep/log.h"
+#include "../../privsep/session_start.h"
 #include "session.h"
 
-#define FD_CONTROL  3
-#define FD_REPORT   4
 #define CLIENTS_MAX 4    /* isolation is one; a new one may overlap */
 #define STOP_MS     4000 /* from TERM to KILL */
 
@@ -188,19 +186,10 @@ options(int argc, char *argv[])
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "b:u:d:r:i:p:")) != -1)
+	while ((c = getopt(argc, argv, "b:i:p:")) != -1)
 		switch (c) {
 		case 'b':
 			session.below = optarg;
-			break;
-		case 'u':
-			session.user = optarg;
-			break;
-		case 'd':
-			session.home = optarg;
-			break;
-		case 'r':
-			session.run = optarg;
 			break;
 		case 'i':
 			session.ide = optarg;
@@ -211,14 +200,26 @@ options(int argc, char *argv[])
 		default:
 			exit(1);
 		}
-	if (session.user == NULL || strlen(session.user) > 32 || session.home == NULL ||
-	    session.run == NULL || session.ide == NULL || session.below == NULL ||
-	    strlen(session.home) + 64 > PATH_LEN || strlen(session.ide) + 64 > PATH_LEN ||
-	    (session.proxy != NULL && strlen(session.proxy) > PATH_LEN) ||
+	if (session.ide == NULL || session.below == NULL ||
+	    strlen(session.ide) + 64 > PATH_LEN ||
+	    (session.proxy != NULL && strlen(session.proxy) > PATH_LEN))
+		exit(1);
+	session.ide_args = argv + optind;
+}
+
+/* What is the user's own, for who has become the user. */
+static void
+folders(void)
+{
+	char dir[PATH_LEN];
+
+	if (strlen(session.home) + 64 > PATH_LEN ||
 	    (size_t)snprintf(session.socket, sizeof(session.socket), "%s/%s", session.run,
 		IDE_SOCKET) >= sizeof(session.socket))
 		exit(1);
-	session.ide_args = argv + optind;
+	output_init();
+	snprintf(dir, sizeof(dir), "%s/user", session.run);
+	(void)mkdir(dir, 0700);
 }
 
 static void
@@ -226,25 +227,22 @@ listen_and_tell(void)
 {
 	struct event *ev;
 
-	(void)fcntl(FD_CONTROL, F_SETFD, FD_CLOEXEC);
-	if (listen(FD_CONTROL, 8) == -1)
+	if (listen(FD_SESSION_CONTROL, 8) == -1)
 		fatal("control socket");
-	ev = event_new(session.base, FD_CONTROL, EV_READ | EV_PERSIST, on_accept, NULL);
+	ev = event_new(
+	    session.base, FD_SESSION_CONTROL, EV_READ | EV_PERSIST, on_accept, NULL);
 	if (ev == NULL || event_add(ev, NULL) == -1)
 		fatalx("out of memory");
-	close(FD_REPORT);
+	close(FD_SESSION_REPORT);
 }
 
 int
 main(int argc, char *argv[])
 {
 	struct event *child;
-	char dir[PATH_LEN];
 
-	/* The user's other programs have the same uid: they may not trace it. */
-	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	become_prepare();
 	options(argc, argv);
-	output_init();
 	(void)signal(SIGPIPE, SIG_IGN);
 #ifdef SANITIZED
 	/* Without handlers a first process hears nothing of its user's signals. */
@@ -256,8 +254,7 @@ main(int argc, char *argv[])
 #endif
 	/* Where it is no pid 1, what loses its parent is still its own to collect. */
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-	snprintf(dir, sizeof(dir), "%s/user", session.run);
-	(void)mkdir(dir, 0700);
+	log_init("session", STDERR_FILENO, LOG_FORMAT_TEXT, LOG_INFO, false);
 	session.base = event_base_new();
 	if (session.base == NULL)
 		fatalx("no event loop");
@@ -265,6 +262,8 @@ main(int argc, char *argv[])
 	if (child == NULL || event_add(child, NULL) == -1)
 		fatalx("no signal event");
 	ide_init();
+	become_user();
+	folders();
 	windows_init();
 	listen_and_tell();
 	event_base_dispatch(session.base);

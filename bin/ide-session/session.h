@@ -3,6 +3,7 @@
  * It starts the IDE, hands out connections to it, runs commands, and reaps.
  *
  * session.c	start, isolation's channel, the end
+ * become.c	from nobody to the user
  * ide.c	the IDE
  * ide_wait.c	those who wait for a connection to it
  * port.c	connections to ports of the user's programs
@@ -51,6 +52,10 @@ extern struct session session;
 /* session.c */
 struct timeval session_ms(long ms);
 int64_t session_now(void);
+
+/* become.c */
+void become_prepare(void); /* first of all */
+void become_user(void);    /* once it is told who that is; no user: it leaves */
 
 /* ide.c */
 void ide_init(void);

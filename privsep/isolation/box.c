@@ -135,7 +135,7 @@ end_all(const struct box *b)
 {
 	const struct strategy *st = strategy_of(isolation.conf.isolation.kind);
 
-	cgroup_kill(b->uid);
+	cgroup_kill(b->group);
 	if (st->end_all != NULL)
 		st->end_all(b->uid);
 }
@@ -157,7 +157,7 @@ on_sweep(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (cgroup_remove(b->uid) == 0 && b->detach <= 0) {
+	if (cgroup_remove(b->group) == 0 && b->detach <= 0) {
 		box_leave(b);
 		return;
 	}
@@ -185,7 +185,7 @@ box_end(struct box *b)
 	b->pidfd = -1;
 	end_all(b);
 	if (b->detach <= 0)
-		b->detach = net_detach(b->uid);
+		b->detach = net_detach(b->uid, b->group);
 	set_timer(b, 0, on_sweep);
 }
 
@@ -199,7 +199,7 @@ box_freeze(struct box *b)
 	}
 	if (b->frozen)
 		return 0;
-	if (cgroup_freeze(b->uid, true) == -1)
+	if (cgroup_freeze(b->group, true) == -1)
 		return -1;
 	b->frozen = true;
 	return 0;
@@ -211,7 +211,7 @@ box_thaw(struct box *b)
 	if (!b->frozen)
 		return;
 	b->frozen = false;
-	if (cgroup_freeze(b->uid, false) == -1)
+	if (cgroup_freeze(b->group, false) == -1)
 		log_warn("thawing the sandbox of %s", b->user);
 	else
 		log_event(LOG_INFO, "sandbox.thawed", LOG_S("user", b->user),
@@ -236,7 +236,7 @@ box_kill(struct box *b, const char *why)
 		return;
 	}
 	(void)syscall(SYS_pidfd_send_signal, b->pidfd, SIGKILL, NULL, 0);
-	cgroup_kill(b->uid);
+	cgroup_kill(b->group);
 }
 
 static void
@@ -297,6 +297,9 @@ report_take(struct box *b, struct setup_report *r, int *fd)
 		b->fault = r->fault;
 		b->fault.text[sizeof(b->fault.text) - 1] = '\0';
 		return;
+	case SETUP_MADE:
+		b->made = true;
+		return;
 	case SETUP_WAITS:
 		b->waits = true;
 		if (b->state == SANDBOX_STARTING)
@@ -348,7 +351,7 @@ box_begun(struct box *b)
 	close_report(b);
 	if (b->state != SANDBOX_STARTING)
 		return;
-	if (b->fault.code == 0 && b->pidfd == -1)
+	if (b->fault.code == 0 && (b->pidfd == -1 || !b->made))
 		fault_set(&b->fault, FAIL_UNAVAILABLE,
 		    "the session's set-up ended without a word");
 	if (b->fault.code != 0 || box_join(b) == -1) {
@@ -360,7 +363,7 @@ box_begun(struct box *b)
 	free_event(&b->ev_timer);
 	/* It was begun under a configuration that is no longer in effect. */
 	if (!net_ready())
-		b->detach = net_detach(b->uid);
+		b->detach = net_detach(b->uid, b->group);
 	box_runs(b);
 	log_event(LOG_INFO, "sandbox.started", LOG_S("user", b->user),
 	    LOG_N("uid", b->uid), LOG_N("pid", b->pid),
@@ -427,29 +430,50 @@ box_reap(pid_t pid)
 	return false;
 }
 
-/* Everything that can fail before the set-up runs; 0 or -1 with the fault. */
+/* To a set-up that waits for its user; 0, or -1 and the fault. */
 static int
-box_launch(struct box *b, struct m_fail *fault)
+give(struct box *b, int control, struct m_fail *fault)
 {
 	struct setup_who who;
-	int control, r;
+	struct spare s;
+	const char *what;
 
 	memset(&who, 0, sizeof(who));
 	memcpy(who.user, b->user, sizeof(who.user));
 	who.uid = b->uid;
 	who.limits = b->limits;
-	control = box_folder_bind(b->uid, b->user, b->role, &b->own);
+	while (spare_take(&s, &what) == 0) {
+		what = "control group";
+		if (shares_change(s.group, &s.limits, &b->limits) == -1) {
+			spare_end(&s);
+			break;
+		}
+		if (sandbox_give(s.report, &who, control) == 0) {
+			b->group = s.group;
+			b->helper = s.pid;
+			b->report = s.report;
+			return 0;
+		}
+		spare_end(&s); /* it has died while it waited */
+	}
+	fault_set(fault,
+	    errno == EAGAIN || errno == ENOMEM ? FAIL_BUSY : FAIL_UNAVAILABLE, "%s: %s",
+	    what, strerror(errno));
+	return -1;
+}
+
+/* Everything that can fail before the set-up runs; 0 or -1 with the fault. */
+static int
+box_launch(struct box *b, struct m_fail *fault)
+{
+	int control, r;
+
+	control = box_folder_bind(b->uid);
 	if (control == -1) {
 		fault_set(fault, FAIL_UNAVAILABLE, "control socket: %s", strerror(errno));
 		return -1;
 	}
-	r = cgroup_make(b->uid);
-	if (r != -1)
-		r = shares_set(b->uid, &b->limits, r == 0);
-	if (r == -1)
-		fault_set(fault, FAIL_UNAVAILABLE, "control group: %s", strerror(errno));
-	else if ((r = spare_take(&who, control, &b->helper, &b->report)) == -1)
-		fault_set(fault, FAIL_BUSY, "no new process: %s", strerror(errno));
+	r = give(b, control, fault);
 	close(control);
 	return r;
 }
@@ -468,7 +492,6 @@ box_start(const char *user, const char *role, uint32_t uid, const struct wire_li
 	if (box_launch(b, fault) == -1) {
 		log_event(LOG_ERR, "sandbox.failed", LOG_S("user", user),
 		    LOG_N("uid", uid), LOG_S("why", fault->text));
-		(void)cgroup_remove(uid);
 		box_folder_remove(uid);
 		TAILQ_REMOVE(&boxes, b, entry);
 		free(b);
@@ -479,6 +502,11 @@ box_start(const char *user, const char *role, uint32_t uid, const struct wire_li
 	if (b->ev_report == NULL || event_add(b->ev_report, NULL) == -1)
 		fatalx("sandbox: out of memory");
 	set_timer(b, BOX_START_MS, on_late);
+	/* While it is made; a start that dies before this is cleared. */
+	if (box_folder_fill(b) == -1) {
+		log_warn("sandbox folder of uid %u", uid);
+		box_kill(b, "its folder in runtime cannot be written");
+	}
 	return b;
 }
 
@@ -515,6 +543,6 @@ box_row(const struct box *b, struct m_sandbox *row)
 	row->ide_running = b->ide_running;
 	limits_row(&b->limits, row);
 	usage_row(b, b->uid, row);
-	shares_usage(b->uid, row);
+	shares_usage(b->group, row);
 	net_usage(b->uid, row);
 }

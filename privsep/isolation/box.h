@@ -75,13 +75,12 @@ struct watch {
 	struct event *ev_alarm, *ev_again;
 };
 
-struct setup_who;
-
 struct box {
 	TAILQ_ENTRY(box) entry;
 	char user[WIRE_NAME];
 	char role[WIRE_ROLE];
 	uint32_t uid;
+	uint32_t group;            /* control group */
 	struct wire_limits own;    /* that auth told */
 	struct conf_limits limits; /* of this user */
 	enum wire_sandbox state;
@@ -94,6 +93,7 @@ struct box {
 	bool ide_running;
 	bool frozen;
 	struct box_storage storage;
+	bool made;        /* the set-up has done its part */
 	bool waits;       /* the home is moved into a volume, or checked */
 	struct chan chan; /* to ide-session */
 	bool joined;
@@ -134,13 +134,20 @@ void fault_set(struct m_fail *f, uint32_t code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* box_folder.c: runtime/sandbox/<uid>, root's alone. */
+struct box_folder {
+	char user[WIRE_NAME];
+	char role[WIRE_ROLE];
+	struct wire_limits own;
+	uint32_t group;
+	int64_t started;
+};
 int box_folder(uint32_t uid, bool make);
-int box_folder_bind(
-    uint32_t uid, const char *user, const char *role, const struct wire_limits *own);
+/* The control socket alone, and then what tells whose it is. */
+int box_folder_bind(uint32_t uid);
+int box_folder_fill(const struct box *b);
 int box_folder_role(uint32_t uid, const char *role, const struct wire_limits *own);
 int box_folder_connect(uint32_t uid);
-bool box_folder_user(uint32_t uid, char user[WIRE_NAME], char role[WIRE_ROLE],
-    struct wire_limits *own, int64_t *started);
+bool box_folder_read(uint32_t uid, struct box_folder *out); /* false: not filled */
 void box_folder_remove(uint32_t uid);
 void box_folder_each(void (*fn)(uint32_t uid));
 
@@ -169,14 +176,26 @@ uint32_t answer_epoch(void);
 void answer_new_epoch(void);
 
 /*
- * sandbox_spare.c: sandboxes that are made but for their user.  spare_take gives
- * one to a user, or a new one where there is none; *report (non-blocking) tells
- * how it went.  0, or -1 with errno.
+ * sandbox_spare.c: sandboxes that are made but for their user.  spare_take gives one,
+ * new where there is none, to be told its user by sandbox_give(); report (non-
+ * blocking) tells how it went.  0, or -1 with errno and what could not be had.
  */
-int spare_take(const struct setup_who *who, int control, pid_t *pid, int *report);
-void spare_fill(void);  /* as many as the configuration says */
-void spare_renew(void); /* the configuration has changed */
+#define GROUP_MAX   ((1U << 28) - 1)
+#define GROUP_TRIES 65536 /* that are all taken */
+struct spare {
+	pid_t pid; /* of the set-up, our child */
+	int report;
+	uint32_t group;
+	struct conf_limits limits; /* of the group */
+};
+int spare_take(struct spare *s, const char **what);
+void spare_end(struct spare *s); /* one that nobody gets */
+void spare_fill(void);           /* as many as the configuration says */
+void spare_renew(void);          /* the configuration has changed */
 bool spare_reap(pid_t pid);
+void spare_leave(void);
+/* And all that runs in it, in its own time; false: it is going already. */
+bool group_end(uint32_t group);
 
 /* box_port.c: connections to ports of the user's programs */
 bool box_port_possible(void);

@@ -39,24 +39,29 @@ uid_ours(uint32_t uid)
 static void
 adopt(uint32_t uid)
 {
-	char user[WIRE_NAME], role[WIRE_ROLE];
-	struct wire_limits own;
-	int64_t started = 0;
+	struct box_folder f;
 	struct box *b;
 
 	if (!uid_ours(uid)) {
 		log_event(LOG_WARNING, "sandbox.foreign", LOG_N("uid", uid));
 		return;
 	}
-	if (!box_folder_user(uid, user, role, &own, &started))
-		memcpy(user, "unknown", 8);
-	b = box_new(user, role, uid, &own);
+	/* Of a start that died half way: what it began is in a group that nobody
+	 * has. */
+	if (!box_folder_read(uid, &f)) {
+		log_event(LOG_NOTICE, "sandbox.cleared", LOG_S("user", "unknown"),
+		    LOG_N("uid", uid), LOG_S("why", "it was never whole"));
+		box_folder_remove(uid);
+		return;
+	}
+	b = box_new(f.user, f.role, uid, &f.own);
 	if (b == NULL)
 		fatalx("sandbox: out of memory");
-	if (started != 0)
-		b->started = started;
+	b->group = f.group;
+	if (f.started != 0)
+		b->started = f.started;
 	/* What was frozen goes on, and is frozen again if nobody comes. */
-	(void)cgroup_freeze(uid, false);
+	(void)cgroup_freeze(b->group, false);
 	if (box_join(b) == -1) {
 		clear(b);
 		return;
@@ -70,30 +75,41 @@ adopt(uint32_t uid)
 	box_runs(b);
 	storage_adopt(b);
 	/* The configuration may be another. */
-	(void)shares_set(uid, &b->limits, false);
+	(void)shares_set(b->group, &b->limits);
 	storage_limits(b);
 	log_event(LOG_INFO, "sandbox.adopted", LOG_S("user", b->user),
 	    LOG_N("uid", b->uid), LOG_N("pid", b->pid));
 	box_ask(b, ASK_OURS, 0, NULL, NULL);
 }
 
+/* Whose is it?  Folders of sandboxes that are left alone count, too. */
+static struct {
+	uint32_t group;
+	bool found;
+} look;
+
+static void
+look_at(uint32_t uid)
+{
+	struct box_folder f;
+
+	if (box_folder_read(uid, &f) && f.group == look.group)
+		look.found = true;
+}
+
 /*
- * A control group whose sandbox has no folder: a start that died half way.  What
- * runs in it takes a moment to end, as in every sandbox that is cleared.
+ * A control group whose sandbox has no folder: a spare one, or a start that died half
+ * way.  What runs in it takes a moment to end.
  */
 static void
-clear_group(uint32_t uid)
+clear_group(uint32_t group)
 {
-	static const struct wire_limits none;
-	struct box *b;
-
-	if (box_find(uid) != NULL)
-		return;
-	b = box_new("unknown", "", uid, &none);
-	if (b == NULL)
-		fatalx("sandbox: out of memory");
-	fault_set(&b->fault, FAIL_UNAVAILABLE, "a control group without a session");
-	clear(b);
+	look.group = group;
+	look.found = false;
+	box_folder_each(look_at);
+	if (!look.found && group_end(group))
+		log_event(LOG_NOTICE, "sandbox.cleared", LOG_N("group", group),
+		    LOG_S("why", "a control group without a session"));
 }
 
 void

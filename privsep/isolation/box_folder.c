@@ -1,7 +1,8 @@
 /*
  * The folder of a sandbox, runtime/sandbox/<uid>: root's alone, with the control
- * socket `ctl', the user's name in `user' and role in `role'.  It is what a new
- * isolation finds a running sandbox by.
+ * socket `ctl', the number of its control group in `group', the user's name in `user',
+ * role in `role' and own limits in `limits'.  It is what a new isolation finds a
+ * running sandbox by; without a name it is of a start that died.
  *
  * The socket is bound here, and ide-session listens on it once it is the user:
  * a connection then tells by SO_PEERCRED whose process listens, and no user can
@@ -14,6 +15,7 @@
 
 #include <linux/openat2.h>
 
+#include <bsd/stdlib.h>
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -33,6 +35,7 @@
 #define USER_NAME   "user"
 #define ROLE_NAME   "role"
 #define LIMITS_NAME "limits"
+#define GROUP_NAME  "group"
 
 static const char *
 uid_name(uint32_t uid)
@@ -129,8 +132,7 @@ read_limits(int dir, struct wire_limits *l)
 
 /* The control socket, bound and not yet listening, for ide-session. */
 int
-box_folder_bind(
-    uint32_t uid, const char *user, const char *role, const struct wire_limits *own)
+box_folder_bind(uint32_t uid)
 {
 	struct sockaddr_un un;
 	int dir, fd, error;
@@ -140,10 +142,10 @@ box_folder_bind(
 		return -1;
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	socket_address(&un, dir);
+	/* What a start that died may have left. */
 	(void)unlinkat(dir, SOCKET_NAME, 0);
-	if (fd == -1 || write_line(dir, ROLE_NAME, role) == -1 ||
-	    write_limits(dir, own) == -1 || write_line(dir, USER_NAME, user) == -1 ||
-	    bind(fd, (struct sockaddr *)&un, sizeof(un)) == -1) {
+	(void)unlinkat(dir, USER_NAME, 0);
+	if (fd == -1 || bind(fd, (struct sockaddr *)&un, sizeof(un)) == -1) {
 		error = errno;
 		if (fd != -1)
 			close(fd);
@@ -153,6 +155,27 @@ box_folder_bind(
 	}
 	close(dir);
 	return fd;
+}
+
+/* The name comes last. */
+int
+box_folder_fill(const struct box *b)
+{
+	char group[16];
+	int dir, r;
+
+	dir = box_folder(b->uid, false);
+	if (dir == -1)
+		return -1;
+	snprintf(group, sizeof(group), "%u", b->group);
+	r = write_line(dir, GROUP_NAME, group) == -1 ||
+		write_line(dir, ROLE_NAME, b->role) == -1 ||
+		write_limits(dir, &b->own) == -1 ||
+		write_line(dir, USER_NAME, b->user) == -1 ?
+	    -1 :
+	    0;
+	close(dir);
+	return r;
 }
 
 int
@@ -178,24 +201,36 @@ box_folder_connect(uint32_t uid)
 	return fd;
 }
 
+/* Those of earlier versions have a group of the uid's number. */
+static uint32_t
+read_group(int dir, uint32_t uid)
+{
+	char line[16];
+	const char *bad;
+	long long n;
+
+	if (!read_line(dir, GROUP_NAME, line, sizeof(line), NULL))
+		return uid;
+	n = strtonum(line, 1, UINT32_MAX, &bad);
+	return bad == NULL ? (uint32_t)n : uid;
+}
+
 bool
-box_folder_user(uint32_t uid, char user[WIRE_NAME], char role[WIRE_ROLE],
-    struct wire_limits *own, int64_t *started)
+box_folder_read(uint32_t uid, struct box_folder *out)
 {
 	bool found;
 	int dir;
 
-	memset(user, 0, WIRE_NAME);
-	memset(role, 0, WIRE_ROLE);
-	memset(own, 0, sizeof(*own));
+	memset(out, 0, sizeof(*out));
 	dir = box_folder(uid, false);
 	if (dir == -1)
 		return false;
-	found = read_line(dir, USER_NAME, user, WIRE_NAME, started);
-	(void)read_line(dir, ROLE_NAME, role, WIRE_ROLE, NULL);
-	read_limits(dir, own);
+	found = read_line(dir, USER_NAME, out->user, sizeof(out->user), &out->started);
+	(void)read_line(dir, ROLE_NAME, out->role, sizeof(out->role), NULL);
+	read_limits(dir, &out->own);
+	out->group = read_group(dir, uid);
 	close(dir);
-	return found && user_name_ok(user);
+	return found && user_name_ok(out->user);
 }
 
 int
@@ -226,6 +261,7 @@ box_folder_remove(uint32_t uid)
 	(void)unlinkat(dir, USER_NAME, 0);
 	(void)unlinkat(dir, ROLE_NAME, 0);
 	(void)unlinkat(dir, LIMITS_NAME, 0);
+	(void)unlinkat(dir, GROUP_NAME, 0);
 	close(dir);
 	if (unlinkat(isolation.boxes, uid_name(uid), AT_REMOVEDIR) == -1)
 		log_warn("sandbox folder of uid %u", uid);

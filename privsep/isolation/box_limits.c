@@ -43,7 +43,7 @@ renew(struct box *b)
 	limits_resolve(b->user, b->role, &b->own, &b->limits);
 	if (b->state != SANDBOX_RUNNING)
 		return;
-	(void)shares_set(b->uid, &b->limits, false);
+	(void)shares_set(b->group, &b->limits);
 	storage_limits(b);
 	watch_renew(b);
 }

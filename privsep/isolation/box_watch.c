@@ -183,7 +183,7 @@ tell_one(struct box *b, void *arg)
 
 	if (!b->watch.untold)
 		return;
-	error = shares_alarm_tell(b->uid, alarm_at(b), b->watch.alarm);
+	error = shares_alarm_tell(b->group, alarm_at(b), b->watch.alarm);
 	/* ENOENT: it has ended meanwhile. */
 	if (error != 0 && error != ENOENT)
 		*(int *)arg = error;
@@ -276,7 +276,7 @@ watch_begin(struct box *b)
 {
 	if (b->limits.memory == 0)
 		return;
-	b->watch.alarm = shares_alarm(b->uid, alarm_at(b));
+	b->watch.alarm = shares_alarm(b->group, alarm_at(b));
 	if (b->watch.alarm == -1)
 		return;
 	b->watch.untold = shares_alarm_untold();

@@ -222,6 +222,7 @@ serve(void)
 	spare_fill();
 	event_base_dispatch(isolation.base);
 	net_leave();
+	spare_leave();
 	cgroup_leave();
 	event_free(child);
 }

@@ -59,16 +59,21 @@ net_alias(char alias[NET_ALIAS])
 	snprintf(alias, NET_ALIAS, "ided %.112s", isolation.conf.common.runtime);
 }
 
-/* By the name's beginning, and not another's by what it says of itself: it says
+/* One with a name of ours is not another's by what it says of itself: it says
  * nothing for a moment after it was made. */
 bool
-net_ours(const struct net_link *l, uint32_t *uid)
+net_made_here(const struct net_link *l)
 {
 	char alias[NET_ALIAS];
 
 	net_alias(alias);
-	return l->veth && net_name_uid(net.key, l->name, uid) &&
-	    (l->alias[0] == '\0' || strcmp(l->alias, alias) == 0);
+	return l->veth && (l->alias[0] == '\0' || strcmp(l->alias, alias) == 0);
+}
+
+bool
+net_ours(const struct net_link *l, uint32_t *uid)
+{
+	return net_name_uid(net.key, l->name, uid) && net_made_here(l);
 }
 
 static void
@@ -376,22 +381,25 @@ net_sweep(void)
 
 /*
  * To take an interface away the kernel waits for all who may look at it: a process
- * of its own waits with it.  0: there is none.
+ * of its own waits with it.  A start that failed may have it under its first name.
+ * 0: there is none.
  */
 pid_t
-net_detach(uint32_t uid)
+net_detach(uint32_t uid, uint32_t group)
 {
-	char name[NET_NAME];
-	int fd = net_socket();
+	char name[2][NET_NAME];
+	int fd = net_socket(), i;
 	pid_t pid = 0;
 
 	if (fd == -1)
 		return -1;
-	net_name(net.key, uid, name);
-	if (net_index(fd, name) != 0) {
+	net_name(net.key, uid, name[0]);
+	net_name_spare(net.key, group, name[1]);
+	if (net_index(fd, name[0]) != 0 || net_index(fd, name[1]) != 0) {
 		pid = ns_clone(0, -1, NULL);
 		if (pid == 0) {
-			(void)net_remove(fd, name);
+			for (i = 0; i < 2; i++)
+				(void)net_remove(fd, name[i]);
 			_exit(0);
 		}
 	}

@@ -67,13 +67,16 @@ bool net_kernel6(void);                /* the kernel has IPv6 at all */
 void net_alias(char alias[NET_ALIAS]); /* what our interfaces are told by */
 struct net_link;
 bool net_ours(const struct net_link *l, uint32_t *uid);
+bool net_made_here(const struct net_link *l); /* if the name is one of ours */
 const char *net_key(void);
-pid_t net_detach(uint32_t uid); /* a process that takes the interface away, or -1 */
+/* A process that takes the interface away, or -1. */
+pid_t net_detach(uint32_t uid, uint32_t group);
 void net_usage(uint32_t uid, struct m_sandbox *row);
 
 /* net_rules.c: all of it works on its arguments alone. */
 void net_make_key(const char *runtime, char key[NET_KEY + 1]);
 void net_name(const char *key, uint32_t uid, char name[NET_NAME]);
+void net_name_spare(const char *key, uint32_t group, char name[NET_NAME]);
 bool net_name_uid(const char *key, const char *name, uint32_t *uid);
 void net_table(const char *key, char table[NET_TABLE]);
 void net_address(const struct conf_prefix *pool, uint32_t uid, struct conf_prefix *out);
@@ -94,7 +97,9 @@ int net_socket(void);
 unsigned int net_index(int fd, const char *name); /* 0: there is none */
 int net_pair(int fd, const char *name);           /* its peer comes to us */
 int net_remove(int fd, const char *name);
+int net_configure(int fd, const char *name, const char *alias, bool v6);
 int net_up(int fd, const char *name, const char *alias, bool v6);
+int net_up_as(int fd, unsigned int index, const char *name);
 int net_loopback(int fd);
 int net_address_add(int fd, unsigned int index, const struct conf_prefix *address);
 int net_route_add(int fd, unsigned int index, const struct conf_prefix *to,

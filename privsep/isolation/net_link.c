@@ -170,8 +170,8 @@ net_remove(int fd, const char *name)
  * of ours: it is forwarded from, it leads to no address of the host, and it makes
  * itself none of IPv6.
  */
-static int
-configure(int fd, const char *name, const char *alias, bool v6)
+int
+net_configure(int fd, const char *name, const char *alias, bool v6)
 {
 	static const struct {
 		uint16_t what; /* IPV4_DEVCONF_* */
@@ -227,9 +227,24 @@ flags(int fd, const char *name, unsigned int flags)
 int
 net_up(int fd, const char *name, const char *alias, bool v6)
 {
-	if (configure(fd, name, alias, v6) == -1)
+	if (net_configure(fd, name, alias, v6) == -1)
 		return -1;
 	return flags(fd, name, IFF_UP | IFF_NOARP);
+}
+
+/* Another name, and up with it: before Linux 6.2 only what is down can get one. */
+int
+net_up_as(int fd, unsigned int index, const char *name)
+{
+	char buf[REQUEST_MAX];
+	struct ifinfomsg ifi = { .ifi_family = AF_UNSPEC };
+	struct nlmsghdr *nlh;
+
+	ifi.ifi_index = (int)index;
+	ifi.ifi_flags = ifi.ifi_change = IFF_UP | IFF_NOARP;
+	nlh = begin(buf, RTM_NEWLINK, 0, &ifi, sizeof(ifi));
+	mnl_attr_put_strz(nlh, IFLA_IFNAME, name);
+	return request(fd, nlh);
 }
 
 int

@@ -81,6 +81,14 @@ net_name(const char *key, uint32_t uid, char name[NET_NAME])
 	snprintf(name, NET_NAME, NET_PREFIX "%.*s%08" PRIx32, NET_KEY, key, uid);
 }
 
+/* While there is no user: nothing that is a uid in hexadecimal. */
+void
+net_name_spare(const char *key, uint32_t group, char name[NET_NAME])
+{
+	snprintf(name, NET_NAME, NET_PREFIX "%.*ss%07" PRIx32, NET_KEY, key,
+	    group & 0xfffffff);
+}
+
 /* The uid that one of our names is of. */
 bool
 net_name_uid(const char *key, const char *name, uint32_t *uid)

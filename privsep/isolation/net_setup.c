@@ -39,62 +39,91 @@ setup_loopback(struct setup *s)
 	return r;
 }
 
-/* What an earlier sandbox of this user left, if its namespace is still held. */
+/* Another of ours has the name: an earlier sandbox left it, and something still
+ * holds its namespace.  It goes; 0, or -1 with errno. */
 static int
-pair(int host, const char *name)
+make_way(int host, const char *name)
 {
 	struct net_link l;
-	uint32_t uid;
 
-	if (net_pair(host, name) == 0)
-		return 0;
-	if (errno != EEXIST)
-		return -1;
-	if (net_link_get(host, name, &l) == 0 && !net_ours(&l, &uid)) {
+	if (net_link_get(host, name, &l) == 0 && !net_made_here(&l)) {
 		errno = EEXIST;
 		return -1;
 	}
-	return net_remove(host, name) == -1 && errno != ENODEV ? -1 :
-								 net_pair(host, name);
+	return net_remove(host, name) == -1 && errno != ENODEV ? -1 : 0;
+}
+
+static int
+pair(int host, const char *name)
+{
+	if (net_pair(host, name) == 0)
+		return 0;
+	if (errno != EEXIST || make_way(host, name) == -1)
+		return -1;
+	return net_pair(host, name);
+}
+
+/*
+ * Before there is a user: the pair, with all that does not depend on its address.
+ * The host's end is down and no route leads to it.
+ */
+int
+setup_pair(struct setup *s)
+{
+	char name[NET_NAME], alias[NET_ALIAS];
+	struct conf_prefix hop[2];
+	int r = -1;
+
+	if (s->hostnet == -1)
+		return 0;
+	s->ownnet = net_socket();
+	if (s->ownnet == -1)
+		return -1;
+	net_name_spare(net_key(), s->group, name);
+	net_alias(alias);
+	(void)conf_prefix_parse(NET_HOP4, &hop[0]);
+	(void)conf_prefix_parse(NET_HOP6, &hop[1]);
+	if (pair(s->hostnet, name) == 0 &&
+	    net_configure(s->hostnet, name, alias, net_kernel6()) == 0 &&
+	    net_up(s->ownnet, NET_INSIDE, "", net_kernel6()) == 0 &&
+	    (s->outer = net_index(s->hostnet, name)) != 0 &&
+	    (s->inner = net_index(s->ownnet, NET_INSIDE)) != 0)
+		r = net_neighbour_add(s->ownnet, s->inner, &hop[0]);
+	if (r == 0 && net_ready6())
+		r = net_neighbour_add(s->ownnet, s->inner, &hop[1]);
+	return r;
 }
 
 /* One family: the host knows the way in, the sandbox the way out. */
 static int
-join(int host, int own, unsigned int outer, unsigned int inner,
-    const struct conf_prefix *pool, uint32_t uid)
+join(struct setup *s, const struct conf_prefix *pool)
 {
 	struct conf_prefix address, hop;
 
-	net_address(pool, uid, &address);
+	net_address(pool, s->uid, &address);
 	(void)conf_prefix_parse(pool->family == AF_INET ? NET_HOP4 : NET_HOP6, &hop);
-	if (net_neighbour_add(host, outer, &address) == -1 ||
-	    net_route_add(host, outer, &address, NULL) == -1)
+	if (net_neighbour_add(s->hostnet, s->outer, &address) == -1 ||
+	    net_route_add(s->hostnet, s->outer, &address, NULL) == -1)
 		return -1;
-	return net_address_add(own, inner, &address) == -1 ||
-		net_neighbour_add(own, inner, &hop) == -1 ||
-		net_route_add(own, inner, NULL, &hop) == -1 ?
+	return net_address_add(s->ownnet, s->inner, &address) == -1 ?
 	    -1 :
-	    0;
+	    net_route_add(s->ownnet, s->inner, NULL, &hop);
 }
 
 static int
-attach(struct setup *s, int own)
+attach(struct setup *s)
 {
 	const struct conf_prefix *pool = s->conf->net.pool;
-	char name[NET_NAME], alias[NET_ALIAS];
-	unsigned int outer, inner;
+	char name[NET_NAME];
+	int r;
 
 	net_name(net_key(), s->uid, name);
-	net_alias(alias);
-	if (pair(s->hostnet, name) == -1 ||
-	    net_up(s->hostnet, name, alias, net_kernel6()) == -1 ||
-	    net_up(own, NET_INSIDE, "", net_kernel6()) == -1)
+	r = net_up_as(s->hostnet, s->outer, name);
+	if (r == -1 && errno == EEXIST && make_way(s->hostnet, name) == 0)
+		r = net_up_as(s->hostnet, s->outer, name);
+	if (r == -1)
 		return -1;
-	outer = net_index(s->hostnet, name);
-	inner = net_index(own, NET_INSIDE);
-	if (outer == 0 || inner == 0)
-		return -1;
-	if (join(s->hostnet, own, outer, inner, &pool[0], s->uid) == -1) {
+	if (join(s, &pool[0]) == -1) {
 		if (errno == EEXIST)
 			fault_set(&s->fault, FAIL_UNAVAILABLE,
 			    "the address of uid %u is in use on the host: the uids of "
@@ -103,24 +132,11 @@ attach(struct setup *s, int own)
 			    s->uid);
 		return -1;
 	}
-	return net_ready6() ? join(s->hostnet, own, outer, inner, &pool[1], s->uid) : 0;
+	return net_ready6() ? join(s, &pool[1]) : 0;
 }
 
 int
 setup_network(struct setup *s)
 {
-	int own, r, error;
-
-	if (s->hostnet == -1)
-		return 0;
-	own = net_socket();
-	if (own == -1)
-		return -1;
-	r = attach(s, own);
-	error = errno;
-	close(own);
-	close(s->hostnet);
-	s->hostnet = -1;
-	errno = error;
-	return r;
+	return s->hostnet == -1 ? 0 : attach(s);
 }

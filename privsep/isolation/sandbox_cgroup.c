@@ -1,9 +1,12 @@
 /*
- * Control groups: the trees, and a group per user in each of them.
+ * Control groups: the trees, and a group per sandbox in each of them.
  *
  * Our groups stand in one group at the top of each tree, named after the
  * runtime folder: two ideds on one machine do not meet, and a stop of ided's
  * own service does not take users' sandboxes along.
+ *
+ * A group is made before its user is known, and a name cannot change in version 2:
+ * hence they have numbers, and whose it is stands in the sandbox's folder.
  *
  * A tree of version 2 is used whether it has controllers or not: a process is
  * born into it, and all in it are killed with one write.
@@ -243,36 +246,40 @@ cgroup_top(enum cgroup_controller c)
 }
 
 static int
-group_open(int top, uint32_t uid)
+group_open(int top, uint32_t group)
 {
 	char name[16];
 
-	snprintf(name, sizeof(name), "%u", uid);
+	snprintf(name, sizeof(name), "%u", group);
 	return openat(top, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 }
 
 int
-cgroup_open(enum cgroup_controller c, uint32_t uid)
+cgroup_open(enum cgroup_controller c, uint32_t group)
 {
 	errno = ENOENT;
-	return controllers[c].at == -1 ? -1 : group_open(cgroup_top(c), uid);
+	return controllers[c].at == -1 ? -1 : group_open(cgroup_top(c), group);
 }
 
+/* In all trees or in none: EEXIST if there is one of that number in any of them. */
 int
-cgroup_make(uint32_t uid)
+cgroup_make(uint32_t group)
 {
 	char name[16];
 	unsigned int i;
-	int there = 0;
+	int error;
 
-	snprintf(name, sizeof(name), "%u", uid);
-	for (i = 0; i < ntops; i++)
-		if (mkdirat(tops[i], name, 0755) == -1) {
-			if (errno != EEXIST)
-				return -1;
-			there = 1;
-		}
-	return there;
+	snprintf(name, sizeof(name), "%u", group);
+	for (i = 0; i < ntops; i++) {
+		if (mkdirat(tops[i], name, 0755) == 0)
+			continue;
+		error = errno;
+		while (i-- > 0)
+			(void)unlinkat(tops[i], name, AT_REMOVEDIR);
+		errno = error;
+		return -1;
+	}
+	return 0;
 }
 
 unsigned int
@@ -283,9 +290,9 @@ cgroup_fds(int fds[CGROUP_TREES])
 }
 
 int
-cgroup_fd(uint32_t uid)
+cgroup_fd(uint32_t group)
 {
-	return v2 ? group_open(tops[0], uid) : -1;
+	return v2 ? group_open(tops[0], group) : -1;
 }
 
 /*
@@ -300,7 +307,7 @@ setup_cgroup(struct setup *s)
 	int dir, r;
 
 	for (i = v2 ? 1 : 0; i < ntops; i++) {
-		dir = group_open(tops[i], s->uid);
+		dir = group_open(tops[i], s->group);
 		if (dir == -1)
 			return -1;
 		r = cgroup_write(dir, "tasks", "0");
@@ -313,32 +320,32 @@ setup_cgroup(struct setup *s)
 
 /* Is that process, held by a pidfd, in this group still? */
 static bool
-in_group(int pid, uint32_t uid)
+in_group(int pid, uint32_t group)
 {
 	char path[64], want[64], text[4096];
 
 	snprintf(path, sizeof(path), "/proc/%d/cgroup", pid);
-	snprintf(want, sizeof(want), "/%s/%u\n", top_name, uid);
+	snprintf(want, sizeof(want), "/%s/%u\n", top_name, group);
 	return cgroup_read(AT_FDCWD, path, text, sizeof(text)) > 0 &&
 	    strstr(text, want) != NULL;
 }
 
 static void
-kill_one(int pid, uint32_t uid)
+kill_one(int pid, uint32_t group)
 {
 	int fd;
 
 	fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (fd == -1)
 		return;
-	if (in_group(pid, uid))
+	if (in_group(pid, group))
 		(void)syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
 	close(fd);
 }
 
 /* Who is left over is few: its pid 1 took the others along. */
 static void
-kill_each(int dir, uint32_t uid)
+kill_each(int dir, uint32_t group)
 {
 	char text[16384], *p, *end;
 	long pid;
@@ -346,7 +353,7 @@ kill_each(int dir, uint32_t uid)
 	if (cgroup_read(dir, "cgroup.procs", text, sizeof(text)) <= 0)
 		return;
 	for (p = text; (pid = strtol(p, &end, 10)) > 0 && *end == '\n'; p = end + 1)
-		kill_one((int)pid, uid);
+		kill_one((int)pid, group);
 }
 
 /*
@@ -355,27 +362,27 @@ kill_each(int dir, uint32_t uid)
  * in those alone.
  */
 void
-cgroup_kill(uint32_t uid)
+cgroup_kill(uint32_t group)
 {
 	unsigned int i;
 	int dir;
 
 	for (i = 0; i < ntops; i++) {
-		dir = group_open(tops[i], uid);
+		dir = group_open(tops[i], group);
 		if (dir == -1)
 			continue;
 		if (i > 0 || !v2 || cgroup_write(dir, "cgroup.kill", "1") == -1)
-			kill_each(dir, uid);
+			kill_each(dir, group);
 		close(dir);
 	}
 }
 
 int
-cgroup_freeze(uint32_t uid, bool freeze)
+cgroup_freeze(uint32_t group, bool freeze)
 {
 	int dir, r, error;
 
-	dir = cgroup_open(CG_FREEZE, uid);
+	dir = cgroup_open(CG_FREEZE, group);
 	if (dir == -1)
 		return -1;
 	if (cgroup_is_v2(CG_FREEZE))
@@ -389,22 +396,22 @@ cgroup_freeze(uint32_t uid, bool freeze)
 }
 
 int
-cgroup_remove(uint32_t uid)
+cgroup_remove(uint32_t group)
 {
 	char name[16];
 	unsigned int i;
 	int r = 0;
 
-	snprintf(name, sizeof(name), "%u", uid);
+	snprintf(name, sizeof(name), "%u", group);
 	for (i = 0; i < ntops; i++)
 		if (unlinkat(tops[i], name, AT_REMOVEDIR) == -1 && errno != ENOENT)
 			r = -1;
 	return r;
 }
 
-/* Every group that is there, by its uid. */
+/* Every group that is there. */
 void
-cgroup_each(void (*fn)(uint32_t uid))
+cgroup_each(void (*fn)(uint32_t group))
 {
 	struct dirent *de;
 	unsigned int i;

@@ -1,7 +1,7 @@
 /*
  * Control groups.
  *
- * sandbox_cgroup.c	the trees, and a group per user in each: made, entered,
+ * sandbox_cgroup.c	the trees, and a group per sandbox in each: made, entered,
  *			killed, removed
  * sandbox_shares.c	what a group may have: memory, swap, cpu, processes, io
  *
@@ -35,15 +35,15 @@ enum cgroup_controller {
 void cgroup_find(const char *runtime);
 const char *cgroup_version(void); /* v2, v1, v1+v2 or none */
 bool cgroup_is_v2(enum cgroup_controller c);
-int cgroup_top(enum cgroup_controller c);                /* ours; -1: not there */
-int cgroup_open(enum cgroup_controller c, uint32_t uid); /* a user's */
-int cgroup_make(uint32_t uid);                           /* 1: it was there */
-unsigned int cgroup_fds(int fds[CGROUP_TREES]);          /* that are open */
-int cgroup_fd(uint32_t uid); /* for CLONE_INTO_CGROUP; -1: not v2 */
-void cgroup_kill(uint32_t uid);
-int cgroup_freeze(uint32_t uid, bool freeze); /* 0, or -1 with errno */
-int cgroup_remove(uint32_t uid);
-void cgroup_each(void (*fn)(uint32_t uid));
+int cgroup_top(enum cgroup_controller c); /* ours; -1: not there */
+int cgroup_open(enum cgroup_controller c, uint32_t group);
+int cgroup_make(uint32_t group);
+unsigned int cgroup_fds(int fds[CGROUP_TREES]); /* that are open */
+int cgroup_fd(uint32_t group);                  /* for CLONE_INTO_CGROUP; -1: not v2 */
+void cgroup_kill(uint32_t group);
+int cgroup_freeze(uint32_t group, bool freeze); /* 0, or -1 with errno */
+int cgroup_remove(uint32_t group);
+void cgroup_each(void (*fn)(uint32_t group));
 void cgroup_leave(void);
 int cgroup_write(int dir, const char *name, const char *text);
 ssize_t cgroup_read(int dir, const char *name, char *buf, size_t len);
@@ -54,13 +54,18 @@ void shares_find(int homes); /* after cgroup_find: what this machine can hold */
 /* Each share that is wanted and that nothing here holds. */
 void shares_lacking(const struct conf_limits *conf,
     void (*fn)(void *arg, const char *what, const char *why), void *arg);
-int shares_set(uint32_t uid, const struct conf_limits *conf, bool fresh);
-void shares_usage(uint32_t uid, struct m_sandbox *row);
+/* 0, or -1 and the log has said it: whatever was there before; of a new group; of one
+ * that has just those limits. */
+int shares_set(uint32_t group, const struct conf_limits *conf);
+int shares_fresh(uint32_t group, const struct conf_limits *conf);
+int shares_change(
+    uint32_t group, const struct conf_limits *was, const struct conf_limits *conf);
+void shares_usage(uint32_t group, struct m_sandbox *row);
 /* Readable when a user's memory passes that; -1: cannot be had.  In version 1 the
  * kernel has to be told of it, which waits for all CPUs: not for isolation itself. */
-int shares_alarm(uint32_t uid, uint64_t bytes);
+int shares_alarm(uint32_t group, uint64_t bytes);
 bool shares_alarm_untold(void);
-int shares_alarm_tell(uint32_t uid, uint64_t bytes, int alarm); /* 0, or an errno */
+int shares_alarm_tell(uint32_t group, uint64_t bytes, int alarm); /* 0, or an errno */
 void shares_alarm_seen(int alarm);
 
 #endif

@@ -61,19 +61,30 @@ setup_run_folder(struct setup *s)
 
 static const struct setup_step blank[] = {
 	{ "closing descriptors", setup_keep },
-	{ NULL, NULL },
-};
-
-static const struct setup_step owned[] = {
-	{ "entering the control group", setup_cgroup },
 	{ "choosing who ends first", setup_oom },
-	{ "opening the home", setup_home },
-	{ "making the runtime folder", setup_run_folder },
+	{ "preparing Landlock", setup_ruleset },
+	{ "entering the control group", setup_cgroup },
 	{ NULL, NULL },
 };
 
 static const struct setup_step inside[] = {
 	{ "closing descriptors", setup_fds },
+	{ NULL, NULL },
+};
+
+static const struct setup_step ready[] = {
+	{ "making Landlock's rules", setup_rules },
+	{ NULL, NULL },
+};
+
+static const struct setup_step owned[] = {
+	{ "opening the home", setup_home },
+	{ "making the runtime folder", setup_run_folder },
+	{ "adding to Landlock's rules", setup_rules_user },
+	{ NULL, NULL },
+};
+
+static const struct setup_step joined[] = {
 	{ NULL, NULL },
 };
 
@@ -101,8 +112,10 @@ end_all(uint32_t uid)
 const struct strategy strategy_directory = {
 	.name = "directory",
 	.blank = blank,
-	.owned = owned,
 	.inside = inside,
+	.ready = ready,
+	.owned = owned,
+	.joined = joined,
 	.last = 0,
 	.paths = paths,
 	.end_all = end_all,

@@ -79,8 +79,28 @@ etc_resolv(const struct setup *s)
 	return 0;
 }
 
+/* What is the same for everybody. */
 int
 setup_etc(struct setup *s)
+{
+	if (etc_write("host.conf", "multi on\n") == -1 ||
+	    etc_write("shells", "/bin/sh\n/bin/bash\n") == -1 ||
+	    etc_write("nsswitch.conf",
+		"passwd: files\ngroup: files\n"
+		"shadow: files\nhosts: files dns\nnetworks: files\n"
+		"protocols: files\nservices: files\n") == -1 ||
+	    etc_write("profile",
+		"PATH=\"$HOME/.local/bin:/usr/local/bin:/usr/bin:/bin:" INSIDE_IDE
+		"/cli\"\n"
+		"export PATH\n"
+		"if [ -n \"$BASH_VERSION\" ] && [ -r /etc/bash.bashrc ]; then\n"
+		"\t. /etc/bash.bashrc\nfi\n") == -1)
+		return -1;
+	return etc_localtime() == -1 || etc_resolv(s) == -1 ? -1 : 0;
+}
+
+int
+setup_etc_user(struct setup *s)
 {
 	const char *shell = access(SHELL_PATH, X_OK) == 0 ? SHELL_PATH : "/bin/sh";
 	const char *u = s->user;
@@ -97,20 +117,7 @@ setup_etc(struct setup *s)
 	    etc_write("hosts",
 		"127.0.0.1\tlocalhost %s\n"
 		"::1\tlocalhost ip6-localhost ip6-loopback\n",
-		u) == -1 ||
-	    etc_write("hostname", "%s\n", u) == -1 ||
-	    etc_write("host.conf", "multi on\n") == -1 ||
-	    etc_write("shells", "/bin/sh\n/bin/bash\n") == -1 ||
-	    etc_write("nsswitch.conf",
-		"passwd: files\ngroup: files\n"
-		"shadow: files\nhosts: files dns\nnetworks: files\n"
-		"protocols: files\nservices: files\n") == -1 ||
-	    etc_write("profile",
-		"PATH=\"$HOME/.local/bin:/usr/local/bin:/usr/bin:/bin:" INSIDE_IDE
-		"/cli\"\n"
-		"export PATH\n"
-		"if [ -n \"$BASH_VERSION\" ] && [ -r /etc/bash.bashrc ]; then\n"
-		"\t. /etc/bash.bashrc\nfi\n") == -1)
+		u) == -1)
 		return -1;
-	return etc_localtime() == -1 || etc_resolv(s) == -1 ? -1 : 0;
+	return etc_write("hostname", "%s\n", u);
 }

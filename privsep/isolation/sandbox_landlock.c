@@ -116,34 +116,41 @@ rule_add(int ruleset, const char *path, uint64_t rights)
 	return r;
 }
 
-static int
-rules_add(int ruleset, struct setup *s, uint64_t handled)
+static bool
+is_users(const char *path)
 {
-	const struct conf_isolation *conf = &s->conf->isolation;
+	return strcmp(path, "~") == 0 || strcmp(path, "run") == 0;
+}
+
+/* Either what is the user's, or all else. */
+static int
+rules_add(struct setup *s, bool users)
+{
 	bool own = s->strategy == &strategy_namespace;
 	const struct path_rule *r;
-	uint32_t i;
+	const char *path;
 
-	for (r = own ? own_root : hosts_root; r->path != NULL; r++)
-		if (rule_add(ruleset, rule_path(s, r->path), r->rights & handled) == -1 &&
+	for (r = own ? own_root : hosts_root; r->path != NULL; r++) {
+		if (is_users(r->path) != users)
+			continue;
+		path = rule_path(s, r->path);
+		if (rule_add(s->ruleset, path, r->rights & s->handled) == -1 &&
 		    (own || errno != ENOENT)) {
 			fault_set(&s->fault, FAIL_UNAVAILABLE, "Landlock: %.*s: %s", 300,
-			    rule_path(s, r->path), strerror(errno));
+			    path, strerror(errno));
 			return -1;
 		}
-	for (i = 0; i < conf->nbind; i++)
-		if (rule_add(ruleset, conf->bind[i].path,
-			(conf->bind[i].write ? ANY : READ) & handled) == -1)
-			return -1;
+	}
 	return 0;
 }
 
+/* A ruleset without rules, which the first process gets and enters at last. */
 int
-setup_landlock(struct setup *s)
+setup_ruleset(struct setup *s)
 {
 	struct ruleset_attr attr;
 	size_t size = sizeof(attr.fs);
-	int abi = sandbox_landlock_abi(), fd, r = 0;
+	int abi = sandbox_landlock_abi();
 
 	if (abi == 0)
 		return 0; /* named at start; `require' made it fatal there */
@@ -164,13 +171,31 @@ setup_landlock(struct setup *s)
 		if (attr.scoped == 0)
 			return 0;
 	}
-	fd = (int)syscall(SYS_landlock_create_ruleset, &attr, size, 0);
-	if (fd == -1)
+	s->handled = attr.fs;
+	s->ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, size, 0);
+	return s->ruleset == -1 ? -1 : 0;
+}
+
+/* Once the first process has mounted its /proc. */
+int
+setup_rules(struct setup *s)
+{
+	const struct conf_isolation *conf = &s->conf->isolation;
+	uint32_t i;
+
+	if (s->handled == 0)
+		return 0;
+	if (rules_add(s, false) == -1)
 		return -1;
-	if (attr.fs != 0)
-		r = rules_add(fd, s, attr.fs);
-	if (r == 0)
-		r = (int)syscall(SYS_landlock_restrict_self, fd, 0);
-	close(fd);
-	return r;
+	for (i = 0; i < conf->nbind; i++)
+		if (rule_add(s->ruleset, conf->bind[i].path,
+			(conf->bind[i].write ? ANY : READ) & s->handled) == -1)
+			return -1;
+	return 0;
+}
+
+int
+setup_rules_user(struct setup *s)
+{
+	return s->handled == 0 ? 0 : rules_add(s, true);
 }

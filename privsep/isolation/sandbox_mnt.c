@@ -232,13 +232,16 @@ setup_dev(struct setup *s)
 
 /*
  * Memory that counts against the user's own limit, and bounds of its own: as many
- * files as pages, because an empty one takes memory too.
+ * files as pages, because an empty one takes memory too.  How much is said when
+ * there is a user (size 0: as little as can be).
  */
 static int
 mount_tmpfs(const char *where, uint64_t size, unsigned long flags, const char *more)
 {
 	char opt[128];
 
+	if (size < 4096)
+		size = 4096;
 	snprintf(opt, sizeof(opt), "size=%llu,nr_inodes=%llu,%s",
 	    (unsigned long long)size, (unsigned long long)(size / 4096), more);
 	return mount("tmpfs", where, "tmpfs", MS_NOSUID | MS_NODEV | flags, opt);
@@ -247,18 +250,28 @@ mount_tmpfs(const char *where, uint64_t size, unsigned long flags, const char *m
 int
 setup_tmp(struct setup *s)
 {
-	uint64_t memory = s->limits.memory, run = memory / 16;
-	char own[64];
+	(void)s;
+	if (mount_tmpfs("tmp", 0, 0, "mode=1777") == -1 ||
+	    mount_tmpfs("dev/shm", 0, MS_NOEXEC, "mode=1777") == -1)
+		return -1;
+	return mount_tmpfs("run/ide", 0, MS_NOEXEC, "mode=0700");
+}
 
-	snprintf(own, sizeof(own), "mode=0700,uid=%u,gid=%u", s->uid, s->uid);
+int
+setup_tmp_user(struct setup *s)
+{
+	uint64_t memory = s->limits.memory, run = memory / 16;
+
 	/* Full, all of them leave room for processes: files in memory cannot be
 	 * ended, and everything else would. */
 	if (run > 16 << 20)
 		run = 16 << 20;
-	if (mount_tmpfs("tmp", memory / 2, 0, "mode=1777") == -1 ||
-	    mount_tmpfs("dev/shm", memory / 4, MS_NOEXEC, "mode=1777") == -1)
+	if (mount_tmpfs("tmp", memory / 2, MS_REMOUNT, "mode=1777") == -1 ||
+	    mount_tmpfs("dev/shm", memory / 4, MS_REMOUNT | MS_NOEXEC, "mode=1777") ==
+		-1 ||
+	    mount_tmpfs("run/ide", run, MS_REMOUNT | MS_NOEXEC, "mode=0700") == -1)
 		return -1;
-	return mount_tmpfs("run/ide", run, MS_NOEXEC, own);
+	return chown("run/ide", s->uid, s->uid);
 }
 
 /* Before the namespaces: a mount can be taken of what is ours only. */
@@ -299,18 +312,24 @@ setup_home_mount(struct setup *s)
 	return 0;
 }
 
-/* The new root is closed to writing, and the host's goes away. */
+/* The host's root goes away. */
 int
 setup_pivot(struct setup *s)
+{
+	(void)s;
+	if (syscall(SYS_pivot_root, ".", ".") == -1 || umount2(".", MNT_DETACH) == -1)
+		return -1;
+	return chdir("/");
+}
+
+/* All that is to be in the new root is there. */
+int
+setup_root_close(struct setup *s)
 {
 	struct mount_attr ma;
 
 	(void)s;
 	memset(&ma, 0, sizeof(ma));
 	ma.attr_set = RO;
-	if (mount_setattr(AT_FDCWD, ".", 0, &ma, sizeof(ma)) == -1)
-		return -1;
-	if (syscall(SYS_pivot_root, ".", ".") == -1 || umount2(".", MNT_DETACH) == -1)
-		return -1;
-	return chdir("/");
+	return mount_setattr(AT_FDCWD, ".", 0, &ma, sizeof(ma));
 }

@@ -49,40 +49,56 @@ setup_to_own(struct setup *s)
 /* Without a user, as root. */
 static const struct setup_step blank[] = {
 	{ "closing descriptors", setup_keep },
+	{ "choosing who ends first", setup_oom },
 	{ "reaching the host's network", setup_network_host },
+	{ "preparing Landlock", setup_ruleset },
 	{ "entering the empty folder", setup_enter_empty },
 	{ "making namespaces", setup_namespaces },
 	{ "making mounts private", setup_private },
 	{ "starting the loopback interface", setup_loopback },
+	{ "making the network's interfaces", setup_pair },
 	{ "mounting the root", setup_root },
 	{ "binding the system", setup_binds },
 	{ "binding what the site gives", setup_site_binds },
 	{ "making /dev", setup_dev },
+	{ "mounting /tmp", setup_tmp },
+	{ "writing /etc", setup_etc },
 	{ "finding the way back", setup_remember },
+	{ "leaving the host's root", setup_pivot },
+	{ "entering the control group", setup_cgroup },
 	{ NULL, NULL },
 };
 
-/* For a user, as root: what needs the host. */
+/* As the sandbox's first process. */
+static const struct setup_step inside[] = {
+	{ "closing descriptors", setup_fds },
+	{ "mounting /proc", setup_proc },
+	{ NULL, NULL },
+};
+
+/* When that waits. */
+static const struct setup_step ready[] = {
+	{ "making Landlock's rules", setup_rules },
+	{ NULL, NULL },
+};
+
+/* For a user: the home is the host's; the order is part of the design. */
 static const struct setup_step owned[] = {
-	{ "entering the control group", setup_cgroup },
 	{ "returning to the host", setup_to_host },
-	{ "choosing who ends first", setup_oom },
 	{ "opening the home", setup_home },
 	{ "taking the home", setup_home_tree },
 	{ "entering the sandbox", setup_to_own },
-	{ "making the network", setup_network },
+	{ "naming the host", setup_hostname },
+	{ "writing the user into /etc", setup_etc_user },
+	{ "sizing /tmp", setup_tmp_user },
+	{ "mounting the home", setup_home_mount },
+	{ "closing the root", setup_root_close },
+	{ "adding to Landlock's rules", setup_rules_user },
 	{ NULL, NULL },
 };
 
-/* As the sandbox's first process; the order is part of the design. */
-static const struct setup_step inside[] = {
-	{ "closing descriptors", setup_fds },
-	{ "naming the host", setup_hostname },
-	{ "writing /etc", setup_etc },
-	{ "mounting /proc", setup_proc },
-	{ "mounting /tmp", setup_tmp },
-	{ "mounting the home", setup_home_mount },
-	{ "leaving the host's root", setup_pivot },
+static const struct setup_step joined[] = {
+	{ "making the network", setup_network },
 	{ NULL, NULL },
 };
 
@@ -98,8 +114,10 @@ paths(struct setup *s)
 const struct strategy strategy_namespace = {
 	.name = "namespace",
 	.blank = blank,
-	.owned = owned,
 	.inside = inside,
+	.ready = ready,
+	.owned = owned,
+	.joined = joined,
 	.last = NS_LAST,
 	.paths = paths,
 };

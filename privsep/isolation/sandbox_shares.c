@@ -243,40 +243,85 @@ share_text(const struct share *s, char *buf, size_t len, const struct conf_limit
 	}
 }
 
-/* A fresh group has the kernel's values: what is not wanted is so already. */
+static int
+share_write(const struct share *s, uint32_t group, const struct conf_limits *conf)
+{
+	char text[64];
+	int dir, r;
+
+	dir = cgroup_open(s->of, group);
+	if (dir == -1)
+		return -1;
+	share_text(s, text, sizeof(text), conf);
+	r = cgroup_write(dir, share_file(s), text);
+	close(dir);
+	if (r == 0 || s->try)
+		return 0;
+	log_warn("control group %u: %s", group, share_file(s));
+	return -1;
+}
+
 int
-shares_set(uint32_t uid, const struct conf_limits *conf, bool fresh)
+shares_set(uint32_t group, const struct conf_limits *conf)
 {
 	const struct share *s;
-	char text[64];
-	int dir, r, failed = 0;
+	int failed = 0;
 
-	for (s = shares; s < shares + NSHARES; s++) {
-		if (!s->held || (fresh && s->of == CG_IO && !wanted(s, conf)))
-			continue;
-		dir = cgroup_open(s->of, uid);
-		if (dir == -1)
-			return -1;
-		share_text(s, text, sizeof(text), conf);
-		r = cgroup_write(dir, share_file(s), text);
-		close(dir);
-		if (r == -1 && !s->try) {
-			log_warn("control group of uid %u: %s", uid, share_file(s));
+	for (s = shares; s < shares + NSHARES; s++)
+		if (s->held && share_write(s, group, conf) == -1)
 			failed = -1;
-		}
-	}
+	return failed;
+}
+
+/* A fresh group has the kernel's values: what is not wanted is so already. */
+int
+shares_fresh(uint32_t group, const struct conf_limits *conf)
+{
+	const struct share *s;
+	int failed = 0;
+
+	for (s = shares; s < shares + NSHARES; s++)
+		if (s->held && (s->of != CG_IO || wanted(s, conf)) &&
+		    share_write(s, group, conf) == -1)
+			failed = -1;
+	return failed;
+}
+
+/* Memory and swap have one order of writing, and are written together. */
+static bool
+differs(const struct share *s, const struct conf_limits *a, const struct conf_limits *b)
+{
+	char text[2][64];
+
+	if (s->of == CG_MEMORY)
+		return a->memory != b->memory || a->swap != b->swap;
+	share_text(s, text[0], sizeof(text[0]), a);
+	share_text(s, text[1], sizeof(text[1]), b);
+	return strcmp(text[0], text[1]) != 0;
+}
+
+int
+shares_change(
+    uint32_t group, const struct conf_limits *was, const struct conf_limits *conf)
+{
+	const struct share *s;
+	int failed = 0;
+
+	for (s = shares; s < shares + NSHARES; s++)
+		if (s->held && differs(s, was, conf) && share_write(s, group, conf) == -1)
+			failed = -1;
 	return failed;
 }
 
 /* The number after a key at the beginning of a line; NULL: the first one. */
 static uint64_t
-number(enum cgroup_controller c, uint32_t uid, const char *name, const char *key)
+number(enum cgroup_controller c, uint32_t group, const char *name, const char *key)
 {
 	char text[8192], *p = text;
 	uint64_t n = 0;
 	int dir;
 
-	dir = cgroup_open(c, uid);
+	dir = cgroup_open(c, group);
 	if (dir == -1)
 		return 0;
 	if (cgroup_read(dir, name, text, sizeof(text)) > 0) {
@@ -316,11 +361,11 @@ bad:
 }
 
 int
-shares_alarm(uint32_t uid, uint64_t bytes)
+shares_alarm(uint32_t group, uint64_t bytes)
 {
 	int dir, fd;
 
-	dir = cgroup_open(CG_MEMORY, uid);
+	dir = cgroup_open(CG_MEMORY, group);
 	if (dir == -1)
 		return -1;
 	fd = cgroup_is_v2(CG_MEMORY) ? alarm_v2(dir, bytes) :
@@ -336,12 +381,12 @@ shares_alarm_untold(void)
 }
 
 int
-shares_alarm_tell(uint32_t uid, uint64_t bytes, int alarm)
+shares_alarm_tell(uint32_t group, uint64_t bytes, int alarm)
 {
 	char text[64];
 	int dir, usage, error = 0;
 
-	dir = cgroup_open(CG_MEMORY, uid);
+	dir = cgroup_open(CG_MEMORY, group);
 	if (dir == -1)
 		return errno;
 	usage = openat(dir, "memory.usage_in_bytes", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -365,21 +410,21 @@ shares_alarm_seen(int alarm)
 }
 
 void
-shares_usage(uint32_t uid, struct m_sandbox *row)
+shares_usage(uint32_t group, struct m_sandbox *row)
 {
 	uint64_t cache;
 
 	if (cgroup_is_v2(CG_MEMORY)) {
-		row->memory = number(CG_MEMORY, uid, "memory.current", NULL);
-		cache = number(CG_MEMORY, uid, "memory.stat", "inactive_file ");
+		row->memory = number(CG_MEMORY, group, "memory.current", NULL);
+		cache = number(CG_MEMORY, group, "memory.stat", "inactive_file ");
 	} else {
-		row->memory = number(CG_MEMORY, uid, "memory.usage_in_bytes", NULL);
-		cache = number(CG_MEMORY, uid, "memory.stat", "total_inactive_file ");
+		row->memory = number(CG_MEMORY, group, "memory.usage_in_bytes", NULL);
+		cache = number(CG_MEMORY, group, "memory.stat", "total_inactive_file ");
 	}
 	/* What the kernel gives back when it is asked to is not use. */
 	row->memory -= cache < row->memory ? cache : row->memory;
 	row->cpu_usec = cgroup_is_v2(CG_ACCT) ?
-	    number(CG_ACCT, uid, "cpu.stat", "usage_usec ") :
-	    number(CG_ACCT, uid, "cpuacct.usage", NULL) / 1000;
-	row->processes = (uint32_t)number(CG_PIDS, uid, "pids.current", NULL);
+	    number(CG_ACCT, group, "cpu.stat", "usage_usec ") :
+	    number(CG_ACCT, group, "cpuacct.usage", NULL) / 1000;
+	row->processes = (uint32_t)number(CG_PIDS, group, "pids.current", NULL);
 }

@@ -2,37 +2,131 @@
  * Spare sandboxes: made but for their user, who is then there in a few
  * milliseconds.  They hold no identity and no user's file, and leave with
  * isolation, whose end of the socket is the only one.
+ *
+ * Each has a control group, with the limits of who has none of his own.  That of one
+ * that ends before it has a user is removed here.
  */
 #include <sys/socket.h>
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../log.h"
 #include "box.h"
 #include "isolation.h"
+#include "sandbox_cgroup.h"
 #include "sandbox_steps.h"
 
-#define REFILL_MS 100   /* after one was taken: its user comes first */
-#define FAILED_MS 10000 /* after one could not be made */
+#define REFILL_MS  100   /* after one was taken: its user comes first */
+#define FAILED_MS  10000 /* after one could not be made */
+#define SWEEP_MS   20    /* between attempts to remove groups */
+#define SWEEPS_MAX 500
+#define LEAVE_MS   500 /* for those that go with isolation */
 
-static struct spare {
-	pid_t pid; /* 0: none */
-	int report;
-} spares[CONF_SPARE_MAX];
-
+static struct spare spares[CONF_SPARE_MAX]; /* pid 0: none */
 static struct event *refill;
 
+/* Groups that are to go once nothing is in them. */
+static struct {
+	uint32_t group;
+	unsigned int sweeps;
+} * going;
+static unsigned int ngoing;
+static struct event *sweep;
+
+static void
+sweep_in(long ms)
+{
+	struct timeval tv = isolation_ms(ms);
+
+	if (event_add(sweep, &tv) == -1)
+		fatalx("sandbox: out of memory");
+}
+
+static void
+groups_remove(void)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < ngoing; i++) {
+		if (cgroup_remove(going[i].group) == 0)
+			continue;
+		if (++going[i].sweeps >= SWEEPS_MAX) {
+			log_warn("control group %u cannot be removed", going[i].group);
+			continue;
+		}
+		if (going[i].sweeps % 10 == 0)
+			cgroup_kill(going[i].group);
+		going[n++] = going[i];
+	}
+	ngoing = n;
+}
+
+static void
+on_sweep(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	groups_remove();
+	if (ngoing > 0)
+		sweep_in(SWEEP_MS);
+}
+
+/* It and all that is in it, in its own time. */
+bool
+group_end(uint32_t group)
+{
+	unsigned int i;
+
+	for (i = 0; i < ngoing; i++)
+		if (going[i].group == group)
+			return false;
+	if (sweep == NULL)
+		sweep = evtimer_new(isolation.base, on_sweep, NULL);
+	going = reallocarray(going, ngoing + 1, sizeof(going[0]));
+	if (sweep == NULL || going == NULL)
+		fatalx("sandbox: out of memory");
+	cgroup_kill(group);
+	going[ngoing].group = group;
+	going[ngoing++].sweeps = 0;
+	if (!evtimer_pending(sweep, NULL))
+		sweep_in(0);
+	return true;
+}
+
+/* The next number that no group has. */
 static int
-spare_make(struct spare *s)
+group_make(uint32_t *group)
+{
+	static uint32_t last;
+	unsigned int i;
+
+	for (i = 0; i < GROUP_TRIES; i++) {
+		last = last % GROUP_MAX + 1;
+		if (cgroup_make(last) == 0) {
+			*group = last;
+			return 0;
+		}
+		if (errno != EEXIST)
+			break;
+	}
+	return -1;
+}
+
+static int
+spare_start(struct spare *s)
 {
 	int pair[2], error;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
 		return -1;
-	s->pid = sandbox_start(pair[1]);
+	s->pid = sandbox_start(pair[1], s->group);
 	error = errno;
 	close(pair[1]);
 	/* Ours only: the other end is waited on. */
@@ -44,6 +138,27 @@ spare_make(struct spare *s)
 	}
 	s->report = pair[0];
 	return 0;
+}
+
+static int
+spare_make(struct spare *s, const char **what)
+{
+	static const struct wire_limits none;
+	int error;
+
+	*what = "control group";
+	if (group_make(&s->group) == -1)
+		return -1;
+	limits_resolve("", "", &none, &s->limits);
+	if (shares_fresh(s->group, &s->limits) == 0) {
+		*what = "no new process";
+		if (spare_start(s) == 0)
+			return 0;
+	}
+	error = errno;
+	(void)cgroup_remove(s->group);
+	errno = error;
+	return -1;
 }
 
 static void
@@ -58,6 +173,7 @@ refill_in(long ms)
 static void
 on_refill(evutil_socket_t fd, short what, void *arg)
 {
+	const char *why;
 	uint32_t i;
 
 	(void)fd;
@@ -67,7 +183,7 @@ on_refill(evutil_socket_t fd, short what, void *arg)
 	for (i = 0; i < isolation.conf.isolation.spare; i++) {
 		if (spares[i].pid != 0)
 			continue;
-		refill_in(spare_make(&spares[i]) == -1 ? FAILED_MS : REFILL_MS);
+		refill_in(spare_make(&spares[i], &why) == -1 ? FAILED_MS : REFILL_MS);
 		return;
 	}
 }
@@ -83,15 +199,17 @@ spare_fill(void)
 		refill_in(REFILL_MS);
 }
 
-static void
-spare_forget(struct spare *s)
+/* Both of its processes find their socket closed, if they are not ended here. */
+void
+spare_end(struct spare *s)
 {
 	close(s->report);
+	(void)group_end(s->group);
 	s->pid = 0;
 	s->report = -1;
 }
 
-/* What is made of an older configuration goes: it finds its socket closed. */
+/* What is made of an older configuration goes. */
 void
 spare_renew(void)
 {
@@ -99,8 +217,10 @@ spare_renew(void)
 
 	for (i = 0; i < CONF_SPARE_MAX; i++)
 		if (spares[i].pid != 0)
-			spare_forget(&spares[i]);
+			spare_end(&spares[i]);
+	/* What could not be made with the old one may be made now. */
 	spare_fill();
+	refill_in(REFILL_MS);
 }
 
 bool
@@ -119,38 +239,44 @@ spare_reap(pid_t pid)
 		r.fault.text[sizeof(r.fault.text) - 1] = '\0';
 		log_event(LOG_WARNING, "sandbox.spare", LOG_S("why", r.fault.text));
 	}
-	spare_forget(&spares[i]);
+	if (fd != -1)
+		close(fd);
+	spare_end(&spares[i]);
 	refill_in(FAILED_MS);
 	return true;
 }
 
 int
-spare_take(const struct setup_who *who, int control, pid_t *pid, int *report)
+spare_take(struct spare *s, const char **what)
 {
-	struct spare fresh;
 	unsigned int i;
 
-	for (i = 0; i < CONF_SPARE_MAX; i++) {
-		if (spares[i].pid == 0)
-			continue;
-		if (sandbox_give(spares[i].report, who, control) == -1) {
-			spare_forget(&spares[i]); /* it has died */
-			continue;
+	for (i = 0; i < CONF_SPARE_MAX; i++)
+		if (spares[i].pid != 0) {
+			*s = spares[i];
+			spares[i].pid = 0;
+			spare_fill();
+			return 0;
 		}
-		*pid = spares[i].pid;
-		*report = spares[i].report;
-		spares[i].pid = 0;
-		spare_fill();
-		return 0;
-	}
-	if (spare_make(&fresh) == -1)
-		return -1;
-	if (sandbox_give(fresh.report, who, control) == -1) {
-		close(fresh.report);
-		return -1;
-	}
-	*pid = fresh.pid;
-	*report = fresh.report;
 	spare_fill();
-	return 0;
+	return spare_make(s, what);
+}
+
+/* At the end of isolation: with the groups goes the one that they stand in. */
+void
+spare_leave(void)
+{
+	const struct timespec pause = { 0, 1000000 };
+	unsigned int i;
+
+	for (i = 0; i < CONF_SPARE_MAX; i++)
+		if (spares[i].pid != 0) {
+			(void)kill(spares[i].pid, SIGKILL);
+			spare_end(&spares[i]);
+		}
+	for (i = 0; ngoing > 0 && i < LEAVE_MS; i++) {
+		groups_remove();
+		if (ngoing > 0)
+			(void)nanosleep(&pause, NULL);
+	}
 }

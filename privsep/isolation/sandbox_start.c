@@ -2,12 +2,13 @@
  * From nothing to a running ide-session, in two halves.
  *
  * isolation forks a process that makes what needs no user: namespaces, root,
- * system, devices.  It then waits for one, maybe for long: that is a spare.  With
- * the user's name it goes back to the host for the home, and clones the sandbox's
- * first process, which finishes the root, gives up everything and becomes
- * ide-session.  It leaves after that, so that ide-session is nobody's child here
- * and outlives ided.  isolation waits for none of it: it reads the report when
- * there is one.
+ * system, devices, interfaces, and the sandbox's first process, which gives up all
+ * that it will not need, becomes ide-session and waits.  Both wait for a user, maybe
+ * for long: that is a spare.  With the user's name the set-up goes back to the host
+ * for the home, finishes the root and tells the first process who it is.  While that
+ * becomes the user the set-up joins the network.  It leaves after that, so that
+ * ide-session is nobody's child here and outlives ided.  isolation waits for none of
+ * it: it reads the report when there is one.
  */
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -20,6 +21,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,12 +40,8 @@
 
 #define PROGRAM "ide-session"
 
-/* Descriptors of ide-session: its control socket, and the report, which it
- * closes when it listens. */
-#define FD_CONTROL 3
-#define FD_REPORT  4
-#define FD_PROGRAM 5
-#define FD_LAST    5
+/* The first process's; the exec closes it. */
+#define FD_PROGRAM (FD_SESSION_LAST + 1)
 
 #ifndef MFD_EXEC
 #define MFD_EXEC 0x0010U
@@ -116,27 +114,31 @@ setup_keep(struct setup *s)
 	return fds_keep(keep, 8 + cgroup_fds(&keep[8]));
 }
 
-/* What is needed from here on gets its place, everything else is closed. */
+/* In the first process: what it needs gets its place, everything else is closed. */
 int
 setup_fds(struct setup *s)
 {
-	int control, report, prog, home;
+	int report, who, ruleset = -1, prog;
 
-	control = fcntl(s->control, F_DUPFD_CLOEXEC, 32);
-	report = fcntl(s->report, F_DUPFD_CLOEXEC, 32);
-	prog = fcntl(program, F_DUPFD_CLOEXEC, 32);
-	home = fcntl(s->home, F_DUPFD_CLOEXEC, 32);
-	if (control == -1 || report == -1 || prog == -1 || home == -1)
+	report = fcntl(s->report, F_DUPFD_CLOEXEC, 64);
+	who = fcntl(s->who, F_DUPFD_CLOEXEC, 64);
+	prog = fcntl(program, F_DUPFD_CLOEXEC, 64);
+	if (report == -1 || who == -1 || prog == -1)
+		return -1;
+	if (s->ruleset != -1 && (ruleset = fcntl(s->ruleset, F_DUPFD_CLOEXEC, 64)) == -1)
 		return -1;
 	/* The report is told of even if the rest fails. */
-	s->report = FD_REPORT;
-	if (dup3(report, FD_REPORT, O_CLOEXEC) == -1 ||
-	    dup3(control, FD_CONTROL, O_CLOEXEC) == -1 ||
-	    dup3(prog, FD_PROGRAM, O_CLOEXEC) == -1 ||
-	    dup3(home, FD_LAST + 1, O_CLOEXEC) == -1)
+	s->report = FD_SESSION_REPORT;
+	if (dup3(report, FD_SESSION_REPORT, O_CLOEXEC) == -1 ||
+	    dup3(who, FD_SESSION_WHO, O_CLOEXEC) == -1 ||
+	    dup3(prog, FD_PROGRAM, O_CLOEXEC) == -1)
 		return -1;
-	s->home = FD_LAST + 1;
-	return (int)syscall(SYS_close_range, FD_LAST + 2, ~0U, 0);
+	close(FD_SESSION_RULESET);
+	if (ruleset != -1 && dup3(ruleset, FD_SESSION_RULESET, O_CLOEXEC) == -1)
+		return -1;
+	close(FD_SESSION_CONTROL);
+	s->ruleset = ruleset == -1 ? -1 : FD_SESSION_RULESET;
+	return (int)syscall(SYS_close_range, FD_PROGRAM + 1, ~0U, 0);
 }
 
 int
@@ -246,20 +248,14 @@ become_session(struct setup *s)
 {
 	const struct conf_ide *ide = &s->conf->ide;
 	char path[] = "PATH=/usr/local/bin:/usr/bin:/bin";
-	char title[] = PROGRAM, user[] = "-u", home[] = "-d", run[] = "-r", dir[] = "-i";
+	char title[] = PROGRAM, dir[] = "-i";
 	char at[] = "-b", base[] = "/ide", root[] = "/", sep[] = "--";
 	char option[] = "-p", proxy[CONF_DOMAIN_MAX + 32];
-	char *argv[14 + CONF_ARG_MAX + 1], *envp[] = { path, NULL };
+	char *argv[8 + CONF_ARG_MAX + 1], *envp[] = { path, NULL };
 	unsigned int n = 0, i;
 	int fd;
 
 	argv[n++] = title;
-	argv[n++] = user;
-	argv[n++] = s->user;
-	argv[n++] = home;
-	argv[n++] = s->path.home;
-	argv[n++] = run;
-	argv[n++] = s->path.run;
 	argv[n++] = dir;
 	argv[n++] = s->path.ide;
 	argv[n++] = at;
@@ -272,71 +268,119 @@ become_session(struct setup *s)
 	for (i = 0; i < ide->nargs && i < CONF_ARG_MAX; i++)
 		argv[n++] = (char *)(uintptr_t)ide->arg[i];
 	argv[n] = NULL;
-	/* These two stay open; the program's is closed by the exec itself. */
-	for (fd = FD_CONTROL; fd <= FD_REPORT; fd++)
-		if (fcntl(fd, F_SETFD, 0) == -1)
+	/* These stay open; the program's is closed by the exec itself. */
+	for (fd = FD_SESSION_REPORT; fd <= FD_SESSION_LAST; fd++)
+		if (fcntl(fd, F_SETFD, 0) == -1 && fd != FD_SESSION_RULESET)
 			failed(s, "passing descriptors");
 	fexecve(FD_PROGRAM, argv, envp);
-	(void)fcntl(FD_REPORT, F_SETFD, FD_CLOEXEC);
+	(void)fcntl(FD_SESSION_REPORT, F_SETFD, FD_CLOEXEC);
 	failed(s, "starting " PROGRAM);
+}
+
+/* The end of all strategies: what is left for a user is to become that. */
+static const struct setup_step confined[] = {
+	{ "opening /dev/null", setup_stdio },
+	{ "setting limits", setup_limits },
+	{ "giving up rights", setup_rights },
+	{ "entering seccomp", setup_seccomp },
+	{ NULL, NULL },
+};
+
+/* Back when it waits: what it mounts is then there. */
+static void
+first_make(struct setup *s)
+{
+	int pair[2], group;
+	char byte;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
+		failed(s, "making the first process");
+	group = cgroup_fd(s->group);
+	s->first = ns_clone(s->strategy->last, group, &s->first_pid);
+	if (s->first == -1)
+		failed(s, "making the first process");
+	if (s->first == 0) {
+		s->who = pair[1];
+		steps_run(s, s->strategy->inside);
+		steps_run(s, confined);
+		become_session(s);
+	}
+	if (group != -1)
+		close(group);
+	close(pair[1]);
+	s->who = pair[0];
+	/* It has told why, if it does not come so far. */
+	if (read(s->who, &byte, 1) != 1)
+		_exit(1);
 }
 
 /* The user comes with the control socket; no user comes when isolation ends. */
 static void
 await_user(struct setup *s)
 {
+	struct pollfd p[2] = { { s->report, POLLIN, 0 }, { s->who, POLLIN, 0 } };
+	struct setup_report r;
 	struct setup_who who;
 
+	while (poll(p, 2, -1) == -1)
+		if (errno != EINTR)
+			_exit(1);
+	/* It has nothing to say: that is its end. */
+	if (p[1].revents != 0) {
+		errno = ESRCH;
+		failed(s, "waiting for a user");
+	}
 	if (setup_recv(s->report, &who, sizeof(who), &s->control) != 1 ||
 	    s->control == -1)
 		_exit(0);
 	memcpy(s->user, who.user, sizeof(s->user));
 	s->uid = who.uid;
 	s->limits = who.limits;
+	memset(&r, 0, sizeof(r));
+	r.what = SETUP_RUNS;
+	r.pid = s->first;
+	report_send(s->report, &r, s->first_pid);
 }
 
-/* The end of all strategies: from here on the first process is the user. */
-static const struct setup_step confined[] = {
-	{ "opening /dev/null", setup_stdio },
-	{ "setting limits", setup_limits },
-	{ "becoming the user", setup_user },
-	{ "entering Landlock", setup_landlock },
-	{ "entering seccomp", setup_seccomp },
-	{ NULL, NULL },
-};
+static void
+first_tell(struct setup *s)
+{
+	static struct session_who who;
+
+	strlcpy(who.user, s->user, sizeof(who.user));
+	strlcpy(who.home, s->path.home, sizeof(who.home));
+	strlcpy(who.run, s->path.run, sizeof(who.run));
+	who.uid = s->uid;
+	who.processes = limit_processes(&s->limits);
+	if (setup_send(s->who, &who, sizeof(who), s->control) == -1)
+		failed(s, "telling the first process its user");
+}
 
 static void
 make(struct setup *s)
 {
 	struct setup_report r;
-	int pidfd = -1, cgroup;
-	pid_t pid;
 
 	signals_reset();
 	setproctitle("-ided: sandbox set-up");
 	(void)prctl(PR_SET_NAME, "ided-setup", 0, 0, 0);
+	s->strategy->paths(s); /* the IDE's */
 	steps_run(s, s->strategy->blank);
+	first_make(s);
+	steps_run(s, s->strategy->ready);
 	await_user(s);
 	s->strategy->paths(s);
 	steps_run(s, s->strategy->owned);
-	cgroup = cgroup_fd(s->uid);
-	pid = ns_clone(s->strategy->last, cgroup, &pidfd);
-	if (pid == -1)
-		failed(s, "making the first process");
-	if (pid == 0) {
-		steps_run(s, s->strategy->inside);
-		steps_run(s, confined);
-		become_session(s);
-	}
+	first_tell(s);
+	steps_run(s, s->strategy->joined);
 	memset(&r, 0, sizeof(r));
-	r.what = SETUP_RUNS;
-	r.pid = pid;
-	report_send(s->report, &r, pidfd);
+	r.what = SETUP_MADE;
+	report_send(s->report, &r, -1);
 	_exit(0);
 }
 
 pid_t
-sandbox_start(int report)
+sandbox_start(int report, uint32_t group)
 {
 	static struct setup s;
 	pid_t pid;
@@ -347,10 +391,12 @@ sandbox_start(int report)
 	memset(&s, 0, sizeof(s));
 	s.conf = &isolation.conf;
 	s.strategy = strategy_of(s.conf->isolation.kind);
+	s.group = group;
 	s.report = report;
 	s.dirs = storage_dirs();
 	s.empty = isolation.empty;
-	s.home = s.control = s.root = s.ownns = s.hostnet = -1;
+	s.home = s.control = s.root = s.ownns = s.hostnet = s.ownnet = -1;
+	s.ruleset = s.who = s.first_pid = -1;
 	make(&s);
 	_exit(1);
 }

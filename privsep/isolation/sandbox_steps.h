@@ -1,8 +1,8 @@
 /*
- * The making of a sandbox, in a process that is forked for it and that becomes
- * ide-session: what it knows, and the steps.  Each step succeeds or ends the
- * attempt; what a failed attempt made goes with its namespaces, its folder and
- * control group are removed by isolation.
+ * The making of a sandbox, in a process that is forked for it, and in the first
+ * process that it clones, which becomes ide-session: what they know, and the steps.
+ * Each step succeeds or ends the attempt; what a failed attempt made goes with its
+ * namespaces, its folder and control group are removed by isolation.
  */
 #ifndef ISOLATION_SANDBOX_STEPS_H
 #define ISOLATION_SANDBOX_STEPS_H
@@ -13,29 +13,38 @@
 #include <stdint.h>
 
 #include "../conf.h"
+#include "../session_start.h"
 #include "../wire.h"
 #include "storage.h"
 
 struct setup {
 	const struct conf *conf;
 	const struct strategy *strategy;
+	uint32_t group; /* control group */
+	int report;     /* to isolation: pidfd, or what went wrong */
+	struct storage_dirs dirs;
+	int root;            /* the new one, of setup_remember */
+	int ownns;           /* mount namespace */
+	int empty;           /* runtime/empty, to mount on */
+	int hostnet, ownnet; /* of setup_network_host, setup_pair */
+	unsigned int outer, inner;
+	int ruleset; /* of Landlock, and which rights it speaks of */
+	uint64_t handled;
+	int who;       /* to the first process; in it, to its maker */
+	pid_t first;   /* the first process */
+	int first_pid; /* and its pidfd */
+	/* Of the user, once there is one. */
 	char user[WIRE_NAME];
 	uint32_t uid; /* and gid */
 	struct conf_limits limits;
-	int report;  /* to isolation: pidfd, or what went wrong */
-	int control; /* bound socket, for ide-session */
-	struct storage_dirs dirs;
+	int control;  /* bound socket, for ide-session */
 	int home;     /* of setup_home, setup_home_tree */
 	bool mounted; /* home is a mount already */
-	int root;     /* the new one, of setup_remember */
 	struct {
-		char home[CONF_PATH_MAX + WIRE_NAME + 8];
-		char run[CONF_PATH_MAX + 32];
+		char home[SESSION_PATH];
+		char run[SESSION_PATH];
 		char ide[CONF_PATH_MAX];
 	} path;              /* as the user's programs see them */
-	int ownns;           /* mount namespace */
-	int empty;           /* runtime/empty, to mount on */
-	int hostnet;         /* of setup_network_host */
 	struct m_fail fault; /* why a step failed, if it knows better */
 };
 
@@ -49,17 +58,21 @@ struct setup_who {
 };
 
 /*
- * A strategy: what makes a sandbox, in its order.  blank is done before there is
- * a user, owned for one, both as root on the host; inside by the first process,
- * which is cloned with the flags `last', and then is confined as in all of them.
+ * A strategy: what makes a sandbox, in its order.  blank and ready are done before
+ * there is a user, before and after the first process is cloned with the flags
+ * `last'; owned for a user, until the first process is told; joined at the same time
+ * as that becomes the user.  All of it as root in the set-up's process; inside by the
+ * first process, which then is confined as in all strategies.
  */
 struct setup;
 struct setup_step;
 struct strategy {
 	const char *name;
 	const struct setup_step *blank;
-	const struct setup_step *owned;
 	const struct setup_step *inside;
+	const struct setup_step *ready;
+	const struct setup_step *owned;
+	const struct setup_step *joined;
 	uint64_t last;
 	void (*paths)(struct setup *s); /* as the user's programs see them */
 	void (*end_all)(uint32_t uid);  /* what its first process leaves, or NULL */
@@ -74,29 +87,12 @@ struct setup_step {
 	int (*fn)(struct setup *); /* 0, or -1 with errno */
 };
 
-/* What the report says: messages, then its end once ide-session listens. */
-enum setup_what {
-	SETUP_RUNS,   /* pid and pidfd */
-	SETUP_FAILED, /* fault */
-	/* Of storage; the last of them is SETUP_HOME. */
-	SETUP_WAITS, /* the home is moved into a volume, or checked: it goes on */
-	SETUP_MOVED, /* into a volume */
-	SETUP_HOME,  /* storage, loop, and the home's folder, if it is a volume */
-};
-
-struct setup_report {
-	uint32_t what; /* enum setup_what */
-	int32_t pid;
-	uint32_t storage; /* enum wire_storage */
-	int32_t loop;
-	struct m_fail fault;
-};
-
 /*
- * sandbox_start.c: a process that makes the blank half and waits on report, a
- * SOCK_SEQPACKET end; -1 with errno.  sandbox_give tells it the user.
+ * sandbox_start.c: a process that makes the blank half, in that control group, and
+ * waits on report, a SOCK_SEQPACKET end; -1 with errno.  sandbox_give tells it the
+ * user.
  */
-pid_t sandbox_start(int report);
+pid_t sandbox_start(int report, uint32_t group);
 int sandbox_give(int to, const struct setup_who *who, int control);
 int setup_keep(struct setup *s);
 int setup_fds(struct setup *s);
@@ -138,6 +134,7 @@ int setup_hostname(struct setup *s);
 /* net_setup.c */
 int setup_network_host(struct setup *s);
 int setup_loopback(struct setup *s);
+int setup_pair(struct setup *s);
 int setup_network(struct setup *s);
 
 /* sandbox_mnt.c, sandbox_proc.c, sandbox_etc.c */
@@ -146,11 +143,14 @@ int setup_root(struct setup *s);
 int setup_binds(struct setup *s);
 int setup_dev(struct setup *s);
 int setup_tmp(struct setup *s);
+int setup_tmp_user(struct setup *s);
 int setup_home_tree(struct setup *s);
 int setup_home_mount(struct setup *s);
 int setup_pivot(struct setup *s);
+int setup_root_close(struct setup *s);
 int setup_proc(struct setup *s);
 int setup_etc(struct setup *s);
+int setup_etc_user(struct setup *s);
 int mnt_bind(int dir, const char *from, const char *to, uint64_t attr, bool recursive);
 
 /* sandbox_bind.c */
@@ -161,8 +161,11 @@ int setup_site_binds(struct setup *s);
 #define OPEN_FILES_MAX 65536 /* of a process */
 int setup_limits(struct setup *s);
 int setup_oom(struct setup *s);
-int setup_user(struct setup *s);
-int setup_landlock(struct setup *s);
+int setup_rights(struct setup *s);
+uint32_t limit_processes(const struct conf_limits *l);
+int setup_ruleset(struct setup *s);
+int setup_rules(struct setup *s);
+int setup_rules_user(struct setup *s);
 int setup_seccomp(struct setup *s);
 /* Where things are, seen from inside. */
 #define INSIDE_IDE "/opt/ide"

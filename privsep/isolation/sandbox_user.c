@@ -1,11 +1,12 @@
-/* Becoming the user, for good. */
+/*
+ * What the first process gives up before there is a user.  The rest, with the
+ * superuser's uid, it gives up when it is told who that is: bin/ide-session/become.c.
+ */
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include <linux/capability.h>
-#include <linux/securebits.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -57,14 +58,19 @@ setup_limits(struct setup *s)
 {
 	unsigned int i;
 
+	(void)s;
 	for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
 		if (limit_set(limits[i].what, limits[i].soft, limits[i].hard) == -1)
 			return -1;
-	/* Where a control group counts them, it alone does: a new limit then counts
-	 * for what runs, which none of ours would be raised for. */
-	if (cgroup_top(CG_PIDS) != -1)
-		return 0;
-	return limit_set(RLIMIT_NPROC, s->limits.processes, s->limits.processes);
+	return 0;
+}
+
+/* Where a control group counts them, it alone does: a new limit then counts for
+ * what runs, which none of ours would be raised for.  0: no limit of ours. */
+uint32_t
+limit_processes(const struct conf_limits *l)
+{
+	return cgroup_top(CG_PIDS) != -1 ? 0 : l->processes;
 }
 
 /*
@@ -80,47 +86,31 @@ setup_oom(struct setup *s)
 	return cgroup_write(AT_FDCWD, "/proc/self/oom_score_adj", "100");
 }
 
-static int
-no_bounding_set(void)
+/*
+ * The superuser's uid stays for now, with the rights to take a user's: what the
+ * bounding set lacks is not had again by an exec.
+ */
+int
+setup_rights(struct setup *s)
 {
-	int cap;
-
-	for (cap = 0; cap <= 63; cap++)
-		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == -1 && errno != EINVAL)
-			return -1;
-	return prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-}
-
-static int
-no_capabilities(void)
-{
+	static const uint32_t kept = 1U << CAP_SETUID | 1U << CAP_SETGID |
+	    1U << CAP_SETPCAP;
 	struct __user_cap_header_struct h = { _LINUX_CAPABILITY_VERSION_3, 0 };
 	struct __user_cap_data_struct d[2];
+	int cap;
 
-	memset(d, 0, sizeof(d));
-	return (int)syscall(SYS_capset, &h, d);
-}
-
-int
-setup_user(struct setup *s)
-{
+	(void)s;
 	if (setsid() == -1 && errno != EPERM)
 		return -1;
-	if (no_bounding_set() == -1 || setgroups(0, NULL) == -1 ||
-	    setresgid(s->uid, s->uid, s->uid) == -1 ||
-	    setresuid(s->uid, s->uid, s->uid) == -1 || no_capabilities() == -1)
+	for (cap = 0; cap <= 63; cap++)
+		if ((cap > 31 || (kept & 1U << cap) == 0) &&
+		    prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == -1 && errno != EINVAL)
+			return -1;
+	memset(d, 0, sizeof(d));
+	d[0].effective = d[0].permitted = kept;
+	if (setgroups(0, NULL) == -1 ||
+	    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == -1 ||
+	    syscall(SYS_capset, &h, d) == -1)
 		return -1;
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
-		return -1;
-	if (setuid(0) != -1 || getuid() != s->uid || geteuid() != s->uid) {
-		errno = EPERM;
-		return -1;
-	}
-	umask(022);
-	if (chdir(s->path.home) == 0)
-		return 0;
-	fault_set(&s->fault, FAIL_UNAVAILABLE,
-	    "home %.*s: %s: every folder above it must be open to users (mode 0711)", 300,
-	    s->path.home, strerror(errno));
-	return -1;
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }

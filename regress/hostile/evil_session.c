@@ -20,15 +20,17 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../../bin/ide-session/session.h"
 #include "../../privsep/chan.h"
-#include "../../privsep/isolation/sandbox_steps.h"
 #include "../../privsep/msg.h"
+#include "../../privsep/session_start.h"
 
-#define FD_CONTROL 3
-#define FD_REPORT  4
+#define FD_CONTROL FD_SESSION_CONTROL
+#define FD_REPORT  FD_SESSION_REPORT
 #define BIG        (MSG_PAYLOAD_MAX + 4096)
 #define MANY       253 /* the most that the kernel passes */
 
+struct session session; /* for become.c, which is the true one's */
 static int client;
 static uint8_t payload[BIG];
 
@@ -292,13 +294,13 @@ act(const char *evil, const struct msg *m)
 /* --- being there --- */
 
 static void
-read_evil(const char *user, char *evil, size_t len)
+read_evil(char *evil, size_t len)
 {
-	char path[64];
+	char path[PATH_LEN + 8];
 	ssize_t n = 0;
 	int fd;
 
-	snprintf(path, sizeof(path), "/home/%s/evil", user);
+	snprintf(path, sizeof(path), "%s/evil", session.home);
 	fd = open(path, O_RDONLY);
 	if (fd != -1)
 		n = read(fd, evil, len - 1);
@@ -330,18 +332,20 @@ forge(void)
 }
 
 int
-main(int argc, char *argv[])
+main(void)
 {
 	static char evil[128];
 	static struct msg m;
 	ssize_t n;
 
 	(void)signal(SIGPIPE, SIG_IGN);
-	if (argc < 3 || listen(FD_CONTROL, 8) == -1)
+	become_prepare();
+	become_user();
+	if (listen(FD_CONTROL, 8) == -1)
 		return 1;
 	(void)fcntl(FD_CONTROL, F_SETFL, 0);
 	(void)fcntl(FD_CONTROL, F_SETFD, FD_CLOEXEC);
-	read_evil(argv[2], evil, sizeof(evil));
+	read_evil(evil, sizeof(evil));
 	if (strcmp(evil, "forge") == 0)
 		forge();
 	close(FD_REPORT);

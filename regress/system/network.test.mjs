@@ -40,7 +40,9 @@ function ask(user, lines, daemon = d) {
 	return Object.fromEntries(lines.map((l, i) => [l, got[i]]));
 }
 const tables = () => world.sh('host', 'nft list tables').trim().split('\n').filter(Boolean);
-const links = () => world.sh('host', 'ip -o link').match(/\bide\w{12}(?=[@:])/g) || [];
+// Of users; one that has no user yet is called otherwise.
+const links = () => world.sh('host', 'ip -o link').match(/\bide\w{4}[0-9a-f]{8}(?=[@:])/g) || [];
+const spares = () => world.sh('host', 'ip -o link').match(/\bide\w{4}s\w{7}(?=[@:])/g) || [];
 const routes = () => (world.sh('host', 'ip route; ip -6 route').match(/^\S+ dev ide\w+/gm) || []);
 const snapshot = () => world.sh('host', `nft list table inet hostown; ip addr show up0 | grep -vE 'valid_lft|fe80'
 	ip route | grep -v ide; for x in all default up0; do for p in ipv4 ipv6; do
@@ -321,7 +323,7 @@ test(`isolation is killed at any moment, ${rounds} times: nothing leaks`, { skip
 		await Promise.all([d.ended, gone]);
 		await d.start();
 		if (d.sandboxes().some((s) => s.user === 'bob')) d.ok(['sandbox', 'stop', 'bob']);
-		await waitFor('only that of ann to be left', () => links().length === 1 && routes().length === 2);
+		await waitFor('only that of ann to be left', () => links().length === 1 && routes().length === 2 && spares().length <= 1);
 	}
 	assert.equal(tables().filter((t) => /ided_/.test(t)).length, 1);
 	assert.match(ask('ann', [`tcp ${at.web} 80`])[`tcp ${at.web} 80`], /^you are/);
@@ -348,6 +350,7 @@ test('after the end nothing is left, and what is the host\'s is as it was', { sk
 	await d.stop({ keep: true });
 	assert.deepEqual(tables(), ['table inet hostown']);
 	assert.deepEqual(links(), []);
+	await waitFor('those of spares to go', () => spares().length === 0);
 	assert.deepEqual(routes(), []);
 	assert.equal(snapshot(), hosts.before);
 	assert.ok(!fs.existsSync(`${d.runtime}/resolv.conf`));

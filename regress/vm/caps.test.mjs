@@ -86,15 +86,16 @@ for (const [what, { run, want }] of Object.entries(attacks))
 		assert.equal((await d.sandboxes()).length, 2);
 		assert.equal((await d.exec('bob', 'echo here')).out, 'here\n');
 		// What ann took is given back, and her session lives.
-		await vm.ok(`until [ "$(cat ${group}/${d.uids}/pids.current)" -lt 10 ]; do sleep 0.1; done`);
+		await vm.ok(`until [ "$(cat ${group}/$(cat /run/ided/sandbox/${d.uids}/group)/pids.current)" -lt 10 ]; do sleep 0.1; done`);
 		assert.equal((await d.exec('ann', 'echo here')).out, 'here\n');
 	});
 
 test('stopped in the middle of all of it: no process and no group is left', async (t) => {
 	d.exec('ann', `(bomb() { while :; do bomb & done; }; bomb) >/dev/null 2>&1 & load spin 4 1000 & load memory 200 1000 & wait`).catch(() => {});
-	await vm.ok(`until [ "$(cat ${group}/${d.uids}/pids.current)" -ge ${PROCESSES - 5} ]; do sleep 0.1; done`);
+	await vm.ok(`until [ "$(cat ${group}/$(cat /run/ided/sandbox/${d.uids}/group)/pids.current)" -ge ${PROCESSES - 5} ]; do sleep 0.1; done`);
+	const number = (await vm.read(`/run/ided/sandbox/${d.uids}/group`)).trim();
 	const { times } = await pagesDuring(d.ok(['sandbox', 'stop', 'ann'])
-		.then(() => vm.ok(`until ! test -e ${group}/${d.uids}; do sleep 0.1; done`)));
+		.then(() => vm.ok(`until ! test -e ${group}/${number}; do sleep 0.1; done`)));
 	t.diagnostic(figures(times));
 	assert.equal(await vm.processesOf(d.uids), '');
 });

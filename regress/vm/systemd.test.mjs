@@ -96,7 +96,7 @@ test('reloaded: the same process, another configuration; a bad one is refused', 
 	d.opts.isolation = 'storage 64M\n\tmemory 64M';
 	await d.write();
 	await d.does('reload');
-	await vm.ok(`until [ "$(cat ${group}/${d.uids}/memory.max)" = ${64 << 20} ]; do sleep 0.1; done`);
+	await vm.ok(`until [ "$(cat ${group}/$(cat /run/ided/sandbox/${d.uids}/group)/memory.max)" = ${64 << 20} ]; do sleep 0.1; done`);
 	await vm.ok('cp /etc/ided/ided.conf /tmp/conf; echo nonsense >>/etc/ided/ided.conf');
 	assert.equal((await vm.run('systemctl reload ided')).status, 1);
 	await vm.ok('grep -q nonsense /run/ided.err; kill -HUP $(systemctl show -P MainPID ided); cp /tmp/conf /etc/ided/ided.conf');
