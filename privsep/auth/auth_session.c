@@ -15,8 +15,10 @@
 #include "auth.h"
 #include "auth_policy.h"
 
-#define SEEN_EVERY   60   /* seconds between writes of `last seen' */
-#define SWEEP_BATCH  256  /* sessions looked at in one go */
+#define SEEN_EVERY   60  /* seconds between writes of `last seen' */
+#define SWEEP_BATCH  256 /* sessions looked at in one go */
+#define SWEEP_MS     5   /* which takes no longer */
+#define SWEEP_EVERY  10000
 #define SESSIONS_MAX 1024 /* of one user; the configuration allows 1000 */
 
 static int
@@ -214,7 +216,8 @@ session_revoke(const struct store_session *s, enum wire_revoked why, const char 
 	    why != REVOKED_EXPIRED)
 		return STORE_NO_SPACE;
 	if (r == STORE_OK)
-		r = store_session_delete(auth.store, s->key);
+		r = why == REVOKED_EXPIRED ? store_session_expire(auth.store, s->key) :
+					     store_session_delete(auth.store, s->key);
 	if (r != STORE_OK && r != STORE_NOT_FOUND)
 		return r;
 	if (why == REVOKED_EXPIRED)
@@ -428,36 +431,45 @@ expire_live(void)
 	}
 }
 
-/* The others: some of them at a time, round and round. */
-static void
+/*
+ * The others: some of them at a time, round and round, and not for long: after a while
+ * without service most of them may be over.  Were there some, the next go is soon.
+ */
+static bool
 sweep(void)
 {
 	static char at[WIRE_SESSION];
+	int64_t until = auth_ms() + SWEEP_MS;
 	struct store_session s;
+	bool some = false;
 	unsigned int i;
 
-	for (i = 0; i < SWEEP_BATCH; i++) {
+	for (i = 0; i < SWEEP_BATCH && auth_ms() < until; i++) {
 		if (store_session_next(auth.store, at, &s) != STORE_OK) {
 			at[0] = '\0';
-			return;
+			return false;
 		}
 		strlcpy(at, s.id, sizeof(at));
-		if (live_find(s.id) == NULL &&
-		    !policy_session_alive(&auth.conf.auth, &s, auth_now()) &&
-		    session_revoke(&s, REVOKED_EXPIRED, "time") != STORE_OK)
-			return;
+		if (live_find(s.id) != NULL ||
+		    policy_session_alive(&auth.conf.auth, &s, auth_now()))
+			continue;
+		if (session_revoke(&s, REVOKED_EXPIRED, "time") != STORE_OK)
+			return false;
+		some = true;
 	}
+	return some;
 }
 
 void
 session_tick(void)
 {
 	static int64_t swept;
+	static bool more;
 
 	expire_live();
-	if (auth_now() - swept >= 10) {
-		swept = auth_now();
-		sweep();
+	if (more || auth_ms() - swept >= SWEEP_EVERY) {
+		swept = auth_ms();
+		more = sweep();
 	}
 }
 

@@ -203,6 +203,8 @@ size_t store_session_of_user(
 enum store_result store_session_seen(
     struct store *, const uint8_t key[STORE_KEY], int64_t seen);
 enum store_result store_session_delete(struct store *, const uint8_t key[STORE_KEY]);
+/* One whose time is up, likewise not durable: it is over, whether it is there or not. */
+enum store_result store_session_expire(struct store *, const uint8_t key[STORE_KEY]);
 /* The refresh token of a generation is the one that is good. */
 enum store_result store_session_rotate(
     struct store *, const uint8_t key[STORE_KEY], uint32_t generation, int64_t seen);

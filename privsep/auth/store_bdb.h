@@ -92,7 +92,7 @@ enum store_result bdb_begin(struct store *, DB_TXN **);
 enum store_result bdb_end(struct store *, DB_TXN *, int r, bool durable);
 /* Durably, and with these counts from then on. */
 enum store_result bdb_end_counted(
-    struct store *, DB_TXN *, int r, const struct store_counts *);
+    struct store *, DB_TXN *, int r, const struct store_counts *, bool durable);
 enum store_result bdb_result(struct store *, int r);
 
 /* store_bdb_account.c */

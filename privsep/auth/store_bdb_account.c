@@ -161,7 +161,7 @@ store_account_add_once(struct store *st, struct store_account *a, struct store_o
 	}
 	n = st->counts;
 	bdb_count_account(&n, a, 1);
-	return bdb_end_counted(st, txn, r, &n);
+	return bdb_end_counted(st, txn, r, &n, true);
 }
 
 enum store_result
@@ -275,7 +275,7 @@ store_account_put(struct store *st, const struct store_account *a)
 			bdb_count_account(&n, &old, -1);
 			bdb_count_account(&n, a, 1);
 		}
-		res = bdb_end_counted(st, txn, r, &n);
+		res = bdb_end_counted(st, txn, r, &n, true);
 	}
 	explicit_bzero(&old, sizeof(old));
 	return res;
@@ -344,7 +344,7 @@ store_session_delete_user(struct store *st, uint32_t uid, const uint8_t *but)
 	r = delete_sessions(st, txn, uid, but, &deleted);
 	n = st->counts;
 	n.sessions -= deleted;
-	return bdb_end_counted(st, txn, r, &n);
+	return bdb_end_counted(st, txn, r, &n, true);
 }
 
 static int
@@ -382,7 +382,7 @@ store_session_delete_users(struct store *st, const uint32_t *uid, size_t n)
 		r = end_all(st, txn, uid[i], &deleted);
 		counts.sessions -= deleted;
 	}
-	return bdb_end_counted(st, txn, r, &counts);
+	return bdb_end_counted(st, txn, r, &counts, true);
 }
 
 enum store_result
@@ -446,7 +446,7 @@ store_account_delete(struct store *st, uint32_t uid)
 		bdb_count_account(&n, &old, -1);
 	n.sessions -= sessions;
 	n.tokens -= tokens;
-	res = bdb_end_counted(st, txn, r, &n);
+	res = bdb_end_counted(st, txn, r, &n, true);
 	explicit_bzero(&old, sizeof(old));
 	return res;
 }

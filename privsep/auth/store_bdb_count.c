@@ -64,13 +64,14 @@ bdb_counts_put(struct store *st, DB_TXN *txn, const struct store_counts *counts)
 }
 
 enum store_result
-bdb_end_counted(struct store *st, DB_TXN *txn, int r, const struct store_counts *n)
+bdb_end_counted(
+    struct store *st, DB_TXN *txn, int r, const struct store_counts *n, bool durable)
 {
 	enum store_result res;
 
 	if (r == 0 && memcmp(n, &st->counts, sizeof(*n)) != 0)
 		r = bdb_counts_put(st, txn, n);
-	if ((res = bdb_end(st, txn, r, true)) == STORE_OK)
+	if ((res = bdb_end(st, txn, r, durable)) == STORE_OK)
 		st->counts = *n;
 	return res;
 }

@@ -81,7 +81,7 @@ add(struct store *st, const struct store_session *s, int64_t last_login)
 		r = bdb_account_login(st, txn, s->uid, last_login);
 	n = st->counts;
 	n.sessions++;
-	return bdb_end_counted(st, txn, r, &n);
+	return bdb_end_counted(st, txn, r, &n, true);
 }
 
 enum store_result
@@ -209,20 +209,26 @@ store_session_rotate(
 	return bdb_end(st, txn, r, true);
 }
 
-enum store_result
-store_session_delete(struct store *st, const uint8_t key[STORE_KEY])
-{
-	struct store_counts n;
-	enum store_result res;
-	DB *db;
-	DB_TXN *txn;
-	DBT k;
+static enum store_result delete (
+    struct store *st, const uint8_t key[STORE_KEY], bool durable) {
+	struct store_counts n; enum store_result res; DB * db; DB_TXN * txn; DBT k;
 
-	if ((res = bdb_begin(st, &txn)) != STORE_OK)
-		return res;
+	if ((res = bdb_begin(st, &txn)) != STORE_OK) return res;
 	db = st->db[T_SESSION];
 	bdb_dbt(&k, key, STORE_KEY);
 	n = st->counts;
 	n.sessions--;
-	return bdb_end_counted(st, txn, db->del(db, txn, &k, 0), &n);
+	return bdb_end_counted(st, txn, db->del(db, txn, &k, 0), &n, durable);
+}
+
+enum store_result
+store_session_delete(struct store *st, const uint8_t key[STORE_KEY])
+{
+	return delete (st, key, true);
+}
+
+enum store_result
+store_session_expire(struct store *st, const uint8_t key[STORE_KEY])
+{
+	return delete (st, key, false);
 }

@@ -83,7 +83,7 @@ store_token_add_once(
 	}
 	n = st->counts;
 	n.tokens++;
-	return bdb_end_counted(st, txn, r, &n);
+	return bdb_end_counted(st, txn, r, &n, true);
 }
 
 enum store_result
@@ -212,5 +212,5 @@ store_token_delete(struct store *st, const uint8_t key[STORE_KEY])
 	bdb_dbt(&k, key, STORE_KEY);
 	n = st->counts;
 	n.tokens--;
-	return bdb_end_counted(st, txn, db->del(db, txn, &k, 0), &n);
+	return bdb_end_counted(st, txn, db->del(db, txn, &k, 0), &n, true);
 }

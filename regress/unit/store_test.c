@@ -83,8 +83,8 @@ sessions_in(struct store *st)
 	struct store_account a = account("dora", ""), b = account("emil", "");
 	struct store_session s[4], t, list[8];
 	uint32_t users[4], version;
-	struct store_counts n;
 	uint64_t before;
+	struct store_counts n, after;
 	unsigned int i;
 	size_t found;
 
@@ -139,6 +139,16 @@ sessions_in(struct store *st)
 	assert_int_equal(store_session_delete(st, s[0].key), STORE_OK);
 	assert_int_equal(store_session_delete(st, s[0].key), STORE_NOT_FOUND);
 	assert_int_equal(store_session_by_id(st, s[0].id, &t), STORE_NOT_FOUND);
+	/* one whose time is up */
+	t = session(a.uid, 97);
+	assert_int_equal(store_session_add(st, &t), STORE_OK);
+	store_count(st, &n);
+	assert_int_equal(store_session_expire(st, t.key), STORE_OK);
+	assert_int_equal(store_session_expire(st, t.key), STORE_NOT_FOUND);
+	assert_int_equal(store_session_by_key(st, t.key, &t), STORE_NOT_FOUND);
+	n.sessions--;
+	store_count(st, &after);
+	assert_memory_equal(&n, &after, sizeof(n));
 	assert_int_equal(store_session_delete_user(st, a.uid, s[2].key), STORE_OK);
 	assert_int_equal(store_session_of_user(st, a.uid, list, 8), 1);
 	same_session(&s[2], &list[0]);
