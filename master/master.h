@@ -34,6 +34,7 @@ struct mworker {
 	struct chan chan;
 	bool used;       /* the slot */
 	bool bound;      /* auth knows its user */
+	bool guest;      /* ... or lets nobody in particular in somewhere */
 	bool wants_auth; /* asked for a channel to auth */
 	bool proxied;    /* its client is behind a proxy, */
 	bool sourced;    /* which has told who that is */

@@ -246,7 +246,7 @@ join_auth(struct mworker *w)
 		return;
 	memset(&m, 0, sizeof(m));
 	m.id = w->id;
-	m.bound = w->bound;
+	m.bound = w->bound || w->guest;
 	m.source = w->source_addr;
 	chan_send(&master.auth, M_WORKER_AUTH, 0, fds[0], &m, sizeof(m));
 	chan_send(&w->chan, M_CONN_AUTH, 0, fds[1], NULL, 0);
@@ -351,6 +351,11 @@ pool_note(enum proc from, const struct m_worker_note *note)
 		w->bound = true;
 		admission_bound(w->source);
 		leave_ring(w);
+		break;
+	case NOTE_GUEST:
+		/* Nobody is known, as far as admission goes. */
+		if (w != NULL && w->state == WORKER_BUSY)
+			w->guest = true;
 		break;
 	case NOTE_LOGIN_FAILED:
 		admission_penalise_addr(&note->source, PENALTY_LOGIN, now);

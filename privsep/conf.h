@@ -307,11 +307,20 @@ enum conf_paths {
 	PATHS_OFF,
 };
 
+/* With whom users may share what listens in their sandboxes. */
+enum conf_share {
+	SHARE_OFF,
+	SHARE_USERS, /* who are logged in */
+	SHARE_PUBLIC,
+};
+
 struct conf_proxy {
 	char domain[CONF_DOMAIN_MAX]; /* "" when not set */
 	char site[CONF_DOMAIN_MAX];   /* the main origin's; "": of domain */
 	char abs_base[CONF_PATH_MAX]; /* before /absproxy/'s paths; "": nothing */
 	uint8_t paths;                /* enum conf_paths */
+	uint8_t share;                /* enum conf_share */
+	uint32_t share_for;           /* no longer than so many seconds; 0: no end */
 	uint16_t port_first;          /* that may be reached */
 	uint16_t port_last;
 	uint32_t pool;

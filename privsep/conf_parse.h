@@ -125,6 +125,7 @@ enum conf_block {
 	B_TOKEN,
 	B_MEMWARN,
 	B_POOL,
+	B_SHARE,
 	B_REQUIRE,
 	B_TARGET,
 	B_HEADERS,

@@ -109,6 +109,13 @@ static const struct conf_word proxy_paths[] = {
 	{ NULL, 0, NULL },
 };
 
+static const struct conf_word proxy_share[] = {
+	{ "off", SHARE_OFF, NULL },
+	{ "users", SHARE_USERS, NULL },
+	{ "public", SHARE_PUBLIC, NULL },
+	{ NULL, 0, NULL },
+};
+
 static const struct conf_word whose[] = {
 	{ "role", LIMITS_ROLE, NULL },
 	{ "user", LIMITS_USER, NULL },
@@ -278,6 +285,8 @@ const struct conf_row conf_rows[] = {
 { B_PROXY, "site", K_NAME, 0, 0, C(proxy.site), 0, 0, NULL, "IDED_PROXY_SITE", NULL },
 { B_PROXY, "ports", K_PORTS, 0, 0, NOWHERE, 0, 0, NULL, "IDED_PROXY_PORTS", NULL },
 { B_PROXY, "paths", K_WORD, 0, 0, C(proxy.paths), 0, 0, proxy_paths, "IDED_PROXY_PATHS", NULL },
+{ B_PROXY, "share", K_WORD, B_SHARE, 0, C(proxy.share), 0, 0, proxy_share, "IDED_PROXY_SHARE", NULL },
+{ B_SHARE, "for", K_DURATION, 0, 0, C(proxy.share_for), 1, YEAR, NULL, NULL, NULL },
 { B_PROXY, "abs-base-path", K_PATH, 0, 0, C(proxy.abs_base), 0, 0, NULL, "IDED_PROXY_ABS_BASE_PATH", NULL },
 { B_PROXY, "pool", K_NUMBER, B_POOL, 0, C(proxy.pool), 1, 65536, NULL, "IDED_PROXY_POOL", NULL },
 { B_POOL, "idle", K_NUMBER, 0, 0, C(proxy.pool_idle), 1, 65536, NULL, NULL, NULL },

@@ -286,6 +286,32 @@ verify_namespaces(struct conf_parser *p)
 		    "other");
 }
 
+/* What is shared has an origin of its own, or all that is anybody's there. */
+static void
+verify_share(struct conf_parser *p)
+{
+	const struct conf_row *share = conf_row_find(B_PROXY, "share");
+	const struct conf *c = p->conf;
+
+	if (p->partial || c->proxy.share == SHARE_OFF || p->bad[conf_row_index(share)] ||
+	    bad(p, B_PROXY, "domain"))
+		return;
+	if (c->proxy.domain[0] == '\0')
+		conf_error(p, where(p, share),
+		    "expected \"share off\" without a \"domain\" in the block "
+		    "\"proxy\", got one that lets others in; a shared port needs an "
+		    "address of its own: add domain \"*.ide.example.com\" there");
+	else if (c->auth.mode == AUTH_NONE && !bad(p, B_AUTH, "mode"))
+		conf_error(p, where(p, share),
+		    "expected \"share off\" with auth mode none, got one that lets "
+		    "others in; nobody can be told from another there");
+	else if (c->isolation.kind == ISOLATION_DIRECTORY ||
+	    c->isolation.network == NETWORK_HOST)
+		conf_error(p, where(p, share),
+		    "expected \"share off\" where sandboxes have no network of their "
+		    "own, got one that lets others in");
+}
+
 void
 conf_verify(struct conf_parser *p)
 {
@@ -301,6 +327,7 @@ conf_verify(struct conf_parser *p)
 	verify_listen(p);
 	verify_binds(p);
 	verify_namespaces(p);
+	verify_share(p);
 	conf_verify_network(p);
 	conf_verify_locations(p);
 	if (!bad(p, B_TOP, "data") && !bad(p, B_TOP, "runtime") &&

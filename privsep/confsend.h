@@ -60,6 +60,9 @@ struct conf_for_auth {
 	uint16_t port_first; /* of sandboxes, that may be reached */
 	uint16_t port_last;
 	uint8_t port_secret[32]; /* of their origins' tokens: auth_port.c */
+	uint8_t share;           /* enum conf_share */
+	uint32_t share_for;
+	char port_address[CONF_DOMAIN_MAX + 32]; /* {{port}} in it; "": none */
 	uint32_t nlocation;
 	struct conf_location location[CONF_LOCATION_MAX];
 	/* The first administrator, only on an empty store; wiped after use. */

@@ -8,7 +8,9 @@
  * state       of the receiving end's channel in which it is accepted: S_NEW
  *             (nobody is known yet), S_BOUND (the channel acts for one user),
  *             S_PORT (for one port of one user's sandbox, and nothing else),
- *             S_SITE (the first two), S_USER (the last two), S_ANY
+ *             S_SHARE (for one port that somebody shares, and nothing else; whoever
+ *             visits it may be nobody), S_SITE (the first two), S_USER (S_BOUND and
+ *             S_PORT), S_ANY
  * smallest,
  * largest     payload in bytes; equal for fixed layouts (wire.h)
  * descriptor  FD_NONE, or what must come with it: FD_CHAN (a channel's end),
@@ -43,9 +45,10 @@ enum msg_state {
 	S_NEW = 0x1,
 	S_BOUND = 0x2,
 	S_PORT = 0x4,
+	S_SHARE = 0x8,
 	S_SITE = 0x3,
 	S_USER = 0x6,
-	S_ANY = 0x7,
+	S_ANY = 0xf,
 };
 enum msg_fd {
 	FD_NONE,
@@ -188,6 +191,18 @@ M(PORT_CODED,	P_AUTH, P_WORKER,	S_ANY,	X_(m_port_coded), FD_NONE)	\
 M(PORT_ENTER,	P_WORKER, P_AUTH,	S_NEW | S_PORT, X_(m_port_enter), FD_NONE)	\
 M(PORT_ENTERED,	P_AUTH, P_WORKER,	S_ANY,	X_(m_port_entered), FD_NONE)	\
 M(PORT_TOKEN,	P_WORKER, P_AUTH,	S_NEW | S_PORT, X_(m_port_token), FD_NONE) \
+/* Shared ports: their owner's word, and visitors. */				\
+M(SHARE_ADD,	P_WORKER | P_CTL, P_AUTH, S_BOUND, X_(m_share_add), FD_NONE)	\
+M(SHARE_LIST,	P_WORKER | P_CTL, P_AUTH, S_BOUND, X_(m_list),	FD_NONE)	\
+M(SHARE_END,	P_WORKER | P_CTL, P_AUTH, S_BOUND, X_(m_share_ref), FD_NONE)	\
+M(ROW_SHARE,	P_AUTH, P_WORKER | P_CTL, S_ANY, X_(m_share),	FD_NONE)	\
+M(SHARE_CODE,	P_WORKER, P_AUTH,	S_BOUND, X_(m_share_code), FD_NONE)	\
+M(SHARE_ENTER,	P_WORKER, P_AUTH,	S_NEW | S_SHARE, X_(m_share_enter), FD_NONE) \
+M(SHARE_TOKEN,	P_WORKER, P_AUTH,	S_NEW | S_SHARE, X_(m_share_token), FD_NONE) \
+M(SHARE_VISIT,	P_WORKER, P_AUTH,	S_NEW | S_SHARE, X_(wire_share), FD_NONE) \
+M(SHARE_VISITED, P_AUTH, P_WORKER,	S_ANY,	X_(m_share_visited), FD_NONE)	\
+M(SHARE_PORT,	P_WORKER, P_AUTH,	S_SHARE, X_(m_ide),	FD_NONE)	\
+M(SHARE_SIGN,	P_WORKER, P_AUTH,	S_SHARE, NONE_,		FD_NONE)	\
 /* Services of the site's own. */						\
 M(LOCATION,	P_WORKER, P_AUTH,	S_BOUND, X_(m_location), FD_NONE)	\
 M(LOCATION_FD,	P_AUTH, P_WORKER,	S_ANY,	NONE_,		FD_SOCK)	\

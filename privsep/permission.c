@@ -14,7 +14,7 @@ _Static_assert(PERMISSION_MAX < 64, "a set of permissions has 64 bits");
 
 #define OWN                                                                              \
 	(PERMIT(PERMISSION_ACCOUNT_OWN) | PERMIT(PERMISSION_IDE_USE) |                   \
-	    PERMIT(PERMISSION_LOCATION_USE))
+	    PERMIT(PERMISSION_PORTS_SHARE) | PERMIT(PERMISSION_LOCATION_USE))
 
 /* An operator builds, deploys and looks after what runs, and manages no users. */
 const struct role roles_builtin[ROLES_BUILTIN] = {

@@ -28,6 +28,7 @@
 /* What everyone has of their own. */						\
 P(ACCOUNT_OWN,	"account.own",	"the own account, its sessions, tokens and settings")	\
 P(IDE_USE,	"ide.use",	"an own sandbox, the IDE and the ports in it")		\
+P(PORTS_SHARE,	"ports.share",	"share ports of the own sandbox, as far as proxy share allows it") \
 P(LOCATION_USE,	"location.use",	"the site's own services, as far as these allow it")	\
 /* Other people's. */								\
 P(DASHBOARD_VIEW, "dashboard.view", "the administrators' overview and its figures")	\
@@ -79,6 +80,16 @@ A(PORT,			IDE_USE,	0)					\
 A(PORT_CODE,		IDE_USE,	0)					\
 A(PORT_ENTER,		NOBODY,		0)					\
 A(PORT_TOKEN,		NOBODY,		0)					\
+/* Shared ports: the own ones, or all for idectl; visitors. */			\
+A(SHARE_ADD,		PORTS_SHARE,	0)					\
+A(SHARE_LIST,		ACCOUNT_OWN,	0)					\
+A(SHARE_END,		ACCOUNT_OWN,	0)					\
+A(SHARE_CODE,		ACCOUNT_OWN,	0)					\
+A(SHARE_ENTER,		NOBODY,		0)					\
+A(SHARE_TOKEN,		NOBODY,		0)					\
+A(SHARE_VISIT,		NOBODY,		A_CHANGING)				\
+A(SHARE_PORT,		NOBODY,		0)					\
+A(SHARE_SIGN,		NOBODY,		0)					\
 /* A worker: services of the site's own. */					\
 A(LOCATION,		LOCATION_USE,	0)					\
 A(LOCATION_FILE,	LOCATION_USE,	0)					\

@@ -37,6 +37,7 @@
 
 #include "wire_account.h"
 #include "wire_metrics.h"
+#include "wire_port.h"
 
 /* Where a connection comes from; IPv4 is mapped into IPv6.  All zero: unix. */
 struct wire_addr {
@@ -66,6 +67,7 @@ struct m_worker_note {
 };
 enum wire_note {
 	NOTE_BOUND = 1,
+	NOTE_GUEST, /* to no user, but it holds something of somebody's */
 	NOTE_LOGIN_FAILED,
 	NOTE_OVER,     /* it serves nobody any more, and is to leave */
 	NOTE_VIOLATION /* it broke a rule, and is to be killed; all that keys says */
@@ -263,6 +265,7 @@ enum wire_revoked {
 	REVOKED_REUSE,    /* a refresh token came a second time */
 	REVOKED_PASSWORD, /* it was changed */
 	REVOKED_ROLE,     /* the session goes on, its connections end */
+	REVOKED_SHARE,    /* what it visits is not shared any more */
 };
 
 /* M_IDE: a connection to the user's own IDE is wanted. */
@@ -289,43 +292,6 @@ enum wire_fail {
 	FAIL_MUST_CHANGE, /* the password, first */
 	FAIL_CHANGED,     /* by someone else meanwhile */
 	FAIL_LIMITED,     /* too often: later */
-};
-
-/*
- * M_PORT: a connection to a port of the user's own sandbox is wanted; M_PORT_FD
- * carries it.
- */
-struct m_port {
-	char rid[WIRE_RID];
-	char pad[5];
-	uint16_t port;
-};
-
-/*
- * The sign-on of a port's origin (auth_port.c).  M_PORT_CODE, on the main origin:
- * a code for that port and for the browser that knows what nonce is the SHA-256
- * of; M_PORT_ENTER, on the port's: here it is, once; M_PORT_TOKEN: the token that
- * came of it.  M_WHO answers the last one.
- */
-struct m_port_code {
-	uint8_t nonce[WIRE_TOKEN];
-	uint16_t port;
-	uint8_t pad[6];
-};
-struct m_port_coded {
-	uint8_t code[WIRE_TOKEN];
-};
-struct m_port_enter {
-	uint8_t code[WIRE_TOKEN];
-	uint8_t nonce[WIRE_TOKEN];
-	uint8_t owner[WIRE_OWNER]; /* of the browser's last token; 0: none */
-	uint16_t port;
-	uint8_t pad[6];
-};
-struct m_port_token {
-	uint8_t token[WIRE_TOKEN];
-	uint16_t port;
-	uint8_t pad[6];
 };
 
 /* M_LAST: the query of the last opened folder or workspace; like M_BEAT it has
@@ -393,8 +359,9 @@ struct m_sb {
 /* M_SB_PORT: a port inside. */
 struct m_sb_port {
 	struct m_sb sb;
+	int64_t started; /* of a visitor: only of the sandbox that was started then */
 	uint16_t port;
-	uint16_t pad;
+	uint8_t pad[6];
 };
 struct m_exec {
 	char user[WIRE_NAME];

@@ -42,6 +42,10 @@ struct m_tally {
 	uint64_t audit_unlogged; /* what syslog lost */
 	uint64_t store_changes;
 	uint32_t api_tokens;
+	uint32_t shares_users; /* ports that are shared */
+	uint32_t shares_public;
+	uint64_t visits; /* connections that were let in to them */
+	uint64_t visits_refused;
 	uint32_t sandboxes_frozen;
 	uint64_t memory; /* of all sandboxes */
 	uint64_t processes;

@@ -98,6 +98,22 @@ static const struct api_field token_in[] = {
 static const struct api_field token_ref[] = {
 	API_F("id", API_STRING, m_session_ref, session, .flags = API_PATH | API_REQUIRED, .min = 1), API_END };
 
+/* Shared ports. */
+static const char *const share_with[] = { "", "users", "public", NULL };
+static const struct api_field share[] = {
+	API_F("port", API_U32, m_share, port),
+	API_F("with", API_WORD, m_share, with, .words = share_with),
+	API_F("address", API_STRING, m_share, address),
+	API_F("visitors", API_U32, m_share, visitors),
+	API_F("created", API_TIME, m_share, created),
+	API_F("expires", API_TIME, m_share, expires), API_END };
+static const struct api_field share_in[] = {
+	API_F("port", API_U32, m_share_add, port, .flags = API_PATH | API_REQUIRED, .min = 1, .max = 65535),
+	API_F("with", API_WORD, m_share_add, with, .flags = API_REQUIRED, .words = share_with),
+	API_F("expiresIn", API_U64, m_share_add, lifetime, .flags = API_NULL, .min = 1, .max = 365ULL * 86400), API_END };
+static const struct api_field share_ref[] = {
+	API_F("port", API_U32, m_share_ref, port, .flags = API_PATH | API_REQUIRED, .min = 1, .max = 65535), API_END };
+
 /* The audit trail: its records are as audit_record.h writes them. */
 struct audit_in {
 	struct m_audit_query q;
@@ -165,6 +181,9 @@ C(GET,	"users/me/tokens",	"list the own API tokens", TOKEN_LIST, m_list, page_in
 C(POST,	"users/me/tokens",	"make an API token, shown this once", TOKEN_ADD, m_token_add, token_in, ROW_TOKEN_MADE, token_made,
 	.flags = API_MADE | API_ONCE, .once = offsetof(struct m_token_add, once)),
 C(DELETE, "users/me/tokens/:id", "revoke an own API token", TOKEN_END, m_session_ref, token_ref, NONE, NULL, .flags = API_LEAVES),
+C(GET,	"users/me/ports",	"list the own ports that are shared", SHARE_LIST, m_list, page_in, ROW_SHARE, share, .flags = API_LIST),
+C(PUT,	"users/me/ports/:port",	"share a port of the own sandbox, as long as that runs", SHARE_ADD, m_share_add, share_in, ROW_SHARE, share),
+C(DELETE, "users/me/ports/:port", "share it no more", SHARE_END, m_share_ref, share_ref, NONE, NULL),
 C(GET,	"admin/audit",		"query the audit trail", AUDIT_QUERY, m_audit_query, audit_in, ROW_AUDIT, audit_out, .flags = API_LIST,
 	.show = api_audit_row, .page = M_ROW_AUDIT_PAGE, .page_out = audit_page, .text = &audit_csv_text),
 { .method = 0 },

@@ -79,10 +79,10 @@ credential_is_ours(struct slice authorization)
 static int
 cookie(const struct stream *s, uint8_t token[WIRE_TOKEN], uint8_t *kind)
 {
-	bool port = s->w->site == SITE_PORT;
+	bool port = port_is(s->w);
 	struct slice v = { NULL, 0 };
 
-	*kind = port ? CRED_PORT : CRED_SESSION;
+	*kind = s->w->site == SITE_SHARE ? CRED_SHARE : port ? CRED_PORT : CRED_SESSION;
 	for (size_t i = 0; i < s->head.nheader; i++)
 		if (s->head.header[i].id == HDR_COOKIE &&
 		    cookie_find(s->head.header[i].value,
@@ -105,7 +105,7 @@ credential(struct stream *s, uint8_t token[WIRE_TOKEN], uint8_t *kind)
 	struct slice v = credential_bearer(s);
 	int r;
 
-	if (s->w->site == SITE_PORT)
+	if (port_is(s->w))
 		return (cookie(s, token, kind));
 	*kind = CRED_SESSION;
 	if (s->w->conf->mode == AUTH_NONE) {

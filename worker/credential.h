@@ -14,7 +14,8 @@ enum credential_kind {
 	CRED_SESSION, /* the cookie, or the same as a bearer token */
 	CRED_JWT,
 	CRED_API,
-	CRED_PORT, /* the cookie of a port's origin */
+	CRED_PORT,  /* the cookie of a port's origin */
+	CRED_SHARE, /* ... of one that somebody shares */
 };
 
 /* 1 there is one, 0 there is none that could be good, -1 two cookies. */

@@ -53,6 +53,9 @@ lender(enum side side)
 static enum wire_limit
 class_of(const struct stream *s)
 {
+	/* A guest's, of a port that is shared. */
+	if (s->route == NULL)
+		return (LIMIT_WEB);
 	if (s->route->flags & R_FREE)
 		return (LIMIT_NONE);
 	return (strncmp(s->route->path, "/api/", 5) == 0 ? LIMIT_API : LIMIT_WEB);

@@ -2,7 +2,6 @@
  * Services of the site's own: see location.h.
  */
 #include <bsd/string.h>
-#include <bsd/sys/queue.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,15 +13,12 @@
 #include "location.h"
 #include "port.h"
 #include "proxy.h"
-#include "relay.h"
 #include "respond.h"
 #include "routes.h"
-#include "session.h"
 #include "upstream_tls.h"
 #include "url.h"
 
-#define DECODED 3     /* times that a path is decoded to see what comes of it */
-#define SPARE   20000 /* ms that an assertion must be good for */
+#define DECODED 3 /* times that a path is decoded to see what comes of it */
 
 static struct location locations[CONF_LOCATION_MAX];
 static size_t nlocations;
@@ -184,104 +180,14 @@ location_of(const struct stream *s)
 	return (location_match(s->path, s->raw_path, &l) == LOCATION_ONE ? l : NULL);
 }
 
-/* --- what it is told about the user --- */
-
-/* A request that waits for that. */
-struct wait {
-	TAILQ_ENTRY(wait) entry;
-	struct stream *s;
-	struct location *l;
-};
-static TAILQ_HEAD(, wait) waits = TAILQ_HEAD_INITIALIZER(waits);
-
 static void
-serve(struct stream *s, const struct location *l)
+serve(struct stream *s)
 {
+	struct location *l = location_of(s);
 	struct port_way way = { .kind = PORT_LOCATION, .location = l };
 
 	memcpy(way.prefix, l->conf->prefix, l->len - 1);
 	proxy_location(s, &way);
-}
-
-static void
-wait_free(struct wait *wt)
-{
-	wt->s->on_close = NULL;
-	wt->s->arg = NULL;
-	TAILQ_REMOVE(&waits, wt, entry);
-	free(wt);
-}
-
-static void
-wait_close(struct stream *s)
-{
-	wait_free(s->arg);
-}
-
-static bool
-take_assertion(struct location *l, const struct m_location_signed *m)
-{
-	const struct wire_jwt *j = &m->assertion.jwt;
-
-	if (!wire_str(j->issuer) || !wire_str(j->name) || !wire_str(j->session) ||
-	    !wire_str(j->jti) || !wire_str(j->kid) || !wire_str(m->assertion.location) ||
-	    !wire_str(m->assertion.roles) ||
-	    jwt_assertion_text(&m->assertion, &m->sig, l->assertion) == 0)
-		return (false);
-	l->until = relay_now() + (j->expires - j->issued) * 1000 - SPARE;
-	return (true);
-}
-
-static void
-on_signed(void *arg, struct msg *m)
-{
-	struct location *l = arg;
-	struct wait *wt, *next;
-	struct stream *s;
-	bool ok;
-
-	l->question = 0;
-	ok = m != NULL && m->head.type == M_LOCATION_SIGNED &&
-	    take_assertion(l, MSG_DATA(m, m_location_signed));
-	for (wt = TAILQ_FIRST(&waits); wt != NULL; wt = next) {
-		next = TAILQ_NEXT(wt, entry);
-		if (wt->l != l)
-			continue;
-		s = wt->s;
-		wait_free(wt);
-		if (ok)
-			serve(s, l);
-		else
-			auth_error(s, m);
-		/* Whoever was served may have been the last of its kind. */
-		next = TAILQ_FIRST(&waits);
-	}
-}
-
-static void
-wait_add(struct stream *s, struct location *l)
-{
-	struct m_location q;
-	struct wait *wt;
-
-	if (l->question == 0) {
-		memset(&q, 0, sizeof(q));
-		memcpy(q.location, l->id, sizeof(q.location));
-		strlcpy(q.rid, s->rid, sizeof(q.rid));
-		l->question = auth_ask(
-		    s->w, M_LOCATION_SIGN, &q, sizeof(q), on_signed, l);
-	}
-	if (l->question == 0) {
-		respond_error(s, 503, "The login service is not there.");
-		return;
-	}
-	if ((wt = calloc(1, sizeof(*wt))) == NULL)
-		fatal("calloc");
-	wt->s = s;
-	wt->l = l;
-	s->arg = wt;
-	s->on_close = wait_close;
-	TAILQ_INSERT_TAIL(&waits, wt, entry);
 }
 
 /* --- requests --- */
@@ -290,6 +196,7 @@ static void
 location_any(struct stream *s, const char *rest)
 {
 	struct location *l = location_of(s);
+	struct m_location q;
 
 	(void)rest;
 	if (l == NULL)
@@ -298,10 +205,12 @@ location_any(struct stream *s, const char *rest)
 		respond_error(s, 405, NULL);
 	else if (l->conf->kind == LOCATION_ROOT)
 		location_file(s, l);
-	else if (l->until > relay_now())
-		serve(s, l);
-	else
-		wait_add(s, l);
+	else {
+		memset(&q, 0, sizeof(q));
+		memcpy(q.location, l->id, sizeof(q.location));
+		strlcpy(q.rid, s->rid, sizeof(q.rid));
+		assertion_with(s, &l->said, M_LOCATION_SIGN, &q, sizeof(q), serve);
+	}
 }
 
 const struct route location_route = { .path = "/",

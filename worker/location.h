@@ -17,7 +17,7 @@
 #include <event2/buffer.h>
 
 #include "../privsep/circuit.h"
-#include "../privsep/jwt.h"
+#include "assertion.h"
 #include "stream.h"
 #include "worker.h"
 
@@ -29,10 +29,7 @@ struct location {
 	char name[CONF_DOMAIN_MAX]; /* in its certificate */
 	struct circuit circuit;
 
-	/* What it is told about the user; the text is good until then. */
-	char assertion[JWT_TEXT_MAX];
-	int64_t until; /* CLOCK_MONOTONIC, ms */
-	uint32_t question;
+	struct assertion said; /* to it, about the user */
 };
 
 /* In the zygote. */
@@ -59,6 +56,8 @@ struct location *location_of(const struct stream *s);
 /* The path for the service, and its query. */
 void location_target(
     struct evbuffer *out, const struct stream *s, const struct location *l);
+/* Is a header, in whatever spelling a program takes for it, ided's own to say? */
+bool location_reserved(struct slice name);
 /* Is a client's header left out, as ided or the configuration says that itself? */
 bool location_drops(const struct location *l, struct slice name);
 /* "Host" as the configuration says it; absent if it does not. */

@@ -72,16 +72,25 @@ same_name(struct slice a, struct slice b)
 }
 
 bool
-location_drops(const struct location *l, struct slice name)
+location_reserved(struct slice name)
 {
 	static const struct slice prefixes[] = { SLICE("x-ided-"),
 		SLICE("x-forwarded-") };
-	struct slice n, v;
 
 	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
 		if (name.len >= prefixes[i].len &&
 		    same_name((struct slice){ name.p, prefixes[i].len }, prefixes[i]))
 			return (true);
+	return (false);
+}
+
+bool
+location_drops(const struct location *l, struct slice name)
+{
+	struct slice n, v;
+
+	if (location_reserved(name))
+		return (true);
 	for (uint32_t i = 0; i < l->conf->nheaders; i++) {
 		split(l->conf->header[i], &n, &v);
 		if (same_name(name, n))
@@ -117,5 +126,5 @@ location_headers(struct evbuffer *out, const struct stream *s, const struct loca
 	add_field(out, SLICE("X-Ided-User"), slice_str(who->name));
 	add_field(out, SLICE("X-Ided-Roles"), slice_str(who->roles));
 	add_field(out, SLICE("X-Ided-Session"), slice_str(who->session));
-	add_field(out, SLICE("X-Ided-Assertion"), slice_str(l->assertion));
+	add_field(out, SLICE("X-Ided-Assertion"), slice_str(l->said.text));
 }

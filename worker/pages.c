@@ -135,7 +135,7 @@ page_send(struct answer *a, unsigned int status, const char *title, const char *
 
 	if (body == NULL || out == NULL)
 		fatalx("out of memory for a page");
-	assets = a->s->w->site == SITE_PORT ? PORT_OWN "static/" : "/_static/";
+	assets = port_is(a->s->w) ? PORT_OWN "static/" : "/_static/";
 	snprintf(full, sizeof(full), "%s %s", a->s->w->conf->http.app_name, title);
 	page_render(body, template, values, nvalues);
 	page_render(out, "frame.html",

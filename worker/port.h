@@ -10,6 +10,7 @@
  *	port.c		the routes; what is said when there is no answer
  *	port_head.c	heads on their way: prefix, addresses, cookies
  *	port_host.c	which site a request is for; the sign-on of a port's origin
+ *	port_share.c	visitors of ports that other users share
  *	port_view.c	the origins of VS Code's webviews
  */
 #ifndef WORKER_PORT_H
@@ -22,6 +23,7 @@
 
 #include "../privsep/conf.h"
 #include "stream.h"
+#include "worker.h"
 
 #define PORT_COOKIE       "__Host-ided-port"
 #define PORT_ENTER_COOKIE "__Host-ided-enter" /* while it signs on */
@@ -76,15 +78,39 @@ bool port_allowed(const struct worker *w, uint16_t port);
 enum port_site {
 	SITE_MAIN,
 	SITE_PORT,
+	SITE_SHARE, /* of a port that somebody shares */
 	SITE_VIEW,
 	SITE_NONE, /* below the proxy domain, and nobody's */
 };
 
-enum port_site port_site(const struct worker *w, struct slice host, uint16_t *port);
-/* Is it the origin of a port? */
+/* what: which port, and whose share; 0 where there is none. */
+enum port_site port_site(
+    const struct worker *w, struct slice host, struct wire_share *what);
+/* Is it the origin of a port of the user's own? */
 bool port_origin(const struct worker *w, struct slice origin);
-/* A request for the origin of that port. */
-void port_request(struct stream *s, uint16_t port);
+/* A request for the origin of a port. */
+void port_request(struct stream *s);
+/* The sign-on, from its beginning. */
+void port_sign_on(struct stream *s);
+/* Is there one of our cookies, good or bad? */
+bool port_has_cookie(const struct stream *s);
+
+static inline bool
+port_is(const struct worker *w)
+{
+	return (w->site == SITE_PORT || w->site == SITE_SHARE);
+}
+
+/* --- port_share.c --- */
+
+/* It is known who it is, as far as that goes: WHO_USER, WHO_NOBODY. */
+void share_known(struct stream *s, unsigned int who);
+/* "3000-" and its name: how a share is written in an address. */
+#define SHARE_LABEL (6 + WIRE_SHARE_TEXT)
+bool share_label_parse(struct slice label, struct wire_share *what);
+void share_label(char label[SHARE_LABEL], const struct wire_share *what);
+/* Who visits, for its program. */
+void share_headers(struct evbuffer *out, const struct stream *s);
 
 /* --- port_view.c --- */
 

@@ -13,6 +13,9 @@
  * which gives it the cookie.  <hash> is the SHA-256 of a nonce that is in another
  * cookie of the port's origin: a code that somebody else's browser has asked for
  * signs nobody on.  Auth makes and takes the codes (auth_port.c).
+ *
+ * A port that another user shares is at https://3000-<name>.ide.example.com; with users,
+ * the sign-on is the same, whoever they are.
  */
 #include <bsd/stdlib.h>
 #include <bsd/string.h>
@@ -74,11 +77,11 @@ main_site(const struct worker *w)
 }
 
 enum port_site
-port_site(const struct worker *w, struct slice host, uint16_t *port)
+port_site(const struct worker *w, struct slice host, struct wire_share *what)
 {
 	struct slice below = slice_str(w->conf->proxy.domain), label;
 
-	*port = 0;
+	memset(what, 0, sizeof(*what));
 	if (below.len == 0)
 		return (SITE_MAIN);
 	below.p++; /* the '*' */
@@ -90,25 +93,40 @@ port_site(const struct worker *w, struct slice host, uint16_t *port)
 		(struct slice){ host.p + host.len - below.len, below.len }, below))
 		return (SITE_MAIN);
 	label = (struct slice){ host.p, host.len - below.len };
-	*port = label_port(label);
-	if (*port != 0)
+	what->port = label_port(label);
+	if (what->port != 0)
 		return (SITE_PORT);
+	if (share_label_parse(label, what))
+		return (SITE_SHARE);
 	return (is_view_label(label) ? SITE_VIEW : SITE_NONE);
+}
+
+/* Which of our sites it is; of an address, what stands before its path counts. */
+static enum port_site
+site_of(const struct worker *w, struct slice address)
+{
+	const struct slice scheme = SLICE("https://");
+	struct wire_share what;
+	struct slice host;
+	const char *end;
+
+	if (!slice_prefix(address, scheme))
+		return (SITE_NONE);
+	address.p += scheme.len;
+	address.len -= scheme.len;
+	if ((end = memchr(address.p, '/', address.len)) != NULL)
+		address.len = (size_t)(end - address.p);
+	if (!http_authority(address, &host, NULL))
+		return (SITE_NONE);
+	return (port_site(w, host, &what));
 }
 
 bool
 port_origin(const struct worker *w, struct slice origin)
 {
-	const struct slice scheme = SLICE("https://");
-	struct slice host;
-	uint16_t port;
-
-	if (!slice_prefix(origin, scheme))
-		return (false);
-	origin.p += scheme.len;
-	origin.len -= scheme.len;
-	return (http_authority(origin, &host, NULL) &&
-	    port_site(w, host, &port) == SITE_PORT);
+	return (memchr(origin.p + (origin.len > 8 ? 8 : origin.len), '/',
+		    origin.len > 8 ? origin.len - 8 : 0) == NULL &&
+	    site_of(w, origin) == SITE_PORT);
 }
 
 /* ":8443" if the browser says so. */
@@ -194,16 +212,49 @@ sha256(const uint8_t in[WIRE_TOKEN], uint8_t out[WIRE_TOKEN])
 		fatalx("SHA-256 failed");
 }
 
-/* --- sign-on: off to the main origin --- */
+/* A port as its origin's label. */
+static bool
+is_share(const struct wire_share *what)
+{
+	static const uint8_t none[WIRE_SHARE];
+
+	return (memcmp(what->id, none, sizeof(none)) != 0);
+}
 
 static void
-sign_on(struct stream *s)
+label_text(char label[SHARE_LABEL], const struct wire_share *what)
+{
+	if (is_share(what))
+		share_label(label, what);
+	else
+		snprintf(label, SHARE_LABEL, "%u", what->port);
+}
+
+static bool
+label_parse(struct slice label, struct wire_share *what)
+{
+	memset(what, 0, sizeof(*what));
+	what->port = label_port(label);
+	return (what->port != 0 || share_label_parse(label, what));
+}
+
+bool
+port_has_cookie(const struct stream *s)
+{
+	return (cookie_of(s, PORT_COOKIE).p != NULL);
+}
+
+/* --- sign-on: off to the main origin --- */
+
+void
+port_sign_on(struct stream *s)
 {
 	uint8_t nonce[WIRE_TOKEN], hash[WIRE_TOKEN];
-	char hex[HEX + 1], hex2[HEX + 1], to[3 * URL_TO_MAX + 1];
+	char hex[HEX + 1], hex2[HEX + 1], to[3 * URL_TO_MAX + 1], label[SHARE_LABEL];
 	struct slice t = s->head.target, site = main_site(s->w);
 	struct answer *a;
 
+	label_text(label, &s->w->port);
 	/* Two tabs at once: both find the same nonce. */
 	if (!hex_get(nonce, sizeof(nonce), cookie_of(s, PORT_ENTER_COOKIE)))
 		arc4random_buf(nonce, sizeof(nonce));
@@ -219,9 +270,8 @@ sign_on(struct stream *s)
 	answer_fmt(a, SLICE("set-cookie"),
 	    PORT_ENTER_COOKIE "=%s; Secure; HttpOnly; SameSite=Lax; Path=/; Max-Age=%u",
 	    hex, ENTER_SECONDS);
-	answer_fmt(a, SLICE("location"), "https://%.*s%s%s/port/enter?port=%u&n=%s&to=%s",
-	    (int)site.len, site.p, colon_port(s), s->w->conf->http.base, s->w->port, hex2,
-	    to);
+	answer_fmt(a, SLICE("location"), "https://%.*s%s%s/port/enter?port=%s&n=%s&to=%s",
+	    (int)site.len, site.p, colon_port(s), s->w->conf->http.base, label, hex2, to);
 	answer_send(a, 302, NULL, 0);
 	explicit_bzero(hex, sizeof(hex));
 	free(a);
@@ -233,7 +283,7 @@ static void
 coded(void *arg, struct msg *m)
 {
 	struct stream *s = arg;
-	char hex[HEX + 1], to[URL_TO_MAX + 1], enc[3 * URL_TO_MAX + 1], port[8];
+	char hex[HEX + 1], to[URL_TO_MAX + 1], enc[3 * URL_TO_MAX + 1], port[SHARE_LABEL];
 	struct answer *a;
 
 	s->on_close = NULL;
@@ -260,22 +310,26 @@ coded(void *arg, struct msg *m)
 void
 port_code(struct stream *s, const char *rest)
 {
-	struct m_port_code m;
-	char text[8];
+	struct m_share_code m;
+	char text[SHARE_LABEL];
 	ssize_t n = -1;
 
 	(void)rest;
 	memset(&m, 0, sizeof(m));
 	if (s->query.p != NULL)
 		n = url_query(text, sizeof(text), s->query, SLICE("port"));
-	if (n > 0)
-		m.port = label_port((struct slice){ text, (size_t)n });
-	if (s->w->conf->proxy.domain[0] == '\0')
+	if (s->w->conf->proxy.domain[0] == '\0') {
 		respond_error(s, 404, NULL);
-	else if (m.port == 0 || !query_hex(s, "n", m.nonce, sizeof(m.nonce)))
+	} else if (n <= 0 || !label_parse((struct slice){ text, (size_t)n }, &m.share) ||
+	    !query_hex(s, "n", m.code.nonce, sizeof(m.code.nonce))) {
 		respond_error(s, 400, NULL);
-	else
-		auth_ask_for(s, M_PORT_CODE, &m, sizeof(m), coded);
+	} else {
+		m.code.port = m.share.port;
+		if (is_share(&m.share))
+			auth_ask_for(s, M_SHARE_CODE, &m, sizeof(m), coded);
+		else
+			auth_ask_for(s, M_PORT_CODE, &m.code, sizeof(m.code), coded);
+	}
 }
 
 /* --- back on the port's origin --- */
@@ -353,20 +407,24 @@ static void
 enter(struct stream *s)
 {
 	uint8_t nonce[WIRE_TOKEN];
-	struct m_port_enter m;
+	struct m_share_enter m;
 	char to[URL_TO_MAX + 1];
 
 	memset(&m, 0, sizeof(m));
-	m.port = s->w->port;
-	if (!query_hex(s, "code", m.code, sizeof(m.code)) ||
+	m.share = s->w->port;
+	m.enter.port = s->w->port.port;
+	if (!query_hex(s, "code", m.enter.code, sizeof(m.enter.code)) ||
 	    !hex_get(nonce, sizeof(nonce), cookie_of(s, PORT_ENTER_COOKIE))) {
 		query_to(s, to);
 		not_entered(s, to);
 		return;
 	}
-	sha256(nonce, m.nonce);
-	last_owner(s, m.owner);
-	auth_ask_for(s, M_PORT_ENTER, &m, sizeof(m), entered);
+	sha256(nonce, m.enter.nonce);
+	last_owner(s, m.enter.owner);
+	if (s->w->site == SITE_SHARE)
+		auth_ask_for(s, M_SHARE_ENTER, &m, sizeof(m), entered);
+	else
+		auth_ask_for(s, M_PORT_ENTER, &m.enter, sizeof(m.enter), entered);
 	explicit_bzero(&m, sizeof(m));
 }
 
@@ -390,6 +448,45 @@ own(struct stream *s)
 
 /* --- a request for the program --- */
 
+static bool
+denied(struct stream *s, const char *why)
+{
+	log_event(LOG_INFO, "origin.denied", LOG_S("rid", s->rid), LOG_S("why", why),
+	    LOG_N("port", s->w->port.port));
+	respond_error(s, 403, "Another site asks for this.");
+	return (false);
+}
+
+/*
+ * What somebody shares is of the same site, as a browser sees it, and its pages would
+ * have the user's own programs asked with the user's cookie.  So none of it is sent but
+ * to pages that say where they are, and that is no shared port; a page that is opened
+ * says nothing, and cannot be read by who opens it.
+ */
+static bool
+reader_agrees(struct stream *s)
+{
+	struct slice from = stream_header(s, HDR_ORIGIN);
+
+	if (s->w->conf->proxy.share == SHARE_OFF ||
+	    !slice_eq(stream_header(s, HDR_SEC_FETCH_SITE), SLICE("same-site")) ||
+	    slice_eq(stream_header(s, HDR_SEC_FETCH_MODE), SLICE("navigate")))
+		return (true);
+	if (from.p == NULL)
+		from = stream_header(s, HDR_REFERER);
+	if (from.p != NULL)
+		switch (site_of(s->w, from)) {
+		case SITE_MAIN:
+		case SITE_PORT:
+		case SITE_VIEW:
+			return (true);
+		case SITE_SHARE:
+		case SITE_NONE:
+			break;
+		}
+	return (denied(s, "a page that may be another user's asks"));
+}
+
 /*
  * What changes something, and a WebSocket, may come from the program's own pages and
  * from those of the user's other programs, which the sign-on keeps apart from
@@ -400,26 +497,24 @@ origin_agrees(struct stream *s)
 {
 	struct slice origin = stream_header(s, HDR_ORIGIN);
 	struct slice site = stream_header(s, HDR_SEC_FETCH_SITE);
+	bool shared = s->w->site == SITE_SHARE;
 	enum http_method m = s->head.method;
 
 	if (!s->websocket && (m == METHOD_GET || m == METHOD_HEAD || m == METHOD_OPTIONS))
-		return (true);
+		return (shared || reader_agrees(s));
 	if (origin.p != NULL ?
 		origin_same(origin, s->head.host, true) ||
 		    origin_same(origin, s->head.host, false) ||
-		    port_origin(s->w, origin) :
+		    (!shared && port_origin(s->w, origin)) :
 		slice_eq(site, SLICE("same-origin")) || slice_eq(site, SLICE("none")))
 		return (true);
-	log_event(LOG_INFO, "origin.denied", LOG_S("rid", s->rid),
-	    LOG_S("why", "no page of a port asks"), LOG_N("port", s->w->port));
-	respond_error(s, 403, "Another site asks for this.");
-	return (false);
+	return (denied(s, "no page of a port asks"));
 }
 
 static void
 known(struct stream *s, unsigned int who)
 {
-	struct port_way way = { .port = s->w->port, .kind = PORT_HOST };
+	struct port_way way = { .port = s->w->port.port, .kind = PORT_HOST };
 	bool page = s->head.method == METHOD_GET && !s->websocket && wants_html(s);
 
 	if (who == WHO_USER) {
@@ -427,21 +522,20 @@ known(struct stream *s, unsigned int who)
 			session_beat(s->w);
 		proxy_port(s, &way);
 	} else if (page)
-		sign_on(s);
+		port_sign_on(s);
 	else
 		respond_error(s, 401, "Please open this port's address in a browser.");
 }
 
 void
-port_request(struct stream *s, uint16_t port)
+port_request(struct stream *s)
 {
-	struct port_way way = { .port = port, .kind = PORT_HOST };
+	struct port_way way = { .port = s->w->port.port, .kind = PORT_HOST };
 
-	(void)port;
 	if (s->head.method == METHOD_CONNECT || s->head.method == METHOD_TRACE ||
 	    slice_eq(s->head.target, SLICE("*")))
 		respond_error(s, 405, NULL);
-	else if (!port_allowed(s->w, port))
+	else if (!port_allowed(s->w, way.port))
 		port_error(
 		    s, &way, 403, "This port is not among those that may be reached.", 0);
 	else if (strncmp(s->path, PORT_OWN, sizeof(PORT_OWN) - 1) == 0)
@@ -449,5 +543,5 @@ port_request(struct stream *s, uint16_t port)
 	else if (s->path[0] == '\0' && slice_prefix(s->raw_path, SLICE(PORT_OWN)))
 		respond_error(s, 404, NULL);
 	else if (origin_agrees(s))
-		session_who(s, known);
+		session_who(s, s->w->site == SITE_SHARE ? share_known : known);
 }

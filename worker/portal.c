@@ -276,12 +276,14 @@ portal_page(struct rows *r)
 {
 	struct worker *w = r->s->w;
 	struct evbuffer *notice = evbuffer_new(), *usage = evbuffer_new();
-	struct evbuffer *sessions = evbuffer_new();
+	struct evbuffer *sessions = evbuffer_new(), *ports = evbuffer_new();
 	int64_t now = time(NULL);
 	struct answer a;
 
-	if (notice == NULL || usage == NULL || sessions == NULL)
+	if (notice == NULL || usage == NULL || sessions == NULL || ports == NULL)
 		fatalx("evbuffer_new");
+	if (w->conf->proxy.share != SHARE_OFF)
+		page_render(ports, "portal_ports.html", NULL, 0);
 	render_notes(notice, r, now);
 	if (r->has_sandbox &&
 	    (r->sandbox.state == SANDBOX_RUNNING || r->sandbox.state == SANDBOX_FROZEN))
@@ -295,8 +297,9 @@ portal_page(struct rows *r)
 	    (const struct page_value[]){ PAGE_TEXT("app", w->conf->http.app_name),
 		PAGE_TEXT("user", w->who.name), PAGE_HTML("notice", notice),
 		PAGE_TEXT("state", state_text(r)), PAGE_HTML("usage", usage),
-		PAGE_HTML("sessions", sessions) },
-	    6);
+		PAGE_HTML("sessions", sessions), PAGE_HTML("ports", ports) },
+	    7);
+	evbuffer_free(ports);
 	evbuffer_free(notice);
 	evbuffer_free(usage);
 	evbuffer_free(sessions);

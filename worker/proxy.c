@@ -107,7 +107,7 @@ relay_blame(struct relay *r, unsigned int status, const char *did)
 {
 	char text[WIRE_TEXT], name[CONF_NAME_MAX + 32] = "The IDE";
 
-	if (r->to.kind == UPSTREAM_PORT)
+	if (r->to.kind == UPSTREAM_PORT || r->to.kind == UPSTREAM_SHARE)
 		snprintf(name, sizeof(name), "The program on port %u", r->way.port);
 	else if (r->to.kind == UPSTREAM_LOCATION)
 		snprintf(name, sizeof(name), "The service at %s/", r->way.prefix);
@@ -431,7 +431,10 @@ proxy_request(struct stream *s)
 void
 proxy_port(struct stream *s, const struct port_way *way)
 {
-	const struct upstream_to to = { .kind = UPSTREAM_PORT, .port = way->port };
+	const struct upstream_to to = {
+		.kind = s->w->site == SITE_SHARE ? UPSTREAM_SHARE : UPSTREAM_PORT,
+		.port = way->port
+	};
 
 	s->traffic = TRAFFIC_PORT;
 	relay_start(s, &to, way);

@@ -85,7 +85,8 @@ request_passes(
 {
 	const struct location *l = location_to(via);
 
-	if (l != NULL && location_drops(l, h->name))
+	if (l != NULL ? location_drops(l, h->name) :
+			s->w->site == SITE_SHARE && location_reserved(h->name))
 		return (false);
 	if (request_drop[h->id] || http_header_is_hop(&s->head, h))
 		return (false);
@@ -189,6 +190,8 @@ proxy_head_request(
 		port_head_forwarded(out, s, via);
 	if (l != NULL)
 		location_headers(out, s, l);
+	else if (s->w->site == SITE_SHARE)
+		share_headers(out, s);
 	if (via->key != NULL) {
 		add_field(out, SLICE("Connection"), SLICE("Upgrade"));
 		add_field(out, SLICE("Upgrade"), SLICE("websocket"));

@@ -55,6 +55,9 @@ const struct route routes[] = {
 	{ "/absproxy/",		R_ALL,		R_PREFIX | R_LOGIN | R_PAGE | R_SOCKET |
 						R_PASS | R_APP,	port_abs },
 	{ "/port/enter",	R_GET,		R_LOGIN | R_PAGE, port_code },
+	{ "/ports",		R_GET,		R_LOGIN | R_PAGE | R_MULTI, ports_page },
+	{ "/ports",		R_POST,		R_LOGIN | R_MULTI, ports_share },
+	{ "/ports/end",		R_POST,		R_LOGIN | R_MULTI, ports_end },
 	/* the IDE: what its workbench asks of its front, some of it at the root */
 	{ "/update/check",	R_GET,		R_LOGIN,	ide_update },
 	{ "/ide",		R_GET,		R_MULTI,	ide_slash },
@@ -392,12 +395,13 @@ static bool
 site_is_main(struct stream *s)
 {
 	struct worker *w = s->w;
-	uint16_t port;
+	struct wire_share port;
 	enum port_site site = port_site(w, s->head.hostname, &port);
 
 	/* A connection is for one site, as it is for one user. */
 	if (site == SITE_NONE ||
-	    (w->site_known && (w->site != site || w->port != port))) {
+	    (w->site_known &&
+		(w->site != site || memcmp(&w->port, &port, sizeof(port)) != 0))) {
 		conn_drain(w);
 		respond_error(s, 421, NULL);
 		return (false);
@@ -411,8 +415,8 @@ site_is_main(struct stream *s)
 		respond_error(s, 404, NULL);
 	else if (!target_is_sound(s))
 		respond_error(s, 400, NULL);
-	else if (site == SITE_PORT)
-		port_request(s, port);
+	else if (site == SITE_PORT || site == SITE_SHARE)
+		port_request(s);
 	else
 		port_view(s);
 	return (false);

@@ -113,6 +113,10 @@ void front_static(struct stream *, const char *);
 void port_path(struct stream *, const char *);
 void port_abs(struct stream *, const char *);
 void port_code(struct stream *, const char *);
+/* ports_page.c */
+void ports_page(struct stream *, const char *);
+void ports_share(struct stream *, const char *);
+void ports_end(struct stream *, const char *);
 
 /* misc.c */
 void healthz(struct stream *, const char *);

@@ -141,7 +141,7 @@ static bool
 says_who(enum msg_type type)
 {
 	return (type == M_AUTH_TOKEN || type == M_JWT_USE || type == M_API_TOKEN ||
-	    type == M_PORT_TOKEN);
+	    type == M_PORT_TOKEN || type == M_SHARE_TOKEN || type == M_SHARE_VISIT);
 }
 
 uint32_t
@@ -156,7 +156,8 @@ auth_ask(struct worker *w, enum msg_type type, const void *payload, size_t len,
 	/* A user's question waits for nobody: when auth comes back, who the user
 	 * is comes first. */
 	if (q == NULL ||
-	    (w->bound && !auth_there(w) && !(w->auth_joined && says_who(type))))
+	    ((w->bound || w->guest) && !auth_there(w) &&
+		!(w->auth_joined && says_who(type))))
 		return (0);
 	if (++se.last_id == 0)
 		se.last_id = 1;
@@ -340,7 +341,9 @@ session_bind(
 	w->auth.state = S_BOUND;
 	w->who = *who;
 	memcpy(w->token, token, WIRE_TOKEN);
-	w->token_kind = w->site == SITE_PORT ? CRED_PORT : CRED_SESSION;
+	w->token_kind = w->site == SITE_SHARE ? CRED_SHARE :
+	    w->site == SITE_PORT              ? CRED_PORT :
+						CRED_SESSION;
 	return (true);
 }
 
@@ -409,16 +412,20 @@ ask_who(struct worker *w, uint8_t kind, const uint8_t token[WIRE_TOKEN],
     const struct m_jwt *jwt, auth_fn fn)
 {
 	struct m_auth_token t;
-	struct m_port_token p;
+	struct m_share_token p;
 	bool ok;
 
 	if (kind == CRED_JWT)
 		return (auth_ask(w, M_JWT_USE, jwt, sizeof(*jwt), fn, w) != 0);
-	if (kind == CRED_PORT) {
+	if (kind == CRED_PORT || kind == CRED_SHARE) {
 		memset(&p, 0, sizeof(p));
-		memcpy(p.token, token, sizeof(p.token));
-		p.port = w->port;
-		ok = auth_ask(w, M_PORT_TOKEN, &p, sizeof(p), fn, w) != 0;
+		memcpy(p.token.token, token, sizeof(p.token.token));
+		p.token.port = w->port.port;
+		p.share = w->port;
+		ok = (kind == CRED_SHARE ?
+			     auth_ask(w, M_SHARE_TOKEN, &p, sizeof(p), fn, w) :
+			     auth_ask(
+				 w, M_PORT_TOKEN, &p.token, sizeof(p.token), fn, w)) != 0;
 		explicit_bzero(&p, sizeof(p));
 		return (ok);
 	}
@@ -453,7 +460,7 @@ on_away(int fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (w->bound && w->conn != NULL)
+	if ((w->bound || w->guest) && w->conn != NULL)
 		conn_abort(w->conn, "auth did not come back");
 	else
 		wait_refuse(503, NULL);
@@ -503,6 +510,23 @@ on_again(void *arg, struct msg *m)
 	wait_bound(w);
 }
 
+/* ... and on what a guest is at. */
+static void
+on_visited(void *arg, struct msg *m)
+{
+	struct worker *w = arg;
+
+	if (m == NULL)
+		return;
+	if (m->head.type != M_SHARE_VISITED ||
+	    MSG_DATA(m, m_share_visited)->what != VISIT_GUEST) {
+		conn_abort(w->conn, "the port is not shared any more");
+		return;
+	}
+	event_del(se.away);
+	se.again = false;
+}
+
 static void
 on_revoked(struct chan *c, struct msg *m)
 {
@@ -524,7 +548,7 @@ on_gone(struct chan *c, const char *why)
 	se.again = false;
 	limit_auth_gone();
 	questions_fail(true);
-	if (w->bound || se.wait != NULL)
+	if (w->bound || w->guest || se.wait != NULL)
 		away_start(w);
 }
 
@@ -535,6 +559,8 @@ static const struct chan_handler from_auth[] = {
 	{ M_LOCATION_FD, on_answer },
 	{ M_LOCATION_FILE_FD, on_answer },
 	{ M_LOCATION_SIGNED, on_answer },
+	{ M_SHARE_VISITED, on_answer },
+	{ M_ROW_SHARE, on_answer },
 	{ M_PORT_CODED, on_answer },
 	{ M_PORT_ENTERED, on_answer },
 	{ M_FAIL, on_answer },
@@ -574,7 +600,7 @@ session_join(struct worker *w, int fd)
 	}
 	chan_init(&w->auth, fd, P_WORKER, P_AUTH, w->base, from_auth, on_gone, w);
 	w->auth_joined = true;
-	if (!w->bound) {
+	if (!w->bound && !w->guest) {
 		if (se.away != NULL)
 			event_del(se.away);
 		held_send(w);
@@ -583,7 +609,11 @@ session_join(struct worker *w, int fd)
 	}
 	away_start(w);
 	se.again = true;
-	(void)ask_who(w, w->token_kind, w->token, &se.jwt, on_again);
+	if (!w->bound)
+		(void)auth_ask(
+		    w, M_SHARE_VISIT, &w->port, sizeof(w->port), on_visited, w);
+	else
+		(void)ask_who(w, w->token_kind, w->token, &se.jwt, on_again);
 }
 
 /* --- requests --- */

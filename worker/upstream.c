@@ -72,6 +72,7 @@ static const struct kind {
 } kinds[] = {
 	[UPSTREAM_IDE] = { M_IDE, M_IDE_FD },
 	[UPSTREAM_PORT] = { M_PORT, M_PORT_FD },
+	[UPSTREAM_SHARE] = { M_SHARE_PORT, M_PORT_FD },
 	[UPSTREAM_LOCATION] = { M_LOCATION, M_LOCATION_FD },
 };
 
@@ -145,7 +146,7 @@ circuit_of(const struct upstream_to *to)
 
 	if (to->kind == UPSTREAM_LOCATION)
 		return (location_circuit(to->location));
-	if (to->kind != UPSTREAM_PORT)
+	if (to->kind != UPSTREAM_PORT && to->kind != UPSTREAM_SHARE)
 		return (NULL);
 	for (size_t i = 0; i < PORT_CIRCUITS; i++)
 		if (port_circuits[i].port == to->port)

@@ -30,12 +30,13 @@
 enum upstream_kind {
 	UPSTREAM_IDE,
 	UPSTREAM_PORT,
+	UPSTREAM_SHARE, /* a port of somebody else's */
 	UPSTREAM_LOCATION,
 };
 struct location;
 struct upstream_to {
 	enum upstream_kind kind;
-	uint16_t port;                   /* of UPSTREAM_PORT; else 0 */
+	uint16_t port;                   /* of UPSTREAM_PORT and _SHARE; else 0 */
 	const struct location *location; /* of UPSTREAM_LOCATION; else NULL */
 };
 

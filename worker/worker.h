@@ -31,13 +31,14 @@ struct worker {
 	/* What it is for, with the first request: enum port_site (port.h). */
 	bool site_known;
 	uint8_t site;
-	uint16_t port;     /* of SITE_PORT, else 0 */
-	bool draining;     /* finish what runs, take nothing new */
-	unsigned int turn; /* of the event loop: each begins with a look at all */
-	struct conn *conn; /* the connection, once conn_start() ran */
+	struct wire_share port; /* of SITE_PORT and SITE_SHARE, else 0 */
+	bool draining;          /* finish what runs, take nothing new */
+	unsigned int turn;      /* of the event loop: each begins with a look at all */
+	struct conn *conn;      /* the connection, once conn_start() ran */
 
 	/* Who the connection acts for: set once, by auth's word (session.c). */
 	bool bound;
+	bool guest; /* ... or for nobody: of a port that is shared with the public */
 	struct wire_who who;
 	uint8_t token[WIRE_TOKEN]; /* to join a restarted auth again */
 	uint8_t token_kind;        /* enum credential_kind (credential.h) */

@@ -60,6 +60,8 @@ static void send_revoke(const struct command *, const struct given *);
 static void send_rotate(const struct command *, const struct given *);
 static void send_session(const struct command *, const struct given *);
 static void send_token(const struct command *, const struct given *);
+static void send_share(const struct command *, const struct given *);
+static void send_unshare(const struct command *, const struct given *);
 
 static const struct command commands[] = {
 	{ "user", "add", "[-cl] [-e email] [-n name] [-r role,...] NAME",
@@ -107,6 +109,13 @@ static const struct command commands[] = {
 	{ "token", "rotate", "[-f]",
 	    "another key signs tokens; -f: what was signed before is void", "+f", 0, 0,
 	    M_CTL_ROTATE, SHAPE_TEXT, send_rotate },
+	{ "port", "list", "[USER]", "shared ports of all users, or of one", "+", 0, 1,
+	    M_SHARE_LIST, SHAPE_LIST, send_list },
+	{ "port", "share", "[-p] [-e time] USER PORT",
+	    "share a port with all users; -p: with everybody, -e: for 8h and so on",
+	    "+pe:", 2, 2, M_SHARE_ADD, SHAPE_ONE, send_share },
+	{ "port", "unshare", "USER PORT | -a USER", "share it no more; -a: none of them",
+	    "+a", 1, 2, M_SHARE_END, SHAPE_TEXT, send_unshare },
 	{ "ratelimit", "list", "", "who has been refused, or comes near it", "+", 0, 0,
 	    M_RATELIMITS, SHAPE_LIST, send_list },
 	{ "sandbox", "list", "", "sandboxes that run", "+", 0, 0, M_CTL_SANDBOX_LIST,
@@ -374,6 +383,34 @@ send_rotate(const struct command *c, const struct given *g)
 	ctl_send(c->type, -1, &m, sizeof(m));
 }
 
+static void
+send_share(const struct command *c, const struct given *g)
+{
+	struct m_share_add m;
+
+	memset(&m, 0, sizeof(m));
+	user_set(m.user, g);
+	m.port = port_value(g->argv[1]);
+	m.with = strchr(g->flags, 'p') != NULL ? SHARE_WITH_PUBLIC : SHARE_WITH_USERS;
+	if (g->email[0] != '\0')
+		m.lifetime = period_value(g->email);
+	ctl_send(c->type, -1, &m, sizeof(m));
+}
+
+static void
+send_unshare(const struct command *c, const struct given *g)
+{
+	struct m_share_ref m;
+
+	if (g->all == (g->argc == 2))
+		usage(c);
+	memset(&m, 0, sizeof(m));
+	user_set(m.user, g);
+	if (!g->all)
+		m.port = port_value(g->argv[1]);
+	ctl_send(c->type, -1, &m, sizeof(m));
+}
+
 /* 16 hexadecimal digits are a session, unless -u says otherwise. */
 static void
 send_revoke(const struct command *c, const struct given *g)
@@ -478,6 +515,7 @@ parse(const struct command *c, int argc, char **argv, struct given *g)
 			g->of = optarg;
 			break;
 		case 'g':
+		case 'p':
 		case 'w':
 			flag(g, o);
 			break;

@@ -36,8 +36,9 @@ void print_row(const struct msg *);
 void print_end(enum shape, const char *text);
 void print_fail(const struct m_fail *);
 
-/* values.c: "memory=512M" of a user; "12h" in seconds. */
+/* values.c: "memory=512M" of a user; "3000"; "12h" in seconds. */
 void limit_set(struct m_account_limits *, const char *arg);
+uint32_t port_value(const char *);
 uint64_t period_value(const char *);
 
 /* password.c: from the terminal, twice, or one line of standard input. */

@@ -319,6 +319,9 @@ print_row(const struct msg *m)
 	case M_ROW_TOKEN_MADE:
 		o = row_token_made(MSG_DATA(m, m_token_made));
 		break;
+	case M_ROW_SHARE:
+		o = row_share(MSG_DATA(m, m_share));
+		break;
 	case M_ROW_LIMIT:
 		o = row_limit(MSG_DATA(m, m_limit));
 		break;

@@ -17,5 +17,6 @@ json_t *names(const char *, size_t size);
 json_t *row_token(const struct m_token *);
 json_t *row_token_made(const struct m_token_made *);
 json_t *row_limit(const struct m_limit *);
+json_t *row_share(const struct m_share *);
 
 #endif

@@ -1,4 +1,4 @@
-/* Rows of tokens and of rate limits: see print.c. */
+/* Rows of tokens, of rate limits and of shared ports: see print.c. */
 #include <string.h>
 
 #include "../../privsep/token_text.h"
@@ -46,5 +46,20 @@ row_limit(const struct m_limit *l)
 	set(o, "used", json_integer(l->used));
 	set(o, "of", json_integer(l->of));
 	set(o, "reset", json_integer(l->reset));
+	return o;
+}
+
+json_t *
+row_share(const struct m_share *s)
+{
+	json_t *o = json_object();
+
+	set(o, "user", STR(s->user));
+	set(o, "port", json_integer(s->port));
+	set(o, "with", json_string(s->with == SHARE_WITH_PUBLIC ? "public" : "users"));
+	set(o, "visitors", json_integer(s->visitors));
+	set(o, "created", json_integer(s->created));
+	set(o, "expires", json_integer(s->expires));
+	set(o, "address", STR(s->address));
 	return o;
 }

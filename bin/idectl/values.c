@@ -88,6 +88,18 @@ limit_set(struct m_account_limits *m, const char *arg)
 	}
 }
 
+uint32_t
+port_value(const char *s)
+{
+	unsigned long v = 0;
+
+	if (*s != '\0' && strlen(s) <= 5 && strspn(s, "0123456789") == strlen(s))
+		v = strtoul(s, NULL, 10);
+	if (v == 0 || v > UINT16_MAX)
+		die("%s: a port was expected, from 1 to 65535", s);
+	return (uint32_t)v;
+}
+
 uint64_t
 period_value(const char *s)
 {

@@ -80,6 +80,10 @@ A(SANDBOX_EXEC_END, "sandbox.exec.end", LOG_NOTICE, "ok", L_FACT, "actor status"
 /* Ports: the sign-on of an origin of their own. */				\
 A(PORT_ENTERED,	"port.entered",	LOG_INFO,	"ok",	  L_NONE, "user source session port actor")	\
 A(PORT_DENIED,	"port.denied",	LOG_NOTICE,	"denied", L_ALL,  "source port why")			\
+/* ... and those that are shared. */						\
+A(PORT_SHARED,	"port.shared",	LOG_NOTICE,	"ok",	  L_NONE, "user port share with expires actor source rid")	\
+A(PORT_UNSHARED, "port.unshared", LOG_NOTICE,	"ok",	  L_FACT, "user port share reason actor")	\
+A(PORT_VISITED,	"port.visited",	LOG_INFO,	"ok",	  L_ALL,  "user owner source session port share actor")	\
 /* The daemon itself. */							\
 A(RELOAD,	"reload",	LOG_NOTICE,	"ok",	  L_NONE, "actor")				\
 A(RELOAD_CHANGED, "reload.changed", LOG_NOTICE,	"ok",	  L_FACT, "keyword old new actor")		\

@@ -18,6 +18,7 @@
 #include "../memory_text.h"
 #include "audit_syslog.h"
 #include "auth.h"
+#include "auth_share.h"
 
 #define TICK_SECONDS  1
 #define STORE_SECONDS 60
@@ -120,6 +121,7 @@ on_conf(struct chan *c, struct msg *m)
 	login_config();
 	limit_config();
 	worker_roles();
+	share_review(0);
 	audit_config();
 	log_debug("new configuration");
 }
@@ -154,6 +156,7 @@ on_sb_gone(struct chan *c, struct msg *m)
 	(void)audit_event(AUDIT_SANDBOX_GONE, LOG_N("uid", sb->uid),
 	    LOG_S("user", wire_str(sb->user) ? sb->user : ""));
 	present_gone(sb->uid);
+	share_sandbox_gone(sb->uid);
 }
 
 /* Part of an answer, or news. */
@@ -293,6 +296,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	token_tick();
 	present_tick();
 	limit_tick();
+	share_tick();
 	audit_tick();
 	if (now - store >= STORE_SECONDS) {
 		store = now;
@@ -411,6 +415,7 @@ main(int argc, char *argv[], char *envp[])
 	auth.started = auth_now();
 	start_loop();
 	sandbox_enter(&sandbox_auth);
+	share_load();
 	if (auth.conf.auth.mode == AUTH_MULTI)
 		admin_first(on_ready);
 	else

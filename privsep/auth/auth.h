@@ -75,9 +75,11 @@ struct worker {
 	struct lease lease[LIMIT_CLASSES];
 	struct live *live; /* the session that it acts for */
 	uint16_t port;     /* that it is for, of chan.state S_PORT; 0: none */
-	bool over;         /* revoked or logged out: nothing more */
-	int64_t back_by;   /* when it must have said who it is; 0: any time */
-	int32_t credit;    /* see worker_charge() */
+	bool visits;       /* it is for what somebody shares: S_SHARE */
+	struct wire_share share;
+	bool over;       /* revoked or logged out: nothing more */
+	int64_t back_by; /* when it must have said who it is; 0: any time */
+	int32_t credit;  /* see worker_charge() */
 	int64_t credit_at;
 	struct event *timer;
 };
@@ -98,6 +100,11 @@ bool worker_bind(
 /* The same, for one port and nothing else. */
 bool worker_bind_port(struct worker *, const struct store_account *,
     const struct store_session *, uint16_t port);
+/* ... for a shared port and nothing else, as a visitor; as nobody at all. */
+bool worker_bind_share(struct worker *, const struct store_account *,
+    const struct store_session *, const struct wire_share *);
+void worker_bind_guest(struct worker *, const struct wire_share *);
+struct worker *worker_first(void);
 void worker_revoke(struct worker *, enum wire_revoked);
 /* Roles have another meaning: of those who are bound, too. */
 void worker_roles(void);

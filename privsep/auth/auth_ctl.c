@@ -16,6 +16,7 @@
 #include "auth.h"
 #include "auth_ctl.h"
 #include "auth_peer.h"
+#include "auth_share.h"
 
 #define CTLS_MAX        32
 #define ACCEPT_PAUSE_MS 500
@@ -44,6 +45,9 @@ static const struct chan_handler handlers[] = {
 	{ M_SESSIONS_KILL, sessions_kill },
 	{ M_RATELIMITS, ratelimits_list },
 	{ M_USER_TOKENS, user_tokens },
+	{ M_SHARE_ADD, share_on_add },
+	{ M_SHARE_LIST, share_on_list },
+	{ M_SHARE_END, share_on_end },
 	{ M_CTL_TOKEN_ADD, ctl_token_add },
 	{ M_USER_TOKEN_END, user_token_end },
 	{ M_CTL_ROTATE, ctl_rotate },

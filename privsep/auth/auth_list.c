@@ -236,6 +236,19 @@ asker_list_of_ids(const struct asker *who, struct m_list *l)
 	return false;
 }
 
+bool
+asker_list_of_shares(const struct asker *who, struct m_list *l)
+{
+	size_t n = strspn(l->cursor, "0123456789abcdefghijklmnopqrstuv");
+
+	if (!list_ok(who, l))
+		return false;
+	if (l->cursor[n] == '\0' && (n == 0 || n == WIRE_SHARE_TEXT - 1))
+		return true;
+	bad_cursor(who);
+	return false;
+}
+
 void
 me_sessions(struct chan *chan, struct msg *m)
 {

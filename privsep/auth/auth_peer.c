@@ -95,6 +95,9 @@ static const struct {
 	    { S_(m_user_token, ask.rid), S_(m_user_token, user), S_(m_user_token, name),
 		S_(m_user_token, scopes) } },
 	{ M_USER_TOKEN_END, COST_COMMIT, SESSION_STRINGS },
+	{ M_SHARE_ADD, COST_COMMIT, { S_(m_share_add, ask.rid), S_(m_share_add, user) } },
+	{ M_SHARE_LIST, COST_ASK, LIST_STRINGS },
+	{ M_SHARE_END, COST_COMMIT, { S_(m_share_ref, ask.rid), S_(m_share_ref, user) } },
 };
 
 static bool

@@ -69,6 +69,7 @@ struct job {
 		struct m_account_delete gone;
 		struct m_stats stats;
 		struct m_list list;
+		struct m_share_add share;
 	} u;
 	struct m_sandbox *rows; /* of a page that is put in order; n of them */
 	uint32_t n;
@@ -137,6 +138,7 @@ void me_password(struct chan *, struct msg *);
 bool asker_list_of_one(const struct asker *, struct m_list *);
 bool asker_list_of_names(const struct asker *, struct m_list *);
 bool asker_list_of_ids(const struct asker *, struct m_list *);
+bool asker_list_of_shares(const struct asker *, struct m_list *);
 void users_list(struct chan *, struct msg *);
 void roles_list(struct chan *, struct msg *);
 void sessions_list(struct chan *, struct msg *);

@@ -13,6 +13,9 @@
  * session's id, and a MAC over it, the port and what the store keeps of the session.
  * Nothing of it is stored.  The secret is isolation's (conf_for_auth), so that a
  * restarted auth knows them still.
+ *
+ * The address of a shared port has its own of both, for visitors (auth_share.c): a
+ * share's name is a part of what they are good for.
  */
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -26,6 +29,7 @@
 
 #include "../port.h"
 #include "auth.h"
+#include "auth_share.h"
 
 #define CODE_LIFE  60   /* seconds: a browser's way there and back */
 #define CODES_MAX  1024 /* that are under way */
@@ -37,9 +41,9 @@ static struct code {
 	uint8_t code[WIRE_TOKEN];
 	uint8_t nonce[WIRE_TOKEN];
 	char session[WIRE_SESSION];
-	uint32_t uid; /* 0: free */
-	uint16_t port;
-	int64_t until; /* auth_ms() */
+	uint32_t uid;            /* 0: free */
+	struct wire_share share; /* its id is 0 when it is the user's own */
+	int64_t until;           /* auth_ms() */
 } codes[CODES_MAX];
 
 bool
@@ -77,31 +81,67 @@ id_bytes(const char *id, uint8_t out[ID_LEN])
 	return true;
 }
 
+/* Where a port is meant that nobody shares. */
 static bool
-token_make(const struct store_session *s, uint16_t port, uint8_t token[WIRE_TOKEN])
+is_own(const struct wire_share *what)
+{
+	static const uint8_t none[WIRE_SHARE];
+
+	return memcmp(what->id, none, sizeof(none)) == 0;
+}
+
+bool
+port_token_make(const struct store_session *s, const struct wire_share *what,
+    uint8_t token[WIRE_TOKEN])
 {
 	struct {
 		char what[16];
 		uint8_t key[STORE_KEY];
 		uint8_t id[ID_LEN];
 		uint8_t port[2];
-	} in = { .what = "port", .port = { (uint8_t)(port >> 8), (uint8_t)port } };
+		uint8_t share[WIRE_SHARE]; /* of one that is shared */
+	} in = { .port = { (uint8_t)(what->port >> 8), (uint8_t)what->port } };
+	bool own = is_own(what);
 	uint8_t out[32];
 
 	if (!id_bytes(s->id, token))
 		return false;
+	strlcpy(in.what, own ? "port" : "share", sizeof(in.what));
 	memcpy(in.id, token, ID_LEN);
 	memcpy(in.key, s->key, sizeof(in.key));
-	mac(&in, sizeof(in), out);
+	memcpy(in.share, what->id, sizeof(in.share));
+	mac(&in, own ? sizeof(in) - sizeof(in.share) : sizeof(in), out);
 	memcpy(token + ID_LEN, out, MAC_LEN);
 	explicit_bzero(&in, sizeof(in));
 	explicit_bzero(out, sizeof(out));
 	return true;
 }
 
+/* A session's name for one share: another share's visitor cannot be told by it. */
+void
+port_pseudonym(const char *session, const struct wire_share *what, char id[WIRE_SESSION])
+{
+	struct {
+		char what[16];
+		char session[WIRE_SESSION];
+		uint8_t share[WIRE_SHARE];
+	} in;
+	uint8_t out[32];
+	size_t i;
+
+	memset(&in, 0, sizeof(in));
+	strlcpy(in.what, "visitor", sizeof(in.what));
+	strlcpy(in.session, session, sizeof(in.session));
+	memcpy(in.share, what->id, sizeof(in.share));
+	mac(&in, sizeof(in), out);
+	for (i = 0; i < (WIRE_SESSION - 1) / 2; i++)
+		snprintf(id + 2 * i, 3, "%02x", out[i]);
+	explicit_bzero(out, sizeof(out));
+}
+
 /* Tells whether two tokens of a browser were the same user's, and nothing else. */
-static void
-owner_make(uint32_t uid, uint8_t owner[WIRE_OWNER])
+void
+port_owner(uint32_t uid, uint8_t owner[WIRE_OWNER])
 {
 	struct {
 		char what[16];
@@ -115,8 +155,9 @@ owner_make(uint32_t uid, uint8_t owner[WIRE_OWNER])
 	memcpy(owner, out, WIRE_OWNER);
 }
 
-static enum store_result
-token_find(const struct m_port_token *t, struct store_session *s, struct store_account *a)
+enum store_result
+port_token_find(const uint8_t token[WIRE_TOKEN], const struct wire_share *what,
+    struct store_session *s, struct store_account *a)
 {
 	uint8_t want[WIRE_TOKEN];
 	char id[WIRE_SESSION];
@@ -124,13 +165,13 @@ token_find(const struct m_port_token *t, struct store_session *s, struct store_a
 	size_t i;
 
 	for (i = 0; i < ID_LEN; i++)
-		snprintf(id + 2 * i, 3, "%02x", t->token[i]);
-	if (!sandbox_port_allowed(t->port))
+		snprintf(id + 2 * i, 3, "%02x", token[i]);
+	if (!sandbox_port_allowed(what->port))
 		return STORE_NOT_FOUND;
 	if ((r = session_find_id(id, s, a)) != STORE_OK)
 		return r;
-	if (!token_make(s, t->port, want) ||
-	    CRYPTO_memcmp(want, t->token, sizeof(want)) != 0)
+	if (!port_token_make(s, what, want) ||
+	    CRYPTO_memcmp(want, token, sizeof(want)) != 0)
 		r = STORE_NOT_FOUND;
 	explicit_bzero(want, sizeof(want));
 	return r;
@@ -139,12 +180,13 @@ token_find(const struct m_port_token *t, struct store_session *s, struct store_a
 void
 sandbox_port_token(struct worker *w, uint32_t id, const struct m_port_token *t)
 {
+	const struct wire_share own = { .port = t->port };
 	struct store_session s;
 	struct store_account a;
 	enum store_result r;
 	struct m_who m;
 
-	r = token_find(t, &s, &a);
+	r = port_token_find(t->token, &own, &s, &a);
 	if (r == STORE_OK && !worker_bind_port(w, &a, &s, t->port)) {
 		worker_who(w, id, AUTH_OTHER_USER, 0); /* w is gone */
 	} else if (r == STORE_OK) {
@@ -198,32 +240,40 @@ code_new(uint32_t uid)
 	return c;
 }
 
-/* On the main origin: a code for the port. */
 void
-sandbox_port_code(struct worker *w, uint32_t id, const struct m_port_code *m)
+port_code_give(struct worker *w, uint32_t id, const uint8_t nonce[WIRE_TOKEN],
+    const struct wire_share *what)
 {
 	struct m_port_coded out;
 	struct code *c;
 
-	if (!sandbox_port_allowed(m->port) || w->live == NULL) {
-		worker_fail(w, id, FAIL_DENIED, "this port may not be reached");
-		return;
-	}
 	c = code_new(w->uid);
 	arc4random_buf(c->code, sizeof(c->code));
-	memcpy(c->nonce, m->nonce, sizeof(c->nonce));
+	memcpy(c->nonce, nonce, sizeof(c->nonce));
 	strlcpy(c->session, w->live->id, sizeof(c->session));
 	c->uid = w->uid;
-	c->port = m->port;
+	c->share = *what;
 	c->until = auth_ms() + CODE_LIFE * 1000;
 	memcpy(out.code, c->code, sizeof(out.code));
 	chan_send(&w->chan, M_PORT_CODED, id, -1, &out, sizeof(out));
 	explicit_bzero(&out, sizeof(out));
 }
 
-/* The session that a code was made for.  Whatever comes of it, it was used. */
-static bool
-code_take(const struct m_port_enter *m, struct store_session *s, struct store_account *a)
+/* On the main origin: a code for the port. */
+void
+sandbox_port_code(struct worker *w, uint32_t id, const struct m_port_code *m)
+{
+	const struct wire_share own = { .port = m->port };
+
+	if (!sandbox_port_allowed(m->port) || w->live == NULL)
+		worker_fail(w, id, FAIL_DENIED, "this port may not be reached");
+	else
+		port_code_give(w, id, m->nonce, &own);
+}
+
+bool
+port_code_take(const struct m_port_enter *m, const struct wire_share *what,
+    struct store_session *s, struct store_account *a)
 {
 	struct code *c, got;
 
@@ -234,7 +284,8 @@ code_take(const struct m_port_enter *m, struct store_session *s, struct store_ac
 		return false;
 	got = *c;
 	code_free(c);
-	return got.until > auth_ms() && got.port == m->port &&
+	return got.until > auth_ms() && got.share.port == what->port &&
+	    memcmp(got.share.id, what->id, sizeof(what->id)) == 0 &&
 	    CRYPTO_memcmp(got.nonce, m->nonce, WIRE_TOKEN) == 0 &&
 	    session_find_id(got.session, s, a) == STORE_OK && s->uid == got.uid;
 }
@@ -243,6 +294,7 @@ code_take(const struct m_port_enter *m, struct store_session *s, struct store_ac
 void
 sandbox_port_enter(struct worker *w, uint32_t id, const struct m_port_enter *m)
 {
+	const struct wire_share own = { .port = m->port };
 	struct m_port_entered out;
 	struct store_session s;
 	struct store_account a;
@@ -252,8 +304,8 @@ sandbox_port_enter(struct worker *w, uint32_t id, const struct m_port_enter *m)
 	out.result = AUTH_DENIED;
 	memset(&s, 0, sizeof(s));
 	memset(&a, 0, sizeof(a));
-	if (!code_take(m, &s, &a) || !sandbox_port_allowed(m->port) ||
-	    !token_make(&s, m->port, out.token)) {
+	if (!port_code_take(m, &own, &s, &a) || !sandbox_port_allowed(m->port) ||
+	    !port_token_make(&s, &own, out.token)) {
 		(void)audit_event(AUDIT_PORT_DENIED, LOG_S("source", w->from),
 		    LOG_N("port", m->port), LOG_S("why", "no such code"));
 	} else if (!audit_event(AUDIT_PORT_ENTERED, LOG_S("user", a.name),
@@ -262,7 +314,7 @@ sandbox_port_enter(struct worker *w, uint32_t id, const struct m_port_enter *m)
 		refused = true;
 	} else if (worker_bind_port(w, &a, &s, m->port)) {
 		out.result = AUTH_OK;
-		owner_make(a.uid, out.owner);
+		port_owner(a.uid, out.owner);
 		out.same_owner = CRYPTO_memcmp(out.owner, m->owner, WIRE_OWNER) == 0;
 		worker_who_is(&out.who, &a, &s);
 	}

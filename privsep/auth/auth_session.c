@@ -14,6 +14,7 @@
 
 #include "auth.h"
 #include "auth_policy.h"
+#include "auth_share.h"
 
 #define SEEN_EVERY   60  /* seconds between writes of `last seen' */
 #define SWEEP_BATCH  256 /* sessions looked at in one go */
@@ -192,6 +193,8 @@ why_text(enum wire_revoked why)
 		return "password";
 	case REVOKED_ROLE:
 		return "role";
+	case REVOKED_SHARE:
+		return "share";
 	}
 	return "unknown";
 }
@@ -246,6 +249,8 @@ session_drop_user(uint32_t uid, enum wire_revoked why)
 	RB_FOREACH_SAFE(l, lives, &lives, next)
 	if (l->uid == uid)
 		live_end(l, why);
+	/* What the user shares may be over as well. */
+	share_review(uid);
 }
 
 enum store_result

@@ -5,6 +5,7 @@
 #include <bsd/string.h>
 
 #include "auth_peer.h"
+#include "auth_share.h"
 
 #define ASK_TIMEOUT  20 /* seconds */
 #define STOP_TIMEOUT 60
@@ -266,6 +267,8 @@ tally_send(uint32_t id)
 	store_count(auth.store, &n);
 	own_figures(&tally.stats, &n);
 	tally.api_tokens = n.tokens;
+	share_count(&tally.shares_users, &tally.shares_public);
+	visit_count(&tally.visits, &tally.visits_refused);
 	tally.store_changes = store_changes(auth.store);
 	audit_counts(&tally.audit_records, &tally.audit_refused, &tally.audit_unlogged);
 	chan_send(&auth.master, M_TALLY, id, -1, &tally, sizeof(tally));

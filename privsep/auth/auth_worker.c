@@ -12,6 +12,7 @@
 #include <bsd/string.h>
 
 #include "auth_peer.h"
+#include "auth_share.h"
 
 #define WORKERS_MAX 16000
 #define LINGER      5  /* seconds that a revoked one has to leave */
@@ -64,6 +65,16 @@ static const struct chan_handler handlers[] = {
 	{ M_PORT_CODE, on_port_code },
 	{ M_PORT_ENTER, on_port_enter },
 	{ M_PORT_TOKEN, on_port_token },
+	/* shared ports */
+	{ M_SHARE_ADD, share_on_add },
+	{ M_SHARE_LIST, share_on_list },
+	{ M_SHARE_END, share_on_end },
+	{ M_SHARE_CODE, visit_on_code },
+	{ M_SHARE_ENTER, visit_on_enter },
+	{ M_SHARE_TOKEN, visit_on_token },
+	{ M_SHARE_VISIT, visit_on_visit },
+	{ M_SHARE_PORT, visit_on_port },
+	{ M_SHARE_SIGN, visit_on_sign },
 	/* services of the site's own */
 	{ M_LOCATION, location_on_connect },
 	{ M_LOCATION_FILE, location_on_file },
@@ -109,7 +120,7 @@ static const struct chan_handler handlers[] = {
 void
 worker_close(struct worker *w)
 {
-	if (w->uid != 0)
+	if (w->uid != 0 && !w->visits)
 		present_unbind(w->uid);
 	session_leave(w);
 	login_forget(w);
@@ -137,7 +148,7 @@ on_gone(struct chan *c, const char *why)
 		(void)audit_event(AUDIT_WORKER_VIOLATION, LOG_N("worker", w->id),
 		    LOG_S("source", w->from), LOG_S("user", w->user), LOG_S("why", why));
 		worker_note(w, NOTE_VIOLATION);
-	} else if (w->uid != 0 && !w->over) {
+	} else if ((w->uid != 0 || w->visits) && !w->over) {
 		/* An honest one ends.  What this one holds of its user's could
 		 * not be taken away any more. */
 		worker_note(w, NOTE_OVER);
@@ -297,23 +308,32 @@ worker_bound(void)
 	return n;
 }
 
-/*
- * Bind to a user for life, and act for that session from now on.  False if the
- * worker is another user's already.
- */
-bool
-worker_bind(
-    struct worker *w, const struct store_account *a, const struct store_session *s)
+struct worker *
+worker_first(void)
+{
+	return TAILQ_FIRST(&workers);
+}
+
+/* It has said who it is, after an earlier auth knew. */
+static void
+returned(struct worker *w)
+{
+	nreturning -= w->back_by != 0;
+	w->back_by = 0;
+}
+
+static bool
+act_for(struct worker *w, const struct store_account *a, const struct store_session *s)
 {
 	if (w->uid != 0 && w->uid != a->uid)
 		return false;
 	if (w->uid == 0) {
-		nreturning -= w->back_by != 0;
-		w->back_by = 0;
+		returned(w);
 		w->uid = a->uid;
 		strlcpy(w->user, a->name, sizeof(w->user));
-		w->chan.state = S_BOUND;
-		present_bind(w->uid, w->user);
+		w->chan.state = w->visits ? S_SHARE : S_BOUND;
+		if (!w->visits)
+			present_bind(w->uid, w->user);
 		worker_note(w, NOTE_BOUND);
 		limit_bind(w);
 	}
@@ -325,8 +345,42 @@ worker_bind(
 	w->changing = a->must_change;
 	session_join(w, s);
 	session_beat(w->live);
+	return true;
+}
+
+/*
+ * Bind to a user for life, and act for that session from now on.  False if the
+ * worker is another user's already.
+ */
+bool
+worker_bind(
+    struct worker *w, const struct store_account *a, const struct store_session *s)
+{
+	if (!act_for(w, a, s))
+		return false;
 	present_beat(w->uid);
 	return true;
+}
+
+/* One's own sandbox is not used by a visit to another's. */
+bool
+worker_bind_share(struct worker *w, const struct store_account *a,
+    const struct store_session *s, const struct wire_share *share)
+{
+	w->visits = true;
+	w->share = *share;
+	w->chan.state = S_SHARE;
+	return act_for(w, a, s);
+}
+
+void
+worker_bind_guest(struct worker *w, const struct wire_share *share)
+{
+	returned(w);
+	w->visits = true;
+	w->share = *share;
+	w->chan.state = S_SHARE;
+	worker_note(w, NOTE_GUEST);
 }
 
 bool

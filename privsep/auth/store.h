@@ -112,6 +112,17 @@ struct store_settings {
 	char text[WIRE_SETTINGS];
 };
 
+/* A port of a sandbox that its user shares, while that sandbox lives. */
+struct store_share {
+	uint8_t id[WIRE_SHARE];
+	uint32_t uid;
+	uint16_t port;
+	uint8_t with; /* enum wire_share_with */
+	int64_t created;
+	int64_t expires; /* 0: with the sandbox */
+	int64_t started; /* the sandbox */
+};
+
 struct store_counts {
 	uint32_t accounts;
 	uint32_t active;
@@ -236,6 +247,12 @@ size_t store_token_of_user(
 enum store_result store_token_seen(
     struct store *, const uint8_t key[STORE_KEY], int64_t seen);
 enum store_result store_token_delete(struct store *, const uint8_t key[STORE_KEY]);
+
+enum store_result store_share_add(struct store *, const struct store_share *);
+enum store_result store_share_delete(struct store *, const uint8_t id[WIRE_SHARE]);
+/* The one that follows id (NULL for the first) in the order of ids. */
+enum store_result store_share_next(
+    struct store *, const uint8_t *id, struct store_share *);
 
 /*
  * A copy while it is in use: tables, then a mark, then logs, which lead up to it; all

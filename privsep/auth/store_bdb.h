@@ -25,6 +25,7 @@ enum table {
 	T_TOKEN_USER, /* index of tokens by uid */
 	T_SETTINGS,   /* by uid */
 	T_ONCE,       /* creating calls, by their key */
+	T_SHARE,      /* shared ports, by their id */
 	T_MAX
 };
 

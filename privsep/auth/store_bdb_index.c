@@ -111,4 +111,5 @@ const struct bdb_table bdb_tables[T_MAX] = {
 	    COUNT(tokens) },
 	[T_SETTINGS] = { "settings.db", -1, NULL, false, 0 },
 	[T_ONCE] = { "once.db", -1, NULL, false, 0 },
+	[T_SHARE] = { "share.db", -1, NULL, false, 0 },
 };

@@ -1,4 +1,5 @@
-/* Berkeley DB behind store.h: settings, and creating calls that may come again. */
+/* Berkeley DB behind store.h: settings, creating calls that may come again, shared
+ * ports. */
 #include <errno.h>
 #include <string.h>
 
@@ -14,6 +15,9 @@
 /* Version, uid, time, SHA-256 of the body. */
 #define ONCE_FORM 1
 #define ONCE_LEN  (1 + 4 + 8 + 32)
+/* Version, uid, port, with, times. */
+#define SHARE_FORM 1
+#define SHARE_LEN  (1 + 4 + 2 + 1 + 3 * 8)
 
 static void
 put64(uint8_t *p, uint64_t v)
@@ -184,4 +188,94 @@ store_once_sweep(struct store *st, int64_t before)
 		r = 0;
 	}
 	return bdb_end(st, txn, r, false);
+}
+
+/* --- shared ports --- */
+
+static int
+share_decode(const uint8_t *buf, size_t len, struct store_share *s)
+{
+	if (len > 0 && buf[0] > SHARE_FORM)
+		return BDB_NEWER_RECORD;
+	if (len != SHARE_LEN || buf[0] != SHARE_FORM)
+		return BDB_BAD_RECORD;
+	s->uid = record_get32be(buf + 1);
+	s->port = (uint16_t)(buf[5] << 8 | buf[6]);
+	s->with = buf[7];
+	s->created = (int64_t)get64(buf + 8);
+	s->expires = (int64_t)get64(buf + 16);
+	s->started = (int64_t)get64(buf + 24);
+	return 0;
+}
+
+enum store_result
+store_share_add(struct store *st, const struct store_share *s)
+{
+	uint8_t buf[SHARE_LEN];
+	enum store_result res;
+	DB_TXN *txn;
+	DBT k, d;
+
+	if (s->uid == 0 || s->port == 0 || s->created < 0 || s->expires < 0 ||
+	    s->started < 0)
+		return STORE_INVALID;
+	if ((res = bdb_begin(st, &txn)) != STORE_OK)
+		return res;
+	buf[0] = SHARE_FORM;
+	record_put32be(buf + 1, s->uid);
+	buf[5] = (uint8_t)(s->port >> 8);
+	buf[6] = (uint8_t)s->port;
+	buf[7] = s->with;
+	put64(buf + 8, (uint64_t)s->created);
+	put64(buf + 16, (uint64_t)s->expires);
+	put64(buf + 24, (uint64_t)s->started);
+	bdb_dbt(&k, s->id, sizeof(s->id));
+	bdb_dbt(&d, buf, sizeof(buf));
+	return bdb_end(
+	    st, txn, st->db[T_SHARE]->put(st->db[T_SHARE], txn, &k, &d, 0), true);
+}
+
+enum store_result
+store_share_delete(struct store *st, const uint8_t id[WIRE_SHARE])
+{
+	enum store_result res;
+	DB_TXN *txn;
+	DBT k;
+
+	if ((res = bdb_begin(st, &txn)) != STORE_OK)
+		return res;
+	bdb_dbt(&k, id, WIRE_SHARE);
+	return bdb_end(st, txn, st->db[T_SHARE]->del(st->db[T_SHARE], txn, &k, 0), true);
+}
+
+enum store_result
+store_share_next(struct store *st, const uint8_t *id, struct store_share *s)
+{
+	uint8_t key[WIRE_SHARE], buf[SHARE_LEN + 1];
+	DBT k, d;
+	DBC *c;
+	int r;
+
+	if (!bdb_ready(st))
+		return STORE_ERROR;
+	if ((r = st->db[T_SHARE]->cursor(st->db[T_SHARE], NULL, &c, 0)) != 0)
+		return bdb_result(st, r);
+	bdb_buf(&k, key, sizeof(key));
+	bdb_buf(&d, buf, sizeof(buf));
+	if (id != NULL) {
+		memcpy(key, id, sizeof(key));
+		k.size = sizeof(key);
+	}
+	r = c->get(c, &k, &d, id != NULL ? DB_SET_RANGE : DB_FIRST);
+	if (r == 0 && id != NULL && k.size == sizeof(key) &&
+	    memcmp(key, id, sizeof(key)) == 0)
+		r = c->get(c, &k, &d, DB_NEXT);
+	(void)c->close(c);
+	if (r != 0)
+		return bdb_result(st, r);
+	memset(s, 0, sizeof(*s));
+	if (k.size != sizeof(s->id))
+		return bdb_result(st, BDB_BAD_RECORD);
+	memcpy(s->id, key, sizeof(s->id));
+	return bdb_result(st, share_decode(buf, d.size, s));
 }

@@ -136,7 +136,7 @@ get(struct place *at, enum table t, u_int32_t how)
 	bdb_buf(&at->p, at->pbuf, sizeof(at->pbuf));
 	bdb_buf(&at->d, at->buf, sizeof(at->buf));
 	/* Of these the pages are looked at, and no more. */
-	if (t == T_SETTINGS || t == T_META || t == T_ONCE)
+	if (t == T_SETTINGS || t == T_META || t == T_ONCE || t == T_SHARE)
 		at->d.flags |= DB_DBT_PARTIAL;
 	return index ? at->c->pget(at->c, &at->k, &at->p, &at->d, how) :
 		       at->c->get(at->c, &at->k, &at->d, how);

@@ -96,13 +96,20 @@ on_port(struct chan *c, struct msg *m)
 	(void)c;
 	if (box_find(r->sb.uid) == NULL) {
 		answer_fail(answer_epoch(), m->head.id, FAIL_UNAVAILABLE,
-		    "your environment is not running: open VS Code to start it");
+		    r->started != 0 ?
+			"this port is not shared any more" :
+			"your environment is not running: open VS Code to start it");
 		return;
 	}
 	b = find(m->head.id, r->sb.user, r->sb.role, r->sb.uid, &r->sb.limits, false);
 	if (b == NULL || ending(b, m->head.id))
 		return;
-	if (r->port == 0)
+	/* A visitor finds what was shared, or nothing, and wakes nobody. */
+	if (r->started != 0 && (b->started != r->started || b->frozen))
+		answer_fail(answer_epoch(), m->head.id, FAIL_UNAVAILABLE,
+		    b->frozen ? "the environment of the one who shares this port sleeps" :
+				"this port is not shared any more");
+	else if (r->port == 0)
 		answer_fail(answer_epoch(), m->head.id, FAIL_INVALID, "no port");
 	else if (!box_port_possible())
 		answer_fail(answer_epoch(), m->head.id, FAIL_DENIED,

@@ -22,6 +22,7 @@
 
 #include "../log.h"
 #include "../logo.h"
+#include "box.h"
 #include "isolation.h"
 
 static struct sections taken;
@@ -296,6 +297,11 @@ section_auth(void)
 	a.idle_stop = conf->isolation.idle_stop;
 	a.port_first = conf->proxy.port_first;
 	a.port_last = conf->proxy.port_last;
+	a.share = conf->proxy.share;
+	a.share_for = conf->proxy.share_for;
+	if (!box_port_possible() ||
+	    !box_proxy_uri(conf, a.port_address, sizeof(a.port_address)))
+		a.share = SHARE_OFF;
 	a.nlocation = conf->nlocation;
 	memcpy(a.location, conf->location, sizeof(a.location));
 	/* As old as this process: a new auth knows its predecessor's tokens. */
