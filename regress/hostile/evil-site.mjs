@@ -17,10 +17,10 @@ export class Site {
 	ids = {};
 	uids = {};
 
-	static async start(env = {}, conf = '') {
+	static async start(env = {}, conf = '', opts = {}) {
 		const site = new Site();
 		site.d = await startDaemon({ env, conf, users: ['ann', 'bob'], ratelimit: 'login 1000 per 15m',
-			prefork: 'spare 12\nmax 4000\nper-source 100\nstartups 3000:30:4000' });
+			prefork: 'spare 12\nmax 4000\nper-source 100\nstartups 3000:30:4000', ...opts });
 		const e = await Evil.connect(site.d.port);
 		({ rows: site.rows, M: site.M, max: site.past } = await table(e));
 		e.close();

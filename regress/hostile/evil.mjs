@@ -141,6 +141,13 @@ export const wire = {
 		text(1025, password), text(256, agent), text(17, rid), Buffer.alloc(7)]),
 	ide: () => text(24, '0123456789abcdef'),
 	port: (n) => { const b = text(24, '0123456789abcdef'); b.writeUInt16LE(n, 22); return b; },
+	share: (id, n) => { const b = Buffer.alloc(12); id.copy(b); b.writeUInt16LE(n, 10); return b; },
+	shareCode: (nonce, id, n) => Buffer.concat([wire.portCode(nonce, n), wire.share(id, n), Buffer.alloc(4)]),
+	shareToken: (token, id, n) => Buffer.concat([wire.portToken(token, n), wire.share(id, n), Buffer.alloc(4)]),
+	shareEnter: (code, nonce, id, n) => Buffer.concat([wire.portEnter(code, nonce, n), wire.share(id, n), Buffer.alloc(4)]),
+	shareAdd: (n, kind, user = '') => { const b = Buffer.alloc(56); text(36, user).copy(b); b.writeUInt32LE(n, 36); b.writeUInt32LE(kind, 40);
+		return wire.ask(b); },
+	shareEnd: (n, user = '') => { const b = Buffer.alloc(40); text(36, user).copy(b); b.writeUInt32LE(n, 36); return wire.ask(b); },
 	portCode: (nonce, n) => { const b = Buffer.alloc(40); nonce.copy(b); b.writeUInt16LE(n, 32); return b; },
 	portToken: (token, n) => { const b = Buffer.alloc(40); token.copy(b); b.writeUInt16LE(n, 32); return b; },
 	portEnter: (code, nonce, n) => { const b = Buffer.alloc(88); code.copy(b); nonce.copy(b, 32); b.writeUInt16LE(n, 80); return b; },

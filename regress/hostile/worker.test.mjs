@@ -5,6 +5,7 @@ import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import { frugal, Site, P, S, AUTH, FAIL, PAYLOAD_MAX, isClosed, locationId, password, read, violation, waitFor, weight, wire }
 	from './evil-site.mjs';
+import { wildcardCertificate } from '../system/port-daemon.mjs';
 import crypto from 'node:crypto';
 
 const folder = '/usr/lib';
@@ -15,7 +16,8 @@ const evil = (user, from) => site.evil(user, from);
 const alive = (what) => site.alive(what);
 
 before(async () => {
-	site = await Site.start(frugal, locations.map((l) => `location "${l.prefix}" { ${l.kind === 3 ? 'root' : 'proxy to unix'} "${l.target}"${l.role ? `; require role ${l.role}` : ''} }\n`).join(''));
+	site = await Site.start(frugal, locations.map((l) => `location "${l.prefix}" { ${l.kind === 3 ? 'root' : 'proxy to unix'} "${l.target}"${l.role ? `; require role ${l.role}` : ''} }\n`).join('') +
+		'proxy { domain "*.ide.localhost"; share public }\n', { certificateFor: wildcardCertificate });
 	({ d, M, rows } = site);
 });
 after(() => site?.stop());
@@ -26,7 +28,7 @@ test('the table holds what a worker may say, and nothing with a descriptor', () 
 		'JWT_USE', 'LAST', 'LEASE_ASK', 'LEASE_BACK', 'LOCATION', 'LOCATION_FILE', 'LOCATION_SIGN', 'LOG', 'LOGIN', 'LOGOUT', 'ME', 'METRICS_ASK', 'ME_PASSWORD', 'ME_PUT', 'ME_SESSIONS',
 		'ME_SESSIONS_END', 'ME_SESSION_END', 'ME_USAGE', 'MINT', 'PORT', 'PORTAL', 'PORT_CODE', 'PORT_ENTER', 'PORT_TOKEN',
 		'RATELIMITS', 'REGISTER', 'RESET_USE', 'ROLES', 'SANDBOXES', 'SANDBOX_KILL', 'SESSIONS', 'SESSIONS_KILL', 'SESSION_END', 'SESSION_KILL',
-		'SESS_GET', 'SESS_PUT', 'SETTINGS_GET', 'SETTINGS_PUT', 'SIGN', 'SOURCE', 'STAGE', 'STATS', 'TOKEN_ADD', 'TOKEN_END',
+		'SESS_GET', 'SESS_PUT', 'SETTINGS_GET', 'SETTINGS_PUT', 'SHARE_ADD', 'SHARE_CODE', 'SHARE_END', 'SHARE_ENTER', 'SHARE_LIST', 'SHARE_PORT', 'SHARE_SIGN', 'SHARE_TOKEN', 'SHARE_VISIT', 'SIGN', 'SOURCE', 'STAGE', 'STATS', 'TOKEN_ADD', 'TOKEN_END',
 		'TOKEN_LIST', 'TRAFFIC', 'USERS', 'USER_ADD', 'USER_APPROVE', 'USER_DELETE', 'USER_DISABLE', 'USER_ENABLE', 'USER_GET',
 		'USER_LIMITS', 'USER_PUT', 'USER_RESET', 'USER_TOKENS', 'USER_TOKEN_END', 'WANT_AUTH']);
 	for (const r of rows) if (r && (r.from & P.worker)) assert.equal(r.fd, 0, r.name);
@@ -320,6 +322,111 @@ test('a worker that is for one port can do nothing else', async () => {
 	assert.equal(read.who(other.data).result, AUTH.denied);
 	e.close();
 	assert.ok(site.sessionsOf('ann').some((s) => s.session === site.ids.ann), "ann's session is there");
+	await alive('after it');
+});
+
+// --- shared ports ---
+
+const digits = '0123456789abcdefghijklmnopqrstuv';
+const unlabel = (text) => Buffer.from(BigInt(`0b${[...text].map((c) => digits.indexOf(c).toString(2).padStart(5, '0')).join('')}`).toString(16).padStart(20, '0'), 'hex');
+// Shared by their owner, as idectl says it for her: 0 of it is guessed.
+const shares = {};
+const shareOf = async (port, flag) => {
+	if (!shares[port]) {
+		d.ok(['sandbox', 'exec', 'ann', '--', 'true']);
+		const row = JSON.parse(d.ok(['-j', 'port', 'share', ...flag, 'ann', String(port)]));
+		shares[port] = unlabel(/-([0-9a-v]{16})\./.exec(row.address)[1]);
+	}
+	return shares[port];
+};
+
+test('a shared port: who is not its owner shares, ends and lists nothing of it', async () => {
+	await shareOf(3000, []);
+	const e = await evil('bob');
+	for (const [name, payload] of [['SHARE_ADD', wire.shareAdd(3001, 2, 'ann')], ['SHARE_END', wire.shareEnd(3000, 'ann')], ['SHARE_END', wire.shareEnd(0, 'ann')],
+		['SHARE_LIST', wire.list({ user: 'ann', limit: 10 })], ['SHARE_ADD', wire.shareAdd(0, 1)], ['SHARE_ADD', wire.shareAdd(65536 + 3000, 1)],
+		['SHARE_ADD', wire.shareAdd(22, 2)], ['SHARE_ADD', wire.shareAdd(3000, 0)], ['SHARE_ADD', wire.shareAdd(3000, 3)], ['SHARE_END', wire.shareEnd(3000)]]) {
+		const r = await e.ask('auth', M[name], { payload });
+		assert.equal(r.type, M.FAIL, `${name} ${payload.toString('hex')}`);
+	}
+	const mine = await e.ask('auth', M.SHARE_LIST, { payload: wire.list({ limit: 10 }) });
+	assert.equal(mine.type, M.PAGE, "bob's are none");
+	e.close();
+	const a = await evil('ann');
+	a.offend('auth', M.SHARE_ADD, { payload: wire.shareAdd(3001, 1).fill(65, 24, 60) }, 'a name without an end');
+	await a.killed();
+	await alive('after it');
+});
+
+test('a shared port: unbound, unasked, guessed, and with what is good elsewhere', async () => {
+	const users = await shareOf(3000, []), open = await shareOf(3001, ['-p']);
+	for (const [name, payload] of [['SHARE_PORT', wire.ide()], ['SHARE_SIGN'], ['SHARE_ADD', wire.shareAdd(3000, 1)], ['SHARE_END', wire.shareEnd(3000)],
+		['SHARE_LIST', wire.list()], ['SHARE_CODE', wire.shareCode(Buffer.alloc(32), users, 3000)]])
+		await (await evil()).offend('auth', M[name], { payload }, `${name} of nobody`);
+	const visit = async (id, port) => {
+		const e = await evil();
+		const r = await e.ask('auth', M.SHARE_VISIT, { payload: wire.share(id, port) });
+		assert.equal(r.type, M.SHARE_VISITED);
+		return { e, what: r.data.readUInt32LE(0) };
+	};
+	for (const [id, port, what] of [[users, 3000, 2], [users, 3001, 1], [open, 3000, 1], [open, 0, 1], [crypto.randomBytes(10), 3001, 1], [Buffer.alloc(10), 3001, 1]]) {
+		const v = await visit(id, port);
+		assert.equal(v.what, what);
+		// Whoever was not let in has nothing to ask for.
+		await v.e.offend('auth', M.SHARE_PORT, { payload: wire.ide() }, 'a port without being let in');
+	}
+	// A token of the own port is none of a share, and the other way round.
+	const sha = (b) => crypto.createHash('sha256').update(b).digest();
+	const nonce = sha(crypto.randomBytes(32));
+	const b = await evil('bob');
+	const code = await b.ask('auth', M.SHARE_CODE, { payload: wire.shareCode(nonce, users, 3000) });
+	assert.equal(code.type, M.PORT_CODED);
+	assert.equal((await b.ask('auth', M.SHARE_CODE, { payload: wire.shareCode(nonce, users, 3001) })).type, M.FAIL);
+	const own = await b.ask('auth', M.PORT_CODE, { payload: wire.portCode(nonce, 3000) });
+	b.close();
+	const result = (r) => r.data.readUInt32LE(0);
+	for (const [name, payload] of [['PORT_ENTER', wire.portEnter(code.data, nonce, 3000)], ['SHARE_ENTER', wire.shareEnter(code.data, nonce, users, 3000)],
+		['SHARE_ENTER', wire.shareEnter(own.data, nonce, users, 3000)]]) {
+		const e = await evil();
+		const r = await e.ask('auth', M[name], { payload });
+		assert.equal(result(r), AUTH.denied, 'each try uses a code up');
+		e.close();
+	}
+	const b2 = await evil('bob');
+	const again = await b2.ask('auth', M.SHARE_CODE, { payload: wire.shareCode(nonce, users, 3000) });
+	b2.close();
+	const e = await evil();
+	const r = await e.ask('auth', M.SHARE_ENTER, { payload: wire.shareEnter(again.data, nonce, users, 3000) });
+	assert.equal(result(r), AUTH.ok);
+	const token = r.data.subarray(8, 40);
+	for (const [name, payload] of [['PORT', wire.port(3000)], ['IDE', wire.ide()], ['PORTAL'], ['MINT'], ['BEAT'], ['LOGOUT'], ['SHARE_ADD', wire.shareAdd(3001, 1)],
+		['SHARE_LIST', wire.list()], ['AUTH_TOKEN', wire.token(site.tokens.bob)], ['PORT_TOKEN', wire.portToken(token, 3000)], ['LOCATION_SIGN', wire.location(Buffer.alloc(16))],
+		['SHARE_VISIT', wire.share(open, 3001)]]) {
+		const w = await evil();
+		const t = await w.ask('auth', M.SHARE_TOKEN, { payload: wire.shareToken(token, users, 3000) });
+		assert.equal(read.who(t.data).result, AUTH.ok);
+		await w.offend('auth', M[name], { payload }, `${name} of a visitor`);
+	}
+	for (const [t, id, port] of [[token, open, 3001], [Buffer.from(token).fill(0, 8), users, 3000], [crypto.randomBytes(32), users, 3000]]) {
+		const w = await evil();
+		assert.equal(read.who((await w.ask('auth', M.SHARE_TOKEN, { payload: wire.shareToken(t, id, port) })).data).result, AUTH.denied);
+		w.close();
+	}
+	const w = await evil();
+	assert.equal(read.who((await w.ask('auth', M.PORT_TOKEN, { payload: wire.portToken(token, 3000) })).data).result, AUTH.denied);
+	w.close();
+	e.close();
+	// A guest has that port, and is told of when it ends.
+	const g = await visit(open, 3001);
+	assert.equal(g.what, 3);
+	assert.equal((await g.e.ask('auth', M.SHARE_SIGN)).type, M.FAIL, 'of nobody nothing is signed');
+	assert.equal((await g.e.ask('auth', M.SHARE_PORT, { payload: wire.ide(), ms: 60000 })).type, M.FAIL, 'nobody listens there');
+	const o = await visit(open, 3001);
+	await o.e.offend('auth', M.SHARE_VISIT, { payload: wire.share(users, 3000) }, 'another share on the same channel');
+	d.ok(['port', 'unshare', 'ann', '3001']);
+	assert.equal((await g.e.recv('auth')).type, M.REVOKED);
+	await g.e.killed('a guest of what is over');
+	assert.equal((await visit(open, 3001)).what, 1);
 	await alive('after it');
 });
 

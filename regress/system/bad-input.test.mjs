@@ -38,7 +38,7 @@ function fresh() {
 	[mine, nobodys] = [agent(), agent()];
 }
 
-async function send(c, { url = c.path.replace('{id}', 'ann'), body, type = 'application/json', headers = {}, together = false } = {}) {
+async function send(c, { url = c.path.replace('{id}', 'ann').replace('{port}', '3000'), body, type = 'application/json', headers = {}, together = false } = {}) {
 	if (!together) fresh();
 	const raw = body === undefined ? undefined : typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
 	return d.request(c.method, url, { agent: isPublic(c.op) ? nobodys : mine, body: raw, headers: { accept: 'application/json', origin: d.origin,
@@ -108,7 +108,7 @@ test('fields of bodies: another type, too long, too short, controls, out of boun
 	let n = 0;
 	for (const c of calls()) {
 		if (!c.schema?.properties || /logout$/.test(c.path)) continue;
-		const url = `${c.path.replace('{id}', 'ann')}${c.query.length ? `?${needed(c).join('&')}` : ''}`;
+		const url = `${c.path.replace('{id}', 'ann').replace('{port}', '3000')}${c.query.length ? `?${needed(c).join('&')}` : ''}`;
 		for (const [field, s] of Object.entries(c.schema.properties)) {
 			for (const v of bad(s)) {
 				named(await send(c, { url, body: { [field]: v, ...required(c.schema, field) } }), field,
@@ -132,7 +132,7 @@ test('bodies that are none: depth, size, keys twice, no JSON, no UTF-8', { timeo
 		Buffer.from('{"a":"\xff"}', 'latin1'), Buffer.from('{"a\xc0\xaf":1}', 'latin1'), Buffer.from('\xef\xbb\xbf{}', 'latin1'), Buffer.from('{"a":"\xed\xa0\x80"}', 'latin1')];
 	for (const c of calls()) {
 		if (!c.op.requestBody || /logout$/.test(c.path)) continue;
-		const url = `${c.path.replace('{id}', 'ann')}${c.query.length ? `?${needed(c).join('&')}` : ''}`;
+		const url = `${c.path.replace('{id}', 'ann').replace('{port}', '3000')}${c.query.length ? `?${needed(c).join('&')}` : ''}`;
 		for (const b of bombs) named(await send(c, { url, body: b }), 'body', `${c.method} ${c.path} ${b.toString().slice(0, 40)}`);
 		const big = await send(c, { url, body: { a: 'b'.repeat(17000) } });
 		assert.equal(big.status, 413, `${c.method} ${c.path}`);
@@ -143,7 +143,7 @@ test('bodies that are none: depth, size, keys twice, no JSON, no UTF-8', { timeo
 
 test('queries and paths: huge pages, cursors of nowhere, twice, no UTF-8, unknown', { timeout: 120000 }, async () => {
 	for (const c of calls()) {
-		const base = c.path.replace('{id}', 'ann');
+		const base = c.path.replace('{id}', 'ann').replace('{port}', '3000');
 		const ask = async (q, field) => named(await send(c, { url: `${base}?${[...needed(c, field), q].join('&')}` }), field, `${c.method} ${c.path}?${q.slice(0, 60)}`);
 		for (const { name, schema: s, required: must } of c.query) {
 			const is = types(s);

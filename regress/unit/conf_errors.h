@@ -364,6 +364,13 @@
   "t:3: expected \"idle\" not above \"lifetime\", which is 90m, got 2h; lower the one or raise the other" } },
 { OK "auth {\n\ttoken access 8d\n}", NULL, NULL, {
   "t:3: expected \"access\" not above \"refresh\", which is 1w, got 8d; lower the one or raise the other" } },
+{ OK "proxy {\n\tshare users\n}", NULL, NULL, {
+  "t:3: expected \"share off\" without a \"domain\" in the block \"proxy\", got one that lets others in; "
+  "a shared port needs an address of its own: add domain \"*.ide.example.com\" there" } },
+{ OK "proxy {\n\tdomain \"*.a.example\"\n\tshare public\n}\nisolation { network host }", NULL, NULL, {
+  "t:4: expected \"share off\" where sandboxes have no network of their own, got one that lets others in" } },
+{ OK "proxy { share all }", NULL, NULL, {
+  "t:2: expected off, users or public after \"share\", got \"all\"" } },
 { OK "isolation {\n\tmemory-warn 95% critical 95%\n}", NULL, NULL, {
   "t:3: expected \"memory-warn\" below \"critical\", which is 95%, got 95%; lower the one or raise the other" } },
 { OK "proxy { pool 9 }", NULL, NULL, {

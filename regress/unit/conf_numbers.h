@@ -118,6 +118,11 @@
 { OK "proxy { ports 80:80 }", NULL, U(proxy.port_first), 80 },
 { OK "proxy { ports 1:65535 }", NULL, U(proxy.port_last), 65535 },
 { OK, "IDED_PROXY_PORTS=3000:3999", U(proxy.port_last), 3999 },
+{ OK, NULL, U(proxy.share), SHARE_OFF },
+{ OK "proxy { domain \"*.a.example\"; share users }", NULL, U(proxy.share), SHARE_USERS },
+{ OK "proxy { domain \"*.a.example\"; share public for 8h }", NULL, U(proxy.share), SHARE_PUBLIC },
+{ OK "proxy { domain \"*.a.example\"; share public for 8h }", NULL, U(proxy.share_for), 8 * 3600 },
+{ OK "proxy { domain \"*.a.example\" }", "IDED_PROXY_SHARE=users for 1h", U(proxy.share_for), 3600 },
 { OK "proxy { paths off }", NULL, U(proxy.paths), PATHS_OFF },
 { OK "proxy { paths open }", NULL, U(proxy.paths), PATHS_OPEN },
 /* listeners */

@@ -86,7 +86,8 @@ roles(void **state)
 	(void)state;
 	assert_true(roles_permit(more, 2, "admin") == PERMIT_ALL);
 	assert_true(roles_permit(more, 2, "user") ==
-	    (own | PERMIT(PERMISSION_IDE_USE) | PERMIT(PERMISSION_LOCATION_USE)));
+	    (own | PERMIT(PERMISSION_IDE_USE) | PERMIT(PERMISSION_PORTS_SHARE) |
+		PERMIT(PERMISSION_LOCATION_USE)));
 	assert_true(roles_permit(more, 2, "auditor") == (own | more[0].permit));
 	assert_true(roles_permit(more, 2, "auditor helper") ==
 	    (own | more[0].permit | more[1].permit));
@@ -126,8 +127,10 @@ access_matrix(void **state)
 			    ok && (row->flags & A_CHANGING) != 0);
 		}
 		/* Whom nobody knows is in no state to say anything else; who is known
-		 * leaves, and is at work, whatever its token is limited to. */
-		if (m == M_LOGOUT || m == M_BEAT)
+		 * leaves, and is at work, whatever its token is limited to; who was
+		 * let in to a shared port has that, whoever it is. */
+		if (m == M_LOGOUT || m == M_BEAT || m == M_SHARE_PORT ||
+		    m == M_SHARE_SIGN)
 			assert_false(msg_table[m].state & S_NEW);
 		else if (row->permission == PERMISSION_NOBODY)
 			assert_true(msg_table[m].state & S_NEW);
