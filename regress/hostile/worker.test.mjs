@@ -425,7 +425,7 @@ test('a shared port: unbound, unasked, guessed, and with what is good elsewhere'
 	await o.e.offend('auth', M.SHARE_VISIT, { payload: wire.share(users, 3000) }, 'another share on the same channel');
 	d.ok(['port', 'unshare', 'ann', '3001']);
 	assert.equal((await g.e.recv('auth')).type, M.REVOKED);
-	await g.e.killed('a guest of what is over');
+	g.e.close();
 	assert.equal((await visit(open, 3001)).what, 1);
 	await alive('after it');
 });
