@@ -109,7 +109,9 @@ struct m_account_limits {
 	struct wire_ask ask;
 	char user[WIRE_NAME];
 	char pad[3];
-	uint32_t set; /* LIMIT_*: which of them */
+	uint32_t set;     /* LIMIT_*: which of them */
+	uint32_t version; /* of the account, as whoever changes them saw it; 0: any */
+	uint32_t pad2;
 	struct wire_limits limits;
 };
 

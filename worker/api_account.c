@@ -21,9 +21,9 @@ static const char *const sandbox_states[] = { "absent", "starting", "running", "
 	F("files", API_U64, st, limits.files, .flags = API_NULL, .bit = LIMIT_FILES, .max = 1000000000), \
 	F("cpu", API_U32, st, limits.cpu, .flags = API_NULL, .bit = LIMIT_CPU, .max = 409600), \
 	F("processes", API_U32, st, limits.processes, .flags = API_NULL, .bit = LIMIT_PROCESSES, .max = 1000000), \
-	F("sessions", API_U32, st, limits.sessions, .flags = API_NULL, .bit = LIMIT_SESSIONS, .max = 1000), END
+	F("sessions", API_U32, st, limits.sessions, .flags = API_NULL, .bit = LIMIT_SESSIONS, .max = 1000)
 
-static const struct api_field limits_out[] = { LIMITS(m_account) };
+static const struct api_field limits_out[] = { LIMITS(m_account), END };
 static const struct api_field account[] = {
 	F("id", API_U32, m_account, uid),
 	F("username", API_STRING, m_account, name),
@@ -135,7 +135,8 @@ static const struct api_field ref_in[] = { REF(m_account_ref, user), END };
 static const struct api_field of_in[] = {
 	F("user", API_STRING, m_account_ref, user, .flags = API_QUERY | API_REQUIRED, .min = 1), END };
 static const struct api_field session_in[] = { REF(m_session_ref, session), END };
-static const struct api_field limits_in[] = { REF(m_account_limits, user), LIMITS(m_account_limits) };
+static const struct api_field limits_in[] = { REF(m_account_limits, user), LIMITS(m_account_limits),
+	F("version", API_U32, m_account_limits, version, .min = 1, .max = UINT32_MAX), END };
 static const struct api_field delete_in[] = { REF(m_account_delete, user),
 	F("workspace", API_WORD, m_account_delete, workspace, .flags = API_QUERY | API_REQUIRED, .words = workspaces), END };
 static const struct api_field page_in[] = { API_PAGE_IN, END };

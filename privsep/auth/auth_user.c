@@ -86,16 +86,24 @@ roles_given(const struct asker *who, const char *roles)
 	return true;
 }
 
+/* Is it still what the asker has seen?  0: that was not said. */
+static bool
+version_ok(const struct asker *who, uint32_t version, const struct store_account *a)
+{
+	if (version == 0 || version == a->version)
+		return true;
+	asker_fail(who, FAIL_CHANGED, "version",
+	    "%s was changed meanwhile: look at it again", a->name);
+	return false;
+}
+
 bool
 account_edit(const struct asker *who, struct m_account_edit *e, struct store_account *a)
 {
 	const char *why;
 
-	if (e->version != 0 && e->version != a->version) {
-		asker_fail(who, FAIL_CHANGED, "version",
-		    "%s was changed meanwhile: look at it again", a->name);
+	if (!version_ok(who, e->version, a))
 		return false;
-	}
 	if (e->set & EDIT_EMAIL) {
 		if ((why = text_email(e->email)) != NULL) {
 			asker_fail(who, FAIL_INVALID, "email", "e-mail address: %s", why);
@@ -566,7 +574,7 @@ user_limits(struct chan *chan, struct msg *m)
 
 	if (!asker_begin(chan, m, &who) || !asker_subject(&who, l->user, &a))
 		return;
-	if (limits_take(&who, l, &a.limits)) {
+	if (version_ok(&who, l->version, &a) && limits_take(&who, l, &a.limits)) {
 		snprintf(text, sizeof(text),
 		    "memory %llu storage %llu files %llu cpu %u processes %u sessions %u",
 		    (unsigned long long)a.limits.memory,

@@ -169,7 +169,7 @@ export const wire = {
 	edit: ({ user = '', name = '', email = '', display = '', roles = '', metadata = '', password = '', set = 0, version = 0, active = 0, change = 0, once } = {}) =>
 		wire.ask(text(33, user), text(33, name), text(255, email), text(200, display), text(272, roles), text(1024, metadata), text(1025, password),
 			text(256, 'evil/1.0'), Buffer.alloc(2), numbers(set, version, active, change), once ?? Buffer.alloc(64)),
-	limits: (user, set, big, small) => wire.ask(text(36, user), numbers(set), wide(big, big, big), numbers(small, small, small, 0)),
+	limits: (user, set, big, small) => wire.ask(text(36, user), numbers(set, 0, 0), wide(big, big, big), numbers(small, small, small, 0)),
 	remove: (user, workspace) => wire.ask(text(36, user), numbers(workspace)),
 	settings: (json, version = 0) => wire.ask(wide(version), text(12288, json)),
 	tokenAdd: (name, scopes, lifetime = 0) => wire.ask(text(65, name), text(519, scopes), wide(lifetime), Buffer.alloc(64)),

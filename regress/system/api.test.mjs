@@ -128,6 +128,19 @@ test('two administrators change one user: the second is told', async () => {
 	const r = await call('root2', 'PATCH', 'users/ann', { displayName: 'Two', version });
 	assert.equal(r.status, 409);
 	assert.equal((await call('root1', 'GET', 'users/ann')).body.data.displayName, 'One');
+	// Likewise the limits, which are of the same account; a conflict changes nothing.
+	const seen = (await call('root1', 'GET', 'users/ann')).body.data;
+	const [one, two] = (await Promise.all(['root1', 'root2'].map((who, i) => call(who, 'PUT', 'admin/users/ann/limits',
+		{ cpu: 100 + i, version: seen.version })))).sort((a, b) => a.status - b.status);
+	assert.equal(one.status, 200);
+	assert.equal(two.status, 409);
+	assert.equal(two.body.error.details.field, 'version');
+	const after = (await call('root1', 'GET', 'users/ann')).body.data;
+	assert.equal(after.version, seen.version + 1);
+	assert.deepEqual(after.limits, one.body.data.limits);
+	assert.equal((await call('root2', 'PATCH', 'users/ann', { displayName: 'Three', version: seen.version })).status, 409);
+	assert.equal((await call('root2', 'PUT', 'admin/users/ann/limits', { cpu: null, version: after.version })).status, 200);
+	assert.equal((await call('root2', 'PUT', 'admin/users/ann/limits', { cpu: 1, version: 0 })).status, 400);
 	const many = await Promise.all(Array.from({ length: 10 }, (_, i) => call(i % 2 ? 'root1' : 'root2', 'PATCH', 'users/ann',
 		i % 2 ? { displayName: `D${i}` } : { email: `e${i}@x.example` })));
 	assert.ok(many.every((m) => m.status === 200));
