@@ -73,17 +73,21 @@ for (const domain of [false, true]) {
 			const r = await say(d, at, `GET ${at.base}/fine HTTP/1.1\r\n${head}Connection: close\r\n\r\n`);
 			assert.equal(r.status, 200, `after ${what}: ${r.out}`);
 		};
-		for (const name of names) {
-			const ws = name.startsWith('ws-') ? `Origin: https://${at.name}:${d.port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n` : 'Connection: close\r\n';
-			const r = await say(d, at, `GET ${at.base}/evil/${name} HTTP/1.1\r\n${head}${ws}\r\n`);
-			const top_ = r.out.slice(0, r.out.indexOf('\r\n\r\n'));
-			assert.match(r.out, /^HTTP\/1\.1 \d{3} /, name);
-			assert.doesNotMatch(top_, /[^\r]\n|\r[^\n]|\0|forged/, name);
-			assert.doesNotMatch(top_, /set-cookie: *=?__host-ided/i, name);
-			if (refused.includes(name)) assert.equal(r.status, 502, name);
-			if (name.startsWith('ws-')) assert.notEqual(r.status, 101, name);
-			await fine(name);
-		}
+		// Most are waited for until their time is over: some at once.
+		const left = [...names];
+		await Promise.all(Array.from({ length: 6 }, async () => {
+			for (let name; (name = left.shift()) !== undefined;) {
+				const ws = name.startsWith('ws-') ? `Origin: https://${at.name}:${d.port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n` : 'Connection: close\r\n';
+				const r = await say(d, at, `GET ${at.base}/evil/${name} HTTP/1.1\r\n${head}${ws}\r\n`);
+				const top_ = r.out.slice(0, r.out.indexOf('\r\n\r\n'));
+				assert.match(r.out, /^HTTP\/1\.1 \d{3} /, name);
+				assert.doesNotMatch(top_, /[^\r]\n|\r[^\n]|\0|forged/, name);
+				assert.doesNotMatch(top_, /set-cookie: *=?__host-ided/i, name);
+				if (refused.includes(name)) assert.equal(r.status, 502, name);
+				if (name.startsWith('ws-')) assert.notEqual(r.status, 101, name);
+				await fine(name);
+			}
+		}));
 		// A client that would have its program see another request than we do.
 		const twice = `GET ${at.base}/smuggled HTTP/1.1\r\nHost: x\r\n\r\n`;
 		for (const [what, h] of [['both lengths', `Content-Length: ${twice.length}\r\nTransfer-Encoding: chunked\r\n`],
