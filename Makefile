@@ -27,7 +27,7 @@ PC	 = $(shell pkg-config --cflags --libs $(1))
 WARN	 = -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes \
 	   -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wvla -Wundef
 HARDEN	 = -fPIE -fno-common -fstack-protector-strong -fstack-clash-protection \
-	   -fcf-protection -D_FORTIFY_SOURCE=3
+	   -fcf-protection $(if $(filter -O0,$(CFLAGS)),,-D_FORTIFY_SOURCE=3)
 # Shadow stacks are asked for by name: Debian's start files do not, and would take
 # it from the whole.  Nor are they ready for indirect branch tracking; ours is.
 LDHARDEN = -pie -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,-z,shstk,-z,ibtplt -Wl,--as-needed

@@ -23,6 +23,7 @@ $(O)/regress/unit/%: regress/unit/%.c $(O)/libtest.a
 	$(call say,CC) $(CC) $(CFLAGS_ALL) -I. -Wno-missing-prototypes -MMD -MP -o $@ $< \
 	    $(LDHARDEN) -Wl,--start-group $(O)/libtest.a -Wl,--end-group $(TEST_LIBS)
 
+unit-programs: $(UNIT)
 unit: $(UNIT)
 	regress/run-unit $(UNIT)
 
@@ -60,6 +61,7 @@ $(FUZZ_DIR)/%_fuzz: regress/fuzz/%_fuzz.c $(FUZZ_DIR)/libfuzz.a
 
 -include $(shell find $(FUZZ_DIR) -name '*.d' 2>/dev/null)
 
+fuzz-programs: $(FUZZ)
 fuzz: $(FUZZ)
 	regress/run-fuzz $(FUZZ_SECONDS) $(FUZZ)
 
@@ -173,16 +175,20 @@ check-vm:
 check-deps:
 	etc/install-deps build check vm
 
+# Three files at once: much of these two is waiting.
 system hostile browser: %: all $(O)/regress/vm/ide
-	O=$(O) regress/run-node.mjs regress/$* $(if $(filter browser,$*),,2)
+	O=$(O) regress/run-node.mjs regress/$* $(if $(filter browser,$*),,3)
+
+# What is built is built on all processors, if nobody said how many, and while the IDE
+# comes from the network.
+JOBS	  = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 # With SAN=1 it is about the programs alone: not what fuzz targets have anyway, and not
 # what the VM's kernel makes of them.
 check:
-	$(MAKE) check-deps ide
-	$(MAKE) $(if $(SAN),,lint) all unit
-	$(MAKE) $(if $(SAN),,fuzz) system hostile browser
-	$(if $(SAN),,$(MAKE) check-vm)
+	$(MAKE) check-deps
+	$(MAKE) $(JOBS) ide all unit-programs $(if $(SAN),,lint fuzz-programs)
+	for s in unit $(if $(SAN),,fuzz) system hostile browser $(if $(SAN),,check-vm); do $(MAKE) $$s || exit; done
 	@regress/summary
 
 # What takes hours: the same tests with more rounds, and an hour a fuzz target.
@@ -226,4 +232,4 @@ bench: all $(O)/regress/vm/ide $(BENCH_LOAD) $(BENCH_GATEWAY)
 	O=$(O) node regress/bench/audit.mjs
 	O=$(O) node regress/bench/network.mjs
 
-.PHONY: lint format unit filters fuzz fuzz-coverage fuzz-coverage-run vm check check-vm check-long check-deps system hostile browser bench
+.PHONY: lint format unit unit-programs filters fuzz fuzz-programs fuzz-coverage fuzz-coverage-run vm check check-vm check-long check-deps system hostile browser bench

@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 
 process.env.O = path.join(process.env.O || 'obj', 'regress/hostile/bin');
-export const { startDaemon, frugal, password, sleep, waitFor, weight } = await import('../system/daemon.mjs');
+export const { startDaemon, ended, frugal, password, sleep, waitFor, weight } = await import('../system/daemon.mjs');
 export const { Evil, table, violation, wire, read, AUTH, FAIL, STAGE, P, S, PAYLOAD_MAX, locationId, source } =
 	await import('./evil.mjs');
 

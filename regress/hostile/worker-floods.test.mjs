@@ -4,7 +4,7 @@ import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
 import fs from 'node:fs';
-import { Site, Evil, AUTH, STAGE, password, read, sleep, source, startDaemon, waitFor, wire } from './evil-site.mjs';
+import { Site, Evil, AUTH, STAGE, ended, password, read, sleep, source, startDaemon, waitFor, wire } from './evil-site.mjs';
 
 let site, d, M;
 const evil = (user, from) => site.evil(user, from);
@@ -192,9 +192,7 @@ test('a worker that broke a rule is punished by its source, for as long as a cra
 		const { pid } = await e.who();
 		await e.offend(chan, M.STOP);
 		// The channel's end is heard of a moment before the process is gone.
-		await waitFor('its end', () => {
-			try { return /State:\s+[ZX]/.test(fs.readFileSync(`/proc/${pid}/status`, 'utf8')); } catch { return true; }
-		}, 5000);
+		await waitFor('its end', () => ended(pid), 5000);
 		const again = await evil(null, from);
 		await assert.rejects(again.who(), chan);
 		assert.match(d.log, new RegExp(`worker\\.killed worker=\\d+ why="it broke a rule" towards="${chan}"`));
@@ -291,8 +289,7 @@ test('workers die with a reload, a zygote and a master that is killed, if they a
 		const pids = own.tree().map((p) => p.pid);
 		process.kill(own.pid, 'SIGKILL');
 		await last.killed('one without a master');
-		await waitFor('all to leave', () => pids.every((p) => !fs.existsSync(`/proc/${p}`) ||
-			/State:\s+Z/.test(fs.readFileSync(`/proc/${p}/status`, 'utf8'))));
+		await waitFor('all to leave', () => pids.every(ended));
 	} finally {
 		await own.stop();
 	}

@@ -86,6 +86,11 @@ export function processes() {
 	return out;
 }
 
+// Whether a process has ended, be it that nobody has waited for it yet.
+export function ended(pid) {
+	try { return /^State:\s+[ZX]/m.test(fs.readFileSync(`/proc/${pid}/status`, 'latin1')); } catch { return true; }
+}
+
 // What no process of ours may leave in a log: a sanitizer's report, or word of a
 // crash.  Ends by SIGKILL are the tests' own doing.
 const report = /(ERROR|WARNING|SUMMARY): \w*Sanitizer|Sanitizer:DEADLYSIGNAL|Sanitizer CHECK failed|: runtime error: /;

@@ -94,7 +94,10 @@ test('a report of session is noticed', looking, async () => {
 	try {
 		await prepareTraffic(d);
 		fs.appendFileSync(`/proc/${d.sandboxes()[0].pid}/fd/2`, '==1==ERROR: AddressSanitizer: SEGV on address\n');
-		await waitFor('it to be in the log', () => /AddressSanitizer/.test(fs.readFileSync(`${d.home('ann')}/logs/ide.log`, 'utf8')));
+		await waitFor('it to be in the log', () => {
+			const log = `${d.home('ann')}/logs/ide.log`;
+			return fs.existsSync(log) && /AddressSanitizer/.test(fs.readFileSync(log, 'utf8'));
+		});
 	} catch (e) {
 		await d.stop().catch(() => {});
 		throw e;
