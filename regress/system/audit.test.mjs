@@ -230,10 +230,14 @@ const signed = (seq) => {
 	const b = fs.readFileSync(`${d.data}/keys/audit.last`);
 	return [0, 256].some((at) => b.length >= at + 16 && b.readBigUInt64LE(at) >= BigInt(seq));
 };
+// Some records, and keys has signed the last of them.
+async function signedTrail() {
+	while (lines().length < 20) d.ok(['user', 'enable', 'bob']);
+	await waitFor('the head to be signed', () => signed(records().at(-1)?.seq), 10000);
+}
 
 test('verify finds a change, a gap, another order, and an end that was cut off', async () => {
-	const last = records().at(-1).seq;
-	await waitFor('the head to be signed', () => signed(last), 10000);
+	await signedTrail();
 	const r = d.ctl(['audit', 'verify']);
 	assert.equal(r.status, 0, r.out);
 	assert.match(r.out, /^store: records 1 to \d+, .*: whole$/m);
@@ -273,7 +277,7 @@ test('verify finds a change, a gap, another order, and an end that was cut off',
 });
 
 test('verify finds the same in the store', async () => {
-	await waitFor('the head to be signed', () => signed(records().at(-1)?.seq), 10000);
+	await signedTrail();
 	const dir = copy();
 	const seg = `${dir}/store/audit/0000000000000001.seg`;
 	const good = fs.readFileSync(seg);
@@ -299,7 +303,7 @@ test('verify finds the same in the store', async () => {
 });
 
 test('a trail that was cut while ided was away is not signed again', async () => {
-	await waitFor('the head to be signed', () => signed(records().at(-1)?.seq), 10000);
+	await signedTrail();
 	await d.stop({ keep: true });
 	const saved = fs.mkdtempSync(`${d.dir}/saved-`);
 	fs.cpSync(`${d.data}/store/audit`, `${saved}/audit`, { recursive: true, preserveTimestamps: true });
