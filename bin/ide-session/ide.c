@@ -18,9 +18,9 @@
 #include "session.h"
 
 /* Between attempts to connect: often at first, for one that is quick to start. */
-#define TRY_FIRST_MS 1
-#define TRY_MS       10
-#define TRIES_FIRST  20
+#define TRY_FIRST_US 200
+#define TRY_US       10000
+#define TRIES_FIRST  50
 #define BACKOFF_MIN  200
 #define BACKOFF_MAX  30000
 #define STEADY_MS    60000 /* after that, a death is not a repeated one */
@@ -45,9 +45,9 @@ static struct event *try_timer, *start_timer;
 static void ide_start(void);
 
 static void
-arm(struct event *ev, long ms)
+arm(struct event *ev, long us)
 {
-	struct timeval tv = session_ms(ms);
+	struct timeval tv = { us / 1000000, us % 1000000 };
 
 	event_add(ev, &tv);
 }
@@ -59,7 +59,7 @@ on_try(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	(void)arg;
 	if (!wait_serve())
-		arm(try_timer, ++tries < TRIES_FIRST ? TRY_FIRST_MS : TRY_MS);
+		arm(try_timer, ++tries < TRIES_FIRST ? TRY_FIRST_US : TRY_US);
 }
 
 static void
@@ -129,7 +129,7 @@ ide_start(void)
 	born = session_now();
 	log_info("IDE started, pid %d", (int)pid);
 	tries = 0;
-	arm(try_timer, TRY_FIRST_MS);
+	arm(try_timer, TRY_FIRST_US);
 }
 
 void
@@ -138,11 +138,11 @@ ide_want(void)
 	int64_t left = not_before - session_now();
 
 	if (pid != 0)
-		arm(try_timer, TRY_MS);
+		arm(try_timer, TRY_US);
 	else if (event_pending(start_timer, EV_TIMEOUT, NULL) || session.stopping)
 		return;
 	else if (left > 0)
-		arm(start_timer, (long)left);
+		arm(start_timer, (long)left * 1000);
 	else
 		ide_start();
 }
@@ -169,7 +169,7 @@ ide_reap(pid_t dead, int status)
 		backoff = BACKOFF_MIN;
 	not_before = session_now() + backoff;
 	if (was_up)
-		arm(start_timer, backoff);
+		arm(start_timer, backoff * 1000);
 	backoff = backoff * 2 > BACKOFF_MAX ? BACKOFF_MAX : backoff * 2;
 	return true;
 }

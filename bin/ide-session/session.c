@@ -207,6 +207,21 @@ options(int argc, char *argv[])
 	session.ide_args = argv + optind;
 }
 
+/* With timers below a millisecond: see ide.c. */
+static struct event_base *
+base_new(void)
+{
+	struct event_config *config = event_config_new();
+	struct event_base *base = NULL;
+
+	if (config != NULL &&
+	    event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER) == 0)
+		base = event_base_new_with_config(config);
+	if (config != NULL)
+		event_config_free(config);
+	return base;
+}
+
 /* What is the user's own, for who has become the user. */
 static void
 folders(void)
@@ -255,7 +270,7 @@ main(int argc, char *argv[])
 	/* Where it is no pid 1, what loses its parent is still its own to collect. */
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	log_init("session", STDERR_FILENO, LOG_FORMAT_TEXT, LOG_INFO, false);
-	session.base = event_base_new();
+	session.base = base_new();
 	if (session.base == NULL)
 		fatalx("no event loop");
 	child = evsignal_new(session.base, SIGCHLD, on_child, NULL);

@@ -376,6 +376,8 @@ make(struct setup *s)
 	memset(&r, 0, sizeof(r));
 	r.what = SETUP_MADE;
 	report_send(s->report, &r, -1);
+	/* Its end is waited for, and an exit gives back memory first. */
+	close(s->report);
 	_exit(0);
 }
 

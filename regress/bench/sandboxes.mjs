@@ -1,6 +1,7 @@
 // Sandboxes: from a request to the first byte of a small server inside, cold and
-// from a spare; what ided adds in memory; many at once; adoption at a restart.
-// Figures, not tests: nothing here fails.
+// from a spare, which is the start and what the same request takes of one that runs;
+// what ided adds in memory; many at once; adoption at a restart.  Figures, not tests:
+// nothing here fails.  BASE names the programs of another version, for turns with it.
 import fs from 'node:fs';
 import https from 'node:https';
 import { startDaemon, lightIde, processes, sleep } from '../system/daemon.mjs';
@@ -28,9 +29,9 @@ async function client(d, user) {
 }
 
 // The homes are there: what a first start takes beyond that is told apart.
-async function starts(spare, storage) {
-	const d = await startDaemon({ ...options, isolation: `spare ${spare}\n\tstorage 5G by ${storage}`, users: [...Array(N).keys()].map(name) });
-	const took = [], stopped = [];
+async function starts(spare, storage, obj) {
+	const d = await startDaemon({ ...options, ...(obj ? { obj } : {}), isolation: `spare ${spare}\n\tstorage 5G by ${storage}`, users: [...Array(N).keys()].map(name) });
+	const took = [], alone = [], stopped = [];
 	let first;
 	try {
 		for (let i = 0; i < N; i++) {
@@ -44,13 +45,16 @@ async function starts(spare, storage) {
 		for (let i = 0; i < N; i++) {
 			const c = await client(d, name(i));
 			await sleep(spare ? 250 : 20);
-			took.push(await ms(async () => { const r = await c.get('/ide/'); if (r.status !== 200) throw new Error(`${r.status}`); }));
+			const page = () => ms(async () => { const r = await c.get('/ide/'); if (r.status !== 200) throw new Error(`${r.status}`); });
+			took.push(await page());
+			alone.push(took.at(-1) - Math.min(await page(), await page()));
 			c.end();
 			stopped.push(await ms(() => d.ctl(['sandbox', 'stop', name(i)])));
 		}
 	} finally { await d.stop(); }
 	const again = [...d.log.matchAll(/sandbox\.started.*?ms=(\d+)/g)].map((m) => Number(m[1]));
-	console.log(`${spare ? 'from a spare' : 'cold'}, storage by ${storage}: request to first byte, median ${median(took).toFixed(1)} ms, p90 ${p90(took).toFixed(1)} ms; sandbox ready median ${median(again)} ms, of a new user ${median(first)} ms; its end ${median(stopped).toFixed(1)} ms (${N} users)`);
+	console.log(`${obj ? 'BASE, ' : ''}${spare ? 'from a spare' : 'cold'}, storage by ${storage}: request to first byte, median ${median(took).toFixed(1)} ms, p90 ${p90(took).toFixed(1)} ms, least ${Math.min(...took).toFixed(1)} ms; the start in it, median ${median(alone).toFixed(1)} ms, least ${Math.min(...alone).toFixed(1)} ms; sandbox ready median ${median(again)} ms, of a new user ${median(first)} ms; its end ${median(stopped).toFixed(1)} ms (${N} users)`);
+	return { took: median(took), alone: median(alone) };
 }
 
 async function many() {
@@ -76,7 +80,12 @@ async function many() {
 
 try {
 	for (const storage of PARTS.includes('starts') ? ['accounting', 'volume'] : [])
-		for (const spare of [0, 4]) await starts(spare, storage);
+		for (const spare of [0, 4]) {
+			const ours = await starts(spare, storage);
+			if (!process.env.BASE) continue;
+			const base = await starts(spare, storage, process.env.BASE);
+			console.log(`  by BASE: request ${(ours.took / base.took).toFixed(2)}, the start in it ${(ours.alone / base.alone).toFixed(2)}`);
+		}
 	if (PARTS.includes('many')) await many();
 } finally {
 	fs.rmSync(ide, { recursive: true, force: true });

@@ -226,6 +226,10 @@ test_names(void **state)
 	assert_false(net_name_uid("k3y0", "idek3y0+000abcd", &uid));
 	assert_false(net_name_uid("k3y0", "idek3y0", &uid));
 	assert_false(net_name_uid("k3y0", "eth0", &uid));
+	/* While there is no user it is nobody's. */
+	net_name_spare("k3y0", 7, name);
+	assert_string_equal(name, "idek3y0s0000007");
+	assert_false(net_name_uid("k3y0", name, &uid));
 	assert_true(net_name_uid("k3y0", "idek3y00000abcd", &uid));
 }
 
