@@ -8,7 +8,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import https from 'node:https';
-import { Daemon, obj, password, sleep } from '../system/daemon.mjs';
+import { Daemon, obj, password, sleep, waitFor } from '../system/daemon.mjs';
 
 const accounts = Number(process.argv[2] || 100_000);
 const records = Number(process.argv[3] || 200_000);
@@ -86,7 +86,9 @@ try {
 	await d.stop();
 	for (const what of ['on what was restored, which it looks at whole', 'once more']) {
 		const at = performance.now();
-		await e.start();
+		// It may take longer than start() waits.
+		await e.start().catch((err) => { if (e.exit) throw err; });
+		await waitFor('ided', () => /ided\.ready/.test(e.log), 900000, 10);
 		const ready = performance.now() - at;
 		await e.login('boss');
 		const { users } = JSON.parse(e.ok(['-j', 'status']));
