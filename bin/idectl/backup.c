@@ -20,6 +20,7 @@
 
 #include <bsd/string.h>
 
+#include "../../privsep/dir.h"
 #include "../../privsep/audit_record.h"
 #include "../../privsep/backup.h"
 #include "archive.h"
@@ -161,7 +162,7 @@ key_files(int dir)
 	unsigned int i, n = 0;
 	DIR *d;
 
-	if ((d = fdopendir(dir)) == NULL)
+	if ((d = dir_take(dir)) == NULL)
 		die("keys: %s", strerror(errno));
 	while ((e = readdir(d)) != NULL) {
 		if (e->d_name[0] == '.' || strcmp(e->d_name, AUDIT_LAST) == 0)

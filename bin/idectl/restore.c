@@ -24,6 +24,7 @@
 
 #include <bsd/string.h>
 
+#include "../../privsep/dir.h"
 #include "../../privsep/audit_record.h"
 #include "../../privsep/audit_text.h"
 #include "../../privsep/backup.h"
@@ -204,10 +205,8 @@ remove_tree(int at, const char *name, int depth)
 
 	if (depth > 3 || (fd = folder(at, name)) == -1)
 		return;
-	if ((d = fdopendir(fd)) == NULL) {
-		close(fd);
+	if ((d = dir_take(fd)) == NULL)
 		return;
-	}
 	while ((e = readdir(d)) != NULL)
 		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
 		    unlinkat(fd, e->d_name, 0) == -1)
@@ -236,7 +235,7 @@ must_be_empty(const char *name)
 			return;
 		die("%s/%s: %s", data.path, name, strerror(errno));
 	}
-	if ((d = fdopendir(fd)) == NULL)
+	if ((d = dir_take(fd)) == NULL)
 		die("%s/%s: %s", data.path, name, strerror(errno));
 	while (empty && (e = readdir(d)) != NULL)
 		empty = e->d_name[0] == '.' &&

@@ -13,6 +13,7 @@
 #include <bsd/stdlib.h>
 #include <bsd/string.h>
 
+#include "../dir.h"
 #include "../log.h"
 #include "audit_index.h"
 
@@ -72,10 +73,8 @@ list(struct audit_store *st)
 	const struct dirent *e;
 	uint64_t first;
 	DIR *d;
-	int fd;
 
-	fd = openat(st->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd == -1 || (d = fdopendir(fd)) == NULL)
+	if ((d = dir_entries(st->dir)) == NULL)
 		return false;
 	while ((e = readdir(d)) != NULL)
 		if (is_segment(e->d_name, &first))

@@ -28,6 +28,7 @@
 #include <bsd/string.h>
 
 #include "../port.h"
+#include "../audit_record.h"
 #include "auth.h"
 #include "auth_share.h"
 
@@ -68,17 +69,7 @@ mac(const void *data, size_t len, uint8_t out[32])
 static bool
 id_bytes(const char *id, uint8_t out[ID_LEN])
 {
-	unsigned int v;
-	size_t i;
-
-	if (strlen(id) != 2 * ID_LEN)
-		return false;
-	for (i = 0; i < ID_LEN; i++) {
-		if (sscanf(id + 2 * i, "%2x", &v) != 1)
-			return false;
-		out[i] = (uint8_t)v;
-	}
-	return true;
+	return strlen(id) == 2 * ID_LEN && audit_unhex(out, ID_LEN, id);
 }
 
 /* Where a port is meant that nobody shares. */

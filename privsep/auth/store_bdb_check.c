@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../dir.h"
 #include "../log.h"
 #include "store_bdb.h"
 
@@ -89,7 +90,6 @@ bdb_home(struct store *st, uint32_t patience, char *err, size_t errlen)
 	struct stat sb;
 	DIR *d;
 	bool ok = true;
-	int fd;
 
 	st->dir = open(st->home, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (st->dir == -1 || fstat(st->dir, &sb) == -1) {
@@ -111,11 +111,8 @@ bdb_home(struct store *st, uint32_t patience, char *err, size_t errlen)
 		    st->shown);
 		return false;
 	}
-	fd = openat(st->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd == -1 || (d = fdopendir(fd)) == NULL) {
+	if ((d = dir_entries(st->dir)) == NULL) {
 		snprintf(err, errlen, "%s: %s", st->shown, strerror(errno));
-		if (fd != -1)
-			close(fd);
 		return false;
 	}
 	while (ok && (e = readdir(d)) != NULL)
@@ -182,18 +179,12 @@ bdb_check_files(struct store *st)
 	struct log_end end = { 0, UINT32_MAX };
 	const struct dirent *e;
 	DIR *d;
-	int fd, r = 0, t;
+	int r = 0, t;
 	uint32_t n, first = UINT32_MAX, count = 0;
 	uint64_t page;
 
-	fd = openat(st->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd == -1)
+	if ((d = dir_entries(st->dir)) == NULL)
 		return errno;
-	if ((d = fdopendir(fd)) == NULL) {
-		r = errno;
-		close(fd);
-		return r;
-	}
 	while ((e = readdir(d)) != NULL) {
 		if ((n = log_number(e->d_name)) == 0)
 			continue;

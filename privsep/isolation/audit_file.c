@@ -19,6 +19,7 @@
 
 #include <bsd/string.h>
 
+#include "../dir.h"
 #include "../audit_record.h"
 #include "../log.h"
 #include "isolation.h"
@@ -111,13 +112,11 @@ put_aside(int dir, const char *base, int64_t day)
 	struct old o;
 	struct tm tm;
 	DIR *d;
-	int fd;
 
 	if (day < 0 || day > DAY_MAX || gmtime_r(&t, &tm) == NULL)
 		return;
 	strftime(date, sizeof(date), "%Y%m%d", &tm);
-	fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd == -1 || (d = fdopendir(fd)) == NULL)
+	if ((d = dir_entries(dir)) == NULL)
 		return;
 	while ((e = readdir(d)) != NULL)
 		if (old_name(e->d_name, base, &o) && o.day == strtoul(date, NULL, 10) &&
@@ -168,10 +167,8 @@ remove_old(int dir, const char *base)
 	const struct dirent *e;
 	size_t i, n = 0;
 	DIR *d;
-	int fd;
 
-	fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd == -1 || (d = fdopendir(fd)) == NULL)
+	if ((d = dir_entries(dir)) == NULL)
 		return;
 	while ((e = readdir(d)) != NULL && n < OLD_MAX) {
 		if ((p = reallocarray(old, n + 1, sizeof(*old))) == NULL)

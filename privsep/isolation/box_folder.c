@@ -26,6 +26,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../dir.h"
 #include "../log.h"
 #include "box.h"
 #include "isolation.h"
@@ -272,10 +273,8 @@ box_folder_each(void (*fn)(uint32_t uid))
 {
 	struct dirent *de;
 	DIR *d;
-	int fd;
 
-	fd = openat(isolation.boxes, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd == -1 || (d = fdopendir(fd)) == NULL)
+	if ((d = dir_entries(isolation.boxes)) == NULL)
 		fatal("runtime/sandbox");
 	while ((de = readdir(d)) != NULL)
 		if (isdigit((unsigned char)de->d_name[0]))

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../dir.h"
 #include "../log.h"
 #include "../spawn.h"
 #include "isolation.h"
@@ -65,10 +66,8 @@ must_be_empty(int dir, const char *path)
 {
 	struct dirent *de;
 	DIR *d;
-	int fd;
 
-	fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd == -1 || (d = fdopendir(fd)) == NULL)
+	if ((d = dir_entries(dir)) == NULL)
 		fatal("%s/empty", path);
 	while ((de = readdir(d)) != NULL)
 		if (strcmp(de->d_name, ".") != 0 && strcmp(de->d_name, "..") != 0)

@@ -25,6 +25,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../dir.h"
 #include "../log.h"
 #include "sandbox_cgroup.h"
 #include "sandbox_steps.h"
@@ -416,11 +417,9 @@ cgroup_each(void (*fn)(uint32_t group))
 	struct dirent *de;
 	unsigned int i;
 	DIR *d;
-	int fd;
 
 	for (i = 0; i < ntops; i++) {
-		fd = openat(tops[i], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (fd == -1 || (d = fdopendir(fd)) == NULL)
+		if ((d = dir_entries(tops[i])) == NULL)
 			continue;
 		while ((de = readdir(d)) != NULL)
 			if (isdigit((unsigned char)de->d_name[0]))

@@ -21,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../dir.h"
 #include "../log.h"
 #include "../memory_text.h"
 #include "box.h"
@@ -259,11 +260,10 @@ static int
 sweep(int dir, int volumes)
 {
 	struct dirent *de;
-	int fd, r = 0;
+	int r = 0;
 	DIR *d;
 
-	fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd == -1 || (d = fdopendir(fd)) == NULL)
+	if ((d = dir_entries(dir)) == NULL)
 		return errno;
 	while ((de = readdir(d)) != NULL) {
 		if (!goes(dir, de->d_name, volumes))

@@ -22,6 +22,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../dir.h"
 #include "storage.h"
 #include "tree.h"
 
@@ -115,12 +116,9 @@ quota_mark_tree(int top, uint32_t uid, const struct patience *patience)
 	int fd, r = 0, error;
 
 	level = calloc(DEPTH, sizeof(level[0]));
-	fd = openat(top, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (level == NULL || fd == -1 || (level[depth++] = fdopendir(fd)) == NULL) {
+	if (level == NULL || (level[depth++] = dir_entries(top)) == NULL) {
 		error = errno;
 		free(level);
-		if (fd != -1)
-			close(fd);
 		errno = error;
 		return -1;
 	}
@@ -152,7 +150,7 @@ quota_mark_tree(int top, uint32_t uid, const struct patience *patience)
 				fd = -1;
 				errno = ELOOP;
 			}
-			r = fd == -1 || (level[depth] = fdopendir(fd)) == NULL ? -1 : 0;
+			r = (level[depth] = dir_take(fd)) == NULL ? -1 : 0;
 			depth += r == 0;
 		}
 	}

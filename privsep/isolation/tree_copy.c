@@ -25,6 +25,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../dir.h"
 #include "tree.h"
 
 #define DEPTH    400 /* two descriptors each */
@@ -380,9 +381,7 @@ enter(struct copy *c, const char *name, const struct stat *st)
 		close(fd);
 		return failed(c, name);
 	}
-	next->d = fdopendir(fd);
-	if (next->d == NULL) {
-		close(fd);
+	if ((next->d = dir_take(fd)) == NULL) {
 		if (next->to != -1)
 			close(next->to);
 		return failed(c, name);
@@ -499,15 +498,11 @@ static int
 run(struct copy *c, int from, int to)
 {
 	struct dirent *de;
-	int fd, r = 0;
+	int r = 0;
 
-	fd = openat(from, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd == -1 || fstat(fd, &c->level[0].st) == -1 ||
-	    (c->level[0].d = fdopendir(fd)) == NULL) {
-		if (fd != -1)
-			close(fd);
+	if (fstat(from, &c->level[0].st) == -1 ||
+	    (c->level[0].d = dir_entries(from)) == NULL)
 		return failed(c, "");
-	}
 	c->dev = c->level[0].st.st_dev;
 	c->level[0].to = to;
 	c->depth = 1;

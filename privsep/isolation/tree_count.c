@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../dir.h"
 #include "tree.h"
 
 #define DEPTH 256
@@ -75,11 +76,8 @@ descend(struct count *c, int dir, const char *name)
 	/* Gone since, another thing now, or a mount of somebody's: not ours. */
 	if (fd == -1)
 		return errno == EMFILE || errno == ENFILE || errno == ENOMEM ? -1 : 0;
-	c->level[c->depth] = fdopendir(fd);
-	if (c->level[c->depth] == NULL) {
-		close(fd);
+	if ((c->level[c->depth] = dir_take(fd)) == NULL)
 		return -1;
-	}
 	c->depth++;
 	return 0;
 }

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../dir.h"
 #include "tree.h"
 
 int
@@ -33,22 +34,6 @@ static bool
 dots(const char *name)
 {
 	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
-}
-
-/* Its entries, read from the start; takes a copy of the descriptor. */
-static DIR *
-entries(int fd)
-{
-	DIR *d;
-	int copy;
-
-	copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (copy == -1)
-		return NULL;
-	d = fdopendir(copy);
-	if (d == NULL)
-		close(copy);
-	return d;
 }
 
 /* Gone: 0.  A folder with something in it: 1. */
@@ -91,7 +76,7 @@ empty(int top, const char *name)
 	fd = tree_open(top, name);
 	if (fd == -1)
 		return -1;
-	d = entries(fd);
+	d = dir_entries(fd);
 	if (d == NULL)
 		r = -1;
 	while (r == 0 && (de = readdir(d)) != NULL) {
@@ -118,7 +103,7 @@ pass(int top)
 	int r = 0, error;
 	bool any = false;
 
-	d = entries(top);
+	d = dir_entries(top);
 	if (d == NULL)
 		return -1;
 	while (r == 0 && (de = readdir(d)) != NULL) {
