@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "../privsep/log.h"
+#include "../privsep/share_text.h"
 #include "assertion.h"
 #include "limit.h"
 #include "port.h"
@@ -18,7 +19,6 @@
 #include "routes.h"
 #include "session.h"
 
-static const char digits[] = "0123456789abcdefghijklmnopqrstuv";
 static struct assertion said;
 
 /* --- its label --- */
@@ -26,32 +26,21 @@ static struct assertion said;
 bool
 share_label_parse(struct slice label, struct wire_share *what)
 {
-	const char *at = memchr(label.p, '-', label.len), *d;
-	uint32_t bits = 0, port = 0;
-	unsigned int have = 0;
-	size_t n = 0, i;
+	const char *at = memchr(label.p, '-', label.len);
+	size_t n = at != NULL ? (size_t)(at - label.p) : 0;
+	uint32_t port = 0;
 
 	memset(what, 0, sizeof(*what));
-	if (at == NULL || at == label.p || at - label.p > 5 || label.p[0] == '0' ||
-	    label.len - (size_t)(at - label.p) != WIRE_SHARE_TEXT)
+	if (n == 0 || n > 5 || label.p[0] == '0')
 		return (false);
-	for (i = 0; label.p + i < at; i++) {
+	for (size_t i = 0; i < n; i++) {
 		if (label.p[i] < '0' || label.p[i] > '9')
 			return (false);
 		port = port * 10 + (uint32_t)(label.p[i] - '0');
 	}
-	if (port > UINT16_MAX)
+	if (port > UINT16_MAX || !share_text_parse(what->id, at + 1, label.len - n - 1)) {
+		memset(what, 0, sizeof(*what));
 		return (false);
-	for (i++; i < label.len; i++) {
-		if ((d = memchr(digits, label.p[i], 32)) == NULL) {
-			memset(what, 0, sizeof(*what));
-			return (false);
-		}
-		bits = bits << 5 | (uint32_t)(d - digits);
-		if ((have += 5) >= 8) {
-			have -= 8;
-			what->id[n++] = (uint8_t)(bits >> have);
-		}
 	}
 	what->port = (uint16_t)port;
 	return (true);
@@ -60,16 +49,9 @@ share_label_parse(struct slice label, struct wire_share *what)
 void
 share_label(char label[SHARE_LABEL], const struct wire_share *what)
 {
-	uint32_t bits = 0;
-	unsigned int have = 0;
 	int n = snprintf(label, SHARE_LABEL, "%u-", what->port);
 
-	for (size_t i = 0; i < WIRE_SHARE; i++) {
-		bits = bits << 8 | what->id[i];
-		for (have += 8; have >= 5; have -= 5)
-			label[n++] = digits[bits >> (have - 5) & 31];
-	}
-	label[n] = '\0';
+	share_text(what->id, label + n);
 }
 
 /* --- to its program --- */

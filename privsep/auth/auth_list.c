@@ -11,6 +11,7 @@
 
 #include <bsd/string.h>
 
+#include "../share_text.h"
 #include "auth_peer.h"
 #include "auth_text.h"
 #include "store_record.h"
@@ -239,11 +240,11 @@ asker_list_of_ids(const struct asker *who, struct m_list *l)
 bool
 asker_list_of_shares(const struct asker *who, struct m_list *l)
 {
-	size_t n = strspn(l->cursor, "0123456789abcdefghijklmnopqrstuv");
+	uint8_t id[WIRE_SHARE];
 
 	if (!list_ok(who, l))
 		return false;
-	if (l->cursor[n] == '\0' && (n == 0 || n == WIRE_SHARE_TEXT - 1))
+	if (l->cursor[0] == '\0' || share_text_parse(id, l->cursor, strlen(l->cursor)))
 		return true;
 	bad_cursor(who);
 	return false;

@@ -19,6 +19,7 @@
 #include <bsd/stdlib.h>
 #include <bsd/string.h>
 
+#include "../share_text.h"
 #include "auth_peer.h"
 #include "auth_share.h"
 
@@ -37,23 +38,6 @@ compare(const struct share *a, const struct share *b)
 
 static RB_HEAD(shares, share) shares = RB_INITIALIZER(&shares);
 RB_GENERATE_INTERNAL(shares, share, entry, compare, static __attribute__((unused)))
-
-/* 5 bits a character; RFC 4648 7. */
-static void
-name_make(const uint8_t id[WIRE_SHARE], char name[WIRE_SHARE_TEXT])
-{
-	static const char digits[] = "0123456789abcdefghijklmnopqrstuv";
-	uint32_t bits = 0;
-	unsigned int have = 0;
-	size_t i, n = 0;
-
-	for (i = 0; i < WIRE_SHARE; i++) {
-		bits = bits << 8 | id[i];
-		for (have += 8; have >= 5; have -= 5)
-			name[n++] = digits[bits >> (have - 5) & 31];
-	}
-	name[n] = '\0';
-}
 
 /* --- good or not --- */
 
@@ -199,7 +183,7 @@ share_new(const struct store_share *s, const char *user)
 	if ((sh = calloc(1, sizeof(*sh))) == NULL)
 		fatalx("out of memory");
 	sh->is = *s;
-	name_make(s->id, sh->name);
+	share_text(s->id, sh->name);
 	strlcpy(sh->user, user, sizeof(sh->user));
 	RB_INSERT(shares, &shares, sh);
 	nshares++;
@@ -388,7 +372,7 @@ add_now(struct job *j, const struct store_account *a, int64_t started)
 	s.created = auth_now();
 	s.expires = lifetime != 0 ? s.created + (int64_t)lifetime : 0;
 	s.started = started;
-	name_make(s.id, name);
+	share_text(s.id, name);
 	if (!audit_event(AUDIT_PORT_SHARED, LOG_S("user", a->name), LOG_N("port", s.port),
 		LOG_S("share", name), LOG_S("with", with_text(s.with)),
 		LOG_N("expires", s.expires), LOG_S("actor", j->who.actor),

@@ -32,6 +32,20 @@ setup(uint8_t how)
 	memcpy(conf.proxy.abs_base, how & 0x40 ? "/base" : "", how & 0x40 ? 6 : 1);
 }
 
+/* A label that is read as a share's is written as it came: there is one spelling. */
+static void
+label(const char *in, size_t len)
+{
+	char text[SHARE_LABEL];
+	struct wire_share what;
+
+	if (!share_label_parse((struct slice){ in, len }, &what))
+		return;
+	check(what.port != 0);
+	share_label(text, &what);
+	check(strlen(text) == len && memcmp(text, in, len) == 0);
+}
+
 static void
 request(char *in, size_t len, uint8_t how, const struct port_way *way)
 {
@@ -192,6 +206,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	request(in, len - 1, data[0], way);
 	memcpy(in, data + 1, len - 1);
 	answer(in, len - 1, way);
+	label((const char *)data + 1, len - 1);
 	free(in);
 	return (0);
 }
