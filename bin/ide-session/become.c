@@ -25,6 +25,8 @@
 #include "../../privsep/session_start.h"
 #include "session.h"
 
+static bool has_ruleset;
+
 static _Noreturn void refused(const char *, ...) __attribute__((format(printf, 1, 2)));
 
 /* Who asked for the sandbox hears why there is none. */
@@ -137,7 +139,7 @@ take_identity(const struct session_who *who)
 static int
 enter_landlock(void)
 {
-	if (fcntl(FD_SESSION_RULESET, F_GETFD) == -1)
+	if (!has_ruleset)
 		return 0;
 	return syscall(SYS_landlock_restrict_self, FD_SESSION_RULESET, 0) == -1 ?
 	    -1 :
@@ -150,6 +152,8 @@ become_prepare(void)
 	int fd;
 
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	/* Before anything is opened that could get its number. */
+	has_ruleset = fcntl(FD_SESSION_RULESET, F_GETFD) != -1;
 	/* Nothing else is to get the number of what is still to come. */
 	if (dup3(STDIN_FILENO, FD_SESSION_CONTROL, O_CLOEXEC) == -1)
 		_exit(1);
