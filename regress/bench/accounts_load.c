@@ -32,20 +32,12 @@
 #include "../../privsep/auth/store.h"
 #include "../../privsep/auth/store_bdb.h"
 #include "../../privsep/log.h"
+#include "took.h"
 
 #define FIRST 200000u
 #define BATCH 20000 /* accounts between checkpoints, where they are only made */
 
 static char err[1400];
-
-static double
-now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec * 1e3 + (double)ts.tv_nsec / 1e6;
-}
 
 /* In the engine's place too: what is only made to be there need not be durable. */
 static bool quick;
@@ -139,14 +131,6 @@ run_fill(const char *dir, uint32_t accounts)
 	printf("{\"accounts\":%u,\"perSecond\":%.0f}\n", accounts,
 	    accounts / (now() - start) * 1e3);
 	store_close(st);
-}
-
-static int
-by_value(const void *a, const void *b)
-{
-	const double *x = a, *y = b;
-
-	return *x < *y ? -1 : *x > *y;
 }
 
 static void

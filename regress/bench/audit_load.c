@@ -23,19 +23,11 @@
 #include "../../privsep/auth/audit_file.h"
 #include "../../privsep/auth/audit_store.h"
 #include "../../privsep/log.h"
+#include "took.h"
 
 #define QUERIES 1000
 
 static char err[1400];
-
-static double
-now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec * 1e3 + (double)ts.tv_nsec / 1e6;
-}
 
 static struct audit_store *
 open_trail(const char *dir)
@@ -139,14 +131,6 @@ run_fill(const char *dir, uint64_t records, uint32_t users)
 	printf("{\"records\":%llu,\"perSecond\":%.0f}\n", (unsigned long long)records,
 	    (double)records / (now() - start) * 1e3);
 	audit_store_close(st);
-}
-
-static int
-by_value(const void *a, const void *b)
-{
-	const double *x = a, *y = b;
-
-	return *x < *y ? -1 : *x > *y;
 }
 
 static void
