@@ -31,14 +31,14 @@ export const idePath = process.env.IDEDIR || '/usr/local/lib/ided/vscode';
 export const sleep = (ms) => new Promise((r) => setTimeout(r, ms));
 export const password = 'Correct-Horse-7';
 
-export function freePort() {
+// None that the kernel gives to connections: while ided is away one of those could take
+// it, or a client that comes again and again be connected to itself.
+export function freePort(left = 20) {
 	return new Promise((resolve, reject) => {
+		const port = 10240 + crypto.randomInt(32768 - 10240);
 		const s = net.createServer();
-		s.on('error', reject);
-		s.listen(0, '127.0.0.1', () => {
-			const { port } = s.address();
-			s.close(() => resolve(port));
-		});
+		s.on('error', (e) => (left > 0 ? resolve(freePort(left - 1)) : reject(e)));
+		s.listen(port, '127.0.0.1', () => s.close(() => resolve(port)));
 	});
 }
 
