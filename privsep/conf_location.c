@@ -27,6 +27,7 @@ static const char *const routes[] = {
 	"/mint-key/",
 	"/password/",
 	"/port/",
+	"/ports/",
 	"/proxy/",
 	"/register/",
 	"/reset/",

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "../../worker/proxy_head.h"
+#include "../../worker/worker.h"
 
 #define NROWS(a) (sizeof(a) / sizeof((a)[0]))
 #define VIA                                                                              \
@@ -96,12 +97,16 @@ static const struct {
 
 static char in[HTTP_HEAD_MAX];
 
+/* A worker that serves the main site. */
+static struct worker main_site;
+
 static void
 parse(struct stream *s, const char *text)
 {
 	size_t n = strlen(text);
 
 	memset(s, 0, sizeof(*s));
+	s->w = &main_site;
 	memcpy(in, text, n);
 	http_head_init(&s->head);
 	assert_int_equal(http_request_parse(&s->head, in, n), HTTP_DONE);
