@@ -90,6 +90,8 @@ enum cost {
 	COST_ASK = 5,
 	COST_COMMIT = 20,
 };
+/* auth_worker_ask.c: what each message does; in which state it is taken, msg.h says. */
+extern const struct chan_handler worker_handlers[];
 void worker_charge(struct worker *, enum cost);
 /* It broke a rule that the table does not know; it is gone. */
 void worker_bad(struct worker *, const char *why);
