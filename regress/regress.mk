@@ -67,7 +67,7 @@ fuzz: $(FUZZ)
 
 # Lines of what reads a stranger's bytes that the targets reach.
 FUZZ_READS = $(addprefix worker/,chunk.c cookie.c encode_pick.c lang.c dates.c http1.c httpfield.c origin.c proxied.c jwt_parse.c \
-	    port_head.c proxy_head.c range.c url.c h1.c h2.c h2_guard.c h2_head.c h2_stream.c session.c) \
+	    port_head.c proxy_head.c range.c url.c h1.c h2.c h2_guard.c h2_head.c h2_stream.c question.c session.c) \
 	    $(addprefix privsep/,chan.c msg.c conf_grammar.c conf_lex.c conf_listen.c \
 	    audit_record.c conf_special.c conf_table.c conf_value.c auth/auth_worker.c auth/auth_worker_ask.c keys/serve.c) \
 	    master/pool.c master/pool_end.c

@@ -20,30 +20,14 @@
 #include "limit.h"
 #include "jwt_parse.h"
 #include "port.h"
+#include "question.h"
 #include "respond.h"
 #include "session.h"
 
-#define QUESTIONS 64 /* that may be open at once */
 #define AWAY_TIME 5  /* s */
 #define BEAT_TIME 30 /* s; half of what /healthz calls alive */
 
-/* What is to be asked once there is somebody to ask. */
-struct held {
-	enum msg_type type;
-	size_t len;
-	uint8_t payload[];
-};
-
-struct question {
-	uint32_t id; /* 0: free */
-	auth_fn fn;  /* NULL: forgotten, its answer is still to come */
-	void *arg;
-	struct held *held;
-};
-
 static struct {
-	struct question q[QUESTIONS];
-	uint32_t last_id;
 	struct stream *wait; /* list of those who wait to be known */
 	bool asked;          /* who it is, is on its way */
 	uint8_t asking[WIRE_TOKEN];
@@ -63,10 +47,8 @@ static struct {
 static void ask_next(struct worker *);
 static void away_start(struct worker *);
 
-/* --- questions --- */
-
 /* Auth is wanted: for the first time, or again after it died. */
-static void
+void
 auth_want(struct worker *w)
 {
 	if (!se.wanted)
@@ -75,157 +57,11 @@ auth_want(struct worker *w)
 	away_start(w);
 }
 
-/* It may hold a password. */
-static void
-held_free(struct question *q)
-{
-	if (q->held != NULL)
-		freezero(q->held, sizeof(*q->held) + q->held->len);
-	q->held = NULL;
-}
-
-static bool
-held_set(struct question *q, enum msg_type type, const void *payload, size_t len)
-{
-	if ((q->held = malloc(sizeof(*q->held) + len)) == NULL)
-		return (false);
-	q->held->type = type;
-	q->held->len = len;
-	if (len > 0)
-		memcpy(q->held->payload, payload, len);
-	return (true);
-}
-
-/* Auth is there: what was held goes out. */
-static void
-held_send(struct worker *w)
-{
-	struct question *q;
-
-	for (q = se.q; q < se.q + QUESTIONS; q++) {
-		if (q->held == NULL)
-			continue;
-		/* If it cannot be sent, the channel's end answers it. */
-		(void)chan_send(
-		    &w->auth, q->held->type, q->id, -1, q->held->payload, q->held->len);
-		held_free(q);
-	}
-}
-
-/* Nobody will answer any more: all of them, or what is held only. */
-static void
-questions_fail(bool all)
-{
-	struct question q;
-
-	for (size_t i = 0; i < QUESTIONS; i++) {
-		if (!all && se.q[i].held == NULL)
-			continue;
-		q = se.q[i];
-		held_free(&se.q[i]);
-		se.q[i].id = 0;
-		if (q.id != 0 && q.fn != NULL)
-			q.fn(q.arg, NULL);
-	}
-}
-
 /* Before it knows us, a bound worker's word would break the rules. */
 bool
 auth_there(const struct worker *w)
 {
 	return (w->auth_joined && !se.again);
-}
-
-/* Of one who is bound, what auth must hear first after it was away. */
-static bool
-says_who(enum msg_type type)
-{
-	return (type == M_AUTH_TOKEN || type == M_JWT_USE || type == M_API_TOKEN ||
-	    type == M_PORT_TOKEN || type == M_SHARE_TOKEN || type == M_SHARE_VISIT);
-}
-
-uint32_t
-auth_ask(struct worker *w, enum msg_type type, const void *payload, size_t len,
-    auth_fn fn, void *arg)
-{
-	struct question *q = NULL;
-
-	for (size_t i = 0; q == NULL && i < QUESTIONS; i++)
-		if (se.q[i].id == 0)
-			q = &se.q[i];
-	/* A user's question waits for nobody: when auth comes back, who the user
-	 * is comes first. */
-	if (q == NULL ||
-	    ((w->bound || w->guest) && !auth_there(w) &&
-		!(w->auth_joined && says_who(type))))
-		return (0);
-	if (++se.last_id == 0)
-		se.last_id = 1;
-	if (w->auth_joined) {
-		if (chan_send(&w->auth, type, se.last_id, -1, payload, len) == -1)
-			return (0);
-	} else {
-		if (!held_set(q, type, payload, len))
-			return (0);
-		auth_want(w);
-	}
-	q->id = se.last_id;
-	q->fn = fn;
-	q->arg = arg;
-	return (q->id);
-}
-
-void
-auth_forget(struct worker *w, uint32_t id)
-{
-	(void)w;
-	for (size_t i = 0; i < QUESTIONS; i++) {
-		if (se.q[i].id != id || id == 0)
-			continue;
-		se.q[i].fn = NULL;
-		if (se.q[i].held != NULL) {
-			held_free(&se.q[i]);
-			se.q[i].id = 0;
-		}
-	}
-}
-
-static void
-ask_close(struct stream *s)
-{
-	auth_forget(s->w, s->question);
-}
-
-void
-auth_ask_for(
-    struct stream *s, enum msg_type type, const void *payload, size_t len, auth_fn fn)
-{
-	s->question = auth_ask(s->w, type, payload, len, fn, s);
-	if (s->question == 0)
-		respond_error(s, 503, NULL);
-	else
-		s->on_close = ask_close;
-}
-
-/* An answer, or one row of it. */
-static void
-on_answer(struct chan *c, struct msg *m)
-{
-	/* Behind a row an M_OK or M_FAIL is still to come. */
-	bool row = strncmp(msg_name(m->head.type), "ROW_", 4) == 0;
-	auth_fn fn;
-
-	(void)c;
-	for (size_t i = 0; i < QUESTIONS; i++) {
-		if (se.q[i].id != m->head.id || m->head.id == 0)
-			continue;
-		fn = se.q[i].fn;
-		if (!row)
-			se.q[i].id = 0;
-		if (fn != NULL)
-			fn(se.q[i].arg, m);
-		return;
-	}
 }
 
 /* --- those who wait --- */
@@ -553,37 +389,37 @@ on_gone(struct chan *c, const char *why)
 }
 
 static const struct chan_handler from_auth[] = {
-	{ M_WHO, on_answer },
-	{ M_IDE_FD, on_answer },
-	{ M_PORT_FD, on_answer },
-	{ M_LOCATION_FD, on_answer },
-	{ M_LOCATION_FILE_FD, on_answer },
-	{ M_LOCATION_SIGNED, on_answer },
-	{ M_SHARE_VISITED, on_answer },
-	{ M_ROW_SHARE, on_answer },
-	{ M_PORT_CODED, on_answer },
-	{ M_PORT_ENTERED, on_answer },
-	{ M_FAIL, on_answer },
-	{ M_MINTED, on_answer },
-	{ M_ROW_SESSION, on_answer },
-	{ M_ROW_ACCOUNT, on_answer },
-	{ M_ROW_RESET, on_answer },
-	{ M_ROW_DELETED, on_answer },
-	{ M_ROW_ROLE, on_answer },
-	{ M_ROW_STATS, on_answer },
-	{ M_ROW_LIMIT, on_answer },
-	{ M_ROW_SETTINGS, on_answer },
-	{ M_PAGE, on_answer },
-	{ M_ROW_SANDBOX, on_answer },
-	{ M_ROW_PROCESSES, on_answer },
-	{ M_ROW_MEMORY, on_answer },
-	{ M_TOKENS, on_answer },
-	{ M_JWKS_KEYS, on_answer },
-	{ M_ROW_TOKEN_MADE, on_answer },
-	{ M_ROW_TOKEN, on_answer },
-	{ M_ROW_AUDIT, on_answer },
-	{ M_ROW_AUDIT_PAGE, on_answer },
-	{ M_OK, on_answer },
+	{ M_WHO, question_answer },
+	{ M_IDE_FD, question_answer },
+	{ M_PORT_FD, question_answer },
+	{ M_LOCATION_FD, question_answer },
+	{ M_LOCATION_FILE_FD, question_answer },
+	{ M_LOCATION_SIGNED, question_answer },
+	{ M_SHARE_VISITED, question_answer },
+	{ M_ROW_SHARE, question_answer },
+	{ M_PORT_CODED, question_answer },
+	{ M_PORT_ENTERED, question_answer },
+	{ M_FAIL, question_answer },
+	{ M_MINTED, question_answer },
+	{ M_ROW_SESSION, question_answer },
+	{ M_ROW_ACCOUNT, question_answer },
+	{ M_ROW_RESET, question_answer },
+	{ M_ROW_DELETED, question_answer },
+	{ M_ROW_ROLE, question_answer },
+	{ M_ROW_STATS, question_answer },
+	{ M_ROW_LIMIT, question_answer },
+	{ M_ROW_SETTINGS, question_answer },
+	{ M_PAGE, question_answer },
+	{ M_ROW_SANDBOX, question_answer },
+	{ M_ROW_PROCESSES, question_answer },
+	{ M_ROW_MEMORY, question_answer },
+	{ M_TOKENS, question_answer },
+	{ M_JWKS_KEYS, question_answer },
+	{ M_ROW_TOKEN_MADE, question_answer },
+	{ M_ROW_TOKEN, question_answer },
+	{ M_ROW_AUDIT, question_answer },
+	{ M_ROW_AUDIT_PAGE, question_answer },
+	{ M_OK, question_answer },
 	{ M_LEASE, limit_on_lease },
 	{ M_LEASE_RECALL, limit_on_recall },
 	{ M_REVOKED, on_revoked },
@@ -603,7 +439,7 @@ session_join(struct worker *w, int fd)
 	if (!w->bound && !w->guest) {
 		if (se.away != NULL)
 			event_del(se.away);
-		held_send(w);
+		questions_send(w);
 		ask_next(w);
 		return;
 	}

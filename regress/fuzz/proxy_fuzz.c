@@ -8,14 +8,17 @@
 #include <string.h>
 
 #include "../../worker/cookie.h"
+#include "../../worker/port.h"
 #include "../../worker/proxy_head.h"
 #include "../../worker/session.h"
+#include "../../worker/worker.h"
 #include "fuzz.h"
 
 static void
 request(char *in, size_t len, uint8_t how)
 {
 	static struct stream s;
+	static struct worker w;
 	static struct http_head again;
 	const struct proxy_via via = { how & 1 ? "192.0.2.1" : "", (how & 2) != 0,
 		how & 4 ? "dGhlIHNhbXBsZSBub25jZQ==" : NULL };
@@ -29,6 +32,8 @@ request(char *in, size_t len, uint8_t how)
 	if (http_request_parse(&s.head, in, len) != HTTP_DONE)
 		return;
 	s.by_bearer = (how & 8) != 0;
+	w.site = how & 16 ? SITE_SHARE : SITE_MAIN;
+	s.w = &w;
 	check((out = evbuffer_new()) != NULL);
 	proxy_head_request(out, &s, &via);
 	n = evbuffer_get_length(out);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 /* Its state is that of a process, and here many live in one. */
+#include "../../worker/question.c"
 #include "../../worker/session.c"
 #include "../../worker/limit.h"
 #include "../../worker/routes.h"
@@ -419,9 +420,9 @@ end(void)
 		request_close(&requests[i]);
 	check(se.wait == NULL);
 	for (int i = 0; i < QUESTIONS; i++) {
-		check(se.q[i].id == 0 || se.q[i].fn == NULL || se.q[i].fn == on_who ||
-		    se.q[i].fn == on_again);
-		held_free(&se.q[i]);
+		check(questions[i].id == 0 || questions[i].fn == NULL ||
+		    questions[i].fn == on_who || questions[i].fn == on_again);
+		held_free(&questions[i]);
 	}
 	auth_leave();
 	if (w.auth_joined)
