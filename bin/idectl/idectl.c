@@ -10,163 +10,13 @@
 
 #include "audit.h"
 #include "backup.h"
+#include "command.h"
 #include "idectl.h"
 #include "import.h"
 
 #define SOCKET "/run/ided/ided.sock"
 
 bool json;
-
-/* What a command was given. */
-struct given {
-	const char *email;
-	const char *role;
-	const char *display; /* -n */
-	const char *find;    /* -f */
-	const char *state;   /* -s */
-	bool change;         /* -c */
-	bool link;           /* -l */
-	const char *program; /* -b */
-	const char *of;      /* -u USER */
-	char flags[8];       /* those that are alone: -e, -g, -n, -r, -w */
-	bool user;           /* -u: the argument is a user */
-	bool all;            /* -a */
-	int argc;
-	char **argv;
-};
-
-struct command {
-	const char *noun;
-	const char *verb; /* NULL: there is none */
-	const char *usage;
-	const char *help;
-	const char *options; /* as for getopt(3); NULL: it has a file of its own */
-	int min;             /* arguments */
-	int max;
-	enum msg_type type;
-	enum shape shape;
-	void (*send)(const struct command *, const struct given *);
-};
-
-static void send_none(const struct command *, const struct given *);
-static void send_name(const struct command *, const struct given *);
-static void send_ref(const struct command *, const struct given *);
-static void send_list(const struct command *, const struct given *);
-static void send_edit(const struct command *, const struct given *);
-static void send_roles(const struct command *, const struct given *);
-static void send_limits(const struct command *, const struct given *);
-static void send_delete(const struct command *, const struct given *);
-static void send_revoke(const struct command *, const struct given *);
-static void send_rotate(const struct command *, const struct given *);
-static void send_session(const struct command *, const struct given *);
-static void send_token(const struct command *, const struct given *);
-static void send_share(const struct command *, const struct given *);
-static void send_unshare(const struct command *, const struct given *);
-
-static const struct command commands[] = {
-	{ "user", "add", "[-cl] [-e email] [-n name] [-r role,...] NAME",
-	    "make a user; -c: the password must be changed, -l: a link sets it",
-	    "+cle:n:r:", 1, 1, M_USER_ADD, SHAPE_TEXT, send_edit },
-	{ "user", "list", "[-f text] [-r role] [-s state]",
-	    "all users, or those found; active, disabled or pending", "+f:r:s:", 0, 0,
-	    M_USERS, SHAPE_LIST, send_list },
-	{ "user", "show", "NAME", "one user", "+", 1, 1, M_USER_GET, SHAPE_ONE,
-	    send_ref },
-	{ "user", "set", "[-e email] [-n name] NAME", "change what a user is called",
-	    "+e:n:", 1, 1, M_USER_PUT, SHAPE_TEXT, send_edit },
-	{ "user", "role", "NAME role[,role...]", "give roles, in the place of all others",
-	    "+", 2, 2, M_USER_PUT, SHAPE_TEXT, send_roles },
-	{ "user", "passwd", "[-c] NAME",
-	    "change a password and end all sessions; -c: it must be changed", "+c", 1, 1,
-	    M_USER_PUT, SHAPE_TEXT, send_edit },
-	{ "user", "reset", "NAME", "void the password; a link, good once, sets another",
-	    "+", 1, 1, M_USER_RESET, SHAPE_ONE, send_ref },
-	{ "user", "limits", "NAME limit=value ...",
-	    "memory, storage, files, cpu, processes, sessions; none takes one back", "+",
-	    2, 7, M_USER_LIMITS, SHAPE_TEXT, send_limits },
-	{ "user", "approve", "NAME", "let one in who has registered", "+", 1, 1,
-	    M_USER_APPROVE, SHAPE_TEXT, send_ref },
-	{ "user", "disable", "NAME", "end all sessions and refuse new ones", "+", 1, 1,
-	    M_USER_DISABLE, SHAPE_TEXT, send_ref },
-	{ "user", "enable", "NAME", "take that back", "+", 1, 1, M_USER_ENABLE,
-	    SHAPE_TEXT, send_ref },
-	{ "user", "delete", "[-r] NAME", "for good; with -r, the home too", "+r", 1, 1,
-	    M_USER_DELETE, SHAPE_TEXT, send_delete },
-	{ "role", "list", "", "roles and what they permit", "+", 0, 0, M_ROLES,
-	    SHAPE_LIST, send_list },
-	{ "session", "list", "[USER]", "sessions of all users, or of one", "+", 0, 1,
-	    M_SESSIONS, SHAPE_LIST, send_list },
-	{ "session", "revoke", "[-u] SESSION | USER | -a",
-	    "end one session, all of a user, or all there are", "+ua", 0, 1,
-	    M_SESSION_KILL, SHAPE_TEXT, send_revoke },
-	{ "token", "list", "[USER]", "API tokens of all users, or of one", "+", 0, 1,
-	    M_USER_TOKENS, SHAPE_LIST, send_list },
-	{ "token", "create", "[-e time] USER NAME permission[,permission...]",
-	    "make one, which is shown once; -e: good for 12h, 30d and so on", "+e:", 3, 3,
-	    M_CTL_TOKEN_ADD, SHAPE_ONE, send_token },
-	{ "token", "revoke", "TOKEN", "end one, by its id", "+", 1, 1, M_USER_TOKEN_END,
-	    SHAPE_TEXT, send_session },
-	{ "token", "rotate", "[-f]",
-	    "another key signs tokens; -f: what was signed before is void", "+f", 0, 0,
-	    M_CTL_ROTATE, SHAPE_TEXT, send_rotate },
-	{ "port", "list", "[USER]", "shared ports of all users, or of one", "+", 0, 1,
-	    M_SHARE_LIST, SHAPE_LIST, send_list },
-	{ "port", "share", "[-p] [-e time] USER PORT",
-	    "share a port with all users; -p: with everybody, -e: for 8h and so on",
-	    "+pe:", 2, 2, M_SHARE_ADD, SHAPE_ONE, send_share },
-	{ "port", "unshare", "USER PORT | -a USER", "share it no more; -a: none of them",
-	    "+a", 1, 2, M_SHARE_END, SHAPE_TEXT, send_unshare },
-	{ "ratelimit", "list", "", "who has been refused, or comes near it", "+", 0, 0,
-	    M_RATELIMITS, SHAPE_LIST, send_list },
-	{ "sandbox", "list", "", "sandboxes that run", "+", 0, 0, M_CTL_SANDBOX_LIST,
-	    SHAPE_LIST, send_none },
-	{ "sandbox", "show", "USER", "a user's sandbox", "+", 1, 1, M_CTL_SANDBOX_SHOW,
-	    SHAPE_ONE, send_name },
-	{ "sandbox", "stop", "USER", "stop it, and all that runs in it", "+", 1, 1,
-	    M_CTL_SANDBOX_STOP, SHAPE_TEXT, send_name },
-	{ "sandbox", "exec", "USER -- command [argument ...]", "run a command inside",
-	    "+", 2, 256, M_CTL_EXEC, SHAPE_TEXT, NULL },
-	{ "open", NULL, "[-gnrw] [-u USER] FILE ...",
-	    "open files of a sandbox in the browser window that is open on it",
-	    "+gnrwu:", 1, 250, M_CTL_EXEC, SHAPE_TEXT, NULL },
-	{ "ext", "install", "[-u USER] NAME | FILE.vsix ...", "install extensions",
-	    "+u:", 1, 64, M_CTL_EXEC, SHAPE_TEXT, NULL },
-	{ "ext", "uninstall", "[-u USER] NAME ...", "take them away", "+u:", 1, 64,
-	    M_CTL_EXEC, SHAPE_TEXT, NULL },
-	{ "ext", "list", "[-u USER]", "extensions of a user", "+u:", 0, 0, M_CTL_EXEC,
-	    SHAPE_TEXT, NULL },
-	{ "audit", "query", "[-r] [-n count] [-c cursor] [filter ...]",
-	    "records, the newest first", NULL, 0, 0, M_CTL_AUDIT_QUERY, SHAPE_TEXT,
-	    NULL },
-	{ "audit", "tail", "[-f] [-n count] [filter ...]",
-	    "the last ones, and what comes", NULL, 0, 0, M_CTL_AUDIT_QUERY, SHAPE_TEXT,
-	    NULL },
-	{ "audit", "export", "[-F json | csv] [filter ...]",
-	    "all of them, the oldest first", NULL, 0, 0, M_CTL_AUDIT_QUERY, SHAPE_TEXT,
-	    NULL },
-	{ "audit", "verify", "[-d data] [-k key] [FILE ...]",
-	    "is anything changed, cut or missing?", NULL, 0, 0, M_CTL_AUDIT_WHERE,
-	    SHAPE_TEXT, NULL },
-	{ "import", "code-server", "[-e] [CONFIG.YAML]",
-	    "an ided.conf out of code-server's, to standard output", "+e", 0, 1, M_NONE,
-	    SHAPE_TEXT, NULL },
-	{ "backup", NULL, "FILE | FOLDER", "accounts, audit trail and keys, while in use",
-	    NULL, 0, 0, M_CTL_BACKUP, SHAPE_TEXT, NULL },
-	{ "restore", NULL, "[-n] [-d data] FILE",
-	    "what backup wrote, where there is nothing; -n: is it whole?", NULL, 0, 0,
-	    M_NONE, SHAPE_TEXT, NULL },
-	{ "status", NULL, "", "what ided is doing", "+", 0, 0, M_CTL_STATUS, SHAPE_ONE,
-	    send_none },
-	{ "reload", NULL, "", "take a new configuration and certificate", "+", 0, 0,
-	    M_CTL_RELOAD, SHAPE_TEXT, send_none },
-	{ "upgrade", NULL, "[-b ided] [-- option of ided ...]",
-	    "start another ided in its place", "+b:", 0, 66, M_CTL_HANDOVER, SHAPE_TEXT,
-	    NULL },
-	{ "stop", NULL, "", "stop ided; sandboxes go on", "+", 0, 0, M_CTL_STOP,
-	    SHAPE_TEXT, send_none },
-};
-
-#define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))
 
 static void
 usage_line(FILE *to, const struct command *c)
@@ -184,13 +34,13 @@ usage_all(FILE *to, const char *noun)
 	size_t i;
 
 	fprintf(to, "usage: idectl [-hj] [-s socket] command ...\n");
-	for (i = 0; i < NCOMMANDS; i++)
+	for (i = 0; i < ncommands; i++)
 		if (noun == NULL || strcmp(noun, commands[i].noun) == 0)
 			usage_line(to, &commands[i]);
 }
 
-_Noreturn static void
-usage(const struct command *c)
+_Noreturn void
+command_usage(const struct command *c)
 {
 	if (c != NULL) {
 		fprintf(stderr, "usage: idectl [-hj] [-s socket]\n");
@@ -201,257 +51,25 @@ usage(const struct command *c)
 	exit(EXIT_USAGE);
 }
 
-static void
-send_none(const struct command *c, const struct given *g)
-{
-	(void)g;
-	ctl_send(c->type, -1, NULL, 0);
-}
-
-static void
-name_set(char name[WIRE_NAME], const char *s)
-{
-	/* No user has a name that does not fit. */
-	if (strlcpy(name, s, WIRE_NAME) >= WIRE_NAME)
-		die("no user %s", s);
-}
-
-static void
-send_name(const struct command *c, const struct given *g)
-{
-	struct m_name m;
-
-	memset(&m, 0, sizeof(m));
-	if (g->argc > 0)
-		name_set(m.name, g->argv[0]);
-	ctl_send(c->type, -1, &m, sizeof(m));
-}
-
-static void
-user_set(char user[WIRE_NAME], const struct given *g)
-{
-	if (g->argc > 0)
-		name_set(user, g->argv[0]);
-}
-
-static void
-send_ref(const struct command *c, const struct given *g)
-{
-	struct m_account_ref m;
-
-	memset(&m, 0, sizeof(m));
-	user_set(m.user, g);
-	ctl_send(c->type, -1, &m, sizeof(m));
-}
-
-/* The page before ended there. */
-static char cursor[WIRE_CURSOR];
-
-static void
-send_list(const struct command *c, const struct given *g)
-{
-	static const char *const states[] = { "", "active", "disabled", "pending" };
-	struct m_list m;
-
-	memset(&m, 0, sizeof(m));
-	user_set(m.user, g);
-	m.limit = WIRE_ROWS;
-	strlcpy(m.cursor, cursor, sizeof(m.cursor));
-	if (strlcpy(m.find, g->find, sizeof(m.find)) >= sizeof(m.find) ||
-	    strlcpy(m.role, g->role, sizeof(m.role)) >= sizeof(m.role))
-		die("there is nothing of that name");
-	while (strcmp(g->state, states[m.state]) != 0)
-		if (++m.state == sizeof(states) / sizeof(states[0]))
-			die("a state is active, disabled or pending");
-	ctl_send(c->type, -1, &m, sizeof(m));
-}
-
-/* "a,b" as messages have it. */
-static void
-spaces(char *list)
-{
-	for (; *list != '\0'; list++)
-		if (*list == ',')
-			*list = ' ';
-}
-
-static void
-roles_set(char roles[WIRE_ROLES], const char *list)
-{
-	if (strlcpy(roles, list, WIRE_ROLES) >= WIRE_ROLES)
-		die("these are too many roles");
-	spaces(roles);
-}
-
-static void
-send_edit(const struct command *c, const struct given *g)
-{
-	bool passwd = strcmp(c->verb, "set") != 0 && !g->link;
-	struct m_account_edit m;
-
-	memset(&m, 0, sizeof(m));
-	if (strlcpy(m.name, g->argv[0], sizeof(m.name)) >= sizeof(m.name))
-		die("a name has at most %zu bytes", sizeof(m.name) - 1);
-	strlcpy(m.user, m.name, sizeof(m.user));
-	if (strlcpy(m.email, g->email, sizeof(m.email)) >= sizeof(m.email))
-		die("an e-mail address has at most %zu bytes", sizeof(m.email) - 1);
-	if (strlcpy(m.display, g->display, sizeof(m.display)) >= sizeof(m.display))
-		die("a name to show has at most %zu bytes", sizeof(m.display) - 1);
-	roles_set(m.roles, g->role);
-	m.set = (g->email[0] != '\0' ? EDIT_EMAIL : 0u) |
-	    (g->display[0] != '\0' ? EDIT_DISPLAY : 0u) |
-	    (g->role[0] != '\0' ? EDIT_ROLES : 0u) | (g->change ? EDIT_MUST_CHANGE : 0u) |
-	    (passwd ? EDIT_PASSWORD : 0u);
-	m.must_change = g->change;
-	if (passwd)
-		password_read(m.password, sizeof(m.password));
-	else if (!g->link && m.set == 0)
-		usage(c);
-	ctl_send(c->type, -1, &m, sizeof(m));
-	explicit_bzero(&m, sizeof(m));
-}
-
-static void
-send_roles(const struct command *c, const struct given *g)
-{
-	struct m_account_edit m;
-
-	memset(&m, 0, sizeof(m));
-	user_set(m.user, g);
-	roles_set(m.roles, g->argv[1]);
-	m.set = EDIT_ROLES;
-	ctl_send(c->type, -1, &m, sizeof(m));
-}
-
-static void
-send_limits(const struct command *c, const struct given *g)
-{
-	struct m_account_limits m;
-	int i;
-
-	memset(&m, 0, sizeof(m));
-	user_set(m.user, g);
-	for (i = 1; i < g->argc; i++)
-		limit_set(&m, g->argv[i]);
-	ctl_send(c->type, -1, &m, sizeof(m));
-}
-
-static void
-send_delete(const struct command *c, const struct given *g)
-{
-	struct m_account_delete m;
-
-	memset(&m, 0, sizeof(m));
-	user_set(m.user, g);
-	m.workspace = strchr(g->flags, 'r') != NULL ? WORKSPACE_REMOVE : WORKSPACE_KEEP;
-	ctl_send(c->type, -1, &m, sizeof(m));
-}
-
-static void
-send_token(const struct command *c, const struct given *g)
-{
-	struct m_user_token m;
-
-	memset(&m, 0, sizeof(m));
-	user_set(m.user, g);
-	if (strlcpy(m.name, g->argv[1], sizeof(m.name)) >= sizeof(m.name))
-		die("a token's name has at most %zu bytes", sizeof(m.name) - 1);
-	if (strlcpy(m.scopes, g->argv[2], sizeof(m.scopes)) >= sizeof(m.scopes))
-		die("these are too many permissions");
-	spaces(m.scopes);
-	if (g->email[0] != '\0')
-		m.lifetime = period_value(g->email);
-	ctl_send(c->type, -1, &m, sizeof(m));
-}
-
-static void
-send_session(const struct command *c, const struct given *g)
-{
-	struct m_session_ref m;
-
-	memset(&m, 0, sizeof(m));
-	if (strlcpy(m.session, g->argv[0], sizeof(m.session)) >= sizeof(m.session))
-		die("no token %s", g->argv[0]);
-	ctl_send(c->type, -1, &m, sizeof(m));
-}
-
-static void
-send_rotate(const struct command *c, const struct given *g)
-{
-	const struct m_jwt_rotate m = { strchr(g->flags, 'f') != NULL, 0 };
-
-	ctl_send(c->type, -1, &m, sizeof(m));
-}
-
-static void
-send_share(const struct command *c, const struct given *g)
-{
-	struct m_share_add m;
-
-	memset(&m, 0, sizeof(m));
-	user_set(m.user, g);
-	m.port = port_value(g->argv[1]);
-	m.with = strchr(g->flags, 'p') != NULL ? SHARE_WITH_PUBLIC : SHARE_WITH_USERS;
-	if (g->email[0] != '\0')
-		m.lifetime = period_value(g->email);
-	ctl_send(c->type, -1, &m, sizeof(m));
-}
-
-static void
-send_unshare(const struct command *c, const struct given *g)
-{
-	struct m_share_ref m;
-
-	if (g->all == (g->argc == 2))
-		usage(c);
-	memset(&m, 0, sizeof(m));
-	user_set(m.user, g);
-	if (!g->all)
-		m.port = port_value(g->argv[1]);
-	ctl_send(c->type, -1, &m, sizeof(m));
-}
-
-/* 16 hexadecimal digits are a session, unless -u says otherwise. */
-static void
-send_revoke(const struct command *c, const struct given *g)
-{
-	struct m_session_ref id;
-	struct m_account_ref name;
-
-	if (g->all == (g->argc == 1) || (g->all && g->user))
-		usage(c);
-	memset(&id, 0, sizeof(id));
-	memset(&name, 0, sizeof(name));
-	if (!g->all && !g->user && strlen(g->argv[0]) == sizeof(id.session) - 1 &&
-	    strspn(g->argv[0], "0123456789abcdef") == sizeof(id.session) - 1) {
-		strlcpy(id.session, g->argv[0], sizeof(id.session));
-		ctl_send(M_SESSION_KILL, -1, &id, sizeof(id));
-		return;
-	}
-	if (!g->all)
-		name_set(name.user, g->argv[0]);
-	ctl_send(M_SESSIONS_KILL, -1, &name, sizeof(name));
-}
-
 static const struct command *
 command_find(int argc, char **argv)
 {
 	size_t i;
 
 	if (argc == 0)
-		usage(NULL);
-	for (i = 0; i < NCOMMANDS; i++)
+		command_usage(NULL);
+	for (i = 0; i < ncommands; i++)
 		if (strcmp(argv[0], commands[i].noun) == 0 &&
 		    (commands[i].verb == NULL ||
 			(argc > 1 && strcmp(argv[1], commands[i].verb) == 0)))
 			return &commands[i];
-	for (i = 0; i < NCOMMANDS; i++)
+	for (i = 0; i < ncommands; i++)
 		if (strcmp(argv[0], commands[i].noun) == 0) {
 			usage_all(stderr, argv[0]);
 			exit(EXIT_USAGE);
 		}
 	fprintf(stderr, "idectl: no command `%s'\n", argv[0]);
-	usage(NULL);
+	command_usage(NULL);
 }
 
 static void
@@ -523,13 +141,13 @@ parse(const struct command *c, int argc, char **argv, struct given *g)
 			g->all = true;
 			break;
 		default:
-			usage(c);
+			command_usage(c);
 		}
 	}
 	g->argc = argc - optind;
 	g->argv = argv + optind;
 	if (g->argc < c->min || g->argc > c->max)
-		usage(c);
+		command_usage(c);
 }
 
 /* By default, code-server's own place. */
@@ -557,12 +175,12 @@ run_exec(const struct command *c, const struct given *g)
 	if (strcmp(argv[0], "--") == 0)
 		argv++;
 	if (argv[0] == NULL)
-		usage(c);
+		command_usage(c);
 	return exec_run(g->argv[0], argv);
 }
 
 static int
-run(const struct command *c, const struct given *g)
+run(const struct command *c, struct given *g)
 {
 	struct msg m;
 	const struct m_ok *ok;
@@ -590,8 +208,8 @@ run(const struct command *c, const struct given *g)
 			page = MSG_DATA(&m, m_page);
 			if (!wire_str(page->next))
 				die("a page without an end");
-			strlcpy(cursor, page->next, sizeof(cursor));
-			if (cursor[0] != '\0') {
+			strlcpy(g->cursor, page->next, sizeof(g->cursor));
+			if (g->cursor[0] != '\0') {
 				c->send(c, g);
 				break;
 			}
@@ -639,7 +257,7 @@ main(int argc, char *argv[])
 			path = optarg;
 			break;
 		default:
-			usage(NULL);
+			command_usage(NULL);
 		}
 	}
 	c = command_find(argc - optind, argv + optind);

@@ -134,7 +134,7 @@ test('each call of the API by each role and by a token of each permission', { ti
 });
 
 test('each command of idectl: by root, and by nobody else', { timeout: 120000 }, () => {
-	const commands = rows(source('bin/idectl/idectl.c'), /^\t\{ "(\w[\w-]*)", (?:"([\w-]+)"|NULL), "([^"]*)",[^{}]*?\bM_(\w+),/gm);
+	const commands = rows(source('bin/idectl/command.c'), /^\t\{ "(\w[\w-]*)", (?:"([\w-]+)"|NULL), "([^"]*)",[^{}]*?\bM_(\w+),/gm);
 	const listed = d.ctl(['-h']);
 	const lines = (listed.out + listed.err).split('\n').filter((l) => /^ {2}\w/.test(l));
 	assert.equal(commands.length, lines.length, 'the commands were not found');
