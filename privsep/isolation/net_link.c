@@ -84,9 +84,23 @@ begin(char *buf, uint16_t type, uint16_t flags, const void *head, size_t len)
 	return nlh;
 }
 
+/* Is the kernel's word that it is done among these? */
+static bool
+is_end(const void *answer, int len)
+{
+	const struct nlmsghdr *nlh;
+
+	for (nlh = answer; mnl_nlmsg_ok(nlh, len); nlh = mnl_nlmsg_next(nlh, &len))
+		if (nlh->nlmsg_type == NLMSG_DONE || nlh->nlmsg_type == NLMSG_ERROR)
+			return true;
+	return false;
+}
+
 /*
  * Send it and hand each message of the answer to fn, until the kernel's word that
- * it is done; 0, or -1 with errno.
+ * it is done; 0, or -1 with errno.  EINTR: what was asked about changed meanwhile;
+ * all of that answer is read nevertheless, as what is left would be taken for the
+ * next one's.
  */
 static int
 talk(int fd, const struct nlmsghdr *nlh, mnl_cb_t fn, void *arg)
@@ -94,6 +108,7 @@ talk(int fd, const struct nlmsghdr *nlh, mnl_cb_t fn, void *arg)
 	static char answer[ANSWER_MAX] __attribute__((aligned(8)));
 	struct sockaddr_nl from;
 	socklen_t len;
+	bool changed = false;
 	ssize_t n;
 	int r;
 
@@ -113,7 +128,15 @@ talk(int fd, const struct nlmsghdr *nlh, mnl_cb_t fn, void *arg)
 			return -1;
 		}
 		r = mnl_cb_run(answer, (size_t)n, nlh->nlmsg_seq, 0, fn, arg);
+		if (r == MNL_CB_ERROR && errno == EINTR) {
+			changed = true;
+			r = is_end(answer, (int)n) ? MNL_CB_STOP : MNL_CB_OK;
+		}
 	} while (r > MNL_CB_STOP);
+	if (r != MNL_CB_ERROR && changed) {
+		errno = EINTR;
+		return -1;
+	}
 	return r == MNL_CB_ERROR ? -1 : 0;
 }
 

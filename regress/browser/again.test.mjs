@@ -4,7 +4,7 @@ import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { startDaemon, waitFor } from '../system/daemon.mjs';
-import { openTrusting, shots, terminal, visit, workbench } from './person.mjs';
+import { openTrusting, shots, tellShell, terminal, visit, workbench } from './person.mjs';
 
 let d;
 let browser;
@@ -31,8 +31,7 @@ for (const preset of ['balanced', 'strict', 'development']) {
 		await workbench(page, url());
 		await terminal(page);
 		const file = `${d.home('ann')}/workspaces/${preset}.txt`;
-		await page.keyboard.type(`echo $((6*7)) > ${preset}.txt\n`, { delay: 5 });
-		await waitFor('the terminal', () => fs.existsSync(file) && fs.readFileSync(file, 'utf8') === '42\n', 30000);
+		await tellShell(page, `echo $((6*7)) > ${preset}.txt`, 'the terminal', () => fs.existsSync(file) && fs.readFileSync(file, 'utf8') === '42\n');
 		assert.deepEqual(complaints, []);
 		assert.deepEqual(refused, []);
 		assert.doesNotMatch(d.log, /csp\.report/);

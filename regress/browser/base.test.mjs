@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { password, startDaemon, waitFor } from '../system/daemon.mjs';
 import { serve } from '../system/port-daemon.mjs';
-import { openTrusting, shots, terminal } from './person.mjs';
+import { openTrusting, shots, tellShell, terminal } from './person.mjs';
 
 const base = '/tools/ide.d';
 let d, browser;
@@ -40,8 +40,7 @@ test('from the login to a terminal, and to a port', { timeout: 150000 }, async (
 	await page.waitForSelector('.explorer-folders-view, .explorer-viewlet', { timeout: 60000 });
 	await terminal(page);
 	const file = `${d.home('ann')}/workspaces/here`;
-	await page.keyboard.type('echo $((6*7)) > here\n', { delay: 5 });
-	await waitFor('the terminal', () => fs.existsSync(file) && fs.readFileSync(file, 'utf8') === '42\n', 30000);
+	await tellShell(page, 'echo $((6*7)) > here', 'the terminal', () => fs.existsSync(file) && fs.readFileSync(file, 'utf8') === '42\n');
 	// Its worker keeps files for what is below the prefix, and for nothing else.
 	const scopes = await page.evaluate(async () => {
 		await navigator.serviceWorker.ready;

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import { chromium } from 'playwright-core';
-import { password, top } from '../system/daemon.mjs';
+import { password, sleep, top, waitFor } from '../system/daemon.mjs';
 
 export const shots = `${top}/regress/artefacts`;
 const args = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
@@ -70,4 +70,21 @@ export async function terminal(page) {
 	await command(page, 'Terminal: Create New Terminal');
 	await page.waitForSelector('.terminal-wrapper.active .xterm-helper-textarea', { state: 'attached', timeout: 30000 });
 	await page.locator('.terminal-wrapper.active .xterm-helper-textarea').focus();
+}
+
+// A line for the shell, again until what comes of it is seen: the workbench takes the focus
+// away once more while it loads, and what was typed until then goes astray.
+export async function tellShell(page, line, what, seen) {
+	let tries = 0;
+	return waitFor(what, async () => {
+		await page.locator('.terminal-wrapper.active .xterm-helper-textarea').focus();
+		if (tries++ > 0) await page.keyboard.press('Control+C');
+		await page.keyboard.type(`${line}\n`, { delay: 5 });
+		let v;
+		for (let i = 0; i < 40 && !v; i++) {
+			v = await seen();
+			if (!v) await sleep(200);
+		}
+		return v;
+	}, 40000);
 }

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { spawn, execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import { startDaemon, waitFor } from '../system/daemon.mjs';
-import { openBrowser, shots, terminal, visit, workbench } from './person.mjs';
+import { openBrowser, shots, tellShell, terminal, visit, workbench } from './person.mjs';
 
 let d;
 let browser;
@@ -38,14 +38,12 @@ test('in its terminal: code FILE, code --diff, code --wait, and code-server as w
 	for (const n of ['one', 'two', 'three', 'four', 'five']) inside('sh', '-c', `echo ${n} > workspaces/${n}.txt`);
 	await workbench(page, `${d.origin}/ide/?folder=/home/ann/workspaces`);
 	await terminal(page);
-	await page.keyboard.type('code one.txt\n', { delay: 5 });
-	await tab('one.txt').waitFor({ timeout: 30000 }).catch(async (e) => { await page.screenshot({ path: `${shots}/shell-failed.png` }); throw e; });
+	const opens = (line, name) => tellShell(page, line, line, () => tab(name).isVisible());
+	await opens('code one.txt', 'one.txt').catch(async (e) => { await page.screenshot({ path: `${shots}/shell-failed.png` }); throw e; });
 	await terminal(page);
-	await page.keyboard.type('code-server two.txt\n', { delay: 5 });
-	await tab('two.txt').waitFor({ timeout: 30000 });
+	await opens('code-server two.txt', 'two.txt');
 	await terminal(page);
-	await page.keyboard.type('code --diff one.txt two.txt\n', { delay: 5 });
-	await tab(/one\.txt.*two\.txt/).waitFor({ timeout: 30000 });
+	await opens('code --diff one.txt two.txt', /one\.txt.*two\.txt/);
 });
 
 test('from another shell of the session, and from the host', { timeout: 120000 }, async () => {

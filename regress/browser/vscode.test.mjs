@@ -3,7 +3,7 @@ import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { startDaemon, waitFor } from '../system/daemon.mjs';
-import { command, openBrowser, shots, terminal, visit, workbench } from './person.mjs';
+import { command, openBrowser, shots, tellShell, terminal, visit, workbench } from './person.mjs';
 
 let d;
 let browser;
@@ -49,12 +49,11 @@ test('log in, write a file, use the terminal, come back', { timeout: 150000 }, a
 	});
 
 	await terminal(page);
-	await page.keyboard.type('(id; hostname; ls /home) > /home/ann/workspaces/who.txt\n', { delay: 5 });
 	const who = `${d.home('ann')}/workspaces/who.txt`;
-	const out = await waitFor('the terminal', () => {
+	const out = await tellShell(page, '(id; hostname; ls /home) > /home/ann/workspaces/who.txt', 'the terminal', () => {
 		const t = fs.existsSync(who) ? fs.readFileSync(who, 'utf8') : '';
 		return /\nann\nann\n$/.test(t) ? t : null;
-	}, 30000);
+	});
 	assert.match(out, /^uid=\d+\(ann\) gid=\d+\(ann\)/);
 	await page.keyboard.type('id; hostname; ls /\n', { delay: 5 });
 	await page.waitForTimeout(1500);

@@ -195,7 +195,7 @@ test('a worker that broke a rule is punished by its source, for as long as a cra
 		await waitFor('its end', () => ended(pid), 5000);
 		const again = await evil(null, from);
 		await assert.rejects(again.who(), chan);
-		assert.match(d.log, new RegExp(`worker\\.killed worker=\\d+ why="it broke a rule" towards="${chan}"`));
+		await d.says(new RegExp(`worker\\.killed worker=\\d+ why="it broke a rule" towards="${chan}"`));
 	}
 	// One who breaks a rule and is gone at once is punished no less.
 	for (const chan of ['auth', 'keys']) {

@@ -24,7 +24,7 @@ const backup = (to) => new Promise((resolve) => {
 	const c = spawn(`${obj}/idectl`, ['-s', `${d.runtime}/ided.sock`, 'backup', to]);
 	let err = '';
 	c.stderr.on('data', (s) => { err += s; });
-	c.on('exit', (status) => resolve({ status, err }));
+	c.on('close', (status) => resolve({ status, err }));
 });
 const restore = (from, to, ...more) => {
 	const r = spawnSync(`${obj}/idectl`, ['restore', ...more, '-d', to, from], { encoding: 'utf8' });

@@ -222,6 +222,11 @@ ${extra}
 
 	role(title) { return this.tree().filter((p) => p.cmd === `ided: ${title}`); }
 
+	// What ided does is answered before its line of the log has come through the pipe.
+	says(what) {
+		return waitFor(`the log to say ${what}`, () => what.test(this.log));
+	}
+
 	ctl(args, input) {
 		const r = spawnSync(`${this.obj}/idectl`, ['-s', `${this.runtime}/ided.sock`, ...args],
 			{ input: input ?? '', encoding: 'utf8', timeout: 60000 });

@@ -135,7 +135,7 @@ test('require role: however the path is spelled', async () => {
 	}
 	// What only looks like it is not.
 	for (const p of ['/app/deeper/', '/app/x/deep/', '/app/deep', '/app/de%20ep/']) assert.notEqual((await get(p)).status, 403, p);
-	assert.match(d.log, /access\.denied user="ann".*role admin/);
+	await d.says(/access\.denied user="ann".*role admin/);
 });
 
 test('who the user is: in headers that nobody else can say, and signed', async () => {
@@ -261,7 +261,7 @@ test('one that takes connections and does not answer is left alone by the connec
 	const r = await ask('/tls/x');
 	assert.equal(r[':status'], 503);
 	assert.ok(Number(r['retry-after']) >= 1);
-	assert.match(d.log, /circuit\.open.*\/tls\//);
+	await d.says(/circuit\.open.*\/tls\//);
 	assert.equal((await ask('/unix/x'))[':status'], 200, 'others go on');
 	assert.equal((await get('/tls/x')).status, 200, 'on another connection too');
 	await waitFor('another try', async () => (await ask('/tls/x'))[':status'] === 200, 20000, 250);
@@ -275,11 +275,11 @@ test('one that cannot be reached is asked no more for a while, and then again', 
 	assert.ok(Number(r.headers['retry-after']) >= 1);
 	assert.equal((await get('/nobody/', { cookie: admin })).status, 503, 'it is everybody\'s');
 	assert.equal((await get('/unix/')).status, 200, 'others go on');
-	assert.match(d.log, /circuit\.open.*\/nobody\//);
+	await d.says(/circuit\.open.*\/nobody\//);
 	assert.equal(JSON.parse(d.ok(['-j', 'status'])).services_failing, 1);
 	await serve(http.createServer(handler), silentPort, '127.0.0.1');
 	await waitFor('another try', async () => (await get('/nobody/')).status === 200, 20000, 250);
-	assert.match(d.log, /circuit\.closed.*\/nobody\//);
+	await d.says(/circuit\.closed.*\/nobody\//);
 	assert.equal(JSON.parse(d.ok(['-j', 'status'])).services_failing, 0);
 });
 

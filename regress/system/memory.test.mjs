@@ -30,7 +30,7 @@ function start(user, mb, more, every) {
 	c.stdout.on('data', (s) => { out += s; });
 	c.stderr.on('data', (s) => { out += s; });
 	return { c, ready: () => waitFor('the program', () => /ready/.test(out), 20000),
-		status: new Promise((r) => c.on('exit', r)), out: () => out };
+		status: new Promise((r) => c.on('close', r)), out: () => out };
 }
 const show = (user) => JSON.parse(d.ok(['-j', 'sandbox', 'show', user]));
 const trail = (...of) => d.ok(['-j', 'audit', 'query', '-n', '1000', '-e', 'sandbox.memory', ...of.flatMap((u) => ['-u', u])]).split('\n')

@@ -309,7 +309,7 @@ test('what ends is cleared: its interface, its routes, and what holds them', { s
 	process.kill(d.role('isolation')[0].pid, 'SIGKILL');
 	await d.ended;
 	await d.start();
-	assert.match(d.log, new RegExp(`network\\.cleared.*${ghost}`));
+	await d.says(new RegExp(`network\\.cleared.*${ghost}`));
 	for (const n of others) world.sh('host', `ip link del ${n}`); // fails if it is gone
 	assert.equal(links().length, 1);
 });

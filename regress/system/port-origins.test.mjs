@@ -67,8 +67,8 @@ test('a code is good once, for its port, and for the browser that asked', async 
 	const a = await code(ann);
 	assert.equal((await enter(a.code, crypto.randomBytes(32).toString('hex'))).status, 403, "another browser's");
 	assert.equal((await enter(a.code, a.nonce)).status, 403, 'and used up by that');
-	assert.match(d.log, /port\.entered user="ann" source="127\.0\.0\.1" session="[0-9a-f]{16}" port=3000 /);
-	assert.match(d.log, /port\.denied source="127\.0\.0\.1" port=3000 why="no such code"/);
+	await d.says(/port\.entered user="ann" source="127\.0\.0\.1" session="[0-9a-f]{16}" port=3000 /);
+	await d.says(/port\.denied source="127\.0\.0\.1" port=3000 why="no such code"/);
 	const b = await code(ann);
 	assert.equal((await enter(b.code, b.nonce, 3001)).status, 403, "another port's");
 	const c = await code(ann);

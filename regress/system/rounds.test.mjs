@@ -23,7 +23,7 @@ const exec = (user, line, ms = 30000) => new Promise((resolve) => {
 	c.stdout.on('data', (s) => { out += s; });
 	c.stderr.on('data', (s) => { out += s; });
 	const t = setTimeout(() => c.kill('SIGKILL'), ms);
-	c.on('exit', (status) => { clearTimeout(t); resolve({ status, out }); });
+	c.on('close', (status) => { clearTimeout(t); resolve({ status, out }); });
 });
 // One that was hit the round before may still be on its way out.
 const boxes = () => Object.fromEntries(d.sandboxes().filter((s) => s.state === 'running').map((s) => [s.user, s.pid]));

@@ -77,8 +77,8 @@ test('what is shared, and with whom', async () => {
 	assert.equal((await unshare(3000, bob)).status, 404);
 	assert.equal((await unshare(3000)).status, 200);
 	assert.equal((await unshare(3000)).status, 404);
-	assert.match(d.log, /port\.shared user="ann" port=3000 share="[0-9a-v]{16}" with="users" expires=0 actor="ann" source="127\.0\.0\.1"/);
-	assert.match(d.log, /port\.unshared user="ann" port=3000 share="[0-9a-v]{16}" reason="owner" actor="ann"/);
+	await d.says(/port\.shared user="ann" port=3000 share="[0-9a-v]{16}" with="users" expires=0 actor="ann" source="127\.0\.0\.1"/);
+	await d.says(/port\.unshared user="ann" port=3000 share="[0-9a-v]{16}" reason="owner" actor="ann"/);
 	const again = await share(3000, 'users');
 	assert.notEqual(again.address, s.address, 'its name is never given again');
 	await unshare(3000);
@@ -110,7 +110,7 @@ test('with users: a user is let in, by name, and nobody else', { timeout: 30000 
 		assert.deepEqual([claims.aud, claims.sub, claims.roles], [host(s).split('.')[0], 'bob', ['visitor']]);
 		assert.ok(!d.log.includes(claims.sid), 'the session is not told');
 	}
-	assert.match(d.log, /port\.visited user="bob" owner="ann" source="127\.0\.0\.1" session="[0-9a-f]{16}" port=3000 share="[0-9a-v]{16}"/);
+	await d.says(/port\.visited user="bob" owner="ann" source="127\.0\.0\.1" session="[0-9a-f]{16}" port=3000 share="[0-9a-v]{16}"/);
 	// Its cookie is for nothing else.
 	const token = v.cookie.split('=')[1].slice(0, 64);
 	assert.equal((await ask(d, site, 'GET', '/api/me', { headers: { cookie: `__Host-ided=${token}` } })).status, 401);

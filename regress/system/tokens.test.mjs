@@ -134,7 +134,7 @@ test('a refresh token is good once; a second time ends the family', async () => 
 		assert.equal(await me(t.accessToken), 401);
 		assert.equal((await refresh(t.refreshToken)).status, 401);
 	}
-	assert.match(d.log, new RegExp(`token\\.reused.*session="${a.session}"`));
+	await d.says(new RegExp(`token\\.reused.*session="${a.session}"`));
 	agent.destroy();
 });
 

@@ -10,10 +10,15 @@
 
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
+#include <net/if.h>
 #include <netinet/in.h>
 
+#include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -484,6 +489,74 @@ test_files(void **state)
 	assert_int_equal(net_file_read("/dev/null", &list, err, sizeof(err)), -1);
 }
 
+#define PAIRS 60 /* more than one read of the kernel's answer takes */
+
+static void
+on_link(const struct net_link *l, void *arg)
+{
+	(void)l;
+	++*(unsigned int *)arg;
+}
+
+/* Pairs come and go until it is killed. */
+static void
+flap(void)
+{
+	int fd = net_socket();
+
+	for (;;)
+		if (fd == -1 || net_pair(fd, "flap") == -1 ||
+		    net_remove(fd, "flap") == -1)
+			_exit(1);
+}
+
+/* What changes while it is listed is asked for again, on the same socket; nothing of
+ * the answer before is in the next one. */
+static void
+test_changes(void **state)
+{
+	unsigned int i, n, changed = 0, whole = 0;
+	char name[IFNAMSIZ];
+	int fd, status;
+	pid_t pid;
+
+	(void)state;
+	if (unshare(CLONE_NEWNET) == -1) {
+		print_message(
+		    "no network namespace may be made here: %s\n", strerror(errno));
+		skip();
+	}
+	fd = net_socket();
+	assert_int_not_equal(fd, -1);
+	for (i = 0; i < PAIRS; i++) {
+		snprintf(name, sizeof(name), "a%u", i);
+		assert_int_equal(net_pair(fd, name), 0);
+		snprintf(name, sizeof(name), "b%u", i);
+		assert_int_equal(net_up_as(fd, net_index(fd, NET_INSIDE), name), 0);
+	}
+	pid = fork();
+	assert_int_not_equal(pid, -1);
+	if (pid == 0)
+		flap();
+	(void)alarm(60); /* what waits for an answer that does not come, ends */
+	for (i = 0; i < 20000 && (changed < 20 || whole < 20); i++) {
+		n = 0;
+		if (net_link_each(fd, on_link, &n) == 0) {
+			assert_in_range(n, 2 * PAIRS + 1, 2 * PAIRS + 3);
+			whole++;
+		} else {
+			assert_int_equal(errno, EINTR);
+			changed++;
+		}
+	}
+	assert_int_equal(waitpid(pid, &status, WNOHANG), 0);
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	(void)alarm(0);
+	close(fd);
+	assert_true(changed >= 20 && whole >= 20);
+}
+
 int
 main(void)
 {
@@ -497,6 +570,7 @@ main(void)
 		cmocka_unit_test(test_sets),
 		cmocka_unit_test(test_resolvers),
 		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_changes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
