@@ -6,7 +6,8 @@
 
 #include "../privsep/msg.h"
 
-static const char *const fds[] = { "-", "channel", "socket", "file", "pipe", "listener" };
+static const char *const fds[] = { "-", "channel", "socket", "file", "pipe", "listener",
+	"datagram socket" };
 
 static void
 roles(unsigned int bits)
@@ -24,7 +25,7 @@ roles(unsigned int bits)
 static void
 states(unsigned int bits)
 {
-	static const char *const names[] = { "new", "bound", "port" };
+	static const char *const names[] = { "new", "bound", "port", "share" };
 	const char *sep = "";
 	unsigned int i;
 
@@ -32,7 +33,7 @@ states(unsigned int bits)
 		printf("any");
 		return;
 	}
-	for (i = 0; i < 3; i++)
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if ((bits & (1U << i)) != 0) {
 			printf("%s%s", sep, names[i]);
 			sep = ", ";
@@ -53,9 +54,10 @@ main(void)
 	    "table before it looks at a message; whatever differs closes the channel\n"
 	    "and is logged as\n.Li channel.violation ;\na worker dies of it.\n"
 	    "The state is of the receiving end:\n.Li new\nuntil the channel acts for a "
-	    "user,\n.Li bound\nfrom then on, and\n.Li port\nwhere it is for one port of "
+	    "user,\n.Li bound\nfrom then on,\n.Li port\nwhere it is for one port of "
 	    "the "
-	    "user's sandbox and nothing else.\n"
+	    "user's sandbox and nothing else, and\n.Li share\nwhere it is for one port "
+	    "that somebody shares.\n"
 	    "Lengths are of the payload, in bytes.\n.Bl -tag -width Ds\n");
 	for (t = M_NONE + 1; t < M_MAX; t++) {
 		r = &msg_table[t];
