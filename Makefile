@@ -52,6 +52,7 @@ CONF_SRC  := $(wildcard privsep/conf.c privsep/conf_*.c)
 COMMON_SRC := $(filter-out $(CONF_SRC),$(wildcard privsep/*.c))
 KEYS_SRC  := $(wildcard privsep/keys/*.c)
 HASH_SRC  := privsep/auth/hash.c privsep/auth/seccomp_hash.c
+FETCH_SRC := $(wildcard privsep/fetch/*.c)
 AUTH_SRC  := $(filter-out $(HASH_SRC),$(wildcard privsep/auth/*.c))
 ISOLATION_SRC := $(wildcard privsep/isolation/*.c)
 WORKER_SRC := $(wildcard worker/*.c)
@@ -60,8 +61,8 @@ SESSION_SRC := $(wildcard bin/ide-session/*.c)
 CTL_SRC	  := $(wildcard bin/idectl/*.c)
 START_SRC := $(wildcard bin/ided/*.c)
 
-PROGRAMS = ided idectl ided-isolation ided-auth ided-hash ided-keys ided-worker \
-	   ide-session
+PROGRAMS = ided idectl ided-isolation ided-auth ided-hash ided-keys ided-fetch \
+	   ided-worker ide-session
 BINS	 = $(addprefix $(O)/,$(PROGRAMS))
 
 # Short lines; V=1 shows the commands.
@@ -84,6 +85,7 @@ SRC_ided-isolation  = $(ISOLATION_SRC) $(CONF_SRC)
 SRC_ided-auth	    = $(AUTH_SRC)
 SRC_ided-hash	    = $(HASH_SRC)
 SRC_ided-keys	    = $(KEYS_SRC)
+SRC_ided-fetch	    = $(FETCH_SRC)
 SRC_ided-worker	    = $(WORKER_SRC) worker/www.c
 SRC_ide-session	    = $(SESSION_SRC)
 
@@ -113,6 +115,7 @@ LIBS_ided-isolation = -lcrypto -lnftables -lmnl
 LIBS_ided-auth	    = -ldb-5.3 -lcrypto -lidn2 -lunistring
 LIBS_ided-hash	    = -largon2
 LIBS_ided-keys	    = -lcrypto
+LIBS_ided-fetch	    = -lssl -lcrypto -ljansson
 LIBS_ided-worker    = -lssl -lcrypto -lnghttp2 -ljansson -lbrotlienc -lbrotlicommon -lzstd -lz -lm
 LIBS_idectl	    = -ljansson -lcrypto -lyaml
 

@@ -15,7 +15,7 @@ roles(unsigned int bits)
 	const char *sep = "";
 	unsigned int p;
 
-	for (p = P_MASTER; p <= P_CTL; p <<= 1)
+	for (p = P_MASTER; p <= P_FETCH; p <<= 1)
 		if ((bits & p) != 0) {
 			printf("%s%s", sep, proc_name((enum proc)p));
 			sep = ", ";

@@ -53,7 +53,7 @@
 #define CONF_IO_WEIGHT      100
 #define CONF_NO_LIMIT       UINT64_MAX
 #define CONF_SPARE_MAX      64 /* spare sandboxes */
-/* Of a location that is reached by TLS, unless it says another. */
+/* Of whoever is reached by TLS, unless another one is named. */
 #define CONF_CA_DEFAULT "/etc/ssl/certs/ca-certificates.crt"
 
 enum conf_log_to {
@@ -393,6 +393,12 @@ struct conf_audit {
 	char syslog_path[CONF_PATH_MAX];
 };
 
+/* The feed of releases: nobody is asked unless it is named. */
+struct conf_update {
+	char feed[CONF_PATH_MAX]; /* an address of https; "" when not set */
+	char ca[CONF_PATH_MAX];   /* who signs its certificate */
+};
+
 struct conf {
 	struct conf_common common;
 	uint32_t nlisten;
@@ -416,6 +422,7 @@ struct conf {
 	struct conf_audit audit;
 	char heartbeat[CONF_PATH_MAX]; /* "" when not set */
 	uint32_t idle_exit;            /* of the whole server; 0: never */
+	struct conf_update update;
 	/* Keywords that were set and whose feature is not in effect. */
 	uint32_t nineffect;
 	char ineffect[CONF_INEFFECT_MAX][CONF_ARGLEN_MAX];

@@ -165,4 +165,5 @@ conf_defaults(struct conf *conf)
 	conf->audit.store_keep = 365 * DAY;
 	conf->audit.syslog_facility = LOG_AUTHPRIV >> 3;
 	strlcpy(conf->audit.syslog_path, "/dev/log", sizeof(conf->audit.syslog_path));
+	strlcpy(conf->update.ca, CONF_CA_DEFAULT, sizeof(conf->update.ca));
 }

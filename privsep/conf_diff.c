@@ -151,6 +151,7 @@ text_of(const struct conf_row *row, const void *base, char *buf, size_t size)
 	case K_DOMAIN:
 	case K_PREFIX:
 	case K_BASE:
+	case K_URL:
 	case K_TARGET:
 		strlcpy(buf, at, size);
 		return true;

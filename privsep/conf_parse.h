@@ -136,6 +136,7 @@ enum conf_block {
 	B_SYSLOG,
 	B_ACCENT,
 	B_BACKGROUND,
+	B_UPDATE,
 };
 
 enum conf_kind {
@@ -175,6 +176,7 @@ enum conf_kind {
 	K_ROLE,
 	K_COLOUR,
 	K_BASE,
+	K_URL,
 };
 
 #define KW_MULTI  0x01 /* may be repeated */
@@ -306,6 +308,7 @@ bool conf_path(struct conf_parser *, const char *, char *, size_t, uint64_t);
 
 /* conf_special.c */
 bool conf_value_prefix(struct conf_parser *, const struct conf_row *, void *);
+bool conf_value_url(struct conf_parser *, const struct conf_row *, void *);
 bool conf_value_base(struct conf_parser *, const struct conf_row *, void *);
 bool conf_value_rate(struct conf_parser *, const struct conf_row *, void *);
 bool conf_value_startups(

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "conf_parse.h"
+#include "https_url.h"
 
 /* What a location serves: a path of URLs. */
 bool
@@ -37,6 +38,21 @@ conf_value_base(struct conf_parser *p, const struct conf_row *row, void *base)
 		return false;
 	to[strlen(to) - 1] = '\0';
 	return true;
+}
+
+/* Where ided asks somebody outside itself: https, and nothing secret in it. */
+bool
+conf_value_url(struct conf_parser *p, const struct conf_row *row, void *base)
+{
+	struct https_url u;
+
+	if (!conf_is_value(p) || !https_url_parse(p->tok.text, &u)) {
+		conf_expected(p, NULL,
+		    "an address such as \"https://example.com/feed\" after \"%s\"",
+		    conf_row_name(row));
+		return false;
+	}
+	return conf_take_text(p, (char *)base + row->offset, row->size);
 }
 
 /* 5 per 15m */

@@ -337,6 +337,8 @@ const struct conf_row conf_rows[] = {
 { B_TOP, "metrics", K_METRICS, 0, 0, NOWHERE, 0, 0, NULL, "IDED_METRICS", NULL },
 { B_TOP, "heartbeat", K_PATH, 0, 0, C(heartbeat), 0, 0, NULL, "IDED_HEARTBEAT", NULL },
 { B_TOP, "idle-exit", K_DURATION, 0, 0, C(idle_exit), 10, YEAR, NULL, "IDED_IDLE_EXIT", NULL },
+{ B_TOP, "update-check", K_URL, B_UPDATE, 0, C(update.feed), 0, 0, NULL, "IDED_UPDATE_CHECK", NULL },
+{ B_UPDATE, "ca", K_PATH, 0, 0, C(update.ca), 0, 0, NULL, NULL, NULL },
 };
 /* clang-format on */
 

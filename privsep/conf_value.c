@@ -426,6 +426,8 @@ conf_value(struct conf_parser *p, const struct conf_row *row, void *base)
 		return conf_value_header(p, row, base);
 	case K_WHOSE:
 		return conf_value_whose(p, row, base);
+	case K_URL:
+		return conf_value_url(p, row, base);
 	case K_BASE:
 		return conf_value_base(p, row, base);
 	case K_COLOUR:

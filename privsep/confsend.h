@@ -33,9 +33,10 @@ struct conf_for_worker {
 	uint8_t tls13;
 	uint16_t https_port;       /* for redirects */
 	uint32_t session_lifetime; /* the cookie's Max-Age */
+	uint8_t update_check;      /* auth knows of releases */
 	char ide_prefix[64];       /* "<quality>-<commit>" of the IDE installed */
-	char ide_version[32];
-	uint32_t certlen; /* PEM chain follows in cert */
+	char ide_version[32];      /* as its makers count releases */
+	uint32_t certlen;          /* PEM chain follows in cert */
 	char cert[65536];
 	uint8_t keyid[32]; /* SHA-256 of the SPKI */
 	char openssl[64];  /* the machine's; the worker has one of its own */
@@ -57,6 +58,8 @@ struct conf_for_auth {
 	uint32_t uid_count;
 	uint32_t idle_freeze;
 	uint32_t idle_stop;
+	char update_feed[CONF_PATH_MAX]; /* "": nobody is asked */
+	char ide_version[32];
 	uint16_t port_first; /* of sandboxes, that may be reached */
 	uint16_t port_last;
 	uint8_t port_secret[32]; /* of their origins' tokens: auth_port.c */
@@ -77,6 +80,13 @@ struct conf_for_keys {
 
 struct conf_for_hash {
 	struct conf_common common;
+};
+
+struct conf_for_fetch {
+	struct conf_common common;
+	char feed[CONF_PATH_MAX];
+	char proxy[CONF_PATH_MAX]; /* of the environment; "" for none */
+	char no_proxy[CONF_PATH_MAX];
 };
 
 /* A sealed memory file with len bytes, or -1. */

@@ -42,6 +42,8 @@ proc_name(enum proc p)
 		return "ide-session";
 	case P_CTL:
 		return "idectl";
+	case P_FETCH:
+		return "fetch";
 	}
 	return "unknown";
 }

@@ -39,6 +39,7 @@ enum proc {
 	P_ISOLATION = 0x040,
 	P_SESSION = 0x080,
 	P_CTL = 0x100,
+	P_FETCH = 0x200,
 };
 
 enum msg_state {
@@ -272,6 +273,12 @@ M(CTL_LEAVE,	P_CTL, P_AUTH,		S_ANY,	X_(m_leave),	FD_NONE)	\
 M(CTL_BACKUP,	P_CTL, P_AUTH,		S_ANY,	NONE_,		FD_NONE)	\
 M(BACKUP,	P_AUTH, P_CTL,		S_ANY,	X_(m_backup),	FD_NONE)	\
 M(CTL_BACKUP_FD, P_CTL, P_AUTH,		S_ANY,	NONE_,		FD_PIPE)	\
+/* The feed of releases: auth has it asked, and tells workers. */		\
+M(FETCH,	P_AUTH, P_ISOLATION,	S_ANY,	NONE_,		FD_NONE)	\
+M(JOIN_FETCH,	P_ISOLATION, P_AUTH,	S_ANY,	NONE_,		FD_CHAN)	\
+M(FETCHED,	P_FETCH, P_AUTH,	S_ANY,	X_(m_fetched),	FD_NONE)	\
+M(UPDATE,	P_WORKER, P_AUTH,	S_BOUND, NONE_,		FD_NONE)	\
+M(UPDATED,	P_AUTH, P_WORKER,	S_ANY,	X_(m_update),	FD_NONE)	\
 /* Argon2id. */									\
 M(HASH_MAKE,	P_AUTH, P_HASH,		S_ANY,	X_(m_hash),	FD_NONE)	\
 M(HASH_VERIFY,	P_AUTH, P_HASH,		S_ANY,	X_(m_hash),	FD_NONE)	\

@@ -74,6 +74,7 @@ A(LEASE_BACK,		NOBODY,		A_CHANGING)				\
 A(IDE,			IDE_USE,	0)					\
 A(LAST,			IDE_USE,	0)					\
 A(MINT,			IDE_USE,	0)					\
+A(UPDATE,		IDE_USE,	0)					\
 A(PORTAL,		ACCOUNT_OWN,	A_CHANGING)				\
 /* A worker: ports of the own sandbox. */					\
 A(PORT,			IDE_USE,	0)					\

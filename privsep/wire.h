@@ -306,6 +306,20 @@ struct m_minted {
 	uint8_t key[WIRE_MINT];
 };
 
+/* M_FETCHED: what a feed of releases said, or why it is not known. */
+#define WIRE_VERSION 64 /* semver.h */
+struct m_fetched {
+	uint32_t ok;
+	char version[WIRE_VERSION];
+	char why[160];
+};
+
+/* M_UPDATED: the newest release; version is "" while it is unknown. */
+struct m_update {
+	int64_t checked; /* in seconds; 0: not yet */
+	char version[WIRE_VERSION];
+};
+
 /* M_SESSION_END: a user ends one of the own sessions. */
 struct m_session_id {
 	char session[WIRE_SESSION];

@@ -2,11 +2,11 @@
 
 # Everything but the files that hold a main(), as archives: a unit test is
 # linked with all of them and takes the real objects that it needs.
-MAIN_SRC  = privsep/auth/auth.c privsep/auth/hash.c privsep/keys/keys.c \
+MAIN_SRC  = privsep/auth/auth.c privsep/auth/hash.c privsep/keys/keys.c privsep/fetch/fetch.c \
 	    privsep/isolation/isolation.c worker/zygote.c bin/ided/ided.c \
 	    bin/idectl/idectl.c bin/ide-session/ide-session.c
 LIB_SRC   = $(sort $(filter-out $(MAIN_SRC),$(COMMON_SRC) $(CONF_SRC) $(KEYS_SRC) \
-	    $(AUTH_SRC) $(HASH_SRC) $(ISOLATION_SRC) $(WORKER_SRC) $(MASTER_SRC)))
+	    $(AUTH_SRC) $(HASH_SRC) $(FETCH_SRC) $(ISOLATION_SRC) $(WORKER_SRC) $(MASTER_SRC)))
 LIB_OBJ   = $(call objs,$(LIB_SRC)) $(O)/worker/www.o
 TEST_LIBS = -lnftables -lmnl -lssl -lcrypto -lnghttp2 -ljansson -lbrotlienc -lbrotlidec -lbrotlicommon -lzstd -lz -ldb-5.3 -largon2 -lidn2 -lunistring -lyaml -lcmocka \
 	    $(call PC,$(PKGS))
@@ -69,7 +69,8 @@ fuzz: $(FUZZ)
 FUZZ_READS = $(addprefix worker/,chunk.c cookie.c encode_pick.c lang.c dates.c http1.c httpfield.c origin.c proxied.c jwt_parse.c \
 	    port_head.c proxy_head.c range.c url.c h1.c h2.c h2_guard.c h2_head.c h2_stream.c question.c session.c) \
 	    $(addprefix privsep/,chan.c msg.c conf_grammar.c conf_lex.c conf_listen.c \
-	    audit_record.c conf_special.c conf_table.c conf_value.c auth/auth_worker.c auth/auth_worker_ask.c keys/serve.c) \
+	    audit_record.c conf_special.c conf_table.c conf_value.c semver.c https_url.c \
+	    fetch/fetch_response.c fetch/fetch_feed.c fetch/fetch_proxy.c auth/auth_worker.c auth/auth_worker_ask.c keys/serve.c) \
 	    master/pool.c master/pool_end.c
 fuzz-coverage:
 	etc/install-deps build check coverage

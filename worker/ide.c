@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "../privsep/log.h"
+#include "../privsep/semver.h"
 #include "cookie.h"
 #include "pages.h"
 #include "proxy.h"
@@ -282,23 +283,62 @@ ide_mint(struct stream *s, const char *rest)
 	auth_ask_for(s, M_MINT, NULL, 0, minted);
 }
 
-/* Whoever installed ided updates it: nobody outside is asked. */
+static const char *
+ide_version(const struct stream *s)
+{
+	const char *v = s->w->conf->ide_version;
+
+	return (v[0] == '\0' ? "unknown" : v);
+}
+
+/* checked in milliseconds; 0 is now. */
+static void
+update_answer(struct stream *s, int64_t checked, const char *latest)
+{
+	const char *v = ide_version(s);
+	struct timespec ts;
+	struct answer a;
+	bool newer = semver_ok(v) && semver_ok(latest) && semver_compare(latest, v) > 0;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	if (checked == 0)
+		checked = (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	answer_init(&a, s, ANSWER_DATA);
+	respond_json(&a, 200,
+	    json_pack("{s:I, s:s, s:s, s:b}", "checked", (json_int_t)checked, "latest",
+		latest, "current", v, "isLatest", !newer));
+}
+
+static void
+updated(void *arg, struct msg *m)
+{
+	const struct m_update *u;
+	struct stream *s = arg;
+
+	s->on_close = NULL;
+	if (m == NULL || m->head.type != M_UPDATED) {
+		auth_error(s, m);
+		return;
+	}
+	u = MSG_DATA(m, m_update);
+	if (wire_str(u->version) && semver_ok(u->version))
+		update_answer(s, u->checked * 1000, u->version);
+	else
+		update_answer(s, 0, "unknown");
+}
+
+/*
+ * Whoever installed ided updates it.  Nobody outside is asked on a user's word: auth
+ * knows what it has been told, if the configuration has it ask at all.
+ */
 void
 ide_update(struct stream *s, const char *rest)
 {
-	const char *v = s->w->conf->ide_version;
-	struct timespec ts;
-	struct answer a;
-
 	(void)rest;
-	if (v[0] == '\0')
-		v = "unknown";
-	clock_gettime(CLOCK_REALTIME, &ts);
-	answer_init(&a, s, ANSWER_DATA);
-	respond_json(&a, 200,
-	    json_pack("{s:I, s:s, s:s, s:b}", "checked",
-		(json_int_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000, "latest", v,
-		"current", v, "isLatest", 1));
+	if (s->w->conf->update_check)
+		auth_ask_for(s, M_UPDATE, NULL, 0, updated);
+	else
+		update_answer(s, 0, ide_version(s));
 }
 
 static json_t *

@@ -401,6 +401,7 @@ static const struct chan_handler from_auth[] = {
 	{ M_PORT_ENTERED, question_answer },
 	{ M_FAIL, question_answer },
 	{ M_MINTED, question_answer },
+	{ M_UPDATED, question_answer },
 	{ M_ROW_SESSION, question_answer },
 	{ M_ROW_ACCOUNT, question_answer },
 	{ M_ROW_RESET, question_answer },

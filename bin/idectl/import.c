@@ -41,7 +41,7 @@ const struct import_option import_options[] = {
 	{ "log",		IMPORT_VALUE,	"LOG_LEVEL", NULL },
 	{ "reconnection-grace-time", IMPORT_VALUE, "CODE_SERVER_RECONNECTION_GRACE_TIME", NULL },
 	/* what needs nothing */
-	{ "disable-update-check", IMPORT_NOTHING, NULL, "nobody outside is asked for updates" },
+	{ "disable-update-check", IMPORT_NOTHING, NULL, "nobody outside is asked, unless update-check names a feed" },
 	{ "github-auth",	IMPORT_NOTHING,	"GITHUB_TOKEN", "a token is its user's, who signs in at GitHub in VS Code" },
 	{ "cert-host",		IMPORT_NOTHING, NULL, "names are those of the certificate" },
 	{ "cookie-suffix",	IMPORT_NOTHING, "CODE_SERVER_COOKIE_SUFFIX", "the cookie is bound to this host (__Host-)" },

@@ -52,6 +52,7 @@ static void on_limited(struct chan *, struct msg *);
 static const struct chan_handler from_isolation[] = {
 	{ M_JOIN_HASH, on_join_hash },
 	{ M_JOIN_PEER, on_join_peer },
+	{ M_JOIN_FETCH, update_on_join },
 	{ M_CONF_AUTH, on_conf },
 	{ M_LOG_FILE, on_log_file },
 	{ M_AUDIT_FILE, on_audit_file },
@@ -123,6 +124,7 @@ on_conf(struct chan *c, struct msg *m)
 	worker_roles();
 	share_review(0);
 	audit_config();
+	update_config();
 	log_debug("new configuration");
 }
 
@@ -298,6 +300,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	limit_tick();
 	share_tick();
 	audit_tick();
+	update_tick();
 	if (now - store >= STORE_SECONDS) {
 		store = now;
 		store_tick(auth.store);
@@ -416,6 +419,7 @@ main(int argc, char *argv[], char *envp[])
 	start_loop();
 	sandbox_enter(&sandbox_auth);
 	share_load();
+	update_config();
 	if (auth.conf.auth.mode == AUTH_MULTI)
 		admin_first(on_ready);
 	else

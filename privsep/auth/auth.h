@@ -300,6 +300,12 @@ void sandbox_limits_user(uint32_t uid, const char *name);
 void settings_flush(void);
 void settings_forget(uint32_t uid);
 
+/* auth_update.c: the newest release, by the feed that the configuration names. */
+void update_config(void);
+void update_tick(void);
+void update_on_join(struct chan *, struct msg *);
+void update_on_ask(struct chan *, struct msg *);
+
 /* auth_admin.c: the first administrator; done is called in any case. */
 void admin_first(void (*done)(void));
 

@@ -236,6 +236,7 @@ const struct chan_handler worker_handlers[] = {
 	{ M_IDE, on_ide },
 	{ M_LAST, on_last },
 	{ M_MINT, on_mint },
+	{ M_UPDATE, update_on_ask },
 	{ M_PORTAL, on_portal },
 	{ M_SESSION_END, on_session_end },
 	{ M_BEAT, on_beat },

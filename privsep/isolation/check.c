@@ -356,6 +356,15 @@ locations(struct check *c, const struct conf *conf)
 	}
 }
 
+static void
+update_check(struct check *c, const struct conf_update *conf)
+{
+	const char *lacks;
+
+	if (conf->feed[0] != '\0' && (lacks = ca_lacks(conf->ca)) != NULL)
+		complain(c, "update-check: %s", lacks);
+}
+
 int
 conf_check(const struct conf *conf, conf_error_fn error, void *arg)
 {
@@ -377,5 +386,6 @@ conf_check(const struct conf *conf, conf_error_fn error, void *arg)
 	binds(&c, &conf->isolation);
 	table_files(&c, conf);
 	locations(&c, conf);
+	update_check(&c, &conf->update);
 	return c.count;
 }

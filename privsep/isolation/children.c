@@ -126,8 +126,8 @@ static const struct chan_handler silent[] = {
 
 /* What sanitizers are told, in a build with them; nothing of ours is passed on.
  * The one line gives the process's title room to stand in. */
-static char *const *
-environment(void)
+char *const *
+children_environment(void)
 {
 	static char path[] = "PATH=/usr/local/bin:/usr/bin:/bin";
 	static char *none[] = { path, NULL };
@@ -245,7 +245,7 @@ child_spawn(const struct child_row *row, int parent, int peer)
 	memset(&s, 0, sizeof(s));
 	s.program = row->program;
 	s.argv = argv;
-	s.envp = environment();
+	s.envp = children_environment();
 	s.uid = accounts[row->account].uid;
 	s.gid = accounts[row->account].gid;
 	s.parent = parent;

@@ -75,7 +75,7 @@ on_child(evutil_socket_t sig, short what, void *arg)
 	(void)arg;
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
 		if (!children_reap(pid, status) && !job_reap(pid, status) &&
-		    !box_reap(pid))
+		    !fetch_reap(pid, status) && !box_reap(pid))
 			(void)spare_reap(pid);
 }
 
@@ -221,6 +221,7 @@ serve(void)
 	children_start();
 	spare_fill();
 	event_base_dispatch(isolation.base);
+	fetch_leave();
 	net_leave();
 	spare_leave();
 	cgroup_leave();

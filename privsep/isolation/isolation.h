@@ -33,6 +33,7 @@
  * storage*.c		limits of storage: see storage.h
  * tree*.c		whole trees of files
  * jobs.c		what takes long, in children of their own
+ * fetch.c		who asks the feed of releases
  */
 #ifndef ISOLATION_ISOLATION_H
 #define ISOLATION_ISOLATION_H
@@ -82,6 +83,7 @@ bool children_reap(pid_t pid, int status);
 void children_reload(void); /* new sections; a new zygote */
 void children_renew(void);  /* a new zygote */
 void children_log(int fd);  /* LOG_FILE to all that write lines */
+char *const *children_environment(void);
 
 /* reload.c */
 void reload_conf(struct chan *c, uint32_t id);
@@ -103,6 +105,7 @@ int section_auth(void);
 int section_hash(void);
 int section_keys(void);
 int section_worker(void);
+int section_fetch(void); /* or -1 */
 const uint8_t *section_keyid(void);
 uint16_t https_port(const struct conf *conf); /* 0: no listener of TLS */
 
@@ -110,6 +113,8 @@ uint16_t https_port(const struct conf *conf); /* 0: no listener of TLS */
 int locations_resolve(const struct conf *conf,
     struct sockaddr_storage to[CONF_LOCATION_MAX], char *err, size_t errlen);
 void locations_take(const struct sockaddr_storage to[CONF_LOCATION_MAX]);
+/* A file of certificates: NULL, or what is wrong. */
+const char *ca_lacks(const char *path);
 /* What is there for it, on this machine?  NULL, or what is wrong. */
 const char *location_lacks(const struct conf_location *);
 void location_connect(struct chan *, struct msg *);
@@ -123,6 +128,11 @@ void audit_file_rotate(struct chan *auth, struct msg *);
 /* audit_syslog.c: ... and its socket to syslog. */
 void audit_syslog_give(struct chan *auth);
 void audit_syslog_ask(struct chan *auth, struct msg *);
+
+/* fetch.c: the feed of releases is asked. */
+void fetch_start(struct chan *auth, struct msg *);
+bool fetch_reap(pid_t pid, int status);
+void fetch_leave(void);
 
 /* folders.c */
 void folders_open(void);

@@ -142,7 +142,7 @@ locations_take(const struct sockaddr_storage to[CONF_LOCATION_MAX])
 
 /* --- before anything is started --- */
 
-static const char *
+const char *
 ca_lacks(const char *path)
 {
 	static char why[CONF_PATH_MAX + 128];

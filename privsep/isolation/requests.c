@@ -430,6 +430,7 @@ const struct chan_handler request_handlers[] = {
 	{ M_SB_RENEW, on_renew },
 	{ M_SB_RELOAD, on_reload },
 	{ M_SB_LEAVE, on_leave },
+	{ M_FETCH, fetch_start },
 	{ M_AUDIT_ROTATE, audit_file_rotate },
 	{ M_AUDIT_SYSLOG_ASK, audit_syslog_ask },
 	{ M_NONE, NULL },

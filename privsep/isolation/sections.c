@@ -121,6 +121,9 @@ product_read(struct sections *s, const struct conf *conf, char *err, size_t errl
 		    path);
 		return -1;
 	}
+	/* Where the product has a number of its own for releases, it is that one. */
+	(void)product_value(
+	    text, "codeserver", s->worker.ide_version, sizeof(s->worker.ide_version));
 	snprintf(
 	    s->worker.ide_prefix, sizeof(s->worker.ide_prefix), "%s-%s", quality, commit);
 	return 0;
@@ -185,6 +188,7 @@ sections_read(struct sections *s, const struct conf *conf, char *err, size_t err
 	w->tls12 = conf->tls.tls12;
 	w->tls13 = conf->tls.tls13;
 	w->https_port = https_port(conf);
+	w->update_check = conf->update.feed[0] != '\0';
 	w->session_lifetime = conf->auth.session_lifetime;
 	w->nlocation = conf->nlocation;
 	memcpy(w->location, conf->location, sizeof(w->location));
@@ -295,6 +299,8 @@ section_auth(void)
 	a.uid_count = conf->isolation.uid_count;
 	a.idle_freeze = conf->isolation.idle_freeze;
 	a.idle_stop = conf->isolation.idle_stop;
+	strlcpy(a.update_feed, conf->update.feed, sizeof(a.update_feed));
+	strlcpy(a.ide_version, taken.worker.ide_version, sizeof(a.ide_version));
 	a.port_first = conf->proxy.port_first;
 	a.port_last = conf->proxy.port_last;
 	a.share = conf->proxy.share;
@@ -336,6 +342,37 @@ section_keys(void)
 	k.common = isolation.conf.common;
 	memcpy(k.keyid, taken.keyid, sizeof(k.keyid));
 	return section(&k, sizeof(k), "keys");
+}
+
+/* What the environment says, in the name that is usual and in that of others. */
+static bool
+variable(char *to, size_t size, const char *name, const char *other)
+{
+	const char *v = getenv(name);
+
+	if (v == NULL || *v == '\0')
+		v = getenv(other);
+	if (v == NULL || strlcpy(to, v, size) < size)
+		return true;
+	log_warnx("%s: too long", name);
+	return false;
+}
+
+int
+section_fetch(void)
+{
+	struct conf_for_fetch f;
+	int fd;
+
+	memset(&f, 0, sizeof(f));
+	f.common = isolation.conf.common;
+	strlcpy(f.feed, isolation.conf.update.feed, sizeof(f.feed));
+	if (!variable(f.proxy, sizeof(f.proxy), "https_proxy", "HTTPS_PROXY") ||
+	    !variable(f.no_proxy, sizeof(f.no_proxy), "no_proxy", "NO_PROXY"))
+		return -1;
+	fd = section(&f, sizeof(f), "fetch");
+	explicit_bzero(&f, sizeof(f));
+	return fd;
 }
 
 int

@@ -29,7 +29,7 @@ test('the table holds what a worker may say, and nothing with a descriptor', () 
 		'ME_SESSIONS_END', 'ME_SESSION_END', 'ME_USAGE', 'MINT', 'PORT', 'PORTAL', 'PORT_CODE', 'PORT_ENTER', 'PORT_TOKEN',
 		'RATELIMITS', 'REGISTER', 'RESET_USE', 'ROLES', 'SANDBOXES', 'SANDBOX_KILL', 'SESSIONS', 'SESSIONS_KILL', 'SESSION_END', 'SESSION_KILL',
 		'SESS_GET', 'SESS_PUT', 'SETTINGS_GET', 'SETTINGS_PUT', 'SHARE_ADD', 'SHARE_CODE', 'SHARE_END', 'SHARE_ENTER', 'SHARE_LIST', 'SHARE_PORT', 'SHARE_SIGN', 'SHARE_TOKEN', 'SHARE_VISIT', 'SIGN', 'SOURCE', 'STAGE', 'STATS', 'TOKEN_ADD', 'TOKEN_END',
-		'TOKEN_LIST', 'TRAFFIC', 'USERS', 'USER_ADD', 'USER_APPROVE', 'USER_DELETE', 'USER_DISABLE', 'USER_ENABLE', 'USER_GET',
+		'TOKEN_LIST', 'TRAFFIC', 'UPDATE', 'USERS', 'USER_ADD', 'USER_APPROVE', 'USER_DELETE', 'USER_DISABLE', 'USER_ENABLE', 'USER_GET',
 		'USER_LIMITS', 'USER_PUT', 'USER_RESET', 'USER_TOKENS', 'USER_TOKEN_END', 'WANT_AUTH']);
 	for (const r of rows) if (r && (r.from & P.worker)) assert.equal(r.fd, 0, r.name);
 });
@@ -168,7 +168,7 @@ test('orders of other roles are refused, and not obeyed', async () => {
 		['master', 'WORKER_NOTE'], ['master', 'WORKER_EXIT'], ['master', 'READY'], ['master', 'LOG_FILE', 1, 'memory'],
 		['auth', 'CTL_RELOAD'], ['auth', 'CTL_STOP'], ['auth', 'CTL_STATUS'], ['auth', 'CTL_HANDOVER'],
 		['auth', 'CTL_SANDBOX_STOP'], ['auth', 'CTL_EXEC'], ['auth', 'CTL_SANDBOX_LIST'], ['auth', 'RELOAD'],
-		['auth', 'STOPPING'], ['auth', 'WORKER_AUTH', 1, 'seqpacket'], ['auth', 'JOIN_HASH', 1, 'seqpacket'],
+		['auth', 'STOPPING'], ['auth', 'WORKER_AUTH', 1, 'seqpacket'], ['auth', 'JOIN_HASH', 1, 'seqpacket'], ['auth', 'JOIN_FETCH', 1, 'seqpacket'],
 		['auth', 'SB_FD', 1, 'client'], ['auth', 'SB_ROW'], ['auth', 'SB_GONE'], ['auth', 'HASHED'],
 		['auth', 'CONF_AUTH', 1, 'memory'], ['auth', 'STATUS_MASTER'],
 		['keys', 'KEY', 1, 'memory'], ['keys', 'WORKER_KEYS', 1, 'seqpacket'], ['keys', 'LOG_FILE', 1, 'memory'],
@@ -189,7 +189,7 @@ test('orders of other roles are refused, and not obeyed', async () => {
 // --- states ---
 
 test('a worker that nobody logged in on gets nothing', async () => {
-	for (const name of ['IDE', 'PORTAL', 'MINT', 'LAST', 'SESSION_END', 'LOGOUT', 'BEAT', 'PORT', 'PORT_CODE']) {
+	for (const name of ['IDE', 'PORTAL', 'MINT', 'UPDATE', 'LAST', 'SESSION_END', 'LOGOUT', 'BEAT', 'PORT', 'PORT_CODE']) {
 		const e = await evil();
 		const payload = name === 'SESSION_END' ? wire.session(site.ids.ann) : name === 'IDE' ? wire.ide() :
 			name === 'LAST' ? wire.last('folder=/evil') : name === 'PORT' ? wire.port(3000) :

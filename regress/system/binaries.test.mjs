@@ -8,7 +8,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { obj, top, sanitized } from './daemon.mjs';
 
 const run = (...args) => execFileSync(args[0], args.slice(1), { encoding: 'utf8', maxBuffer: 1 << 28 });
-const programs = ['ided', 'idectl', 'ided-isolation', 'ided-auth', 'ided-hash', 'ided-keys', 'ided-worker', 'ide-session'];
+const programs = ['ided', 'idectl', 'ided-isolation', 'ided-auth', 'ided-hash', 'ided-keys', 'ided-fetch', 'ided-worker', 'ide-session'];
 const hardened = { skip: sanitized && 'a build with sanitizers leaves out what gets in their way' };
 
 // The worker and ide-session hold their libraries (but not with sanitizers): what the
@@ -107,6 +107,7 @@ const has = {
 	'ided-auth': ['crypto', 'database'],
 	'ided-hash': ['argon2'],
 	'ided-keys': ['crypto'],
+	'ided-fetch': ['accounts', 'crypto', 'json', 'socket', 'tls'],	// accounts: it looks up one name
 	'ided-isolation': ['accounts', 'crypto', 'exec', 'mount', 'namespace', 'socket'],
 	'ide-session': ['exec', 'socket'],
 	// accounts: what it restores is auth's; crypto: it verifies the audit trail by itself

@@ -130,7 +130,7 @@ test('each call of the API by each role and by a token of each permission', { ti
 	console.log(`${walked.length} calls, ${identities.length} identities: ${allowed} allowed, ${refused} refused`);
 	// The table's other messages are not of the API: the IDE's, ports', services', logins, idectl's.
 	const others = Object.keys(access).filter((m) => !seen.has(m) && permissions[access[m]] && !/^CTL_/.test(m));
-	assert.deepEqual(others.filter((m) => !['IDE', 'LAST', 'LOCATION', 'LOCATION_FILE', 'LOCATION_SIGN', 'MINT', 'PORT', 'PORT_CODE', 'SHARE_CODE'].includes(m)), []);
+	assert.deepEqual(others.filter((m) => !['IDE', 'LAST', 'LOCATION', 'LOCATION_FILE', 'LOCATION_SIGN', 'MINT', 'UPDATE', 'PORT', 'PORT_CODE', 'SHARE_CODE'].includes(m)), []);
 });
 
 test('each command of idectl: by root, and by nobody else', { timeout: 120000 }, () => {

@@ -88,6 +88,9 @@ static const struct {
 	{ "", "headers balanced report-only", "headers report-only:  -> set\n" },
 	{ "heartbeat \"/run/a\"", "heartbeat \"/run/b\"",
 	    "heartbeat: /run/a -> /run/b\n" },
+	{ "", "update-check \"https://example.com/a\" ca \"/ca\"",
+	    "update-check:  -> https://example.com/a\nupdate-check ca: "
+	    "/etc/ssl/certs/ca-certificates.crt -> /ca\n" },
 	{ "", "brand { accent \"#102030\" }", "brand accent:  -> #102030\n" },
 	{ "ratelimit { api 100 per 15m }", "ratelimit { api 5 per 1m }",
 	    "ratelimit api: 100 per 900s -> 5 per 60s\n" },

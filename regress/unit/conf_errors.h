@@ -34,6 +34,9 @@
 { OK "data", NULL, NULL, {
   "t:2: expected an absolute path after \"data\", got the end of the file" } },
 
+{ OK "update-check \"http://a/\"\nheaders strict", NULL, NULL, {
+  "t:2: expected an address such as \"https://example.com/feed\" after \"update-check\", got \"http://a/\"" } },
+
 /* the account of auth mode single */
 { OK "auth {\n\tmode single\n\taccount \"An n\"\n\tpassword-hash \"5e88\"\n}", NULL, NULL, {
   "t:4: expected a user name after \"account\": a lower-case letter, then letters, digits, \".\", \"_\" or \"-\", got An n",
