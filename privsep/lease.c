@@ -75,6 +75,7 @@ tightest(const struct lease *l, int64_t now, struct window_state *s)
 	struct window_state t;
 	unsigned int i, which = 0;
 
+	memset(s, 0, sizeof(*s)); /* of no window at all there is nothing left */
 	for (i = 0; i < l->n; i++) {
 		windows_look(l->of[i].windows, l->of[i].key, now, &t);
 		if (i > 0 && t.left >= s->left)
