@@ -278,6 +278,11 @@ void audit_on_query(struct chan *, struct msg *);
 void location_on_connect(struct chan *, struct msg *);
 void location_on_file(struct chan *, struct msg *);
 void location_on_sign(struct chan *, struct msg *);
+/*
+ * auth_assertion.c: as says of whom (name, uid, session), to whom (location) and as what
+ * (roles), the rest is set here; the worker gets M_LOCATION_SIGNED or M_FAIL.
+ */
+void assertion_sign(struct worker *, uint32_t id, struct wire_assertion *as);
 /* Services that nobody is let through to for now, and how often that came about. */
 void location_stats(uint32_t *failing, uint32_t *failed);
 

@@ -12,16 +12,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <bsd/stdlib.h>
 #include <bsd/string.h>
 
 #include "../circuit.h"
-#include "../jwt.h"
 #include "../location.h"
 #include "auth.h"
 
 #define CONNECT_TIMEOUT 20 /* seconds */
-#define SIGN_TIMEOUT    5
 
 static struct {
 	uint8_t id[WIRE_LOCATION]; /* whose it is */
@@ -230,38 +227,14 @@ location_on_file(struct chan *c, struct msg *m)
 
 /* --- who it is --- */
 
-static bool
-on_signed(void *owner, uint32_t tag, struct msg *m)
-{
-	struct worker *w = owner;
-	const struct m_location_signed *s;
-
-	if (m == NULL || m->head.type != M_JWT_ASSERTED ||
-	    (s = MSG_DATA(m, m_location_signed))->sig.len == 0)
-		worker_fail(w, tag, FAIL_UNAVAILABLE, "tokens cannot be signed now");
-	else
-		chan_send(&w->chan, M_LOCATION_SIGNED, tag, -1, s, sizeof(*s));
-	return true;
-}
-
 static void
 fill(struct wire_assertion *as, const struct worker *w, const struct conf_location *l,
     const struct store_account *a)
 {
-	struct wire_jwt *j = &as->jwt;
-	uint8_t id[(WIRE_JTI - 1) / 2];
-	size_t i;
-
 	memset(as, 0, sizeof(*as));
-	strlcpy(j->issuer, auth.conf.auth.token_issuer, sizeof(j->issuer));
-	strlcpy(j->name, a->name, sizeof(j->name));
-	strlcpy(j->session, w->live->id, sizeof(j->session));
-	arc4random_buf(id, sizeof(id));
-	for (i = 0; i < sizeof(id); i++)
-		snprintf(j->jti + 2 * i, 3, "%02x", id[i]);
-	j->uid = a->uid;
-	j->issued = auth_now();
-	j->expires = j->issued + JWT_ASSERTION_LIFE;
+	strlcpy(as->jwt.name, a->name, sizeof(as->jwt.name));
+	strlcpy(as->jwt.session, w->live->id, sizeof(as->jwt.session));
+	as->jwt.uid = a->uid;
 	strlcpy(as->location, l->prefix, sizeof(as->location));
 	strlcpy(as->roles, a->roles, sizeof(as->roles));
 }
@@ -284,10 +257,7 @@ location_on_sign(struct chan *c, struct msg *m)
 	}
 	if (l != NULL && sandbox_may_ask(w, m->head.id)) {
 		fill(&as, w, l, &a);
-		if (ask(&auth.keys, M_JWT_ASSERT, &as, sizeof(as), SIGN_TIMEOUT,
-			on_signed, w, m->head.id) == 0)
-			worker_fail(w, m->head.id, FAIL_UNAVAILABLE,
-			    "tokens cannot be signed now");
+		assertion_sign(w, m->head.id, &as);
 	}
 	explicit_bzero(&a, sizeof(a));
 }

@@ -20,6 +20,7 @@
 
 #include <openssl/sha.h>
 
+#include "../audit_record.h"
 #include "../semver.h"
 #include "auth.h"
 
@@ -105,13 +106,11 @@ static void
 forget(void)
 {
 	unsigned char hash[SHA256_DIGEST_LENGTH];
-	unsigned int i;
 
 	memset(&known, 0, sizeof(known));
 	SHA256((const unsigned char *)auth.conf.update_feed,
 	    strlen(auth.conf.update_feed), hash);
-	for (i = 0; i < sizeof(hash); i++)
-		snprintf(known.feed + 2 * i, 3, "%02x", hash[i]);
+	audit_hex(known.feed, hash, sizeof(hash));
 }
 
 static void

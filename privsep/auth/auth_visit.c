@@ -9,15 +9,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <bsd/stdlib.h>
 #include <bsd/string.h>
 
-#include "../jwt.h"
 #include "auth_peer.h"
 #include "auth_share.h"
 
 #define PORT_TIMEOUT 20
-#define SIGN_TIMEOUT 5
 #define ASKS_WORKER  32 /* as the owner's own: auth_sandbox.c */
 #define ASKS_OWNER   64 /* of all visitors of one owner, whose own are not held up */
 
@@ -275,20 +272,6 @@ visit_on_port(struct chan *c, struct msg *m)
 		worker_fail(w, m->head.id, FAIL_BUSY, "too many requests are under way");
 }
 
-static bool
-on_signed(void *owner, uint32_t tag, struct msg *m)
-{
-	struct worker *w = owner;
-	const struct m_location_signed *s;
-
-	if (m == NULL || m->head.type != M_JWT_ASSERTED ||
-	    (s = MSG_DATA(m, m_location_signed))->sig.len == 0)
-		worker_fail(w, tag, FAIL_UNAVAILABLE, "tokens cannot be signed now");
-	else
-		chan_send(&w->chan, M_LOCATION_SIGNED, tag, -1, s, sizeof(*s));
-	return true;
-}
-
 /*
  * Who visits, for that program alone: its audience is the share's label.  It is told
  * neither the roles nor the session's id, which are no business of another user's.
@@ -298,10 +281,7 @@ visit_on_sign(struct chan *c, struct msg *m)
 {
 	struct worker *w = c->arg;
 	struct wire_assertion as;
-	struct wire_jwt *j = &as.jwt;
-	uint8_t id[(WIRE_JTI - 1) / 2];
 	struct share *sh = share_find(&w->share);
-	size_t i;
 
 	worker_charge(w, COST_ASK);
 	if (w->over)
@@ -311,19 +291,10 @@ visit_on_sign(struct chan *c, struct msg *m)
 		return;
 	}
 	memset(&as, 0, sizeof(as));
-	strlcpy(j->issuer, auth.conf.auth.token_issuer, sizeof(j->issuer));
-	strlcpy(j->name, w->user, sizeof(j->name));
-	port_pseudonym(w->live->id, &w->share, j->session);
-	arc4random_buf(id, sizeof(id));
-	for (i = 0; i < sizeof(id); i++)
-		snprintf(j->jti + 2 * i, 3, "%02x", id[i]);
-	j->uid = w->uid;
-	j->issued = auth_now();
-	j->expires = j->issued + JWT_ASSERTION_LIFE;
+	strlcpy(as.jwt.name, w->user, sizeof(as.jwt.name));
+	port_pseudonym(w->live->id, &w->share, as.jwt.session);
+	as.jwt.uid = w->uid;
 	snprintf(as.location, sizeof(as.location), "%u-%s", sh->is.port, sh->name);
 	strlcpy(as.roles, "visitor", sizeof(as.roles));
-	if (ask(&auth.keys, M_JWT_ASSERT, &as, sizeof(as), SIGN_TIMEOUT, on_signed, w,
-		m->head.id) == 0)
-		worker_fail(
-		    w, m->head.id, FAIL_UNAVAILABLE, "tokens cannot be signed now");
+	assertion_sign(w, m->head.id, &as);
 }
