@@ -344,8 +344,8 @@ sound(const char *path)
 	if (!sound_place(path))
 		return false;
 	if (idle != NULL &&
-	    (atoi(idle) <= 60 || strlen(idle) > 8 ||
-		idle[strspn(idle, "0123456789")] != '\0')) {
+	    (strlen(idle) > 8 || idle[strspn(idle, "0123456789")] != '\0' ||
+		atoi(idle) <= 60)) {
 		fprintf(stderr,
 		    "%s: idle-timeout-seconds: expected a number above 60, got "
 		    "\"%s\"\n",
