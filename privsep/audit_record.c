@@ -9,43 +9,8 @@
 #include <bsd/string.h>
 
 #include "audit_record.h"
+#include "hex.h"
 #include "log.h"
-
-void
-audit_hex(char *to, const uint8_t *bytes, size_t len)
-{
-	static const char hex[] = "0123456789abcdef";
-	size_t i;
-
-	for (i = 0; i < len; i++) {
-		*to++ = hex[bytes[i] >> 4];
-		*to++ = hex[bytes[i] & 0xf];
-	}
-	*to = '\0';
-}
-
-static int
-digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-bool
-audit_unhex(uint8_t *bytes, size_t len, const char *from)
-{
-	size_t i;
-	int hi, lo;
-
-	for (i = 0; i < len; i++) {
-		if ((hi = digit(from[2 * i])) == -1 ||
-		    (lo = digit(from[2 * i + 1])) == -1)
-			return false;
-		bytes[i] = (uint8_t)(hi << 4 | lo);
-	}
-	return true;
-}
 
 /* By hand: gmtime(3) looks for a file of time zones first, and there are processes
  * that may open none. */
@@ -253,10 +218,10 @@ audit_line(struct m_audit *r, char line[AUDIT_LINE_MAX])
 		if (column(r, i)[0] != '\0')
 			add_member(&l, columns[i].name, column(r, i));
 	add_detail(&l, r);
-	audit_hex(buf, r->prev, sizeof(r->prev));
+	hex_put(buf, r->prev, sizeof(r->prev));
 	add_member(&l, "prev", buf);
 	SHA256((const unsigned char *)line, l.len, r->hash);
-	audit_hex(buf, r->hash, sizeof(r->hash));
+	hex_put(buf, r->hash, sizeof(r->hash));
 	add_member(&l, "hash", buf);
 	add(&l, "}");
 	return l.len;
@@ -298,9 +263,9 @@ audit_line_check(const char *line, size_t len, uint64_t *seq, uint8_t prev[WIRE_
 	p = line + len - PREV_TAIL;
 	q = line + len - HASH_TAIL;
 	if (memcmp(p, LINE_PREV, sizeof(LINE_PREV) - 1) != 0 ||
-	    !audit_unhex(prev, WIRE_HASH256, p + sizeof(LINE_PREV) - 1) || q[-1] != '"' ||
+	    !hex_get(prev, WIRE_HASH256, p + sizeof(LINE_PREV) - 1) || q[-1] != '"' ||
 	    memcmp(q, LINE_HASH, sizeof(LINE_HASH) - 1) != 0 ||
-	    !audit_unhex(hash, WIRE_HASH256, q + sizeof(LINE_HASH) - 1) ||
+	    !hex_get(hash, WIRE_HASH256, q + sizeof(LINE_HASH) - 1) ||
 	    memcmp(line + len - 2, "\"}", 2) != 0)
 		return false;
 	SHA256((const unsigned char *)line, (size_t)(q - line), is);

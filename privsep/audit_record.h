@@ -57,8 +57,6 @@ size_t audit_decode(struct m_audit *, const uint8_t *p, size_t len);
 /* Does it hash to what it says? */
 bool audit_hash_ok(const struct m_audit *);
 
-void audit_hex(char *to, const uint8_t *bytes, size_t len); /* with a NUL */
-bool audit_unhex(uint8_t *bytes, size_t len, const char *from);
 void audit_time_text(char buf[32], int64_t ms); /* 2026-01-31T12:00:00.000Z */
 
 #endif

@@ -9,6 +9,7 @@
 #include "audit_record.h"
 #include "audit_text.h"
 #include "log.h"
+#include "hex.h"
 
 #define CELL (4 * WIRE_AUDIT_DETAIL)
 
@@ -170,7 +171,7 @@ audit_csv(const struct m_audit *a, char buf[AUDIT_CSV_MAX])
 	snprintf(seq, sizeof(seq), "%" PRIu64, a->seq);
 	audit_time_text(when, a->time);
 	audit_details(a, detail, sizeof(detail));
-	audit_hex(hash, a->hash, sizeof(a->hash));
+	hex_put(hash, a->hash, sizeof(a->hash));
 	cell(&r, seq);
 	cell(&r, when);
 	text(&r, a->event);

@@ -11,6 +11,7 @@
 #include "api.h"
 #include "routes.h"
 #include "url.h"
+#include "../privsep/hex.h"
 
 static void
 put32(void *in, size_t offset, uint32_t v)
@@ -75,18 +76,10 @@ put_word(const struct api_field *f, void *in, const char *v)
 static const char *
 put_hex(const struct api_field *f, void *in, const char *v, size_t len)
 {
-	static const char digits[] = "0123456789abcdef";
-	uint8_t *to = (uint8_t *)in + f->offset;
-	const char *p[2];
-
 	if (len != 2 * f->size)
 		return ("not as long as it must be");
-	for (size_t i = 0; i < f->size; i++) {
-		for (size_t k = 0; k < 2; k++)
-			if ((p[k] = memchr(digits, v[2 * i + k], 16)) == NULL)
-				return ("not hexadecimal");
-		to[i] = (uint8_t)((p[0] - digits) << 4 | (p[1] - digits));
-	}
+	if (!hex_get((uint8_t *)in + f->offset, f->size, v))
+		return ("not hexadecimal");
 	return (NULL);
 }
 

@@ -7,6 +7,7 @@
 #include "../privsep/token_text.h"
 #include "api.h"
 #include "respond.h"
+#include "../privsep/hex.h"
 
 static json_t *
 names(const char *s)
@@ -24,11 +25,10 @@ names(const char *s)
 static json_t *
 hex(const uint8_t *p, size_t len)
 {
-	char text[2 * 64 + 1] = "";
+	char text[2 * 64 + 1];
 	json_t *v;
 
-	for (size_t i = 0; i < len && i < 64; i++)
-		snprintf(text + 2 * i, 3, "%02x", p[i]);
+	hex_put(text, p, len < 64 ? len : 64);
 	v = json_string(text);
 	explicit_bzero(text, sizeof(text));
 	return (v);

@@ -8,6 +8,7 @@
 #include "../privsep/log.h"
 #include "../privsep/logo.h"
 #include "brand.h"
+#include "../privsep/hex.h"
 
 #define TAG_LEN 16
 
@@ -23,8 +24,7 @@ tag_set(char tag[TAG_LEN + 1], const unsigned char *data, size_t len)
 
 	if (EVP_Digest(data, len, md, NULL, EVP_sha256(), NULL) != 1)
 		fatalx("brand: no SHA-256");
-	for (size_t i = 0; i < TAG_LEN / 2; i++)
-		snprintf(tag + 2 * i, 3, "%02x", md[i]);
+	hex_put(tag, md, TAG_LEN / 2);
 }
 
 /* Relative luminance in thousandths, by a gamma of 2. */

@@ -10,6 +10,7 @@
 
 #include "chunk.h"
 #include "http1.h"
+#include "../privsep/hex.h"
 
 enum {
 	ST_SIZE,     /* digits, then ';' or CR */
@@ -71,20 +72,10 @@ is_value(char b)
 	return (http_is_value((struct slice){ &b, 1 }));
 }
 
-static int
-hex(char b)
-{
-	unsigned char l = slice_lower(b);
-
-	if (b >= '0' && b <= '9')
-		return (b - '0');
-	return (l >= 'a' && l <= 'f' ? l - 'a' + 10 : -1);
-}
-
 static enum chunk_error
 size_byte(struct chunk *c, char b)
 {
-	int digit = hex(b);
+	int digit = hex_digit(b);
 
 	if (digit >= 0) {
 		/* 16 digits fill the 64 bits and do not overflow them. */

@@ -36,6 +36,7 @@
 #include "static.h"
 #include "url.h"
 #include "worker.h"
+#include "../privsep/hex.h"
 
 #define VIEW_LABEL    52  /* base 32 of a SHA-256 */
 #define ENTER_SECONDS 300 /* that the nonce is good for */
@@ -143,29 +144,10 @@ colon_port(const struct stream *s)
 
 /* --- small things --- */
 
-static void
-hex_put(char *dst, const uint8_t *p, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		snprintf(dst + 2 * i, 3, "%02x", p[i]);
-}
-
 static bool
-hex_get(uint8_t *dst, size_t n, struct slice hex)
+slice_hex(uint8_t *dst, size_t n, struct slice s)
 {
-	static const char digits[] = "0123456789abcdef";
-	const char *hi, *lo;
-
-	if (hex.p == NULL || hex.len != 2 * n)
-		return (false);
-	for (size_t i = 0; i < n; i++) {
-		hi = memchr(digits, hex.p[2 * i], 16);
-		lo = memchr(digits, hex.p[2 * i + 1], 16);
-		if (hi == NULL || lo == NULL)
-			return (false);
-		dst[i] = (uint8_t)((hi - digits) << 4 | (lo - digits));
-	}
-	return (true);
+	return (s.p != NULL && s.len == 2 * n && hex_get(dst, n, s.p));
 }
 
 /* A parameter of the query that is n bytes in hexadecimal. */
@@ -178,7 +160,7 @@ query_hex(const struct stream *s, const char *name, uint8_t *dst, size_t n)
 	if (s->query.p == NULL)
 		return (false);
 	len = url_query(buf, sizeof(buf), s->query, slice_str(name));
-	return (len > 0 && hex_get(dst, n, (struct slice){ buf, (size_t)len }));
+	return (len > 0 && slice_hex(dst, n, (struct slice){ buf, (size_t)len }));
 }
 
 static void
@@ -256,7 +238,7 @@ port_sign_on(struct stream *s)
 
 	label_text(label, &s->w->port);
 	/* Two tabs at once: both find the same nonce. */
-	if (!hex_get(nonce, sizeof(nonce), cookie_of(s, PORT_ENTER_COOKIE)))
+	if (!slice_hex(nonce, sizeof(nonce), cookie_of(s, PORT_ENTER_COOKIE)))
 		arc4random_buf(nonce, sizeof(nonce));
 	sha256(nonce, hash);
 	hex_put(hex, nonce, sizeof(nonce));
@@ -345,7 +327,7 @@ last_owner(const struct stream *s, uint8_t owner[WIRE_OWNER])
 		return;
 	v.p += HEX + 1;
 	v.len -= HEX + 1;
-	if (!hex_get(owner, WIRE_OWNER, v))
+	if (!slice_hex(owner, WIRE_OWNER, v))
 		memset(owner, 0, WIRE_OWNER);
 }
 
@@ -414,7 +396,7 @@ enter(struct stream *s)
 	m.share = s->w->port;
 	m.enter.port = s->w->port.port;
 	if (!query_hex(s, "code", m.enter.code, sizeof(m.enter.code)) ||
-	    !hex_get(nonce, sizeof(nonce), cookie_of(s, PORT_ENTER_COOKIE))) {
+	    !slice_hex(nonce, sizeof(nonce), cookie_of(s, PORT_ENTER_COOKIE))) {
 		query_to(s, to);
 		not_entered(s, to);
 		return;

@@ -18,6 +18,7 @@
 #include "session.h"
 #include "worker.h"
 #include "www.h"
+#include "../privsep/hex.h"
 
 /* Statuses that we use ourselves: reason, code of the API, a word for a person. */
 static const struct status {
@@ -188,8 +189,8 @@ answer_cookie(struct answer *a, const uint8_t *token)
 {
 	char hex[2 * WIRE_TOKEN + 1] = "";
 
-	for (size_t i = 0; token != NULL && i < WIRE_TOKEN; i++)
-		snprintf(hex + 2 * i, 3, "%02x", token[i]);
+	if (token != NULL)
+		hex_put(hex, token, WIRE_TOKEN);
 	answer_fmt(a, SLICE("set-cookie"),
 	    SESSION_COOKIE "=%s; Secure; "
 			   "HttpOnly; SameSite=Lax; Path=/; Max-Age=%u",

@@ -5,16 +5,7 @@
 #include <string.h>
 
 #include "url.h"
-
-static int
-hex(char c)
-{
-	unsigned char l = slice_lower(c);
-
-	if (c >= '0' && c <= '9')
-		return (c - '0');
-	return (l >= 'a' && l <= 'f' ? l - 'a' + 10 : -1);
-}
+#include "../privsep/hex.h"
 
 static bool
 is_ctl(int c)
@@ -40,7 +31,8 @@ next_byte(struct slice *s, int flags, bool *escaped)
 
 	*escaped = c == '%';
 	if (*escaped) {
-		if (s->len < 3 || (hi = hex(s->p[1])) < 0 || (lo = hex(s->p[2])) < 0)
+		if (s->len < 3 || (hi = hex_digit(s->p[1])) < 0 ||
+		    (lo = hex_digit(s->p[2])) < 0)
 			return (-1);
 		c = hi << 4 | lo;
 		s->p += 2;

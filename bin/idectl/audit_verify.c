@@ -27,6 +27,7 @@
 #include "../../privsep/audit_sign.h"
 #include "audit.h"
 #include "idectl.h"
+#include "../../privsep/hex.h"
 
 #define FAULTS_SHOWN 100
 #define REMEMBERED   65536 /* hashes of the last records */
@@ -138,9 +139,9 @@ checkpoint(struct trail *t, uint64_t seq, const struct said *s)
 	if (s->hash == NULL || s->key == NULL || s->signature == NULL ||
 	    strlen(s->hash) != AUDIT_HEX || strlen(s->key) != 2 * WIRE_ED25519 ||
 	    strlen(s->signature) != 2 * WIRE_ED25519SIG ||
-	    !audit_unhex(c.what.hash, sizeof(c.what.hash), s->hash) ||
-	    !audit_unhex(c.key, sizeof(c.key), s->key) ||
-	    !audit_unhex(c.sig, sizeof(c.sig), s->signature))
+	    !hex_get(c.what.hash, sizeof(c.what.hash), s->hash) ||
+	    !hex_get(c.key, sizeof(c.key), s->key) ||
+	    !hex_get(c.sig, sizeof(c.sig), s->signature))
 		fault(t, "record %" PRIu64 ": a checkpoint that is none", seq);
 	else if (!audit_sign_verify(&c, key.have ? key.pub : c.key))
 		fault(t, "record %" PRIu64 ": the checkpoint is not signed by %s", seq,

@@ -26,6 +26,7 @@
 #include "archive.h"
 #include "backup.h"
 #include "idectl.h"
+#include "../../privsep/hex.h"
 
 #define PIPE_BYTES (1 << 20)
 #define KEY_MAX    (1u << 20) /* larger is no file of keys */
@@ -103,7 +104,7 @@ file_end(const char *name, uint64_t size)
 	put(zero, archive_padding(size));
 	if (EVP_DigestFinal_ex(out.sha, md, NULL) != 1)
 		die("SHA-256 failed");
-	audit_hex(hex, md, sizeof(md));
+	hex_put(hex, md, sizeof(md));
 	if (out.nsums + ARCHIVE_LINE + 1 > out.room) {
 		out.room += 64 * 1024;
 		if ((out.sums = realloc(out.sums, out.room)) == NULL)

@@ -17,6 +17,7 @@
 #include "../../privsep/memory_text.h"
 #include "idectl.h"
 #include "print.h"
+#include "../../privsep/hex.h"
 
 #define CELL    320
 #define COLUMNS 32
@@ -136,10 +137,8 @@ row_reset(const struct m_reset *r)
 {
 	char hex[2 * WIRE_RESET + 1], link[sizeof(hex) + 32];
 	json_t *o = json_object();
-	size_t i;
 
-	for (i = 0; i < WIRE_RESET; i++)
-		snprintf(hex + 2 * i, 3, "%02x", r->token[i]);
+	hex_put(hex, r->token, WIRE_RESET);
 	snprintf(link, sizeof(link), "/reset?token=%s", hex);
 	set(o, "name", STR(r->name));
 	set(o, "link", json_string(link));

@@ -32,6 +32,7 @@
 #include "archive.h"
 #include "backup.h"
 #include "idectl.h"
+#include "../../privsep/hex.h"
 
 #define DATA "/var/lib/ided"
 
@@ -80,7 +81,7 @@ add_sum(const char *name)
 
 	if (EVP_DigestFinal_ex(in.sha, md, NULL) != 1)
 		die("SHA-256 failed");
-	audit_hex(hex, md, sizeof(md));
+	hex_put(hex, md, sizeof(md));
 	if (in.nsums + ARCHIVE_LINE + 1 > in.room) {
 		in.room += 64 * 1024;
 		if ((in.sums = realloc(in.sums, in.room)) == NULL)

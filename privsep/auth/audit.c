@@ -26,6 +26,7 @@
 #include "audit_store.h"
 #include "audit_syslog.h"
 #include "auth.h"
+#include "../hex.h"
 
 #define BACKLOG          256 /* facts that wait for room on the disk */
 #define SUPPRESSED_EVERY 10  /* seconds */
@@ -541,9 +542,9 @@ checkpoint(const struct m_audit_signed *s)
 {
 	char hash[AUDIT_HEX + 1], key[2 * WIRE_ED25519 + 1], sig[2 * WIRE_ED25519SIG + 1];
 
-	audit_hex(hash, s->what.hash, sizeof(s->what.hash));
-	audit_hex(key, s->key, sizeof(s->key));
-	audit_hex(sig, s->sig, sizeof(s->sig));
+	hex_put(hash, s->what.hash, sizeof(s->what.hash));
+	hex_put(key, s->key, sizeof(s->key));
+	hex_put(sig, s->sig, sizeof(s->sig));
 	(void)audit_event(AUDIT_TRAIL_CHECKPOINT, LOG_N("of", s->what.seq),
 	    LOG_S("hash", hash), LOG_N("time_ms", s->what.time), LOG_S("key", key),
 	    LOG_S("signature", sig));

@@ -21,6 +21,7 @@
 
 #include "audit_store.h"
 #include "auth.h"
+#include "../hex.h"
 
 #define LOOKS_MAX  64
 #define JOBS_MAX   256
@@ -159,7 +160,7 @@ cursor_write(const struct look *l, char text[WIRE_AUDIT_CURSOR])
 	else
 		c.anchor = 0;
 	c.query = fingerprint(&l->q);
-	audit_hex(text, (const uint8_t *)&c, sizeof(c));
+	hex_put(text, (const uint8_t *)&c, sizeof(c));
 }
 
 /* Where to go on; NULL, or a sentence. */
@@ -171,7 +172,7 @@ cursor_read(const struct m_audit_query *q, uint64_t *at)
 	struct cursor c;
 
 	if (strlen(q->cursor) != 2 * sizeof(c) ||
-	    !audit_unhex((uint8_t *)&c, sizeof(c), q->cursor) || c.version != 1)
+	    !hex_get((uint8_t *)&c, sizeof(c), q->cursor) || c.version != 1)
 		return "cursor: this is none";
 	if (c.query != fingerprint(q) || c.oldest_first != (q->oldest_first != 0))
 		return "cursor: it belongs to another query: ask without it";

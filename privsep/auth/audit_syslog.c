@@ -11,6 +11,7 @@
 #include "../log.h"
 #include "audit_syslog.h"
 #include "auth.h"
+#include "../hex.h"
 
 #define QUEUE_MAX (1u << 20)
 #define DATAGRAM  8192 /* bytes of a line; syslog services cut what is longer */
@@ -136,7 +137,7 @@ short_line(const struct m_audit *r, size_t len, char *buf, size_t size)
 	char time[32], hash[AUDIT_HEX + 1];
 
 	audit_time_text(time, r->time);
-	audit_hex(hash, r->hash, sizeof(r->hash));
+	hex_put(hash, r->hash, sizeof(r->hash));
 	return (size_t)snprintf(buf, size,
 	    "{\"v\":%d,\"seq\":%llu,\"time\":\"%s\",\"event\":\"%s\",\"outcome\":\"%s\","
 	    "\"bytes\":%zu,\"hash\":\"%s\"}",

@@ -8,6 +8,7 @@
 #include "../audit_record.h"
 #include "../jwt.h"
 #include "auth.h"
+#include "../hex.h"
 
 #define SIGN_TIMEOUT 5 /* seconds */
 
@@ -39,7 +40,7 @@ assertion_sign(struct worker *w, uint32_t id, struct wire_assertion *as)
 
 	strlcpy(j->issuer, auth.conf.auth.token_issuer, sizeof(j->issuer));
 	arc4random_buf(jti, sizeof(jti));
-	audit_hex(j->jti, jti, sizeof(jti));
+	hex_put(j->jti, jti, sizeof(jti));
 	j->issued = auth_now();
 	j->expires = j->issued + JWT_ASSERTION_LIFE;
 	if (ask(&auth.keys, M_JWT_ASSERT, as, sizeof(*as), SIGN_TIMEOUT, on_signed, w,

@@ -31,6 +31,7 @@
 #include "../audit_record.h"
 #include "auth.h"
 #include "auth_share.h"
+#include "../hex.h"
 
 #define CODE_LIFE  60   /* seconds: a browser's way there and back */
 #define CODES_MAX  1024 /* that are under way */
@@ -69,7 +70,7 @@ mac(const void *data, size_t len, uint8_t out[32])
 static bool
 id_bytes(const char *id, uint8_t out[ID_LEN])
 {
-	return strlen(id) == 2 * ID_LEN && audit_unhex(out, ID_LEN, id);
+	return strlen(id) == 2 * ID_LEN && hex_get(out, ID_LEN, id);
 }
 
 /* Where a port is meant that nobody shares. */
@@ -118,15 +119,13 @@ port_pseudonym(const char *session, const struct wire_share *what, char id[WIRE_
 		uint8_t share[WIRE_SHARE];
 	} in;
 	uint8_t out[32];
-	size_t i;
 
 	memset(&in, 0, sizeof(in));
 	strlcpy(in.what, "visitor", sizeof(in.what));
 	strlcpy(in.session, session, sizeof(in.session));
 	memcpy(in.share, what->id, sizeof(in.share));
 	mac(&in, sizeof(in), out);
-	for (i = 0; i < (WIRE_SESSION - 1) / 2; i++)
-		snprintf(id + 2 * i, 3, "%02x", out[i]);
+	hex_put(id, out, (WIRE_SESSION - 1) / 2);
 	explicit_bzero(out, sizeof(out));
 }
 
@@ -153,10 +152,8 @@ port_token_find(const uint8_t token[WIRE_TOKEN], const struct wire_share *what,
 	uint8_t want[WIRE_TOKEN];
 	char id[WIRE_SESSION];
 	enum store_result r;
-	size_t i;
 
-	for (i = 0; i < ID_LEN; i++)
-		snprintf(id + 2 * i, 3, "%02x", token[i]);
+	hex_put(id, token, ID_LEN);
 	if (!sandbox_port_allowed(what->port))
 		return STORE_NOT_FOUND;
 	if ((r = session_find_id(id, s, a)) != STORE_OK)

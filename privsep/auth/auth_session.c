@@ -15,6 +15,7 @@
 #include "auth.h"
 #include "auth_policy.h"
 #include "auth_share.h"
+#include "../hex.h"
 
 #define SEEN_EVERY   60  /* seconds between writes of `last seen' */
 #define SWEEP_BATCH  256 /* sessions looked at in one go */
@@ -92,15 +93,13 @@ session_new(const struct store_account *a, const struct wire_addr *source,
 	enum store_result r;
 	uint8_t id[8];
 	int64_t now;
-	size_t i;
 
 	if ((r = make_room(a)) != STORE_OK)
 		return r;
 	memset(s, 0, sizeof(*s));
 	session_token(token, s->key);
 	arc4random_buf(id, sizeof(id));
-	for (i = 0; i < sizeof(id); i++)
-		snprintf(s->id + 2 * i, 3, "%02x", id[i]);
+	hex_put(s->id, id, sizeof(id));
 	s->uid = a->uid;
 	now = auth_now_ms();
 	s->created = s->seen = now / 1000;

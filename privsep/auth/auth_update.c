@@ -23,6 +23,7 @@
 #include "../audit_record.h"
 #include "../semver.h"
 #include "auth.h"
+#include "../hex.h"
 
 #define KEPT      "/update"
 #define KEPT_NEW  "/update.new"
@@ -110,7 +111,7 @@ forget(void)
 	memset(&known, 0, sizeof(known));
 	SHA256((const unsigned char *)auth.conf.update_feed,
 	    strlen(auth.conf.update_feed), hash);
-	audit_hex(known.feed, hash, sizeof(hash));
+	hex_put(known.feed, hash, sizeof(hash));
 }
 
 static void

@@ -12,6 +12,7 @@
 #include "store_record.h"
 #include "token.h"
 #include "token_jwt.h"
+#include "../hex.h"
 
 #define SIGN_SECONDS 5
 
@@ -166,14 +167,12 @@ fill(struct wire_jwt *j, uint32_t use, const struct store_account *a,
     const struct store_session *s, uint32_t generation, int64_t now, int64_t expires)
 {
 	uint8_t id[(WIRE_JTI - 1) / 2];
-	size_t i;
 
 	strlcpy(j->issuer, auth.conf.auth.token_issuer, sizeof(j->issuer));
 	strlcpy(j->name, a->name, sizeof(j->name));
 	strlcpy(j->session, s->id, sizeof(j->session));
 	arc4random_buf(id, sizeof(id));
-	for (i = 0; i < sizeof(id); i++)
-		snprintf(j->jti + 2 * i, 3, "%02x", id[i]);
+	hex_put(j->jti, id, sizeof(id));
 	j->use = use;
 	j->uid = a->uid;
 	j->version = a->token_version;

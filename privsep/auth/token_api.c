@@ -15,6 +15,7 @@
 #include "auth_peer.h"
 #include "store_record.h"
 #include "token.h"
+#include "../hex.h"
 
 #define LIFETIME_MAX (10LL * 365 * 86400)
 
@@ -174,13 +175,11 @@ add(const struct asker *who, const struct token_new *want, permits scopes,
 	char text[PERMITS_TEXT];
 	struct store_token t;
 	enum store_result r;
-	size_t i;
 
 	memset(&t, 0, sizeof(t));
 	session_token(token, t.key);
 	arc4random_buf(id, sizeof(id));
-	for (i = 0; i < sizeof(id); i++)
-		snprintf(t.id + 2 * i, 3, "%02x", id[i]);
+	hex_put(t.id, id, sizeof(id));
 	t.uid = want->uid;
 	strlcpy(t.name, want->name, sizeof(t.name));
 	strlcpy(t.scopes, permits_text(scopes, text, sizeof(text)), sizeof(t.scopes));

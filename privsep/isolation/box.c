@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <bsd/string.h>
+
 #include "../log.h"
 #include "box.h"
 #include "isolation.h"
@@ -62,8 +64,8 @@ box_new(const char *user, const char *role, uint32_t uid, const struct wire_limi
 	b = calloc(1, sizeof(*b));
 	if (b == NULL)
 		return NULL;
-	strncpy(b->user, user, sizeof(b->user) - 1);
-	strncpy(b->role, role, sizeof(b->role) - 1);
+	strlcpy(b->user, user, sizeof(b->user));
+	strlcpy(b->role, role, sizeof(b->role));
 	b->uid = uid;
 	b->own = *own;
 	limits_resolve(b->user, b->role, &b->own, &b->limits);

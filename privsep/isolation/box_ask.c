@@ -59,7 +59,7 @@ answer_fail(uint32_t e, uint32_t id, uint32_t code, const char *text)
 		return;
 	memset(&f, 0, sizeof(f));
 	f.code = code;
-	strncpy(f.text, text, sizeof(f.text) - 1);
+	strlcpy(f.text, text, sizeof(f.text));
 	chan_send(isolation.auth, M_SB_FAIL, id, -1, &f, sizeof(f));
 }
 
@@ -71,7 +71,7 @@ answer_ok(uint32_t e, uint32_t id, const char *text)
 	if (e != epoch || isolation.auth == NULL)
 		return;
 	memset(&ok, 0, sizeof(ok));
-	strncpy(ok.text, text, sizeof(ok.text) - 1);
+	strlcpy(ok.text, text, sizeof(ok.text));
 	chan_send(isolation.auth, M_SB_OK, id, -1, &ok, sizeof(ok));
 }
 

@@ -5,6 +5,8 @@
  */
 #include <string.h>
 
+#include <bsd/string.h>
+
 #include "../log.h"
 #include "box.h"
 #include "isolation.h"
@@ -68,7 +70,7 @@ box_limits_of(struct box *b, const char *role, const struct wire_limits *l)
 		return;
 	b->own = *l;
 	memset(b->role, 0, sizeof(b->role));
-	strncpy(b->role, role, sizeof(b->role) - 1);
+	strlcpy(b->role, role, sizeof(b->role));
 	/* Forgotten at worst, and told again with the next request. */
 	if (box_folder_role(b->uid, role, l) == -1)
 		log_warn("role of uid %u", b->uid);

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <bsd/string.h>
+
 #include "../listen.h"
 #include "../log.h"
 #include "box.h"
@@ -40,7 +42,7 @@ complain(void *arg, const char *line)
 	r->errors++;
 	log_event(LOG_ERR, "reload.error", LOG_S("what", line));
 	memset(&text, 0, sizeof(text));
-	strncpy(text.text, line, sizeof(text.text) - 1);
+	strlcpy(text.text, line, sizeof(text.text));
 	chan_send(r->auth, M_SB_TEXT, r->id, -1, &text, sizeof(text));
 }
 

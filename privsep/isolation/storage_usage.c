@@ -18,6 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <bsd/string.h>
+
 #include "../log.h"
 #include "box.h"
 #include "isolation.h"
@@ -176,7 +178,7 @@ walk_for(const char *user, uint32_t uid)
 			return w;
 	if (nwalks == QUEUE_MAX || (w = calloc(1, sizeof(*w))) == NULL)
 		return NULL;
-	strncpy(w->user, user, sizeof(w->user) - 1);
+	strlcpy(w->user, user, sizeof(w->user));
 	w->uid = uid;
 	TAILQ_INIT(&w->waiters);
 	TAILQ_INSERT_TAIL(&walks, w, entry);

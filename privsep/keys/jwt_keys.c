@@ -19,6 +19,7 @@
 #include "../jwt.h"
 #include "../log.h"
 #include "jwt_keys.h"
+#include "../hex.h"
 
 #define MAGIC "IDEDJWT"
 #define PLACE 65536 /* of the second image */
@@ -253,15 +254,13 @@ static bool
 kid_of(EVP_PKEY *pkey, char kid[WIRE_KID])
 {
 	uint8_t *spki = NULL, md[SHA256_DIGEST_LENGTH];
-	unsigned int i;
 	int len;
 
 	if ((len = i2d_PUBKEY(pkey, &spki)) <= 0)
 		return false;
 	SHA256(spki, (size_t)len, md);
 	OPENSSL_free(spki);
-	for (i = 0; i < (WIRE_KID - 1) / 2; i++)
-		snprintf(kid + (size_t)2 * i, 3, "%02x", md[i]);
+	hex_put(kid, md, (WIRE_KID - 1) / 2);
 	return true;
 }
 

@@ -11,6 +11,7 @@
 #include "../../privsep/audit_record.h"
 #include "../../privsep/auth/audit_syslog.h"
 #include "../../privsep/auth/auth.h"
+#include "../../privsep/hex.h"
 
 struct auth auth;
 
@@ -124,7 +125,7 @@ test_long(void **state)
 	audit_syslog_add(LOG_INFO, &r, line, len);
 	audit_syslog_durable();
 	assert_true(take());
-	audit_hex(hash, r.hash, sizeof(r.hash));
+	hex_put(hash, r.hash, sizeof(r.hash));
 	assert_non_null(strstr(got, hash));
 	assert_int_equal(seq_of(), 7);
 	assert_true(strlen(got) < 512 && got[strlen(got) - 1] == '}');
