@@ -51,7 +51,7 @@ CFLAGS_ALL = -std=c17 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' \
 CONF_SRC  := $(wildcard privsep/conf.c privsep/conf_*.c)
 COMMON_SRC := $(filter-out $(CONF_SRC),$(wildcard privsep/*.c))
 KEYS_SRC  := $(wildcard privsep/keys/*.c)
-HASH_SRC  := privsep/auth/hash.c privsep/auth/seccomp_hash.c
+HASH_SRC  := privsep/auth/hash.c privsep/auth/hash_memory.c privsep/auth/seccomp_hash.c
 FETCH_SRC := $(wildcard privsep/fetch/*.c)
 AUTH_SRC  := $(filter-out $(HASH_SRC),$(wildcard privsep/auth/*.c))
 ISOLATION_SRC := $(wildcard privsep/isolation/*.c)

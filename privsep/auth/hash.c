@@ -5,7 +5,6 @@
  * Descriptors: FD_PARENT channel from isolation, FD_ROOT an empty folder, FD_LOG,
  * FD_MASTER channel to auth.
  */
-#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,11 +21,11 @@
 #include "../confsend.h"
 #include "../log.h"
 #include "../sandbox.h"
+#include "hash_memory.h"
 
 #define SALT       16
 #define TAG        32
-#define APART      (256 * 1024) /* pieces of memory from this on are mapped apart */
-#define KIB_MAX    (4u << 20)   /* 4 GiB */
+#define KIB_MAX    (4u << 20) /* 4 GiB */
 #define KIB_MIN    1024u
 #define PASSES_MAX 64u
 #define LANES_MAX  16u
@@ -147,6 +146,8 @@ compute(const struct params *p, char *password, uint8_t tag[TAG])
 	ctx.threads = 1;
 	ctx.version = ARGON2_VERSION_13;
 	ctx.flags = ARGON2_FLAG_CLEAR_PASSWORD;
+	ctx.allocate_cbk = hash_memory_take;
+	ctx.free_cbk = hash_memory_keep;
 	return argon2id_ctx(&ctx) == ARGON2_OK;
 }
 
@@ -176,6 +177,7 @@ respond(uint32_t id, struct m_hashed *a)
 {
 	chan_send(&auth, M_HASHED, id, -1, a, sizeof(*a));
 	explicit_bzero(a, sizeof(*a));
+	hash_memory_drop();
 }
 
 static void
@@ -268,8 +270,6 @@ main(int argc, char *argv[], char *envp[])
 	conf_section_recv(FD_CONF, &conf, sizeof(conf));
 	log_init("hash", FD_LOG, conf.common.log_format, conf.common.log_level,
 	    conf.common.log_to == LOG_TO_SYSLOG);
-	/* What a hash took goes back to the kernel; malloc(3) would learn to keep it. */
-	(void)mallopt(M_MMAP_THRESHOLD, APART);
 	if ((base = event_base_new()) == NULL)
 		fatalx("event loop: out of memory");
 	chan_init(&isolation, FD_PARENT, P_HASH, P_ISOLATION, base, from_isolation,
