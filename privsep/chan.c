@@ -245,37 +245,6 @@ chan_send(struct chan *c, enum msg_type type, uint32_t id, int fd, const void *p
 	return 0;
 }
 
-/*
- * Take the descriptors that came: the first goes to m->fd, any other is closed
- * and is a violation.
- */
-static bool
-chan_take_fds(struct msghdr *mh, struct msg *m)
-{
-	struct cmsghdr *cm;
-	size_t i, n;
-	bool surplus = false;
-	int fd;
-
-	for (cm = CMSG_FIRSTHDR(mh); cm != NULL; cm = CMSG_NXTHDR(mh, cm)) {
-		if (cm->cmsg_level != SOL_SOCKET || cm->cmsg_type != SCM_RIGHTS) {
-			surplus = true;
-			continue;
-		}
-		n = (cm->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		for (i = 0; i < n; i++) {
-			memcpy(&fd, CMSG_DATA(cm) + i * sizeof(int), sizeof(int));
-			if (m->fd == -1) {
-				m->fd = fd;
-			} else {
-				close(fd);
-				surplus = true;
-			}
-		}
-	}
-	return !surplus && (mh->msg_flags & MSG_CTRUNC) == 0;
-}
-
 static int
 sock_opt(int fd, int opt)
 {
@@ -353,44 +322,33 @@ chan_check(const struct chan *c, const struct msg *m, size_t got)
 int
 chan_recv(struct chan *c, struct msg *m, const char **why)
 {
-	/* Room for more than one, so that a surplus arrives and is closed. */
-	union {
-		struct cmsghdr align;
-		char buf[CMSG_SPACE(sizeof(int) * 8)];
-	} ctl;
 	struct iovec iov[2];
-	struct msghdr mh;
+	struct fdpass got;
 	ssize_t n;
-	bool fds_ok;
 	int reset = 0;
 
 	*why = NULL;
-	memset(&mh, 0, sizeof(mh));
 	iov[0].iov_base = &m->head;
 	iov[0].iov_len = sizeof(m->head);
 	iov[1].iov_base = m->u.bytes;
 	iov[1].iov_len = sizeof(m->u.bytes);
-	mh.msg_iov = iov;
-	mh.msg_iovlen = 2;
-	mh.msg_control = ctl.buf;
-	mh.msg_controllen = sizeof(ctl.buf);
 	m->fd = -1;
 	memset(&m->head, 0, sizeof(m->head));
 	do {
-		n = recvmsg(c->fd, &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+		n = fdpass_recv(c->fd, iov, 2, MSG_DONTWAIT, &got);
 		/* ECONNRESET, once: the peer died with messages unread.  What it
 		 * had sent is still there. */
-	} while (n == -1 && (errno == EINTR || (errno == ECONNRESET && !reset++)));
+	} while (n == -1 && errno == ECONNRESET && !reset++);
 	if (n == -1)
 		return errno == EAGAIN ? -1 : 0;
-	fds_ok = chan_take_fds(&mh, m);
-	if (n == 0 && m->fd == -1 && fds_ok)
+	m->fd = got.fd;
+	if (n == 0 && m->fd == -1 && got.sound)
 		return 0;
 	if ((size_t)n < sizeof(m->head))
 		*why = "message without a head";
-	else if ((mh.msg_flags & MSG_TRUNC) != 0)
+	else if (got.cut)
 		*why = "message too long";
-	else if (!fds_ok)
+	else if (!got.sound)
 		*why = "more than one descriptor";
 	else
 		*why = chan_check(c, m, (size_t)n - sizeof(m->head));

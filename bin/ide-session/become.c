@@ -50,30 +50,14 @@ refused(const char *fmt, ...)
 static bool
 receive(struct session_who *who)
 {
-	union {
-		struct cmsghdr align;
-		char buf[CMSG_SPACE(sizeof(int))];
-	} ctl;
 	struct iovec iov = { who, sizeof(*who) };
-	struct msghdr m;
-	struct cmsghdr *cm;
-	ssize_t n;
-	int fd;
+	struct fdpass got;
 
-	memset(&m, 0, sizeof(m));
-	m.msg_iov = &iov;
-	m.msg_iovlen = 1;
-	m.msg_control = ctl.buf;
-	m.msg_controllen = sizeof(ctl.buf);
-	do {
-		n = recvmsg(FD_SESSION_WHO, &m, MSG_CMSG_CLOEXEC);
-	} while (n == -1 && errno == EINTR);
-	cm = n == (ssize_t)sizeof(*who) ? CMSG_FIRSTHDR(&m) : NULL;
-	if (cm == NULL || cm->cmsg_level != SOL_SOCKET || cm->cmsg_type != SCM_RIGHTS)
+	if (fdpass_recv(FD_SESSION_WHO, &iov, 1, 0, &got) != (ssize_t)sizeof(*who) ||
+	    !got.sound || got.cut || got.fd == -1)
 		return false;
-	memcpy(&fd, CMSG_DATA(cm), sizeof(fd));
-	if (fd != FD_SESSION_CONTROL &&
-	    (dup3(fd, FD_SESSION_CONTROL, O_CLOEXEC) == -1 || close(fd) == -1))
+	if (got.fd != FD_SESSION_CONTROL &&
+	    (dup3(got.fd, FD_SESSION_CONTROL, O_CLOEXEC) == -1 || close(got.fd) == -1))
 		return false;
 	return memchr(who->user, '\0', sizeof(who->user)) != NULL &&
 	    memchr(who->home, '\0', sizeof(who->home)) != NULL &&

@@ -176,34 +176,25 @@ setup_send(int to, const void *data, size_t len, int fd)
 	return fdpass_send(to, &iov, 1, fd, 0) == (ssize_t)len ? 0 : -1;
 }
 
-/* 1 with a whole message, 0 at the end, -1 with errno EAGAIN. */
+/* 1 with a whole message, 0 at the end or with no sound one, -1 with errno EAGAIN. */
 int
 setup_recv(int from, void *data, size_t len, int *fd)
 {
-	union {
-		struct cmsghdr align;
-		char buf[CMSG_SPACE(sizeof(int))];
-	} ctl;
 	struct iovec iov = { data, len };
-	struct msghdr m;
-	struct cmsghdr *cm;
+	struct fdpass got;
 	ssize_t n;
 
+	n = fdpass_recv(from, &iov, 1, 0, &got);
 	*fd = -1;
-	memset(&m, 0, sizeof(m));
-	m.msg_iov = &iov;
-	m.msg_iovlen = 1;
-	m.msg_control = ctl.buf;
-	m.msg_controllen = sizeof(ctl.buf);
-	do {
-		n = recvmsg(from, &m, MSG_CMSG_CLOEXEC);
-	} while (n == -1 && errno == EINTR);
 	if (n == -1)
 		return errno == EAGAIN ? -1 : 0;
-	cm = CMSG_FIRSTHDR(&m);
-	if (cm != NULL && cm->cmsg_level == SOL_SOCKET && cm->cmsg_type == SCM_RIGHTS)
-		memcpy(fd, CMSG_DATA(cm), sizeof(int));
-	return n == (ssize_t)len ? 1 : 0;
+	if (n == (ssize_t)len && got.sound && !got.cut) {
+		*fd = got.fd;
+		return 1;
+	}
+	if (got.fd != -1)
+		close(got.fd);
+	return 0;
 }
 
 void
