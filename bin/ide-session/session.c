@@ -108,10 +108,11 @@ on_stop(struct chan *c, struct msg *m)
 	ev = evtimer_new(session.base, on_stop_time, NULL);
 	if (ev == NULL || event_add(ev, &tv) == -1)
 		event_base_loopbreak(session.base);
-	/* Shells ignore TERM and heed HUP; what is stopped hears neither. */
+	/* Shells in terminals ignore TERM and heed HUP, which others would end by while
+	 * they still save; what is stopped hears neither. */
 	if (kill(-1, SIGTERM) == -1 && errno == ESRCH)
 		event_base_loopbreak(session.base);
-	(void)kill(-1, SIGHUP);
+	watch_hang_up();
 	(void)kill(-1, SIGCONT);
 }
 

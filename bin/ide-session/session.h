@@ -89,6 +89,7 @@ bool windows_reap(pid_t pid);
 /* watch.c */
 void watch_look(struct chan *c, struct msg *m);
 void watch_relieve(struct chan *c, struct msg *m);
+void watch_hang_up(void);
 
 /* output.c */
 void output_init(void);

@@ -82,6 +82,8 @@ proc_read(pid_t pid, const char *name, char *buf, size_t len)
 
 struct stat_line {
 	pid_t parent;
+	pid_t session;
+	int terminal; /* 0: none */
 	uint64_t born;
 	bool exiting; /* on its way out, and may still hold all that it had */
 };
@@ -104,6 +106,10 @@ read_stat(pid_t pid, struct stat_line *line)
 	for (field = 3; field < 22 && p != NULL; field++) {
 		if (field == 4)
 			line->parent = (pid_t)strtol(p, NULL, 10);
+		if (field == 6)
+			line->session = (pid_t)strtol(p, NULL, 10);
+		if (field == 7)
+			line->terminal = (int)strtol(p, NULL, 10);
 		if (field == 9)
 			line->exiting = (strtoul(p, NULL, 10) & FLAG_EXITING) != 0;
 		p = strchr(p, ' ');
@@ -294,6 +300,28 @@ watch_look(struct chan *c, struct msg *m)
 	for (i = 0; i < count && i < WIRE_PROCESSES; i++)
 		ps.process[ps.count++] = table[i].say;
 	chan_send(c, M_SESSION_PROCESSES, m->head.id, -1, &ps, sizeof(ps));
+}
+
+/* Whoever leads a terminal's session, as when the terminal is closed. */
+void
+watch_hang_up(void)
+{
+	struct stat_line line;
+	struct dirent *de;
+	pid_t pid;
+	DIR *d;
+
+	d = opendir("/proc");
+	if (d == NULL)
+		return;
+	while ((de = readdir(d)) != NULL) {
+		pid = (pid_t)strtol(de->d_name, NULL, 10);
+		memset(&line, 0, sizeof(line));
+		if (pid > 0 && read_stat(pid, &line) && line.terminal != 0 &&
+		    line.session == pid)
+			(void)kill(pid, SIGHUP);
+	}
+	closedir(d);
 }
 
 /* The same one still: a number may be another's by now. */

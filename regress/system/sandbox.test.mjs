@@ -127,8 +127,19 @@ test('it outlives ided, and is found again', async () => {
 	assert.equal(box('ann').pid, pid);
 });
 
-test('stopped by idectl: nothing of it is left', async () => {
+test('stopped by idectl: who has something to save does, and nothing of it is left', async () => {
 	const { pid, uid } = box('ann');
+	// One that takes a moment to save, a shell in a terminal, one that was stopped.
+	const terminal = `import os, pty, signal, time
+pid, fd = pty.fork()
+if pid == 0: os.execvp('bash', ['bash', '-c', 'trap "" TERM; trap "echo hung up >said-shell; exit" HUP; : >up-2; while :; do sleep 0.1; done'])
+for s in (signal.SIGTERM, signal.SIGHUP): signal.signal(s, signal.SIG_IGN)
+os.waitpid(pid, 0)`;
+	d.ok(['sandbox', 'exec', 'ann', '--', 'bash', '-c', `cd data; rm -f said-* up-*; run() { setsid "$@" >/dev/null 2>&1 </dev/null & }
+		run bash -c 'trap "sleep 1; echo saved >said-editor; exit" TERM; : >up-1; while :; do sleep 0.1; done'
+		run python3 -c "$1"
+		run bash -c 'trap "echo went on >said-stopped; exit" TERM; : >up-3; kill -STOP $$; while :; do sleep 0.1; done'
+		until [ -e up-1 -a -e up-2 -a -e up-3 ]; do sleep 0.05; done`, 'sh', terminal]);
 	d.ok(['sandbox', 'stop', 'ann']);
 	await waitFor('its end', () => !fs.existsSync(`/proc/${pid}`), 10000);
 	await waitFor('its row to go', () => box('ann') === undefined, 5000);
@@ -138,6 +149,8 @@ test('stopped by idectl: nothing of it is left', async () => {
 				new RegExp(`Uid:\\s+${uid}\\s`));
 		} catch (e) { if (e.code !== 'ENOENT' && e.code !== 'ESRCH') throw e; }
 	assert.doesNotMatch(fs.readFileSync('/proc/mounts', 'utf8'), new RegExp(`/sandbox/${uid}`));
+	assert.equal(d.ok(['sandbox', 'exec', 'ann', '--', 'sh', '-c', 'cd data; cat said-editor said-shell said-stopped']), 'saved\nhung up\nwent on\n');
+	d.ok(['sandbox', 'stop', 'ann']);
 });
 
 test('a home of another owner is refused clearly, and left alone', async () => {
