@@ -1,6 +1,7 @@
 /* Programs of the user: how they are started, and commands on demand. */
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <errno.h>
@@ -100,7 +101,6 @@ run_program(char *const argv[], const int fd[3])
 	if (pid != 0)
 		return pid;
 	setsid();
-	prefer_as_victim();
 	for (i = 1; i < NSIG; i++)
 		(void)signal(i, SIG_DFL);
 	sigemptyset(&none);
@@ -111,6 +111,11 @@ run_program(char *const argv[], const int fd[3])
 	for (i = 0; i < 3; i++)
 		if (dup2(tmp[i], i) == -1)
 			_exit(126);
+	/* From here on the user's other programs may trace it: nothing of ours is
+	 * open any more. */
+	if (syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, 0) == -1)
+		_exit(126);
+	prefer_as_victim();
 	if (chdir(session.home) == -1)
 		_exit(126);
 	environ = (char **)(uintptr_t)env;

@@ -132,6 +132,30 @@ test('5: one uid for all that is the user\'s: ide-session keeps its own from the
 	await here('bob');
 });
 
+test('5: what the first process starts is its copy at first: caught then, it has nothing of its', async (t) => {
+	const p = inside(d, 'ann', ['/home/ann/data/probe']);
+	p.stdin.end('catch 3\n');
+	await waitFor('it to lie in wait', () => /catching/.test(p.out));
+	let over = false, n = 0;
+	p.ended.then(() => { over = true; });
+	for (; !over; n++) await script('true');
+	t.diagnostic(`${n} programs, ${p.err.trim()}`);
+	assert.equal(p.out, 'catching\n0 descriptors\n');
+	assert.ok(n > 3);
+});
+
+test("5: limits of the first process can be lowered by its user: what comes of it is the user's", async () => {
+	for (const [what, value] of [['nofile', 0], ['memory', 4096]]) {
+		await must([`${what} | limit-set 1 ${what} ${value} | ok`]);
+		await script('true'); // which may be the end of it
+		d.ctl(['sandbox', 'stop', 'ann']);
+		await waitFor('its end', () => !box('ann'), 15000);
+		assert.equal(d.role('isolation')[0].pid, isolation);
+		await here('bob');
+		await here('ann');
+	}
+});
+
 test('6: typing into a terminal that somebody else reads', async () => {
 	const rows = [];
 	for (const [name, request] of Object.entries({ TIOCSTI: 0x5412n, TIOCLINUX: 0x541cn, TIOCCONS: 0x541dn, TIOCSETD: 0x5423n }))
