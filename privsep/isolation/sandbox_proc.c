@@ -17,7 +17,8 @@ static const char *const masked_files[] = {
 	"proc/iomem", "proc/ioports", "proc/mtrr", "proc/slabinfo", "proc/vmallocinfo",
 	"proc/kpagecount", "proc/kpageflags", "proc/kpagecgroup", "proc/buddyinfo",
 	"proc/pagetypeinfo", "proc/zoneinfo",
-	"proc/cmdline", "proc/consoles", "proc/sysrq-trigger",
+	"proc/allocinfo", "proc/bootconfig", "proc/cmdline", "proc/consoles",
+	"proc/sysrq-trigger",
 	"proc/keys", "proc/key-users",
 	"proc/diskstats", "proc/partitions", "proc/interrupts", "proc/softirqs",
 	"proc/locks", "proc/latency_stats", "proc/sched_debug", "proc/schedstat",
@@ -30,13 +31,14 @@ static const char *const masked_dirs[] = {
 	"proc/scsi",
 	"proc/asound",
 	"proc/driver",
+	"proc/dynamic_debug",
+	"proc/fs", /* what journals of other users' volumes are busy with */
 	"proc/pressure",
 };
 /* May be read. */
 static const char *const readonly[] = {
 	"proc/sys",
 	"proc/bus",
-	"proc/fs",
 	"proc/irq",
 	"proc/tty",
 };

@@ -21,9 +21,10 @@
 #include "../log.h"
 #include "sandbox_cgroup.h"
 
-#define CPU_PERIOD 100000 /* microseconds */
+#define CPU_PERIOD   100000 /* microseconds */
+#define SOCKETS_PART 8      /* of as much as the memory, beside it */
 
-enum value { MEMORY, SWAP, GROUP, PERIOD, QUOTA, PIDS, WEIGHT, RBPS, WBPS };
+enum value { MEMORY, SWAP, SOCKETS, GROUP, PERIOD, QUOTA, PIDS, WEIGHT, RBPS, WBPS };
 
 static struct share {
 	const char *what; /* the keyword; NULL: a part of another's */
@@ -41,6 +42,10 @@ static struct share {
 	    false },
 	{ "swap", CG_MEMORY, "memory.memsw.limit_in_bytes", "memory.swap.max", SWAP,
 	    false, false },
+	/* What waits in sockets counts apart in version 1, and to nobody at all unless
+	 * it has a limit. */
+	{ NULL, CG_MEMORY, "memory.kmem.tcp.limit_in_bytes", NULL, SOCKETS, false,
+	    false },
 	/* Out of memory: the largest process ends, not the whole session. */
 	{ NULL, CG_MEMORY, NULL, "memory.oom.group", GROUP, true, false },
 	{ NULL, CG_CPU, "cpu.cfs_period_us", NULL, PERIOD, false, false },
@@ -215,6 +220,9 @@ share_text(const struct share *s, char *buf, size_t len, const struct conf_limit
 		break;
 	case SWAP:
 		snprintf(buf, len, "%" PRIu64, conf->swap + (v2 ? 0 : conf->memory));
+		break;
+	case SOCKETS:
+		snprintf(buf, len, "%" PRIu64, conf->memory / SOCKETS_PART);
 		break;
 	case GROUP:
 		snprintf(buf, len, "0");

@@ -11,7 +11,9 @@
  * ided-isolation(7) tells users and administrators the same.
  */
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -22,6 +24,7 @@
 #include <linux/seccomp.h>
 #include <linux/tiocl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 
 #include <errno.h>
 #include <unistd.h>
@@ -41,11 +44,11 @@ static const struct seccomp_group allowed_groups[] = {
 	  "statfs statx symlink symlinkat truncate umask unlink unlinkat utime utimensat "
 	  "utimes" },
 	{ "files that are open",
-	  "cachestat close close_range copy_file_range dup dup2 dup3 fadvise64 fallocate "
-	  "fchmod fchown fcntl fdatasync flock fstat fstatfs fsync ftruncate getdents "
-	  "getdents64 ioctl lseek pipe pipe2 pread64 preadv preadv2 pwrite64 pwritev "
-	  "pwritev2 read readahead readv sendfile splice sync sync_file_range syncfs tee "
-	  "vmsplice write writev" },
+	  "close close_range copy_file_range dup dup2 dup3 fadvise64 fallocate fchmod "
+	  "fchown fcntl fdatasync flock fstat fstatfs fsync ftruncate getdents getdents64 "
+	  "ioctl lseek pipe pipe2 pread64 preadv preadv2 pwrite64 pwritev pwritev2 read "
+	  "readahead readv sendfile splice sync sync_file_range syncfs tee vmsplice write "
+	  "writev" },
 	{ "extended attributes: trusted and security ones take capabilities",
 	  "fgetxattr flistxattr fremovexattr fsetxattr getxattr lgetxattr listxattr "
 	  "llistxattr lremovexattr lsetxattr removexattr setxattr" },
@@ -124,6 +127,8 @@ static const struct seccomp_group refused_groups[] = {
 	  "name_to_handle_at open_by_handle_at quotactl quotactl_fd" },
 	{ "asynchronous files of the old kind: the kernel has so many for all users together",
 	  "io_cancel io_destroy io_getevents io_pgetevents io_setup io_submit" },
+	{ "which pages of a file are in memory, also of those that all users share",
+	  "cachestat" },
 	{ "where memory lies in the machine",
 	  "get_mempolicy mbind migrate_pages move_pages set_mempolicy "
 	  "set_mempolicy_home_node" },
@@ -202,6 +207,14 @@ static const struct sandbox_row refused_rows[] = {
 	 * quota. */
 	A1(ioctl, 1, LOW32, FS_IOC_FSSETXATTR),
 	A1(ioctl, 1, LOW32, FS_IOC_SETFLAGS),
+	/* Large pages of the pool that the host has set aside, for whom it has: they
+	 * count to nobody's memory. */
+	A1(mmap, 3, MAP_HUGETLB, MAP_HUGETLB),
+	A1(memfd_create, 1, MFD_HUGETLB, MFD_HUGETLB),
+	A1(shmget, 2, SHM_HUGETLB, SHM_HUGETLB),
+	/* Other code of the kernel's for a connection, TLS among it: large, and with a
+	 * history of holes. */
+	A2(setsockopt, 1, LOW32, IPPROTO_TCP, 2, LOW32, TCP_ULP),
 };
 /* clang-format on */
 

@@ -20,6 +20,8 @@ let d, hostServer, hostPort;
 
 // What would leave this machine, there where the network is the host's.
 const outside = ['metadata-address', 'metadata-address-v6', 'broadcast', 'multicast', 'host-address'];
+// And what not every machine has.
+if (!fs.existsSync('/proc/fs/ext4')) outside.push('proc-journals');
 const home = (user) => `${d.data}/home/${user}`;
 
 // They are the host's own: what was left there goes before and after.

@@ -10,10 +10,12 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <mqueue.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -324,6 +326,69 @@ q_numbers(char **arg)
 	result(n == most ? 0 : -1);
 }
 
+/* A connection to oneself, or datagrams to oneself: what is sent, nobody reads. */
+static bool
+to_oneself(int type, int fd[3])
+{
+	struct sockaddr_in in = { .sin_family = AF_INET };
+	socklen_t len = sizeof(in);
+	int i;
+
+	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	fd[2] = -1;
+	for (i = 0; i < 2; i++)
+		if ((fd[i] = socket(AF_INET, type, 0)) == -1)
+			return false;
+	if (bind(fd[0], (void *)&in, sizeof(in)) == -1 ||
+	    (type == SOCK_STREAM && listen(fd[0], 1) == -1) ||
+	    getsockname(fd[0], (void *)&in, &len) == -1 ||
+	    connect(fd[1], (void *)&in, sizeof(in)) == -1)
+		return false;
+	return type != SOCK_STREAM || (fd[2] = accept(fd[0], NULL, NULL)) != -1;
+}
+
+/* What waits in it, in bytes of the kernel's memory. */
+static unsigned long
+waits_in(int fd)
+{
+	unsigned int info[16];
+	socklen_t len = sizeof(info);
+
+	memset(info, 0, sizeof(info));
+	(void)getsockopt(fd, SOL_SOCKET, 55 /* SO_MEMINFO */, info, &len);
+	return (unsigned long)info[0] + info[5]; /* received, and to be sent */
+}
+
+/* In so many of them: do more MB wait than there may? */
+static void
+q_buffers(char **arg)
+{
+	static char block[60000];
+	const int type = strcmp(arg[1], "udp") == 0 ? SOCK_DGRAM : SOCK_STREAM;
+	const long sockets = strtol(arg[2], NULL, 0);
+	const long most = strtol(arg[3], NULL, 0) << 20;
+	long sum = 0, n;
+	int fd[3], error = 0, i;
+
+	for (n = 0; n < sockets && sum <= most; n++) {
+		if (!to_oneself(type, fd)) {
+			error = errno;
+			break;
+		}
+		/* Datagrams that nobody has room for are no error. */
+		for (i = 0; i < 1000 && (type == SOCK_STREAM || i < 16); i++)
+			if (send(fd[1], block, sizeof(block), MSG_DONTWAIT) == -1) {
+				error = errno;
+				break;
+			}
+		for (i = 0; i < 3; i++)
+			if (fd[i] != -1)
+				sum += (long)waits_in(fd[i]);
+	}
+	fprintf(stderr, "%ld MB in %ld sockets, %s\n", sum >> 20, n, strerror(error));
+	printf(sum > most ? "more\n" : "no more\n");
+}
+
 static const struct question bombs[] = {
 	{ "forks", q_forks },
 	{ "threads", q_threads },
@@ -338,6 +403,7 @@ static const struct question bombs[] = {
 	{ "locked", q_locked },
 	{ "watches", q_watches },
 	{ "segments", q_segments },
+	{ "buffers", q_buffers },
 	{ "numbers", q_numbers },
 	{ NULL, NULL },
 };

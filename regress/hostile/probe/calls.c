@@ -1,8 +1,16 @@
 /* System calls by name and number, and by other ways in. */
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
+#include <sys/user.h>
 #include <sys/wait.h>
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -139,6 +147,134 @@ q_number(char **arg)
 }
 
 #ifdef __x86_64__
+/* A child that lets itself be traced and asks for the number of its parent. */
+static pid_t
+traced(const struct sock_fprog *filter)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid != 0)
+		return pid != -1 && waitpid(pid, &status, 0) == pid &&
+			WIFSTOPPED(status) ?
+		    pid :
+		    -1;
+	if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) == -1 ||
+	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1 ||
+	    (filter != NULL &&
+		syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, filter) == -1))
+		_exit(1);
+	(void)raise(SIGSTOP);
+	(void)syscall(SYS_getppid);
+	_exit(0);
+}
+
+/* To its next stop, of that kind of going on; its registers. */
+static bool
+next_stop(pid_t pid, enum __ptrace_request how, struct user_regs_struct *regs)
+{
+	int status;
+
+	return ptrace(how, pid, NULL, NULL) != -1 && waitpid(pid, &status, 0) == pid &&
+	    WIFSTOPPED(status) && ptrace(PTRACE_GETREGS, pid, NULL, regs) != -1;
+}
+
+/* Where it asks for its parent, it has asked for something else. */
+static void
+change_call(pid_t pid, enum __ptrace_request how, long options, char **arg)
+{
+	struct user_regs_struct regs;
+
+	if (pid == -1 || ptrace(PTRACE_SETOPTIONS, pid, NULL, options) == -1) {
+		result(-1);
+		return;
+	}
+	do {
+		if (!next_stop(pid, how, &regs)) {
+			printf("it did not stop\n");
+			return;
+		}
+	} while (regs.orig_rax != SYS_getppid);
+	regs.orig_rax = strtoul(arg[1], NULL, 0);
+	regs.rdi = regs.rsi = regs.rdx = strtoul(arg[2], NULL, 0);
+	if (ptrace(PTRACE_SETREGS, pid, NULL, &regs) == -1 ||
+	    !next_stop(pid, PTRACE_SYSCALL, &regs)) {
+		result(-1);
+		return;
+	}
+	errno = (int)-(long)regs.rax;
+	result((long)regs.rax < 0 ? -1 : 0);
+}
+
+static void
+end_traced(pid_t pid)
+{
+	if (pid == -1)
+		return;
+	(void)kill(pid, SIGKILL);
+	(void)waitpid(pid, NULL, 0);
+}
+
+/* By who traces it, at the entrance. */
+static void
+q_traced(char **arg)
+{
+	pid_t pid = traced(NULL);
+
+	change_call(pid, PTRACE_SYSCALL, 0, arg);
+	end_traced(pid);
+}
+
+/* What a filter of one's own does with that call: with all others nothing. */
+static struct sock_fprog
+own_filter(unsigned int nr, unsigned int action)
+{
+	static struct sock_filter code[4];
+
+	code[0] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0);
+	code[1] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, nr, 0, 1);
+	code[2] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, action);
+	code[3] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	return (struct sock_fprog){ 4, code };
+}
+
+/* By the same, after filters have been asked. */
+static void
+q_traced_late(char **arg)
+{
+	const struct sock_fprog filter = own_filter(SYS_getppid, SECCOMP_RET_TRACE);
+	pid_t pid = traced(&filter);
+
+	change_call(pid, PTRACE_CONT, PTRACE_O_TRACESECCOMP, arg);
+	end_traced(pid);
+}
+
+/* No filters, for who is traced. */
+static void
+q_suspend(char **arg)
+{
+	pid_t pid = traced(NULL);
+
+	(void)arg;
+	result(ptrace(PTRACE_SETOPTIONS, pid, NULL, 1L << 21 /* SUSPEND_SECCOMP */));
+	end_traced(pid);
+}
+
+/* A filter of one's own asks another process, who is there to say that all is well. */
+static void
+q_notified(char **arg)
+{
+	const struct sock_fprog filter = own_filter(
+	    (unsigned int)strtoul(arg[1], NULL, 0), 0x7fc00000U /* USER_NOTIF */);
+
+	(void)alarm(3);
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1 ||
+	    syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 1UL << 3 /* NEW_LISTENER */,
+		&filter) == -1)
+		printf("no filter: ");
+	result(syscall(strtol(arg[1], NULL, 0), 0, 0, 0));
+}
+
 static void
 q_int80(char **arg)
 {
@@ -163,6 +299,10 @@ const struct question call_questions[] = {
 	{ "number", q_number },
 #ifdef __x86_64__
 	{ "int80", q_int80 },
+	{ "traced", q_traced },
+	{ "traced-late", q_traced_late },
+	{ "suspend", q_suspend },
+	{ "notified", q_notified },
 #endif
 	{ NULL, NULL },
 };
