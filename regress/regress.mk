@@ -223,6 +223,7 @@ $(BENCH_GATEWAY): $(O)/regress/bench/%: regress/bench/%.c
 
 bench: all $(O)/regress/vm/ide $(BENCH_LOAD) $(BENCH_GATEWAY)
 	O=$(O) node regress/bench/run.mjs
+	O=$(O) node regress/bench/sandboxes.mjs
 	O=$(O) node regress/bench/gateway.mjs
 	O=$(O) node regress/bench/workbench.mjs
 	O=$(O) node regress/bench/enumeration.mjs

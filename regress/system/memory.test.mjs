@@ -4,10 +4,10 @@ import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
-import { startDaemon, obj, waitFor } from './daemon.mjs';
+import { startDaemon, freePort, obj, waitFor } from './daemon.mjs';
 
 const MEMORY = 256;
-let d;
+let d, port;
 
 // Takes so many MB at once, then so many each so often, and keeps them.
 const hog = `import sys, time
@@ -38,8 +38,14 @@ const trail = (...of) => d.ok(['-j', 'audit', 'query', '-n', '1000', '-e', 'sand
 const counts = () => JSON.parse(d.ok(['-j', 'status']));
 const notes = (user, event) => (show(user).notes || []).filter((n) => n.event === event);
 
+const metric = async (event) => {
+	const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+	return Number(new RegExp(`^ided_memory_events_total\\{event="${event}"\\} (\\d+)$`, 'm').exec(text)[1]);
+};
+
 before(async () => {
-	d = await startDaemon({ users: ['ann', 'bob', 'eve'], conf: 'audit { store }',
+	port = await freePort();
+	d = await startDaemon({ users: ['ann', 'bob', 'eve'], conf: `metrics on 127.0.0.1 port ${port}\naudit { store }`,
 		isolation: `memory ${MEMORY}M\n\tmemory-warn 50% critical 75% every 1s` });
 	d.addUser('root1', 'admin');
 	for (const user of ['ann', 'bob', 'eve']) {
@@ -73,6 +79,20 @@ test('VS Code and what it starts are told apart', async () => {
 	const server = await waitFor('the server', () => show('bob').largest?.find((x) => x.kind === 'server'), 20000);
 	assert.equal(server.name, 'VS Code server');
 	assert.ok(server.memory > 10 << 20);
+	// Command lines as VS Code's own are: a language server has its extension's name.
+	const { uid } = show('bob'), tool = `${d.home('bob')}/extensions/acme.tool-1.2`;
+	fs.mkdirSync(tool, { mode: 0o755 });
+	fs.writeFileSync(`${tool}/server.py`, hog, { mode: 0o644 });
+	fs.chownSync(tool, uid, uid);
+	const p = spawn(`${obj}/idectl`, ['-s', `${d.runtime}/ided.sock`, 'sandbox', 'exec', 'bob', '--', 'sh', '-c',
+		'python3 ~/extensions/acme.tool-1.2/server.py 70 0 3600 & sh -c "sleep 3600; :" --type=ptyHost & wait', '--type=extensionHost'],
+	{ stdio: ['ignore', 'pipe', 'pipe'] });
+	const row = await waitFor('the language server', () => show('bob').largest?.find((x) => x.kind === 'language server' && x.memory > 60 << 20), 20000);
+	assert.equal(row.name, 'acme.tool-1.2');
+	const kinds = show('bob').largest.map((x) => `${x.kind}: ${x.name}`);
+	for (const k of ['extension host: extension host', 'terminal host: terminal host', 'terminal: sleep']) assert.ok(kinds.includes(k), `${k} in ${kinds}`);
+	p.kill('SIGKILL');
+	d.ok(['sandbox', 'stop', 'bob']);
 });
 
 test('at the first mark it is told, to the log, idectl, the portal and the API; nothing is ended', async () => {
@@ -116,6 +136,7 @@ test('at the second mark the largest is ended, with time to save, and the sessio
 	assert.equal(of('critical').length, 1);
 	assert.equal(counts().memory_ended, of('ended').length);
 	assert.equal(counts().memory_critical, 1);
+	await waitFor('the metrics', async () => await metric('ended') === of('ended').length && await metric('critical') === 1, 10000);
 	const cookie = await d.login('root1');
 	const api = await d.request('GET', '/api/admin/stats', { headers: { cookie, accept: 'application/json' } });
 	assert.equal(api.json.data.memoryEnded, of('ended').length, api.body);
