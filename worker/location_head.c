@@ -5,23 +5,8 @@
 #include <string.h>
 
 #include "location.h"
+#include "proxy_head.h"
 #include "../privsep/log.h"
-
-static void
-add(struct evbuffer *out, struct slice s)
-{
-	if (evbuffer_add(out, s.p, s.len) == -1)
-		fatalx("evbuffer_add");
-}
-
-static void
-add_field(struct evbuffer *out, struct slice name, struct slice value)
-{
-	add(out, name);
-	add(out, SLICE(": "));
-	add(out, value);
-	add(out, SLICE("\r\n"));
-}
 
 void
 location_target(struct evbuffer *out, const struct stream *s, const struct location *l)
@@ -37,13 +22,13 @@ location_target(struct evbuffer *out, const struct stream *s, const struct locat
 		t.len -= n;
 	}
 	if (base[0] == '\0')
-		add(out, slice_str(l->conf->prefix));
+		head_add(out, slice_str(l->conf->prefix));
 	else {
 		if (strcmp(base, "/") != 0)
-			add(out, slice_str(base));
-		add(out, SLICE("/"));
+			head_add(out, slice_str(base));
+		head_add(out, SLICE("/"));
 	}
-	add(out, t);
+	head_add(out, t);
 }
 
 /* "Name: value" of the configuration. */
@@ -121,10 +106,10 @@ location_headers(struct evbuffer *out, const struct stream *s, const struct loca
 	for (uint32_t i = 0; i < l->conf->nheaders; i++) {
 		split(l->conf->header[i], &n, &v);
 		if (!slice_caseeq(n, SLICE("host")))
-			add_field(out, n, v);
+			head_field(out, n, v);
 	}
-	add_field(out, SLICE("X-Ided-User"), slice_str(who->name));
-	add_field(out, SLICE("X-Ided-Roles"), slice_str(who->roles));
-	add_field(out, SLICE("X-Ided-Session"), slice_str(who->session));
-	add_field(out, SLICE("X-Ided-Assertion"), slice_str(l->said.text));
+	head_field(out, SLICE("X-Ided-User"), slice_str(who->name));
+	head_field(out, SLICE("X-Ided-Roles"), slice_str(who->roles));
+	head_field(out, SLICE("X-Ided-Session"), slice_str(who->session));
+	head_field(out, SLICE("X-Ided-Assertion"), slice_str(l->said.text));
 }

@@ -19,13 +19,6 @@ static struct {
 	size_t used;
 } text;
 
-static void
-add(struct evbuffer *out, struct slice s)
-{
-	if (evbuffer_add(out, s.p, s.len) == -1)
-		fatalx("evbuffer_add");
-}
-
 /* What the browser sees before the prefix. */
 static struct slice
 before(const struct stream *s, const struct port_way *way)
@@ -54,7 +47,7 @@ port_head_target(struct evbuffer *out, const struct stream *s, const struct port
 
 	if (way->kind == PORT_LOCATION) {
 		if (way->location->conf->rewrite[0] == '\0')
-			add(out, before(s, way));
+			head_add(out, before(s, way));
 		location_target(out, s, way->location);
 		return;
 	}
@@ -62,8 +55,8 @@ port_head_target(struct evbuffer *out, const struct stream *s, const struct port
 		t.p += n;
 		t.len -= n;
 	} else if (way->kind == PORT_ABS)
-		add(out, before(s, way));
-	add(out, t);
+		head_add(out, before(s, way));
+	head_add(out, t);
 }
 
 /* RFC 7239, and the usual ones beside those that every upstream gets. */

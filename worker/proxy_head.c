@@ -57,20 +57,20 @@ static const struct slice answer_drop_name[] = {
 	{ "x-request-id", 12 },
 };
 
-static void
-add(struct evbuffer *out, struct slice s)
+void
+head_add(struct evbuffer *out, struct slice s)
 {
 	if (evbuffer_add(out, s.p, s.len) == -1)
 		fatalx("evbuffer_add");
 }
 
-static void
-add_field(struct evbuffer *out, struct slice name, struct slice value)
+void
+head_field(struct evbuffer *out, struct slice name, struct slice value)
 {
-	add(out, name);
-	add(out, SLICE(": "));
-	add(out, value);
-	add(out, SLICE("\r\n"));
+	head_add(out, name);
+	head_add(out, SLICE(": "));
+	head_add(out, value);
+	head_add(out, SLICE("\r\n"));
 }
 
 static const struct location *
@@ -137,7 +137,7 @@ add_cookies(struct evbuffer *out, const struct http_head *head)
 	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
 		len = cookie_strip(joined, (struct slice){ joined, len }, ours[i]);
 	if (len > 0)
-		add_field(out, SLICE("Cookie"), (struct slice){ joined, len });
+		head_field(out, SLICE("Cookie"), (struct slice){ joined, len });
 	freezero(joined, size);
 }
 
@@ -147,7 +147,7 @@ add_framing(struct evbuffer *out, const struct http_head *head)
 	char text[24];
 
 	if (head->body == BODY_CHUNKED) {
-		add_field(out, SLICE("Transfer-Encoding"), SLICE("chunked"));
+		head_field(out, SLICE("Transfer-Encoding"), SLICE("chunked"));
 		return;
 	}
 	if (head->body == BODY_LENGTH || head->content_length == 0 ||
@@ -155,7 +155,7 @@ add_framing(struct evbuffer *out, const struct http_head *head)
 	    head->method == METHOD_PATCH) {
 		snprintf(text, sizeof(text), "%lld",
 		    head->body == BODY_LENGTH ? (long long)head->content_length : 0LL);
-		add_field(out, SLICE("Content-Length"), slice_str(text));
+		head_field(out, SLICE("Content-Length"), slice_str(text));
 	}
 }
 
@@ -167,25 +167,25 @@ proxy_head_request(
 	const struct location *l = location_to(via);
 	struct slice host = { NULL, 0 };
 
-	add(out, head->token);
-	add(out, SLICE(" "));
+	head_add(out, head->token);
+	head_add(out, SLICE(" "));
 	if (via->way != NULL)
 		port_head_target(out, s, via->way);
 	else
-		add(out, head->target);
-	add(out, SLICE(" HTTP/1.1\r\n"));
+		head_add(out, head->target);
+	head_add(out, SLICE(" HTTP/1.1\r\n"));
 	if (l != NULL)
 		host = location_host(l);
-	add_field(out, SLICE("Host"), host.p != NULL ? host : head->host);
+	head_field(out, SLICE("Host"), host.p != NULL ? host : head->host);
 	for (size_t i = 0; i < head->nheader; i++)
 		if (request_passes(s, via, &head->header[i]))
-			add_field(out, head->header[i].name, head->header[i].value);
+			head_field(out, head->header[i].name, head->header[i].value);
 	add_cookies(out, head);
 	if (via->source[0] != '\0')
-		add_field(out, SLICE("X-Forwarded-For"), slice_str(via->source));
-	add_field(
+		head_field(out, SLICE("X-Forwarded-For"), slice_str(via->source));
+	head_field(
 	    out, SLICE("X-Forwarded-Proto"), via->tls ? SLICE("https") : SLICE("http"));
-	add_field(out, SLICE("X-Forwarded-Host"), head->host);
+	head_field(out, SLICE("X-Forwarded-Host"), head->host);
 	if (via->way != NULL)
 		port_head_forwarded(out, s, via);
 	if (l != NULL)
@@ -193,12 +193,12 @@ proxy_head_request(
 	else if (s->w->site == SITE_SHARE)
 		share_headers(out, s);
 	if (via->key != NULL) {
-		add_field(out, SLICE("Connection"), SLICE("Upgrade"));
-		add_field(out, SLICE("Upgrade"), SLICE("websocket"));
-		add_field(out, SLICE("Sec-WebSocket-Key"), slice_str(via->key));
+		head_field(out, SLICE("Connection"), SLICE("Upgrade"));
+		head_field(out, SLICE("Upgrade"), SLICE("websocket"));
+		head_field(out, SLICE("Sec-WebSocket-Key"), slice_str(via->key));
 	} else
 		add_framing(out, head);
-	add(out, SLICE("\r\n"));
+	head_add(out, SLICE("\r\n"));
 }
 
 /*

@@ -19,6 +19,10 @@ struct proxy_via {
 	const struct port_way *way; /* to a port, or a service; NULL: to the IDE */
 };
 
+/* A piece of a head, and a field as a line of it. */
+void head_add(struct evbuffer *out, struct slice);
+void head_field(struct evbuffer *out, struct slice name, struct slice value);
+
 /* The request's head as HTTP/1.1. */
 void proxy_head_request(
     struct evbuffer *out, const struct stream *s, const struct proxy_via *via);

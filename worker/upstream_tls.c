@@ -6,18 +6,17 @@
  */
 #include <sys/socket.h>
 
-#include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
-#include <errno.h>
 #include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "../privsep/log.h"
+#include "bio.h"
 #include "upstream_tls.h"
 
 #define AUTHORITIES_MAX 1024 /* certificates by which one is verified */
@@ -27,25 +26,12 @@ static BIO_METHOD *method;
 /* --- the socket under it: reads and writes never wait --- */
 
 static int
-fd_of(BIO *b)
-{
-	return ((int)(intptr_t)BIO_get_data(b));
-}
-
-static int
 bio_read(BIO *b, char *p, int len)
 {
 	struct iovec iov = { p, (size_t)len };
 	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
-	ssize_t n;
 
-	BIO_clear_retry_flags(b);
-	n = recvmsg(fd_of(b), &m, MSG_DONTWAIT);
-	if (n == -1 && (errno == EAGAIN || errno == EINTR))
-		BIO_set_retry_read(b);
-	else if (n == 0)
-		BIO_set_flags(b, BIO_FLAGS_IN_EOF);
-	return ((int)n);
+	return (bio_was_read(b, recvmsg(bio_fd(b), &m, MSG_DONTWAIT)));
 }
 
 static int
@@ -53,40 +39,8 @@ bio_write(BIO *b, const char *p, int len)
 {
 	struct iovec iov = { (void *)(uintptr_t)p, (size_t)len };
 	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
-	ssize_t n;
 
-	BIO_clear_retry_flags(b);
-	n = sendmsg(fd_of(b), &m, MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (n == -1 && (errno == EAGAIN || errno == EINTR))
-		BIO_set_retry_write(b);
-	return ((int)n);
-}
-
-static long
-bio_ctrl(BIO *b, int cmd, long num, void *ptr)
-{
-	(void)num;
-	(void)ptr;
-	switch (cmd) {
-	case BIO_CTRL_FLUSH:
-		return (1); /* nothing is kept here */
-	case BIO_CTRL_EOF:
-		return (BIO_test_flags(b, BIO_FLAGS_IN_EOF) != 0);
-	default:
-		return (0);
-	}
-}
-
-static void
-method_prepare(void)
-{
-	if (method != NULL)
-		return;
-	method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "upstream");
-	if (method == NULL || BIO_meth_set_read(method, bio_read) != 1 ||
-	    BIO_meth_set_write(method, bio_write) != 1 ||
-	    BIO_meth_set_ctrl(method, bio_ctrl) != 1)
-		fatalx("TLS: out of memory");
+	return (bio_was_written(b, sendmsg(bio_fd(b), &m, MSG_DONTWAIT | MSG_NOSIGNAL)));
 }
 
 /* --- by whom it is verified --- */
@@ -115,7 +69,8 @@ upstream_tls_prepare(unsigned int at)
 	char file[32];
 	SSL_CTX *ctx;
 
-	method_prepare();
+	if (method == NULL)
+		method = bio_kind("upstream", bio_read, bio_write);
 	snprintf(file, sizeof(file), "/ca-%u", at);
 	ctx = SSL_CTX_new(TLS_client_method());
 	if (ctx == NULL || SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1)
@@ -152,7 +107,7 @@ SSL *
 upstream_tls_new(SSL_CTX *ctx, const char *name, int fd)
 {
 	SSL *ssl = ctx != NULL ? SSL_new(ctx) : NULL;
-	BIO *b = ssl != NULL ? BIO_new(method) : NULL;
+	BIO *b = ssl != NULL ? bio_of(method, fd) : NULL;
 
 	if (b == NULL || !set_name(ssl, name)) {
 		BIO_free(b);
@@ -160,8 +115,6 @@ upstream_tls_new(SSL_CTX *ctx, const char *name, int fd)
 		ERR_clear_error();
 		return (NULL);
 	}
-	BIO_set_data(b, (void *)(intptr_t)fd);
-	BIO_set_init(b, 1);
 	SSL_set_bio(ssl, b, b);
 	SSL_set_connect_state(ssl);
 	return (ssl);
