@@ -176,6 +176,10 @@ test('7: control groups: not to be written, not to be left, and nothing outlives
 	await script(`for i in 1 2 3; do setsid sh -c 'trap "" TERM HUP INT; (while :; do sleep 1000; done) & (while :; do sleep 1000; done)' >/dev/null 2>&1 </dev/null & done; sleep 1`);
 	const mine = processes().filter((p) => p.uid === uids.ann);
 	assert.ok(mine.filter((p) => p.name === 'sleep').length >= 6, 'control: they run');
+	// And what is stopped where the kernel waits for it: on its way out, or in.
+	const hard = inside(d, 'ann', ['/home/ann/data/probe']);
+	hard.stdin.write('linger 5\n');
+	await waitFor('them to be there', () => /lingering/.test(hard.out));
 	const group = (pid) => fs.readFileSync(`/proc/${pid}/cgroup`, 'latin1').split('\n').filter((l) => l.includes('/ided-'));
 	if (group(box('ann').pid).length > 0)
 		for (const p of mine) assert.deepEqual(group(p.pid), group(box('ann').pid), `${p.name} is in the sandbox's groups`);

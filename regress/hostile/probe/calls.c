@@ -267,7 +267,7 @@ q_notified(char **arg)
 	const struct sock_fprog filter = own_filter(
 	    (unsigned int)strtoul(arg[1], NULL, 0), 0x7fc00000U /* USER_NOTIF */);
 
-	(void)alarm(3);
+	(void)alarm(1);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1 ||
 	    syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 1UL << 3 /* NEW_LISTENER */,
 		&filter) == -1)

@@ -283,6 +283,79 @@ q_catch(char **arg)
 	printf("%ld descriptors\n", most);
 }
 
+/* Stopped half way out, by who traces it. */
+static void
+exit_slowly(void)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		(void)ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+		(void)raise(SIGSTOP);
+		_exit(0);
+	}
+	(void)waitpid(pid, &status, 0);
+	(void)ptrace(PTRACE_SETOPTIONS, pid, NULL, PTRACE_O_TRACEEXIT);
+	(void)ptrace(PTRACE_CONT, pid, NULL, NULL);
+	(void)waitpid(pid, &status, 0);
+}
+
+/* Its parent waits for it in the kernel, and it has stopped. */
+static void
+stop_born(void)
+{
+	if (fork() == 0 && vfork() == 0) {
+		(void)raise(SIGSTOP);
+		_exit(0);
+	}
+}
+
+/* A thread is left of a process whose first one has gone. */
+static int
+stay(void *arg)
+{
+	(void)arg;
+	while (pause() == -1)
+		;
+	return 0;
+}
+
+static void
+leave_thread(void)
+{
+	static char stack[4096] __attribute__((aligned(64)));
+
+	if (fork() == 0) {
+		(void)clone(stay, stack + sizeof(stack),
+		    CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD,
+		    NULL);
+		(void)syscall(SYS_exit, 0);
+	}
+}
+
+/* Processes that are hard to be rid of, and nobody listens to what asks them to go. */
+static void
+q_linger(char **arg)
+{
+	int i, n = atoi(arg[1]);
+
+	for (i = 1; i < NSIG; i++)
+		(void)signal(i, SIG_IGN);
+	(void)signal(SIGCHLD, SIG_DFL);
+	for (i = 0; i < n; i++) {
+		exit_slowly();
+		stop_born();
+		leave_thread();
+		if (fork() == 0)
+			_exit(0); /* a zombie */
+	}
+	printf("lingering\n");
+	fflush(stdout);
+	while (pause() == -1)
+		;
+}
+
 /* One capability, into all sets that one has. */
 static void
 q_capability(char **arg)
@@ -354,6 +427,7 @@ const struct question process_questions[] = {
 	{ "limit-of", q_limit_of },
 	{ "limit-set", q_limit_set },
 	{ "catch", q_catch },
+	{ "linger", q_linger },
 	{ "setuid", q_setuid },
 	{ "setgroups", q_setgroups },
 	{ "ids", q_ids },
