@@ -241,6 +241,24 @@ ide_any(struct stream *s, const char *rest)
 	proxy_request(s);
 }
 
+/*
+ * The server sends any file that its user may read, and what a gallery has of an
+ * extension, by these names, behind <quality>-<commit>/ or without, and as what its name
+ * says: a link is enough to have a browser open it.
+ */
+bool
+ide_is_file(const struct stream *s)
+{
+	static const char *const names[] = { "/vscode-remote-resource",
+		"/web-extension-resource" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (memmem(s->raw_path.p, s->raw_path.len, names[i], strlen(names[i])) !=
+		    NULL)
+			return (true);
+	return (false);
+}
+
 /* Pages of ours, and the files that the workbench's front has to have. */
 void
 front_static(struct stream *s, const char *rest)

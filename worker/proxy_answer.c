@@ -238,7 +238,9 @@ answer_headers(const struct relay *r, struct header h[STREAM_RESP_HEADERS])
 {
 	const struct worker *w = r->s->w;
 	const struct port_way *way = relay_way(r);
-	unsigned int kind = way != NULL ? ANSWER_PORT : ANSWER_IDE;
+	unsigned int kind = way != NULL ? ANSWER_PORT :
+	    ide_is_file(r->s)           ? ANSWER_FILE :
+					  ANSWER_IDE;
 	int all, n = 0;
 
 	all = proxy_head_answer(

@@ -20,7 +20,8 @@ struct conf_for_worker;
 #define ANSWER_ASSET 0x04 /* static files of the IDE */
 #define ANSWER_IDE   0x08 /* proxied from the IDE: its CSP stays */
 #define ANSWER_PORT  0x10 /* proxied from a user's program: its own affair */
-#define ANSWER_ANY   0x1f
+#define ANSWER_FILE  0x20 /* proxied from the IDE: what stands in some file */
+#define ANSWER_ANY   0x3f
 
 /*
  * The headers of an answer while it is put together.  Values must live until

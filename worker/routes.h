@@ -101,6 +101,8 @@ void api_session_end(struct stream *, char *body, size_t len);
 void ide_slash(struct stream *, const char *);
 void ide_root(struct stream *, const char *);
 void ide_any(struct stream *, const char *);
+/* Is a file asked for, of the user's or of an extension, whatever is in it? */
+bool ide_is_file(const struct stream *);
 /* It does not answer: why, and a page that looks again. */
 void ide_error(struct stream *, unsigned int status, const char *why);
 void ide_login(struct stream *, const char *);

@@ -3,8 +3,9 @@
  *
  * A page of ours needs nothing from elsewhere and runs no script that stands in
  * it.  What the IDE sends keeps the IDE's own content policy, which names the
- * hashes of its scripts.  The referrer stays within the site: "no-referrer"
- * would make the browser send "Origin: null" with our own forms.
+ * hashes of its scripts; ours stands beside it, and a browser obeys both.  The
+ * referrer stays within the site: "no-referrer" would make the browser send
+ * "Origin: null" with our own forms.
  */
 #include <stdio.h>
 #include <string.h>
@@ -23,7 +24,7 @@
 #define REPORT "report-uri /csp-report; report-to csp"
 
 #define OWN (ANSWER_PAGE | ANSWER_DATA)
-#define IDE (ANSWER_ASSET | ANSWER_IDE)
+#define IDE (ANSWER_ASSET | ANSWER_IDE | ANSWER_FILE)
 
 static const struct security_row {
 	struct slice name;
@@ -45,7 +46,8 @@ static const struct security_row {
 	ROW("cross-origin-opener-policy", "same-origin", SAFE, OWN),
 	ROW("cross-origin-opener-policy", "same-origin-allow-popups", SAFE, ANSWER_IDE),
 	/* What a window shows that a program's page has opened is out of its reach. */
-	ROW("cross-origin-opener-policy", "same-origin", SAFE, ANSWER_ASSET),
+	ROW("cross-origin-opener-policy", "same-origin", SAFE,
+	    ANSWER_ASSET | ANSWER_FILE),
 	ROW("cross-origin-embedder-policy", "require-corp", STRICT, ANSWER_PAGE),
 	ROW("cross-origin-resource-policy", "same-origin", SAFE, OWN | IDE),
 	ROW("permissions-policy",
@@ -77,6 +79,13 @@ static const struct security_row {
 	    "default-src 'none'; base-uri 'none'; "
 	    "frame-ancestors 'none'",
 	    ALWAYS, ANSWER_DATA),
+	ROW("content-security-policy", "frame-ancestors 'self'", ALWAYS,
+	    ANSWER_ASSET | ANSWER_IDE),
+	/* A page in a folder that somebody has cloned is no page of this site. */
+	ROW("content-security-policy",
+	    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; "
+	    "frame-ancestors 'self'; sandbox",
+	    ALWAYS, ANSWER_FILE),
 	ROW("reporting-endpoints", "csp=\"/csp-report\"", ALWAYS, ANSWER_PAGE),
 	ROW("cache-control", "no-store", ALWAYS, OWN)
 #undef ROW
@@ -121,7 +130,7 @@ security_headers(
 			continue;
 		h[n].name = rows[i].name;
 		h[n].value = based[i][0] != '\0' ? slice_str(based[i]) : rows[i].value;
-		if (w->conf->http.headers_report_only &&
+		if (w->conf->http.headers_report_only && (kind & OWN) != 0 &&
 		    slice_eq(h[n].name, SLICE("content-security-policy")))
 			h[n].name = SLICE("content-security-policy-report-only");
 		n++;
@@ -132,6 +141,8 @@ security_headers(
 bool
 security_owns(const struct worker *w, unsigned int kind, struct slice name)
 {
+	if (slice_eq(name, SLICE("content-security-policy")))
+		return (false);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (row_is(w, &rows[i], kind) && slice_eq(rows[i].name, name))
 			return (true);

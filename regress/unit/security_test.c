@@ -13,7 +13,7 @@
 #include "../../worker/worker.h"
 
 static const unsigned int kinds[] = { ANSWER_PAGE, ANSWER_DATA, ANSWER_ASSET, ANSWER_IDE,
-	ANSWER_PORT };
+	ANSWER_FILE, ANSWER_PORT };
 static const unsigned int presets[] = { HEADERS_STRICT, HEADERS_BALANCED,
 	HEADERS_DEVELOPMENT };
 
@@ -61,7 +61,9 @@ test_once(void **state)
 			for (size_t i = 0; i < n; i++) {
 				assert_true(http_is_token(h[i].name));
 				assert_true(http_is_value(h[i].value));
-				assert_true(security_owns(&w, kinds[k], h[i].name));
+				assert_true(security_owns(&w, kinds[k], h[i].name) !=
+				    slice_eq(
+					h[i].name, SLICE("content-security-policy")));
 				for (size_t j = 0; j < i; j++)
 					assert_false(slice_eq(h[i].name, h[j].name));
 			}
@@ -111,10 +113,18 @@ test_ide(void **state)
 	(void)state;
 	for (size_t p = 0; p < NROWS(presets); p++) {
 		make(presets[p], ANSWER_IDE);
-		assert_null(value("content-security-policy").p);
+		/* Beside the IDE's own, of which nothing is lost. */
+		assert_true(slice_eq(
+		    value("content-security-policy"), SLICE("frame-ancestors 'self'")));
 		assert_false(
 		    security_owns(&w, ANSWER_IDE, SLICE("content-security-policy")));
 		assert_null(value("cache-control").p);
+		assert_true(has("x-frame-options", "SAMEORIGIN"));
+		/* Whatever a file holds, it acts for nobody. */
+		make(presets[p], ANSWER_FILE);
+		assert_true(has("content-security-policy", "; sandbox"));
+		assert_false(has("content-security-policy", "allow-"));
+		assert_true(has("x-content-type-options", "nosniff"));
 		assert_true(has("x-frame-options", "SAMEORIGIN"));
 		make(presets[p], ANSWER_PORT);
 		assert_null(value("content-security-policy").p);
@@ -130,6 +140,9 @@ test_report_only(void **state)
 	make(HEADERS_STRICT, ANSWER_PAGE);
 	assert_null(value("content-security-policy").p);
 	assert_non_null(value("content-security-policy-report-only").p);
+	/* A sandbox cannot be tried out. */
+	make(HEADERS_STRICT, ANSWER_FILE);
+	assert_true(has("content-security-policy", "; sandbox"));
 	conf.http.headers_report_only = 0;
 }
 
