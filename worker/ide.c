@@ -11,7 +11,6 @@
 
 #include "../privsep/log.h"
 #include "../privsep/semver.h"
-#include "cookie.h"
 #include "pages.h"
 #include "proxy.h"
 #include "respond.h"
@@ -124,11 +123,8 @@ last_ok(const char *q)
 static bool
 has_files(const struct stream *s)
 {
-	struct slice v = { NULL, 0 };
+	struct slice v = cookie_of(s, IDE_HINTED);
 
-	for (size_t i = 0; i < s->head.nheader; i++)
-		if (s->head.header[i].id == HDR_COOKIE)
-			(void)cookie_find(s->head.header[i].value, SLICE(IDE_HINTED), &v);
 	return (v.p != NULL && slice_eq(v, slice_str(s->w->conf->ide_prefix)));
 }
 

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/evp.h>
+
 #include "../privsep/log.h"
 #include "api.h"
 #include "brand.h"
@@ -25,7 +27,8 @@
 #include "url.h"
 #include "worker.h"
 
-#define HOME "/"
+#define HOME     "/"
+#define LAST_LEN 32 /* digits of LAST_COOKIE */
 
 /* Someone who waits for auth's word. */
 struct attempt {
@@ -162,6 +165,35 @@ attempt_fail(struct attempt *at, unsigned int status, uint32_t retry, const char
 		login_page(&a, status, text, at->name, at->to);
 }
 
+/*
+ * What VS Code keeps in a browser (which folders were open, what was looked for, what its
+ * extensions put there) is its user's.
+ */
+static void
+browser_clear(struct answer *a)
+{
+	answer_add(a, SLICE("clear-site-data"), SLICE("\"storage\""));
+}
+
+/* Not every session ends with a logout: another user finds nothing either. */
+static void
+browser_of(struct answer *a, const char *name)
+{
+	struct slice last = cookie_of(a->s, LAST_COOKIE);
+	uint8_t md[EVP_MAX_MD_SIZE];
+	char hex[LAST_LEN + 1];
+
+	if (EVP_Digest(name, strlen(name), md, NULL, EVP_sha256(), NULL) != 1)
+		fatalx("SHA-256 failed");
+	for (size_t i = 0; i < LAST_LEN / 2; i++)
+		snprintf(hex + 2 * i, 3, "%02x", md[i]);
+	if (last.p != NULL && !slice_eq(last, slice_str(hex)))
+		browser_clear(a);
+	answer_fmt(a, SLICE("set-cookie"),
+	    LAST_COOKIE "=%s; Secure; HttpOnly; SameSite=Lax; Path=/; Max-Age=31536000",
+	    hex);
+}
+
 static void
 attempt_ok(struct attempt *at, const struct m_who *m)
 {
@@ -177,6 +209,7 @@ attempt_ok(struct attempt *at, const struct m_who *m)
 	session_beat(w);
 	answer_init(&a, at->s, ANSWER_DATA);
 	answer_cookie(&a, m->token);
+	browser_of(&a, w->who.name);
 	if (!at->json) {
 		answer_location(&a, at->to);
 		answer_send(&a, 302, NULL, 0);
@@ -392,6 +425,7 @@ logout_answer(struct stream *s)
 
 	answer_init(&a, s, ANSWER_DATA);
 	answer_cookie(&a, NULL);
+	browser_clear(&a);
 	if (strncmp(s->path, "/api/", 5) == 0 && !wants_html(s)) {
 		respond_json(&a, 200, json_pack("{s:b, s:n}", "success", 1, "data"));
 		return;

@@ -26,7 +26,6 @@
 
 #include "../privsep/log.h"
 #include "conn.h"
-#include "cookie.h"
 #include "origin.h"
 #include "port.h"
 #include "proxy.h"
@@ -172,19 +171,6 @@ query_to(const struct stream *s, char to[URL_TO_MAX + 1])
 		len = url_query(to, URL_TO_MAX + 1, s->query, SLICE("to"));
 	if (len <= 0 || !url_redirect_ok((struct slice){ to, (size_t)len }))
 		strlcpy(to, "/", URL_TO_MAX + 1);
-}
-
-static struct slice
-cookie_of(const struct stream *s, const char *name)
-{
-	struct slice v = { NULL, 0 };
-
-	for (size_t i = 0; i < s->head.nheader; i++)
-		if (s->head.header[i].id == HDR_COOKIE &&
-		    cookie_find(s->head.header[i].value, slice_str(name), &v) ==
-			COOKIE_DUP)
-			return ((struct slice){ NULL, 0 });
-	return (v);
 }
 
 static void

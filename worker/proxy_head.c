@@ -101,6 +101,7 @@ request_passes(
 
 static const struct slice ours[] = {
 	SLICE(SESSION_COOKIE),
+	SLICE(LAST_COOKIE),
 	SLICE(PORT_COOKIE),
 	SLICE(PORT_ENTER_COOKIE),
 };

@@ -11,6 +11,7 @@
 
 #include "../privsep/log.h"
 #include "brand.h"
+#include "cookie.h"
 #include "pages.h"
 #include "limit.h"
 #include "port.h"
@@ -205,6 +206,19 @@ answer_send(struct answer *a, unsigned int status, const void *body, size_t len)
 	stream_write(a->s, body, len);
 	stream_end(a->s);
 	explicit_bzero(a->text, a->used);
+}
+
+struct slice
+cookie_of(const struct stream *s, const char *name)
+{
+	struct slice v = { NULL, 0 };
+
+	for (size_t i = 0; i < s->head.nheader; i++)
+		if (s->head.header[i].id == HDR_COOKIE &&
+		    cookie_find(s->head.header[i].value, slice_str(name), &v) ==
+			COOKIE_DUP)
+			return ((struct slice){ NULL, 0 });
+	return (v);
 }
 
 /* --- whole answers --- */

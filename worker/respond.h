@@ -59,11 +59,13 @@ void security_prepare(const struct conf_for_worker *conf);
 size_t security_headers(
     const struct worker *w, unsigned int kind, struct header *h, size_t n, size_t max);
 /* Is a header of that name one of those that security_headers() gives to this
- * kind?  Then upstream's own is left out. */
+ * kind?  Then upstream's own is left out; but of content policies all hold. */
 bool security_owns(const struct worker *w, unsigned int kind, struct slice name);
 
 /* Is the body of that type?  "application/json; charset=utf-8" is one. */
 bool content_is(const struct stream *s, struct slice type);
+/* A cookie of the request; absent too when there are two of that name. */
+struct slice cookie_of(const struct stream *s, const char *name);
 /* Does the client prefer a page to JSON? */
 bool wants_html(const struct stream *s);
 

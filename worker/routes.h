@@ -73,7 +73,7 @@ void login_redirect(struct stream *);
 void jwks(struct stream *, const char *);
 
 /* Says in the answer that the browser was told of the IDE's files. */
-#define IDE_HINTED "ided-files"
+#define IDE_HINTED "__Secure-ided-files"
 struct header ide_hinted(const struct stream *);
 /* report.c */
 void csp_report(struct stream *, const char *);

@@ -16,6 +16,8 @@
 #include "worker.h"
 
 #define SESSION_COOKIE "__Host-ided"
+/* Whose the browser was last: the start of the SHA-256 of the name. */
+#define LAST_COOKIE "__Host-ided-last"
 
 /* M_CONN_AUTH: the channel to auth, for the first time or after it died. */
 void session_join(struct worker *w, int fd);

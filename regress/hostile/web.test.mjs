@@ -61,7 +61,8 @@ const rules = [
 	['3.4.4 X-Content-Type-Options nosniff', () => true, (h) => assert.equal(one(h, 'x-content-type-options'), 'nosniff')],
 	['3.4.5 a Referrer-Policy that keeps paths within the site', () => true,
 		(h) => assert.match(one(h, 'referrer-policy'), /^(same-origin|no-referrer|strict-origin|strict-origin-when-cross-origin)$/)],
-	['3.4.6 frame-ancestors, not X-Frame-Options alone', (k) => k === 'page' || k === 'data', (h) => assert.equal(csp(h)['frame-ancestors'], "'none'")],
+	['3.4.6 frame-ancestors, not X-Frame-Options alone', () => true,
+		(h, r, k) => assert.match(one(h, 'content-security-policy'), k === 'page' || k === 'data' ? /frame-ancestors 'none'/ : /frame-ancestors 'self'/)],
 	['3.4.6 framed by nobody else', () => true, (h) => assert.match(one(h, 'x-frame-options'), /^(DENY|SAMEORIGIN)$/)],
 	['3.4.8 Cross-Origin-Opener-Policy of documents', (k) => k === 'page' || k === 'ide',
 		(h) => assert.match(one(h, 'cross-origin-opener-policy'), /^same-origin(-allow-popups)?$/)],
@@ -106,7 +107,7 @@ for (const [name, applies, check] of rules) {
 					const k = r.status >= 400 || r.status === 204 || (r.status >= 300 && r.status < 400) ? (kind === 'ide' && auth ? kind : 'data') :
 						kind === 'page' && !/html/.test(r.headers['content-type'] ?? '') ? 'data' : kind;
 					if (!applies(k)) continue;
-					try { check(r.headers, r); } catch (e) { e.message = `${method} ${path} (${accept}${auth ? ', logged in' : ''}; ${r.status}): ${e.message}`; throw e; }
+					try { check(r.headers, r, k); } catch (e) { e.message = `${method} ${path} (${accept}${auth ? ', logged in' : ''}; ${r.status}): ${e.message}`; throw e; }
 					n++;
 				}
 			}
@@ -168,6 +169,34 @@ test('what comes back in a page is escaped', async () => {
 	const r = await d.post('/login', { username: evil, password: evil, to: `/${evil}` }, { localAddress: source() });
 	assert.doesNotMatch(r.body, /<script>alert|<img src=x/);
 	assert.doesNotMatch(r.body, new RegExp(password));
+});
+
+// VS Code's server sends any file of the user's as what its name says, and a link is
+// enough to have it opened: of a repository that was cloned, for one.
+test('3.2.1 a page in a folder of the user\'s is no page of this site', async () => {
+	fs.writeFileSync(`${d.home('ann')}/workspaces/evil.html`, '<script>fetch("/api/me")</script>');
+	for (const at of ['/ide', `/ide/${product.quality}-${product.commit}`]) {
+		const r = await d.request('GET', `${at}/vscode-remote-resource?path=%2Fhome%2Fann%2Fworkspaces%2Fevil.html`, { headers: { cookie } });
+		assert.deepEqual([r.status, r.headers['content-type']], [200, 'text/html'], 'else it would be no danger');
+		assert.match(r.headers['content-security-policy'], /default-src 'none'.*; sandbox$/);
+	}
+	const page = await d.request('GET', '/ide/?folder=/home/ann', { headers: { cookie } });
+	assert.doesNotMatch(page.headers['content-security-policy'], /sandbox/);
+});
+
+test('14.3.1 what VS Code keeps in a browser goes with its user', async () => {
+	const login = (user, last) => d.post('/login', { username: user, password }, { localAddress: source(), headers: last ? { cookie: last } : {} });
+	const of = (r) => r.headers['set-cookie'].find((c) => c.startsWith('__Host-ided-last=')).split(';')[0];
+	const first = await login('ann');
+	assert.equal(first.headers['clear-site-data'], undefined, 'nobody was here');
+	assert.doesNotMatch(of(first), /ann/);
+	assert.equal((await login('ann', of(first))).headers['clear-site-data'], undefined, 'the same user');
+	const other = await login('admin', of(first));
+	assert.equal(other.headers['clear-site-data'], '"storage"');
+	assert.notEqual(of(other), of(first));
+	const own = other.headers['set-cookie'].find((c) => c.startsWith('__Host-ided=')).split(';')[0];
+	const out = await d.post('/logout', {}, { headers: { cookie: own } });
+	assert.equal(out.headers['clear-site-data'], '"storage"');
 });
 
 test('3.4.1, 12.2.1 plain HTTP has one answer: the https address', async () => {

@@ -153,11 +153,11 @@ test('a browser hears at once what the workbench needs', async () => {
 		assert.match(links, /<\/ide\/stable-0\/static\/out\/vs\/code\/browser\/workbench\/workbench\.js>; rel=modulepreload/);
 		assert.match(links, /workbench\.css>; rel=preload; as=style/);
 		// Only once for each build: then the browser has them.
-		assert.match(String(told), /^ided-files=stable-0; Secure; HttpOnly; SameSite=Lax; Path=\/ide\/; Max-Age=/);
+		assert.match(String(told), /^__Secure-ided-files=stable-0; Secure; HttpOnly; SameSite=Lax; Path=\/ide\/; Max-Age=/);
 		const { cookie } = own();
-		assert.equal(await hints({ 'sec-fetch-dest': 'document', cookie: `${cookie}; ided-files=stable-0` }), '');
+		assert.equal(await hints({ 'sec-fetch-dest': 'document', cookie: `${cookie}; __Secure-ided-files=stable-0` }), '');
 		assert.equal(told, undefined);
-		assert.notEqual(await hints({ 'sec-fetch-dest': 'document', cookie: `${cookie}; ided-files=stable-1` }), '');
+		assert.notEqual(await hints({ 'sec-fetch-dest': 'document', cookie: `${cookie}; __Secure-ided-files=stable-1` }), '');
 		assert.equal(await hints({ 'sec-fetch-dest': 'iframe' }), '');
 		assert.equal(await hints({}), '');
 	} finally { c.close(); }
