@@ -29,6 +29,8 @@ struct conf_for_worker {
 	uint8_t mode;     /* enum conf_auth_mode */
 	char account[33]; /* the one, unless it is multi */
 	uint8_t registration;
+	uint32_t password_min; /* said where one is set */
+	uint32_t password_classes;
 	uint8_t tls12;
 	uint8_t tls13;
 	uint16_t https_port;       /* for redirects */

@@ -1,4 +1,5 @@
 /* Forms on which a password is set: see form.h. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,6 +7,7 @@
 
 #include "../privsep/log.h"
 #include "form.h"
+#include "lang.h"
 #include "routes.h"
 #include "session.h"
 #include "worker.h"
@@ -20,6 +22,45 @@ form_words(const char *template, const char *text)
 	if (text != NULL && *text != '\0')
 		page_render(html, template,
 		    (const struct page_value[]){ PAGE_TEXT("text", text) }, 1);
+	return (html);
+}
+
+struct evbuffer *
+form_error(const char *lang, const char *english)
+{
+	struct evbuffer *html = evbuffer_new();
+	const char *text;
+
+	if (html == NULL)
+		fatalx("evbuffer_new");
+	if (english == NULL)
+		return (html);
+	text = lang_text(lang, english);
+	page_render(html, "login_error.html",
+	    (const struct page_value[]){ PAGE_TEXT("lang", text == english ? "en" : lang),
+		PAGE_TEXT("text", text) },
+	    2);
+	return (html);
+}
+
+struct evbuffer *
+form_rules(const struct worker *w, const char *lang)
+{
+	struct evbuffer *html = evbuffer_new();
+	char min[12], classes[12];
+
+	if (html == NULL)
+		fatalx("evbuffer_new");
+	snprintf(min, sizeof(min), "%u", w->conf->password_min);
+	snprintf(classes, sizeof(classes), "%u", w->conf->password_classes);
+	page_render(html, "password_rules.html",
+	    (const struct page_value[]){
+		PAGE_TEXT("min_label", lang_text(lang, "Characters, at least")),
+		PAGE_TEXT("min", min),
+		PAGE_TEXT("classes_label",
+		    lang_text(lang, "Of these kinds (a, A, 1, #), at least")),
+		PAGE_TEXT("classes", classes) },
+	    4);
 	return (html);
 }
 

@@ -32,5 +32,9 @@ void form_ask(struct form *, enum msg_type type, const void *payload, size_t len
 
 /* A line of a page in a template of its own, {{text}}; nothing, for NULL or "". */
 struct evbuffer *form_words(const char *template, const char *text);
+/* What is wrong: in that language, or marked as English. */
+struct evbuffer *form_error(const char *lang, const char *english);
+/* What a new password must have. */
+struct evbuffer *form_rules(const struct worker *w, const char *lang);
 
 #endif

@@ -86,21 +86,21 @@ static void
 login_page(struct answer *a, unsigned int status, const char *error, const char *name,
     const char *to)
 {
-	const char *l = lang_pick(stream_header(a->s, HDR_ACCEPT_LANGUAGE));
+	const char *l = page_lang(a);
 	const char *heading = lang_text(l, "login");
 	const struct conf_for_worker *conf = a->s->w->conf;
-	struct evbuffer *html[] = { form_words("login_error.html",
-					error == NULL ? NULL : lang_text(l, error)),
+	/* Who has said a name goes on with the password. */
+	bool named = *name != '\0';
+	struct evbuffer *html[] = { form_error(l, error),
 		form_words("login_welcome.html", brand_welcome()),
 		form_words("login_text.html", conf->brand.text),
 		form_words("login_register.html",
 		    register_open(a->s->w) ?
 			lang_text(l, "No account yet? Register here.") :
-			NULL) };
+			NULL),
+		form_words("focus.html", named ? NULL : l),
+		form_words("focus.html", named ? l : NULL) };
 
-	a->lang = l;
-	answer_add(a, SLICE("content-language"), slice_str(l));
-	answer_add(a, SLICE("vary"), SLICE("accept-language"));
 	page_send(a, status, heading,
 	    conf->mode == AUTH_SINGLE ? "login_single.html" : "login.html",
 	    (const struct page_value[]){ PAGE_TEXT("app", conf->http.app_name),
@@ -110,8 +110,9 @@ login_page(struct answer *a, unsigned int status, const char *error, const char 
 		PAGE_TEXT("login_label", lang_text(l, "Log in")),
 		PAGE_HTML("error", html[0]), PAGE_HTML("welcome", html[1]),
 		PAGE_HTML("text", html[2]), PAGE_HTML("register", html[3]),
+		PAGE_HTML("focus_name", html[4]), PAGE_HTML("focus_password", html[5]),
 		PAGE_TEXT("username", name), PAGE_TEXT("to", to) },
-	    11);
+	    13);
 	for (size_t i = 0; i < sizeof(html) / sizeof(html[0]); i++)
 		evbuffer_free(html[i]);
 }

@@ -7,6 +7,7 @@
 
 #include "../privsep/log.h"
 #include "brand.h"
+#include "lang.h"
 #include "pages.h"
 #include "port.h"
 #include "url.h"
@@ -149,6 +150,31 @@ page_send(struct answer *a, unsigned int status, const char *title, const char *
 	explicit_bzero(a->text, a->used);
 	evbuffer_free(body);
 	evbuffer_free(out);
+}
+
+const char *
+page_lang(struct answer *a)
+{
+	a->lang = lang_pick(stream_header(a->s, HDR_ACCEPT_LANGUAGE));
+	answer_add(a, SLICE("content-language"), slice_str(a->lang));
+	answer_add(a, SLICE("vary"), SLICE("accept-language"));
+	return (a->lang);
+}
+
+struct evbuffer *
+page_bar(const struct worker *w, const char *lang)
+{
+	struct evbuffer *html = evbuffer_new();
+
+	if (html == NULL)
+		fatalx("out of memory for a page");
+	page_render(html, "bar.html",
+	    (const struct page_value[]){ PAGE_TEXT("app", w->conf->http.app_name),
+		PAGE_TEXT("user", w->who.name),
+		PAGE_TEXT("password", lang_text(lang, "Change your password")),
+		PAGE_TEXT("logout", lang_text(lang, "Log out")) },
+	    4);
+	return (html);
 }
 
 void

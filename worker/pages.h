@@ -31,6 +31,10 @@ void page_render(struct evbuffer *out, const char *template,
 /* The template, in the frame, as the whole answer. */
 void page_send(struct answer *a, unsigned int status, const char *title,
     const char *template, const struct page_value *values, size_t nvalues);
+/* The language of who asks, said in the answer too. */
+const char *page_lang(struct answer *a);
+/* What is above the pages of a user: whose they are, and the way out. */
+struct evbuffer *page_bar(const struct worker *w, const char *lang);
 void page_error(
     struct answer *a, unsigned int status, const char *reason, const char *text);
 

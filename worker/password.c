@@ -5,6 +5,7 @@
 #include <bsd/string.h>
 
 #include "form.h"
+#include "lang.h"
 #include "routes.h"
 #include "worker.h"
 
@@ -13,19 +14,29 @@ password_page(
     struct stream *s, unsigned int status, const struct form *f, const char *error)
 {
 	const struct wire_who *who = &s->w->who;
-	struct evbuffer *html;
+	struct evbuffer *html[3];
 	struct answer a;
+	const char *l;
 
 	(void)f;
 	if (error == NULL && who->must_change)
 		error = "Choose a password of your own before you go on.";
-	html = form_words("login_error.html", error);
 	answer_init(&a, s, ANSWER_PAGE);
-	page_send(&a, status, "Change your password", "password.html",
-	    (const struct page_value[]){
-		PAGE_HTML("error", html), PAGE_TEXT("username", who->name) },
-	    2);
-	evbuffer_free(html);
+	l = page_lang(&a);
+	html[0] = page_bar(s->w, l);
+	html[1] = form_error(l, error);
+	html[2] = form_rules(s->w, l);
+	page_send(&a, status, lang_text(l, "Change your password"), "password.html",
+	    (const struct page_value[]){ PAGE_HTML("bar", html[0]),
+		PAGE_HTML("error", html[1]), PAGE_HTML("rules", html[2]),
+		PAGE_TEXT("heading", lang_text(l, "Change your password")),
+		PAGE_TEXT("current_label", lang_text(l, "Current password")),
+		PAGE_TEXT("new_label", lang_text(l, "New password")),
+		PAGE_TEXT("change_label", lang_text(l, "Change it")),
+		PAGE_TEXT("username", who->name) },
+	    8);
+	for (size_t i = 0; i < sizeof(html) / sizeof(html[0]); i++)
+		evbuffer_free(html[i]);
 }
 
 void

@@ -277,6 +277,7 @@ portal_page(struct rows *r)
 	struct worker *w = r->s->w;
 	struct evbuffer *notice = evbuffer_new(), *usage = evbuffer_new();
 	struct evbuffer *sessions = evbuffer_new(), *ports = evbuffer_new();
+	struct evbuffer *bar = page_bar(w, "en");
 	int64_t now = time(NULL);
 	struct answer a;
 
@@ -294,11 +295,12 @@ portal_page(struct rows *r)
 		render_session(sessions, &r->session[i], now);
 	answer_init(&a, r->s, ANSWER_PAGE);
 	page_send(&a, 200, "start page", "portal.html",
-	    (const struct page_value[]){ PAGE_TEXT("app", w->conf->http.app_name),
-		PAGE_TEXT("user", w->who.name), PAGE_HTML("notice", notice),
-		PAGE_TEXT("state", state_text(r)), PAGE_HTML("usage", usage),
-		PAGE_HTML("sessions", sessions), PAGE_HTML("ports", ports) },
-	    7);
+	    (const struct page_value[]){ PAGE_HTML("bar", bar),
+		PAGE_HTML("notice", notice), PAGE_TEXT("state", state_text(r)),
+		PAGE_HTML("usage", usage), PAGE_HTML("sessions", sessions),
+		PAGE_HTML("ports", ports) },
+	    6);
+	evbuffer_free(bar);
 	evbuffer_free(ports);
 	evbuffer_free(notice);
 	evbuffer_free(usage);

@@ -61,6 +61,7 @@ page(struct shares *sh)
 {
 	struct worker *w = sh->s->w;
 	struct evbuffer *shares = evbuffer_new(), *public = evbuffer_new();
+	struct evbuffer *bar = page_bar(w, "en");
 	char first[8], last[8];
 	int64_t now = time(NULL);
 	struct answer a;
@@ -75,12 +76,12 @@ page(struct shares *sh)
 	snprintf(last, sizeof(last), "%u", w->conf->proxy.port_last);
 	answer_init(&a, sh->s, ANSWER_PAGE);
 	page_send(&a, 200, "shared ports", "ports.html",
-	    (const struct page_value[]){ PAGE_TEXT("app", w->conf->http.app_name),
-		PAGE_TEXT("user", w->who.name),
+	    (const struct page_value[]){ PAGE_HTML("bar", bar),
 		PAGE_TEXT("state", sh->n > 0 ? "" : "No port is shared."),
 		PAGE_TEXT("first", first), PAGE_TEXT("last", last),
 		PAGE_HTML("shares", shares), PAGE_HTML("public", public) },
-	    7);
+	    6);
+	evbuffer_free(bar);
 	evbuffer_free(shares);
 	evbuffer_free(public);
 }

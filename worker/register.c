@@ -9,30 +9,19 @@
 #include "routes.h"
 #include "worker.h"
 
-/* The language of the one who asks, said in the answer too. */
-static const char *
-page_lang(struct answer *a)
-{
-	const char *l = lang_pick(stream_header(a->s, HDR_ACCEPT_LANGUAGE));
-
-	a->lang = l;
-	answer_add(a, SLICE("content-language"), slice_str(l));
-	answer_add(a, SLICE("vary"), SLICE("accept-language"));
-	return (l);
-}
-
 static void
 register_page(
     struct stream *s, unsigned int status, const struct form *f, const char *error)
 {
 	const struct conf_for_worker *conf = s->w->conf;
-	struct evbuffer *html;
+	struct evbuffer *html, *rules;
 	const char *l;
 	struct answer a;
 
 	answer_init(&a, s, ANSWER_PAGE);
 	l = page_lang(&a);
-	html = form_words("login_error.html", error == NULL ? NULL : lang_text(l, error));
+	html = form_error(l, error);
+	rules = form_rules(s->w, l);
 	page_send(&a, status, lang_text(l, "registration"), "register.html",
 	    (const struct page_value[]){ PAGE_TEXT("app", conf->http.app_name),
 		PAGE_TEXT("heading", lang_text(l, "registration")),
@@ -41,10 +30,12 @@ register_page(
 		PAGE_TEXT("password_label", lang_text(l, "Password")),
 		PAGE_TEXT("register_label", lang_text(l, "Register")),
 		PAGE_TEXT("login_label", lang_text(l, "Log in")),
-		PAGE_HTML("error", html), PAGE_TEXT("username", f != NULL ? f->kept : ""),
+		PAGE_HTML("error", html), PAGE_HTML("rules", rules),
+		PAGE_TEXT("username", f != NULL ? f->kept : ""),
 		PAGE_TEXT("email", f != NULL ? f->kept2 : "") },
-	    10);
+	    11);
 	evbuffer_free(html);
+	evbuffer_free(rules);
 }
 
 bool

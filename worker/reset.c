@@ -4,6 +4,7 @@
 #include <bsd/string.h>
 
 #include "form.h"
+#include "lang.h"
 #include "routes.h"
 #include "worker.h"
 
@@ -13,15 +14,24 @@
 static void
 reset_page(struct stream *s, unsigned int status, const struct form *f, const char *error)
 {
-	struct evbuffer *html = form_words("login_error.html", error);
+	struct evbuffer *html, *rules;
 	struct answer a;
+	const char *l;
 
 	answer_init(&a, s, ANSWER_PAGE);
-	page_send(&a, status, "A new password", "reset.html",
-	    (const struct page_value[]){
-		PAGE_HTML("error", html), PAGE_TEXT("token", f->kept) },
-	    2);
+	l = page_lang(&a);
+	html = form_error(l, error);
+	rules = form_rules(s->w, l);
+	page_send(&a, status, lang_text(l, "A new password"), "reset.html",
+	    (const struct page_value[]){ PAGE_HTML("error", html),
+		PAGE_HTML("rules", rules),
+		PAGE_TEXT("heading", lang_text(l, "A new password")),
+		PAGE_TEXT("new_label", lang_text(l, "New password")),
+		PAGE_TEXT("set_label", lang_text(l, "Set it")),
+		PAGE_TEXT("token", f->kept) },
+	    6);
 	evbuffer_free(html);
+	evbuffer_free(rules);
 }
 
 /* As many hexadecimal digits as there must be. */

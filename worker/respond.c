@@ -113,13 +113,15 @@ json_wipe(void *p)
 void
 http_prepare(const struct conf_for_worker *conf)
 {
-	static const char *const pages[] = { "error.html", "favicon.svg", "frame.html",
-		"login.html", "login_error.html", "login_single.html", "login_text.html",
-		"login_welcome.html", "login_register.html", "register.html",
-		"register_done.html", "port.html", "ide.html", "password.html",
-		"reset.html", "portal.html", "portal_current.html", "portal_notice.html",
-		"portal_session.html", "portal_storage.html", "portal_usage.html",
-		"serviceWorker.js", "style.css" };
+	static const char *const pages[] = { "bar.html", "focus.html",
+		"password_rules.html", "portal_ports.html", "ports.html",
+		"ports_public.html", "ports_share.html", "error.html", "favicon.svg",
+		"frame.html", "login.html", "login_error.html", "login_single.html",
+		"login_text.html", "login_welcome.html", "login_register.html",
+		"register.html", "register_done.html", "port.html", "ide.html",
+		"password.html", "reset.html", "portal.html", "portal_current.html",
+		"portal_notice.html", "portal_session.html", "portal_storage.html",
+		"portal_usage.html", "serviceWorker.js", "style.css" };
 	size_t seed;
 
 	brand_prepare(conf);

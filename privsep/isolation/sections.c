@@ -185,6 +185,8 @@ sections_read(struct sections *s, const struct conf *conf, char *err, size_t err
 	w->mode = conf->auth.mode;
 	strlcpy(w->account, conf->auth.account, sizeof(w->account));
 	w->registration = conf->auth.registration;
+	w->password_min = conf->auth.password_min;
+	w->password_classes = conf->auth.password_classes;
 	w->tls12 = conf->tls.tls12;
 	w->tls13 = conf->tls.tls13;
 	w->https_port = https_port(conf);

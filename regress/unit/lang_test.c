@@ -55,7 +55,17 @@ test_text(void **state)
 		"No account yet? Register here.",
 		"An administrator has to approve your account before you can log in.",
 		"A user name has at most 32 characters.",
-		"An e-mail address has at most 254 characters." };
+		"An e-mail address has at most 254 characters.", "Log out",
+		"Change your password", "A new password", "Current password",
+		"New password", "Change it", "Set it", "Characters, at least",
+		"Of these kinds (a, A, 1, #), at least",
+		"Choose a password of your own before you go on.",
+		"Both passwords are wanted, of 1 to 1024 bytes each.",
+		"A password of 1 to 1024 bytes is wanted.",
+		"This link is not whole: open it again.", "the current password is wrong",
+		"the new password is the old one: take another",
+		"a password does not hold the user's name",
+		"this password is one of the commonest, or little more: take another" };
 
 	(void)state;
 	for (size_t k = 0; k < sizeof(texts) / sizeof(texts[0]); k++) {
