@@ -366,8 +366,9 @@ struct conf_http {
 	uint32_t zstd; /* 1..12 */
 	uint8_t zstd_on;
 	uint32_t compress_min;
-	char app_name[CONF_NAME_MAX]; /* default "ided" */
-	char base[CONF_NAME_MAX];     /* "/tools", or "": at the root */
+	char app_name[CONF_NAME_MAX];  /* default "ided" */
+	char contact[CONF_ARGLEN_MAX]; /* of security.txt; "": the site itself */
+	char base[CONF_NAME_MAX];      /* "/tools", or "": at the root */
 };
 
 /* What a site's own pages look like; "" and 0: as they are. */

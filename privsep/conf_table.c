@@ -183,6 +183,7 @@ const struct conf_row conf_rows[] = {
 { B_LOG, "format", K_WORD, 0, 0, C(common.log_format), 0, 0, log_format, NULL, NULL },
 { B_TOP, "base-path", K_BASE, 0, 0, C(http.base), 0, 0, NULL, "IDED_BASE_PATH", NULL },
 { B_TOP, "app-name", K_TEXT, 0, 0, C(http.app_name), 0, 0, NULL, "IDED_APP_NAME", NULL },
+{ B_TOP, "security-contact", K_TEXT, 0, 0, C(http.contact), 0, 0, NULL, "IDED_SECURITY_CONTACT", NULL },
 
 { B_TOP, "listen", K_LISTEN, B_LISTEN, KW_MULTI, NOWHERE, 0, 0, NULL, "IDED_LISTEN", NULL },
 { B_LISTEN, "tls", K_FLAG, 0, 0, L(kind), LISTEN_TLS, 0, NULL, NULL, NULL },

@@ -248,6 +248,26 @@ verify_base(struct conf_parser *p)
 		    path);
 }
 
+/* RFC 9116: an address that a program can follow, and a line stays one. */
+static void
+verify_contact(struct conf_parser *p)
+{
+	static const char *const schemes[] = { "https://", "mailto:", "tel:" };
+	const struct conf_row *row = conf_row_find(B_TOP, "security-contact");
+	const char *text = p->conf->http.contact;
+	bool fits = *text == '\0';
+
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
+		fits |= strncmp(text, schemes[i], strlen(schemes[i])) == 0;
+	for (const char *c = text; *c != '\0'; c++)
+		fits &= *c > ' ' && *c <= '~';
+	if (!fits && !p->bad[conf_row_index(row)])
+		conf_error(p, where(p, row),
+		    "expected an address such as \"mailto:security@example.com\" after "
+		    "\"security-contact\", got \"%s\"",
+		    text);
+}
+
 /* Whose data and sockets are reached through it: all users'. */
 static void
 verify_binds(struct conf_parser *p)
@@ -321,6 +341,7 @@ conf_verify(struct conf_parser *p)
 	verify_orders(p);
 	verify_issuer(p);
 	verify_base(p);
+	verify_contact(p);
 	verify_addresses(p);
 	verify_tls(p);
 	verify_account(p);

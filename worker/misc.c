@@ -58,15 +58,17 @@ robots(struct stream *s, const char *rest)
 void
 security_txt(struct stream *s, const char *rest)
 {
-	struct slice host = s->head.host;
-	char text[512], date[DATE_LEN + 1];
+	const char *contact = s->w->conf->http.contact, *base = site_base(s->w);
+	char text[1400], site[384], date[DATE_LEN + 1];
 
 	(void)rest;
 	date_format(date, time(NULL) + CONTACT_DAYS * 86400);
+	snprintf(site, sizeof(site), "https://%.*s%s",
+	    (int)(s->head.host.len < 300 ? s->head.host.len : 300), s->head.host.p, base);
 	snprintf(text, sizeof(text),
 	    "# Please tell the administrators of this site.\n"
-	    "Contact: https://%.*s/\nExpires: %s\n",
-	    (int)(host.len < 300 ? host.len : 300), host.p, date);
+	    "Contact: %s%s\nExpires: %s\nCanonical: %s/.well-known/security.txt\n",
+	    *contact != '\0' ? contact : site, *contact != '\0' ? "" : "/", date, site);
 	text_send(s, text);
 }
 

@@ -6,7 +6,7 @@ import { startDaemon } from './daemon.mjs';
 let d, cookie;
 
 before(async () => {
-	d = await startDaemon({ users: ['ann'], conf: 'app-name "testnäme"' });
+	d = await startDaemon({ users: ['ann'], conf: 'app-name "testnäme"\nsecurity-contact "mailto:security@example.com"' });
 	cookie = await d.login('ann');
 });
 after(() => d?.stop());
@@ -15,8 +15,13 @@ const as = (path, headers = {}) => d.request('GET', path, { headers: { cookie, .
 
 test('without a login: what robots and researchers want to know', async () => {
 	assert.match((await d.request('GET', '/robots.txt')).body, /User-agent: \*\nDisallow: \//);
-	for (const path of ['/security.txt', '/.well-known/security.txt'])
-		assert.match((await d.request('GET', path)).body, /^Contact: /m);
+	for (const path of ['/security.txt', '/.well-known/security.txt']) {
+		const { body } = await d.request('GET', path);
+		assert.match(body, /^Contact: mailto:security@example\.com$/m);
+		const until = new Date(/^Expires: (.*)$/m.exec(body)[1]) - Date.now();
+		assert.ok(until > 86400e3 && until < 365 * 86400e3, 'RFC 9116, 2.5.5: it ends, within a year');
+		assert.match(body, new RegExp(`^Canonical: ${d.origin}/\\.well-known/security\\.txt$`, 'm'));
+	}
 });
 
 test('health: JSON, and over HTTP only', async () => {

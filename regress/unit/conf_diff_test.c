@@ -95,6 +95,7 @@ static const struct {
 	{ "ratelimit { api 100 per 15m }", "ratelimit { api 5 per 1m }",
 	    "ratelimit api: 100 per 900s -> 5 per 60s\n" },
 	{ "app-name \"A\"", "app-name \"B\"", "app-name: A -> B\n" },
+	{ "", "security-contact \"tel:1\"", "security-contact:  -> tel:1\n" },
 	{ "base-path \"/a/\"", "base-path \"/b/\"", "base-path: /a -> /b\n" },
 	{ "audit { store keep 30d }", "",
 	    "audit store: set -> \naudit store keep: 30d -> 365d\n" },

@@ -37,6 +37,11 @@
 { OK "update-check \"http://a/\"\nheaders strict", NULL, NULL, {
   "t:2: expected an address such as \"https://example.com/feed\" after \"update-check\", got \"http://a/\"" } },
 
+{ OK "security-contact \"me@example.com\"", NULL, NULL, {
+  "t:2: expected an address such as \"mailto:security@example.com\" after \"security-contact\", got \"me@example.com\"" } },
+{ OK "security-contact \"mailto:a b\"", NULL, NULL, {
+  "t:2: expected an address such as \"mailto:security@example.com\" after \"security-contact\", got \"mailto:a b\"" } },
+
 /* the account of auth mode single */
 { OK "auth {\n\tmode single\n\taccount \"An n\"\n\tpassword-hash \"5e88\"\n}", NULL, NULL, {
   "t:4: expected a user name after \"account\": a lower-case letter, then letters, digits, \".\", \"_\" or \"-\", got An n",
