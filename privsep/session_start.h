@@ -23,6 +23,9 @@
 
 #define SESSION_PATH (CONF_PATH_MAX + WIRE_NAME + 32)
 
+/* Arguments for the IDE's server: two of ided's, then the configuration's. */
+#define SESSION_IDE_ARGS (2 + CONF_ARG_MAX)
+
 struct session_who {
 	char user[WIRE_NAME];
 	char home[SESSION_PATH]; /* as it is seen from inside */

@@ -15,6 +15,7 @@
 
 #include "../../privsep/conf.h"
 #include "../../privsep/log.h"
+#include "../../privsep/session_start.h"
 #include "session.h"
 
 /* Between attempts to connect: often at first, for one that is quick to start. */
@@ -99,7 +100,7 @@ arguments(char *argv[])
 	snprintf(extensions, sizeof(extensions), "%s/extensions", session.home);
 	for (n = 0; fixed[n] != NULL; n++)
 		argv[n] = (char *)(uintptr_t)fixed[n];
-	for (i = 0; i < CONF_ARG_MAX && session.ide_args[i] != NULL; i++)
+	for (i = 0; i < SESSION_IDE_ARGS && session.ide_args[i] != NULL; i++)
 		argv[n++] = session.ide_args[i];
 	argv[n] = NULL;
 }
@@ -107,7 +108,7 @@ arguments(char *argv[])
 static void
 ide_start(void)
 {
-	char *argv[16 + CONF_ARG_MAX];
+	char *argv[16 + SESSION_IDE_ARGS];
 	int fd[3];
 
 	(void)unlink(session.socket);

@@ -242,7 +242,8 @@ become_session(struct setup *s)
 	char title[] = PROGRAM, dir[] = "-i";
 	char at[] = "-b", base[] = "/ide", root[] = "/", sep[] = "--";
 	char option[] = "-p", proxy[CONF_DOMAIN_MAX + 32];
-	char *argv[8 + CONF_ARG_MAX + 1], *envp[] = { path, NULL };
+	char name[sizeof("--app-name=") + CONF_NAME_MAX], auth[] = "--auth=password";
+	char *argv[8 + SESSION_IDE_ARGS + 1], *envp[] = { path, NULL };
 	unsigned int n = 0, i;
 	int fd;
 
@@ -256,6 +257,11 @@ become_session(struct setup *s)
 		argv[n++] = proxy;
 	}
 	argv[n++] = sep;
+	/* What it is called, and that one can leave it: its windows offer that then. */
+	snprintf(name, sizeof(name), "--app-name=%s", s->conf->http.app_name);
+	argv[n++] = name;
+	if (s->conf->auth.mode != AUTH_NONE)
+		argv[n++] = auth;
 	for (i = 0; i < ide->nargs && i < CONF_ARG_MAX; i++)
 		argv[n++] = (char *)(uintptr_t)ide->arg[i];
 	argv[n] = NULL;

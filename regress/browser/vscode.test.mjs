@@ -10,7 +10,7 @@ let browser;
 
 before(async () => {
 	// Whether a folder is trusted is asked in a dialog of its own, at a time of its own.
-	d = await startDaemon({ users: ['ann', 'bob'], ide: 'argument "--disable-workspace-trust"' });
+	d = await startDaemon({ users: ['ann', 'bob'], conf: 'app-name "Lab"', ide: 'argument "--disable-workspace-trust"' });
 	browser = await openBrowser();
 }, { timeout: 90000 });
 after(async () => {
@@ -74,9 +74,10 @@ test('log in, write a file, use the terminal, come back', { timeout: 150000 }, a
 	assert.notEqual(peek.status, 0);
 	await bob.context.close();
 
-	await page.goto(`${d.origin}/`);
-	await page.click('form[action$="logout"] button, form[action$="logout"] input[type=submit]');
-	await page.waitForSelector('#username');
+	// It is called what the site is called, and leads out as the start page does.
+	assert.match(await page.title(), / Lab$/);
+	await command(page, 'Sign out of code-server');
+	await page.waitForURL(`${d.origin}/login`);
 	await page.goto(`${d.origin}/ide/`);
 	await page.waitForSelector('#username');
 	await context.close();
