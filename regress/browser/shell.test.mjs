@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { spawn, execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import { startDaemon, waitFor } from '../system/daemon.mjs';
-import { openBrowser, shots, tellShell, terminal, visit, workbench } from './person.mjs';
+import { command, openBrowser, shots, tellShell, terminal, visit, workbench } from './person.mjs';
 
 let d;
 let browser;
@@ -26,6 +26,24 @@ after(async () => {
 const tab = (name) => page.locator('.tabs-container .tab').filter({ hasText: name });
 const inside = (...command) => d.ctl(['sandbox', 'exec', 'ann', '--', ...command]);
 
+// An extension that has a command to show.
+function makePackage(file) {
+	execFileSync('python3', ['-c', `
+import json, sys, zipfile
+z = zipfile.ZipFile(sys.argv[1], "w")
+z.writestr("extension.vsixmanifest", '''<?xml version="1.0" encoding="utf-8"?>
+<PackageManifest Version="2.0.0" xmlns="http://schemas.microsoft.com/developer/vsx-schema/2011">
+<Metadata><Identity Language="en-US" Id="hello" Version="1.2.3" Publisher="regress"/><DisplayName>Hello</DisplayName>
+<Description>says hello</Description></Metadata><Installation><InstallationTarget Id="Microsoft.VisualStudio.Code"/></Installation>
+<Dependencies/><Assets><Asset Type="Microsoft.VisualStudio.Code.Manifest" Path="extension/package.json"/></Assets></PackageManifest>''')
+z.writestr("[Content_Types].xml", '''<?xml version="1.0" encoding="utf-8"?><Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">
+<Default Extension=".json" ContentType="application/json"/><Default Extension=".vsixmanifest" ContentType="text/xml"/></Types>''')
+z.writestr("extension/package.json", json.dumps({"name": "hello", "publisher": "regress", "version": "1.2.3", "engines": {"vscode": "^1.60.0"},
+  "contributes": {"commands": [{"command": "hello.say", "title": "Say hello"}]}}))
+z.close()
+`, file]);
+}
+
 test('no window is open: a clear word', { timeout: 60000 }, () => {
 	for (const r of [d.ctl(['open', '-u', 'ann', 'note.txt']), inside('code', 'note.txt')]) {
 		assert.equal(r.status, 1);
@@ -35,7 +53,7 @@ test('no window is open: a clear word', { timeout: 60000 }, () => {
 });
 
 test('in its terminal: code FILE, code --diff, code --wait, and code-server as well', { timeout: 150000 }, async () => {
-	for (const n of ['one', 'two', 'three', 'four', 'five']) inside('sh', '-c', `echo ${n} > workspaces/${n}.txt`);
+	for (const n of ['one', 'two', 'three', 'four', 'five', 'six']) inside('sh', '-c', `echo ${n} > workspaces/${n}.txt`);
 	await workbench(page, `${d.origin}/ide/?folder=/home/ann/workspaces`);
 	await terminal(page);
 	const opens = (line, name) => tellShell(page, line, line, () => tab(name).isVisible());
@@ -44,6 +62,13 @@ test('in its terminal: code FILE, code --diff, code --wait, and code-server as w
 	await opens('code-server two.txt', 'two.txt');
 	await terminal(page);
 	await opens('code --diff one.txt two.txt', /one\.txt.*two\.txt/);
+	await terminal(page);
+	const after = `${d.home('ann')}/workspaces/after`;
+	await opens('code --wait six.txt; touch after', 'six.txt');
+	assert.ok(!fs.existsSync(after), 'it waits');
+	await tab('six.txt').hover();
+	await tab('six.txt').locator('.action-label').click();
+	await waitFor('what comes after it', () => fs.existsSync(after), 30000);
 });
 
 test('from another shell of the session, and from the host', { timeout: 120000 }, async () => {
@@ -63,20 +88,7 @@ test('from another shell of the session, and from the host', { timeout: 120000 }
 
 test('extensions: installed from a package of the host, listed, taken away', { timeout: 120000 }, async () => {
 	const vsix = `${d.dir}/hello.vsix`;
-	execFileSync('python3', ['-c', `
-import json, sys, zipfile
-z = zipfile.ZipFile(sys.argv[1], "w")
-z.writestr("extension.vsixmanifest", '''<?xml version="1.0" encoding="utf-8"?>
-<PackageManifest Version="2.0.0" xmlns="http://schemas.microsoft.com/developer/vsx-schema/2011">
-<Metadata><Identity Language="en-US" Id="hello" Version="1.2.3" Publisher="regress"/><DisplayName>Hello</DisplayName>
-<Description>says hello</Description></Metadata><Installation><InstallationTarget Id="Microsoft.VisualStudio.Code"/></Installation>
-<Dependencies/><Assets><Asset Type="Microsoft.VisualStudio.Code.Manifest" Path="extension/package.json"/></Assets></PackageManifest>''')
-z.writestr("[Content_Types].xml", '''<?xml version="1.0" encoding="utf-8"?><Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">
-<Default Extension=".json" ContentType="application/json"/><Default Extension=".vsixmanifest" ContentType="text/xml"/></Types>''')
-z.writestr("extension/package.json", json.dumps({"name": "hello", "publisher": "regress", "version": "1.2.3", "engines": {"vscode": "^1.60.0"},
-  "contributes": {"commands": [{"command": "hello.say", "title": "Say hello"}]}}))
-z.close()
-`, vsix]);
+	makePackage(vsix);
 	const r = d.ctl(['ext', 'install', '-u', 'bob', vsix]);
 	assert.equal(r.status, 0, r.err);
 	assert.match(d.ok(['ext', 'list', '-u', 'bob']), /^regress\.hello@1\.2\.3$/m);
@@ -84,6 +96,14 @@ z.close()
 	d.ok(['ext', 'uninstall', '-u', 'bob', 'regress.hello']);
 	assert.ok(!/hello/.test(d.ok(['ext', 'list', '-u', 'bob'])));
 	assert.equal(d.ctl(['ext', 'install', '-u', 'bob', `${d.dir}/none.vsix`]).status, 1);
+	// By the user, beside an open window, which has it at once.
+	fs.copyFileSync(vsix, `${d.home('ann')}/workspaces/hello.vsix`);
+	const own = inside('code', '--install-extension', 'workspaces/hello.vsix');
+	assert.equal(own.status, 0, own.err);
+	assert.match(inside('code', '--list-extensions', '--show-versions').out, /^regress\.hello@1\.2\.3$/m);
+	await command(page, 'Say hello');
+	inside('code', '--uninstall-extension', 'regress.hello');
+	assert.doesNotMatch(inside('code', '--list-extensions').out, /hello/);
 	// Now there are two.
 	const which = d.ctl(['open', 'workspaces/one.txt']);
 	assert.equal(which.status, 1);
