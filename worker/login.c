@@ -13,6 +13,7 @@
 
 #include <openssl/evp.h>
 
+#include "../privsep/hex.h"
 #include "../privsep/log.h"
 #include "api.h"
 #include "brand.h"
@@ -186,8 +187,7 @@ browser_of(struct answer *a, const char *name)
 
 	if (EVP_Digest(name, strlen(name), md, NULL, EVP_sha256(), NULL) != 1)
 		fatalx("SHA-256 failed");
-	for (size_t i = 0; i < LAST_LEN / 2; i++)
-		snprintf(hex + 2 * i, 3, "%02x", md[i]);
+	hex_put(hex, md, LAST_LEN / 2);
 	if (last.p != NULL && !slice_eq(last, slice_str(hex)))
 		browser_clear(a);
 	answer_fmt(a, SLICE("set-cookie"),

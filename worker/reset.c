@@ -3,6 +3,7 @@
 
 #include <bsd/string.h>
 
+#include "../privsep/hex.h"
 #include "form.h"
 #include "lang.h"
 #include "routes.h"
@@ -34,11 +35,15 @@ reset_page(struct stream *s, unsigned int status, const struct form *f, const ch
 	evbuffer_free(rules);
 }
 
-/* As many hexadecimal digits as there must be. */
+/* As many hexadecimal digits as there must be; their bytes in out, if that is wanted. */
 static bool
-is_token(const char *v)
+is_token(const char *v, uint8_t *out)
 {
-	return (strlen(v) == HEX && strspn(v, "0123456789abcdef") == HEX);
+	uint8_t bytes[WIRE_RESET];
+	bool ok = strlen(v) == HEX && hex_get(out != NULL ? out : bytes, WIRE_RESET, v);
+
+	explicit_bzero(bytes, sizeof(bytes));
+	return (ok);
 }
 
 void
@@ -50,7 +55,7 @@ reset_get(struct stream *s, const char *rest)
 	(void)rest;
 	if (s->query.p != NULL)
 		n = url_query(f.kept, sizeof(f.kept), s->query, SLICE("token"));
-	if (n < 0 || !is_token(f.kept))
+	if (n < 0 || !is_token(f.kept, NULL))
 		f.kept[0] = '\0';
 	reset_page(s, 200, &f, NULL);
 	explicit_bzero(f.kept, sizeof(f.kept));
@@ -60,12 +65,6 @@ static void
 reset_done(struct stream *s)
 {
 	respond_redirect(s, 303, "/login");
-}
-
-static uint8_t
-nibble(char c)
-{
-	return ((uint8_t)(c <= '9' ? c - '0' : c - 'a' + 10));
 }
 
 static void
@@ -79,15 +78,12 @@ reset_body(struct stream *s, char *body, size_t len)
 	memset(&m, 0, sizeof(m));
 	strlcpy(m.ask.rid, s->rid, sizeof(m.ask.rid));
 	if (!form_copy(f, SLICE("token"), f->kept, sizeof(f->kept)) ||
-	    !is_token(f->kept)) {
+	    !is_token(f->kept, m.token)) {
 		f->kept[0] = '\0';
 		reset_page(s, 400, f, "This link is not whole: open it again.");
 	} else if (!form_copy(f, SLICE("password"), m.password, sizeof(m.password))) {
 		reset_page(s, 400, f, "A password of 1 to 1024 bytes is wanted.");
 	} else {
-		for (size_t i = 0; i < WIRE_RESET; i++)
-			m.token[i] = (uint8_t)(nibble(f->kept[2 * i]) << 4 |
-			    nibble(f->kept[2 * i + 1]));
 		form_ask(f, M_RESET_USE, &m, sizeof(m));
 	}
 	explicit_bzero(&m, sizeof(m));
