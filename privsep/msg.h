@@ -69,6 +69,21 @@ enum msg_fd {
 
 /* clang-format off */
 #define MSG_TABLE(M)								\
+/* A user's own session: nobody trusts what it says.  It outlives an upgrade of ided,	\
+ * so these keep their numbers: first of all, and a new one is the last of them. */	\
+M(SESSION_CONNECT, P_ISOLATION, P_SESSION, S_ANY, X_(m_session_what), FD_NONE)	\
+M(SESSION_FD,	P_SESSION, P_ISOLATION,	S_ANY,	NONE_,		FD_SOCK)	\
+M(SESSION_FAIL,	P_SESSION, P_ISOLATION,	S_ANY,	X_(m_fail),	FD_NONE)	\
+M(SESSION_EXEC,	P_ISOLATION, P_SESSION,	S_ANY,	X_(m_exec),	FD_NONE)	\
+M(SESSION_EXEC_FD, P_ISOLATION, P_SESSION, S_ANY, X_(m_exec_fd), FD_PIPE)	\
+M(SESSION_EXIT,	P_SESSION, P_ISOLATION,	S_ANY,	X_(m_exit),	FD_NONE)	\
+M(SESSION_ASK,	P_ISOLATION, P_SESSION,	S_ANY,	NONE_,		FD_NONE)	\
+M(SESSION_STATE, P_SESSION, P_ISOLATION, S_ANY,	X_(m_session_state), FD_NONE)	\
+M(SESSION_LOOK,	P_ISOLATION, P_SESSION, S_ANY,	NONE_,		FD_NONE)	\
+M(SESSION_PROCESSES, P_SESSION, P_ISOLATION, S_ANY, X_(m_processes), FD_NONE)	\
+M(SESSION_RELIEVE, P_ISOLATION, P_SESSION, S_ANY, NONE_,	FD_NONE)	\
+M(SESSION_RELIEVED, P_SESSION, P_ISOLATION, S_ANY, X_(m_process), FD_NONE)	\
+M(SESSION_STOP,	P_ISOLATION, P_SESSION,	S_ANY,	NONE_,		FD_NONE)	\
 /* Start, stop, and channels joined: isolation speaks, master never answers. */	\
 M(JOIN_AUTH,	P_ISOLATION, P_MASTER,	S_ANY,	NONE_,		FD_CHAN)	\
 M(JOIN_KEYS,	P_ISOLATION, P_MASTER,	S_ANY,	NONE_,		FD_CHAN)	\
@@ -320,21 +335,7 @@ M(JWT_ASSERT,	P_AUTH, P_KEYS,		S_ANY,	X_(wire_assertion), FD_NONE)	\
 M(JWT_ASSERTED,	P_KEYS, P_AUTH,		S_ANY,	X_(m_location_signed), FD_NONE)	\
 M(JWT_SIGNED,	P_KEYS, P_AUTH,		S_ANY,	X_(m_jwt_signed), FD_NONE)	\
 M(JWT_KEYS,	P_KEYS, P_AUTH,		S_ANY,	X_(m_jwt_keys),	FD_NONE)	\
-M(JWT_ROTATE,	P_AUTH, P_KEYS,		S_ANY,	X_(m_jwt_rotate), FD_NONE)	\
-/* A user's own session: nobody trusts what it says. */				\
-M(SESSION_CONNECT, P_ISOLATION, P_SESSION, S_ANY, X_(m_session_what), FD_NONE)	\
-M(SESSION_FD,	P_SESSION, P_ISOLATION,	S_ANY,	NONE_,		FD_SOCK)	\
-M(SESSION_FAIL,	P_SESSION, P_ISOLATION,	S_ANY,	X_(m_fail),	FD_NONE)	\
-M(SESSION_EXEC,	P_ISOLATION, P_SESSION,	S_ANY,	X_(m_exec),	FD_NONE)	\
-M(SESSION_EXEC_FD, P_ISOLATION, P_SESSION, S_ANY, X_(m_exec_fd), FD_PIPE)	\
-M(SESSION_EXIT,	P_SESSION, P_ISOLATION,	S_ANY,	X_(m_exit),	FD_NONE)	\
-M(SESSION_ASK,	P_ISOLATION, P_SESSION,	S_ANY,	NONE_,		FD_NONE)	\
-M(SESSION_STATE, P_SESSION, P_ISOLATION, S_ANY,	X_(m_session_state), FD_NONE)	\
-M(SESSION_LOOK,	P_ISOLATION, P_SESSION, S_ANY,	NONE_,		FD_NONE)	\
-M(SESSION_PROCESSES, P_SESSION, P_ISOLATION, S_ANY, X_(m_processes), FD_NONE)	\
-M(SESSION_RELIEVE, P_ISOLATION, P_SESSION, S_ANY, NONE_,	FD_NONE)	\
-M(SESSION_RELIEVED, P_SESSION, P_ISOLATION, S_ANY, X_(m_process), FD_NONE)	\
-M(SESSION_STOP,	P_ISOLATION, P_SESSION,	S_ANY,	NONE_,		FD_NONE)
+M(JWT_ROTATE,	P_AUTH, P_KEYS,		S_ANY,	X_(m_jwt_rotate), FD_NONE)
 /* clang-format on */
 
 #define M_ENUM_(n, f, t, s, ...) M_##n,

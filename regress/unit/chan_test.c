@@ -114,6 +114,24 @@ test_table_is_sound(void **state)
 	}
 }
 
+/* A sandbox that was started by an older ided says and hears these by number. */
+static void
+test_numbers_that_last(void **state)
+{
+	static const enum msg_type session[] = { M_NONE, M_SESSION_CONNECT, M_SESSION_FD,
+		M_SESSION_FAIL, M_SESSION_EXEC, M_SESSION_EXEC_FD, M_SESSION_EXIT,
+		M_SESSION_ASK, M_SESSION_STATE, M_SESSION_LOOK, M_SESSION_PROCESSES,
+		M_SESSION_RELIEVE, M_SESSION_RELIEVED, M_SESSION_STOP };
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < sizeof(session) / sizeof(session[0]); i++)
+		assert_int_equal(session[i], i);
+	for (i = 1; i < M_MAX; i++)
+		if (((msg_table[i].from | msg_table[i].to) & P_SESSION) != 0)
+			assert_true(i < sizeof(session) / sizeof(session[0]));
+}
+
 /* Every type between every pair of processes: only what the table says. */
 static void
 test_directions(void **state)
@@ -350,6 +368,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_table_is_sound),
+		cmocka_unit_test(test_numbers_that_last),
 		cmocka_unit_test(test_directions),
 		cmocka_unit_test(test_lengths_and_states),
 		cmocka_unit_test(test_short_message),
