@@ -17,12 +17,26 @@ let d, hostServer;
 const u = {}; // of each user: uid, port, pid of who serves
 const open = []; // programs to be ended
 
+// ann's sandbox is one that had waited for its user, bob's is made when it is asked for.
+async function sandboxes() {
+	const isolation = (spare) => `spare ${spare}\nprocesses ${PROCESSES}\nmemory ${MEMORY}M`;
+	d = await startDaemon({ users, network: 'none', isolation: isolation(2) });
+	const stood = await d.spare(2);
+	u.ann = { uid: Number(d.ok(['sandbox', 'exec', 'ann', '--', 'id', '-u'])) };
+	assert.ok(stood.some((s) => s.first === d.sandboxes()[0].pid), 'it stood ready');
+	d.opts.isolation = isolation(0);
+	d.write();
+	d.ok(['reload']);
+	await d.spare(0);
+	u.bob = { uid: Number(d.ok(['sandbox', 'exec', 'bob', '--', 'id', '-u'])) };
+}
+
 before(async () => {
-	d = await startDaemon({ users, network: 'none', isolation: `processes ${PROCESSES}\nmemory ${MEMORY}M` });
+	await sandboxes();
 	const hostPort = await freePort();
 	hostServer = net.createServer((s) => s.destroy()).listen(hostPort, '127.0.0.1');
 	for (const user of users) {
-		const uid = Number(d.ok(['sandbox', 'exec', user, '--', 'id', '-u']));
+		const { uid } = u[user];
 		const data = `${d.home(user)}/data`;
 		u[user] = { uid, port: await freePort(), key: user === 'ann' ? '0x1d3d' : '0x2d3d' };
 		fs.copyFileSync(probe, `${data}/probe`);

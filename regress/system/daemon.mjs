@@ -384,6 +384,22 @@ ${extra}
 		return s?.storage_by === 'volume' && s.pid > 0 ? `/proc/${s.pid}/root/home/${user}` : `${this.data}/home/${user}`;
 	}
 
+	// Sandboxes that wait for their user: both processes of each, of which its own first
+	// one is the other's child.
+	spares() {
+		const all = processes().filter((p) => p.state !== 'Z');
+		const iso = this.role('isolation')[0]?.pid;
+		return all.filter((p) => p.cmd === 'ided: sandbox set-up' && p.ppid === iso)
+			.map((p) => ({ setup: p.pid, first: all.find((q) => q.ppid === p.pid && q.cmd === 'ide-session')?.pid }))
+			.filter((s) => s.first);
+	}
+
+	// So many of them, ready: each waits when it is in recvmsg(2).
+	spare(n) {
+		const waits = ({ first }) => { try { return fs.readFileSync(`/proc/${first}/syscall`, 'latin1').startsWith('47 '); } catch { return false; } };
+		return waitFor(`${n} spares`, () => { const s = this.spares(); return s.length === n && s.every(waits) && s; }, 10000);
+	}
+
 	sandboxes() {
 		const r = this.ctl(['-j', 'sandbox', 'list']);
 		try { return [].concat(r.status === 0 ? JSON.parse(r.out) : []); } catch { return []; }

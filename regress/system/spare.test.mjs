@@ -22,20 +22,6 @@ after(() => d?.stop());
 const exec = (user, script) => d.ctl(['sandbox', 'exec', user, '--', 'sh', '-c', script]);
 const reload = (spare, n) => { d.opts.isolation = isolation(spare, n); d.write(); d.ok(['reload']); };
 
-// Both processes of each that waits: its own first one is the other's child.
-function spares() {
-	const all = processes().filter((p) => p.state !== 'Z');
-	const iso = d.role('isolation')[0]?.pid;
-	return all.filter((p) => p.cmd === 'ided: sandbox set-up' && p.ppid === iso)
-		.map((p) => ({ setup: p.pid, first: all.find((q) => q.ppid === p.pid && q.cmd === 'ide-session')?.pid }))
-		.filter((s) => s.first);
-}
-// It waits when it is in recvmsg(2).
-const ready = (n) => waitFor(`${n} spares`, () => {
-	const s = spares();
-	return s.length === n && s.every((x) => read(`/proc/${x.first}/syscall`).startsWith('47 ')) && s;
-}, 10000);
-
 const groups = () => {
 	const trees = read('/proc/self/mounts').split('\n').map((l) => l.split(' ')).filter((m) => /^cgroup2?$/.test(m[2])).map((m) => m[1]);
 	let h = 2166136261;
@@ -51,7 +37,7 @@ const links = () => execFileSync('ip', ['-o', 'link'], { encoding: 'utf8' }).spl
 const status = (pid) => Object.fromEntries(read(`/proc/${pid}/status`).split('\n').map((l) => l.split(/:\s*/)));
 
 test('what waits is nobody: no user, no home, no way out, and rights to become one alone', async () => {
-	for (const { first } of await ready(2)) {
+	for (const { first } of await d.spare(2)) {
 		const s = status(first);
 		assert.match(s.Uid, /^0\t0\t0\t0$/);
 		assert.equal(s.Groups.trim(), '');
@@ -118,14 +104,14 @@ for (const user of ['ann', 'bob'])
 	test(`one that came of a spare is in all like one that was made for ${user}`, async () => {
 		for (const b of d.sandboxes()) d.ok(['sandbox', 'stop', b.user]);
 		reload(2);
-		const before = await ready(2);
+		const before = await d.spare(2);
 		assert.equal(exec(user, 'true').status, 0);
 		const { pid, uid } = d.sandboxes().find((s) => s.user === user);
 		assert.ok(before.some((s) => s.first === pid), 'it is one of those that stood ready');
 		const warm = snapshot(user);
 		d.ok(['sandbox', 'stop', user]);
 		reload(0);
-		await waitFor('the spares to go', () => spares().length === 0 && groups().length === 0);
+		await waitFor('the spares to go', () => d.spares().length === 0 && groups().length === 0);
 		assert.equal(exec(user, 'true').status, 0);
 		const cold = snapshot(user);
 		assert.deepEqual(warm, cold);
@@ -144,7 +130,7 @@ test('one that dies while it waits is replaced, and leaves nothing', async () =>
 	for (const b of d.sandboxes()) d.ok(['sandbox', 'stop', b.user]);
 	reload(2);
 	for (const which of ['first', 'setup']) {
-		const was = await ready(2);
+		const was = await d.spare(2);
 		// The one that is taken next: its end is found out at once.
 		for (const s of was) kill(s[which]);
 		await waitFor('its other half to go', () => was.every((s) => !alive(s.first) && !alive(s.setup)));
@@ -152,17 +138,17 @@ test('one that dies while it waits is replaced, and leaves nothing', async () =>
 		d.ok(['sandbox', 'stop', 'ann']);
 		// A new configuration has no patience with what went wrong before.
 		reload(2);
-		const now = await ready(2);
+		const now = await d.spare(2);
 		assert.ok(!now.some((s) => was.some((w) => w.first === s.first)));
 		await waitFor('their groups to go', () => new Set(groups()).size === 2);
 	}
 });
 
 test('those of an older configuration are thrown away', async () => {
-	const was = await ready(2);
+	const was = await d.spare(2);
 	reload(2, 77);
 	await waitFor('them to go', () => was.every((s) => !alive(s.first) && !alive(s.setup)));
-	await ready(2);
+	await d.spare(2);
 	assert.equal(exec('ann', 'true').status, 0);
 	assert.equal(JSON.parse(d.ok(['-j', 'sandbox', 'show', 'ann'])).processes_max, 77);
 	d.ok(['sandbox', 'stop', 'ann']);
@@ -172,7 +158,7 @@ test('those of an older configuration are thrown away', async () => {
 test(`killed between two steps of a start, ${ROUNDS} times: the next one is whole, and nothing is left`, async () => {
 	reload(1);
 	for (let i = 0; i < ROUNDS; i++) {
-		const [s] = await ready(1);
+		const [s] = await d.spare(1);
 		const c = spawn(`${d.obj}/idectl`, ['-s', `${d.runtime}/ided.sock`, 'sandbox', 'exec', 'ann', '--', 'true'], { stdio: 'ignore' });
 		const gone = new Promise((r) => c.on('exit', r));
 		await sleep(Math.random() * 12);
@@ -182,13 +168,13 @@ test(`killed between two steps of a start, ${ROUNDS} times: the next one is whol
 		d.ok(['sandbox', 'stop', 'ann']);
 		reload(1);
 	}
-	await ready(1);
+	await d.spare(1);
 	await waitFor('what is left to go', () => new Set(groups()).size === 1 && links().length <= 1);
 	assert.deepEqual(fs.readdirSync(`${d.runtime}/sandbox`), []);
 });
 
 test('isolation is killed while some wait: they end, and the next start clears what they had', async () => {
-	const was = await ready(1);
+	const was = await d.spare(1);
 	const old = groups();
 	process.kill(d.role('isolation')[0].pid, 'SIGKILL');
 	await d.ended;
@@ -196,7 +182,7 @@ test('isolation is killed while some wait: they end, and the next start clears w
 	// A folder that a start left before it knew whose it is.
 	fs.mkdirSync(`${d.runtime}/sandbox/${d.uids + 5}`, { mode: 0o700 });
 	await d.start();
-	await ready(1);
+	await d.spare(1);
 	await waitFor('the old groups to go', () => new Set(groups()).size === 1);
 	assert.ok(old.length === 0 || /sandbox\.cleared group=/.test(d.log));
 	assert.ok(!fs.existsSync(`${d.runtime}/sandbox/${d.uids + 5}`));
@@ -206,7 +192,7 @@ test('isolation is killed while some wait: they end, and the next start clears w
 
 test('at the end nothing is left of them', async () => {
 	for (const s of d.sandboxes()) d.ok(['sandbox', 'stop', s.user]);
-	const was = await ready(1);
+	const was = await d.spare(1);
 	await d.stop({ keep: true });
 	await waitFor('the processes to go', () => was.every((s) => !alive(s.first) && !alive(s.setup)));
 	assert.deepEqual(groups(), []);
