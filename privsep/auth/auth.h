@@ -300,6 +300,8 @@ void sandbox_payload(struct m_sb *, uint32_t uid, const char *name);
 
 /* Its limits are other ones now. */
 void sandbox_limits_user(uint32_t uid, const char *name);
+/* Its user is there, in a browser, and may want it soon. */
+void sandbox_coming(uint32_t uid, const char *name);
 
 /* auth_settings.c */
 void settings_flush(void);

@@ -207,8 +207,10 @@ succeeded(struct login *l, struct store_account *a)
 	(void)worker_bind(w, a, &s);
 	if (l->tokens)
 		token_login(w, l->id, a, &s);
-	else
+	else {
 		worker_who_ok(w, l->id, token, a, &s);
+		sandbox_coming(a->uid, a->name);
+	}
 	explicit_bzero(token, sizeof(token));
 	explicit_bzero(&s, sizeof(s));
 	l->worker = NULL;

@@ -43,6 +43,15 @@ sandbox_limits_user(uint32_t uid, const char *name)
 }
 
 void
+sandbox_coming(uint32_t uid, const char *name)
+{
+	struct m_sb m;
+
+	sandbox_payload(&m, uid, name);
+	chan_send(&auth.isolation, M_SB_COMING, 0, -1, &m, sizeof(m));
+}
+
+void
 sandbox_pass_fail(struct worker *w, uint32_t id, const struct msg *m)
 {
 	const struct m_fail *f = MSG_DATA(m, m_fail);
@@ -209,6 +218,8 @@ sandbox_portal(struct worker *w, uint32_t id)
 	if (ask(&auth.isolation, M_SB_SHOW, &m, sizeof(m), ASK_TIMEOUT, on_show, w, id) ==
 	    0)
 		worker_fail(w, id, FAIL_BUSY, "too many requests are under way");
+	else if (w->live != NULL && w->live->kind != STORE_API)
+		chan_send(&auth.isolation, M_SB_COMING, 0, -1, &m, sizeof(m));
 }
 
 static bool

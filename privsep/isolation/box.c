@@ -443,6 +443,7 @@ give(struct box *b, int control, struct m_fail *fault)
 	memset(&who, 0, sizeof(who));
 	memcpy(who.user, b->user, sizeof(who.user));
 	who.uid = b->uid;
+	who.loop = ready_loop(b->uid);
 	who.limits = b->limits;
 	while (spare_take(&s, &what) == 0) {
 		what = "control group";

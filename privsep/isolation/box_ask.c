@@ -75,11 +75,39 @@ answer_ok(uint32_t e, uint32_t id, const char *text)
 	chan_send(isolation.auth, M_SB_OK, id, -1, &ok, sizeof(ok));
 }
 
+/* A home that goes, once its volume stands ready no more. */
+struct removal {
+	uint32_t epoch;
+	uint32_t id;
+	char user[WIRE_NAME];
+	uint32_t uid;
+};
+
+static void
+on_unready(void *arg)
+{
+	struct removal *r = arg;
+
+	answer_removal(r->epoch, r->id, r->user, r->uid);
+	free(r);
+}
+
 void
 answer_removal(uint32_t e, uint32_t id, const char *user, uint32_t uid)
 {
+	struct removal *later;
 	struct m_fail f;
 
+	later = calloc(1, sizeof(*later));
+	if (later == NULL)
+		fatalx("out of memory");
+	later->epoch = e;
+	later->id = id;
+	later->uid = uid;
+	strlcpy(later->user, user, sizeof(later->user));
+	if (ready_release(uid, on_unready, later))
+		return;
+	free(later);
 	if (storage_remove(user, uid, &f) == -1)
 		answer_fail(e, id, f.code, f.text);
 	else

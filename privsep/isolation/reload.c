@@ -270,6 +270,7 @@ reload_conf(struct chan *c, uint32_t id)
 	children_reload();
 	net_sweep();
 	box_limits_all();
+	ready_release_all();
 	watch_configure();
 	spare_renew();
 	log_event(LOG_NOTICE, "reload.done", LOG_S("file", isolation.conf_file));

@@ -138,9 +138,27 @@ on_limits(struct chan *c, struct msg *m)
 	struct box *b;
 
 	(void)c;
-	if (valid(r->user, r->role, r->uid) && (b = box_find(r->uid)) != NULL &&
-	    strcmp(b->user, r->user) == 0)
+	if (!valid(r->user, r->role, r->uid))
+		return;
+	b = box_find(r->uid);
+	if (b == NULL)
+		(void)ready_release(r->uid, NULL, NULL);
+	else if (strcmp(b->user, r->user) == 0)
 		box_limits_of(b, r->role, &r->limits);
+}
+
+/* Its user is there, and may open the IDE soon. */
+static void
+on_coming(struct chan *c, struct msg *m)
+{
+	const struct m_sb *r = MSG_DATA(m, m_sb);
+	struct conf_limits limits;
+
+	(void)c;
+	if (!valid(r->user, r->role, r->uid) || box_find(r->uid) != NULL)
+		return;
+	limits_resolve(r->user, r->role, &r->limits, &limits);
+	ready_begin(r->user, r->uid, &limits);
 }
 
 static void
@@ -421,6 +439,7 @@ const struct chan_handler request_handlers[] = {
 	{ M_SB_SHOW, on_show },
 	{ M_SB_READY, on_ready },
 	{ M_SB_LIMITS, on_limits },
+	{ M_SB_COMING, on_coming },
 	{ M_SB_LIST, on_list },
 	{ M_SB_STOP, on_stop },
 	{ M_SB_REMOVE, on_remove },

@@ -333,6 +333,7 @@ await_user(struct setup *s)
 	memcpy(s->user, who.user, sizeof(s->user));
 	s->uid = who.uid;
 	s->limits = who.limits;
+	s->loop = who.loop;
 	memset(&r, 0, sizeof(r));
 	r.what = SETUP_RUNS;
 	r.pid = s->first;
@@ -395,7 +396,7 @@ sandbox_start(int report, uint32_t group)
 	s.dirs = storage_dirs();
 	s.empty = isolation.empty;
 	s.home = s.control = s.root = s.ownns = s.hostnet = s.ownnet = -1;
-	s.ruleset = s.who = s.first_pid = -1;
+	s.ruleset = s.who = s.first_pid = s.loop = -1;
 	make(&s);
 	_exit(1);
 }

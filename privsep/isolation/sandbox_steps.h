@@ -40,6 +40,7 @@ struct setup {
 	int control;  /* bound socket, for ide-session */
 	int home;     /* of setup_home, setup_home_tree */
 	bool mounted; /* home is a mount already */
+	int loop;     /* the device that its volume has, as a guess, or -1 */
 	struct {
 		char home[SESSION_PATH];
 		char run[SESSION_PATH];
@@ -54,6 +55,7 @@ struct setup_who {
 	char user[WIRE_NAME];
 	char pad[3];
 	uint32_t uid;
+	int32_t loop;              /* of a volume that stands ready, or -1 */
 	struct conf_limits limits; /* of this user */
 };
 

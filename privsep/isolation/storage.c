@@ -345,6 +345,7 @@ home_volume(struct setup *s)
 	int from, r;
 
 	if (volume_exists(s->dirs.volumes, s->uid)) {
+		v.loop = s->loop;
 		r = volume_open(s->dirs.volumes, s->user, s->uid, &s->limits, &patience,
 		    &v, &s->fault);
 		return r == -1 ? -1 : take_volume(s, &v);

@@ -8,15 +8,17 @@
  * storage_volume.c	a file system of its own in a file, for each home
  * storage_limit.c	how large that is, and how much of it can be used
  * storage_loop.c	block devices of such files
+ * storage_ready.c	volumes of users who are expected
  * storage_super.c	what such a file says of itself while nobody uses it
  * storage_tool.c	the programs that make and mend file systems
  *
  * A home is what it is once it has been made: a volume stays one whatever the
  * configuration says later; a folder becomes a volume when it says so.
  *
- * A volume is attached by the process that makes a sandbox, and mounted for
- * that sandbox only.  Nothing of it is in the host's tree of mounts, and its
- * block device goes with its last mount: whoever is killed, nothing stays.
+ * A volume is attached by the process that makes a sandbox, or by a job shortly
+ * before, and mounted for that sandbox only.  Nothing of it is in the host's tree of
+ * mounts, and its block device goes with its last mount: whoever is killed, nothing
+ * stays.
  */
 #ifndef ISOLATION_STORAGE_H
 #define ISOLATION_STORAGE_H
@@ -65,8 +67,8 @@ int quota_use(int dir, uint32_t uid, struct storage_use *use);
 
 /* storage_loop.c: a descriptor of the device, or -1 with errno. */
 int loop_attach(int image, int *number);
-int loop_find(int image, int *number);
-void loop_see_all(bool begin); /* around many of those */
+int loop_find(int image, int *number); /* the one that *number says first, if any */
+void loop_see_all(bool begin);         /* around many of those */
 int loop_grown(int loop);
 bool loop_usable(char *why, size_t len);
 
@@ -102,14 +104,18 @@ int tool_grow(int image, const struct patience *patience, char *said, size_t len
 struct volume {
 	int image; /* the file */
 	int mount; /* not attached to any tree */
-	int loop;  /* number of its device */
+	int loop;  /* number of its device; before it is known, a guess or -1 */
 };
 
 bool volume_exists(int volumes, uint32_t uid);
-/* Grown if need be, attached, mounted and limited; 0, or -1 and the fault. */
+/* Grown if need be, attached, mounted and limited; v->loop is a guess of its device,
+ * or -1.  0, or -1 and the fault. */
 int volume_open(int volumes, const char *user, uint32_t uid,
     const struct conf_limits *limits, const struct patience *patience, struct volume *v,
     struct m_fail *f);
+/* Attached and mounted, if that is all that there is to do; 0 or -1. */
+int volume_stand(int volumes, const char *user, uint32_t uid,
+    const struct conf_limits *limits, struct volume *v);
 /* A new one, under a name that volume_keep() makes the final one. */
 int volume_make(int volumes, const char *user, uint32_t uid,
     const struct conf_limits *limits, const struct storage_use *room, struct volume *v,
@@ -149,10 +155,22 @@ void storage_start(const struct conf_isolation *conf);
 void storage_found(struct box *b, enum wire_storage by, int home, int loop);
 void storage_adopt(struct box *b);
 void storage_limits(struct box *b);
+/* In a job, which is told of when it is done.  False: it is done already. */
+bool storage_unmount(int *home, bool trim,
+    void (*done)(void *owner, int error, const void *answer), void *owner);
 /* The volume goes, in its own time; then fn is called.  False: there is none. */
 bool storage_release(struct box *b, void (*fn)(struct box *));
 int storage_remove(const char *user, uint32_t uid, struct m_fail *f);
 void storage_sweep(void);
+
+/* storage_ready.c: in isolation */
+void ready_begin(const char *user, uint32_t uid, const struct conf_limits *limits);
+int ready_loop(uint32_t uid); /* number of its device, or -1 */
+int ready_home(uint32_t uid); /* its root, or -1 */
+void ready_taken(uint32_t uid);
+/* It goes, in its own time; then gone is called.  False: there is none. */
+bool ready_release(uint32_t uid, void (*gone)(void *), void *arg);
+void ready_release_all(void);
 
 /* storage_usage.c */
 void usage_start(void);

@@ -68,6 +68,7 @@ storage_found(struct box *b, enum wire_storage by, int home, int loop)
 	b->storage.by = by;
 	b->storage.home = home;
 	b->storage.loop = loop;
+	ready_taken(b->uid);
 }
 
 /* A sandbox that was found running has its home mounted: so are we told of it. */
@@ -90,30 +91,62 @@ storage_adopt(struct box *b)
 	volume_close(&v);
 }
 
-/* Jobs about one sandbox: the child has its own copy of it. */
+/* Jobs: the child has its own copy of what they are about. */
 
-struct release {
+struct leaving {
 	int home;
 	int gate;
+	bool trim;
 };
 
 static int
-run_release(void *arg, void *answer)
+run_unmount(void *arg, void *answer)
 {
 	struct fstrim_range all = { 0, UINT64_MAX, 0 };
-	struct release *r = arg;
+	struct leaving *l = arg;
 
 	/* Until isolation has closed its own, and this is the last: it is here that
 	 * the volume is unmounted. */
-	while (read(r->gate, answer, 1) == -1 && errno == EINTR)
+	while (read(l->gate, answer, 1) == -1 && errno == EINTR)
 		;
 	/* What ext4 has not given back to the disk when it is unmounted, as a mount
 	 * with discard should, it does not give back any more. */
-	if (syncfs(r->home) == -1 ||
-	    (ioctl(r->home, FITRIM, &all) == -1 && errno != EOPNOTSUPP))
+	if (l->trim &&
+	    (syncfs(l->home) == -1 ||
+		(ioctl(l->home, FITRIM, &all) == -1 && errno != EOPNOTSUPP)))
 		log_warn("volume: what was removed in it keeps its room on the disk");
-	close(r->home);
+	close(l->home);
 	return 0;
+}
+
+bool
+storage_unmount(int *home, bool trim,
+    void (*done)(void *owner, int error, const void *answer), void *owner)
+{
+	struct leaving leaving = { *home, -1, trim };
+	struct job job = { .name = "unmount", .run = run_unmount, .arg = &leaving };
+	int gate[2] = { -1, -1 }, r;
+
+	if (*home == -1)
+		return false;
+	r = pipe2(gate, O_CLOEXEC);
+	if (r == 0) {
+		job.fd[0] = leaving.home;
+		job.fd[1] = leaving.gate = gate[0];
+		job.nfd = 2;
+		job.done = done;
+		job.owner = owner;
+		r = job_start(&job);
+	}
+	if (r == -1)
+		log_warn("a volume is unmounted without a process of its own");
+	close(*home);
+	*home = -1;
+	if (gate[0] != -1) {
+		close(gate[0]);
+		close(gate[1]);
+	}
+	return r == 0;
 }
 
 static void (*released)(struct box *);
@@ -129,32 +162,8 @@ on_released(void *owner, int error, const void *answer)
 bool
 storage_release(struct box *b, void (*fn)(struct box *))
 {
-	struct release release = { b->storage.home, -1 };
-	struct job job = { .name = "unmount", .run = run_release, .arg = &release };
-	int gate[2] = { -1, -1 }, r;
-
-	if (b->storage.home == -1)
-		return false;
 	released = fn;
-	r = pipe2(gate, O_CLOEXEC);
-	if (r == 0) {
-		job.fd[0] = release.home;
-		job.fd[1] = release.gate = gate[0];
-		job.nfd = 2;
-		job.done = on_released;
-		job.owner = b;
-		r = job_start(&job);
-	}
-	if (r == -1)
-		log_warn(
-		    "volume of uid %u: unmounted without a process of its own", b->uid);
-	close(b->storage.home);
-	b->storage.home = -1;
-	if (gate[0] != -1) {
-		close(gate[0]);
-		close(gate[1]);
-	}
-	return r == 0;
+	return storage_unmount(&b->storage.home, true, on_released, b);
 }
 
 static int

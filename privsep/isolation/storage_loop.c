@@ -132,22 +132,33 @@ loop_see_all(bool begin)
 	closedir(d);
 }
 
-/* It is looked at again: what was seen is no more than a hint. */
+/* Others' as well: nobody is to notice. */
+static int
+open_holding(int number, const struct stat *st)
+{
+	int fd = device_open(number, O_RDONLY);
+
+	if (fd == -1 || holds(fd, st))
+		return fd;
+	close(fd);
+	return -1;
+}
+
+/* It is looked at again: what was seen, or is guessed, is no more than a hint. */
 static int
 find_seen(const struct stat *st, int *number)
 {
 	unsigned int i;
 	int fd;
 
+	if (*number != -1 && (fd = open_holding(*number, st)) != -1)
+		return fd;
 	for (i = 0; i < nseen; i++) {
 		if (seen[i].dev != kernel_dev(st->st_dev) || seen[i].ino != st->st_ino)
 			continue;
 		*number = seen[i].number;
-		fd = device_open(*number, O_RDONLY);
-		if (fd != -1 && holds(fd, st))
+		if ((fd = open_holding(*number, st)) != -1)
 			return fd;
-		if (fd != -1)
-			close(fd);
 	}
 	return -1;
 }
@@ -170,18 +181,14 @@ loop_find(int image, int *number)
 		return -1;
 	while (fd == -1 && (de = readdir(d)) != NULL) {
 		*number = device_number(de->d_name);
-		if (*number == -1)
-			continue;
-		/* Others' as well: nobody is to notice. */
-		fd = device_open(*number, O_RDONLY);
-		if (fd != -1 && !holds(fd, &st)) {
-			close(fd);
-			fd = -1;
-		}
+		if (*number != -1)
+			fd = open_holding(*number, &st);
 	}
 	closedir(d);
-	if (fd == -1)
+	if (fd == -1) {
+		*number = -1;
 		errno = ENOENT;
+	}
 	return fd;
 }
 

@@ -226,7 +226,7 @@ usage_row(const struct box *b, uint32_t uid, struct m_sandbox *row)
 	struct storage_dirs dirs = storage_dirs();
 	struct storage_use use;
 	struct known *k;
-	int r;
+	int home, r;
 
 	memset(&use, 0, sizeof(use));
 	row->storage_by = b != NULL && b->storage.by != STORAGE_IS_UNKNOWN ?
@@ -237,9 +237,10 @@ usage_row(const struct box *b, uint32_t uid, struct m_sandbox *row)
 		r = quota_use(isolation.homes, uid, &use);
 		break;
 	case STORAGE_IS_VOLUME:
-		r = b != NULL && b->storage.home != -1 ?
-		    volume_use(b->storage.home, &use) :
-		    volume_use_closed(isolation.volumes, uid, &use);
+		home = b != NULL && b->storage.home != -1 ? b->storage.home :
+							    ready_home(uid);
+		r = home != -1 ? volume_use(home, &use) :
+				 volume_use_closed(isolation.volumes, uid, &use);
 		/* There is none before the first start. */
 		if (r == -1 && errno == ENOENT)
 			r = 0;

@@ -363,7 +363,7 @@ volume_open(int volumes, const char *user, uint32_t uid, const struct conf_limit
 {
 	int r;
 
-	v->mount = v->loop = -1;
+	v->mount = -1;
 	v->image = image_open(volumes, uid);
 	if (v->image == -1)
 		return image_fault(volumes, user, uid, f);
@@ -375,6 +375,38 @@ volume_open(int volumes, const char *user, uint32_t uid, const struct conf_limit
 	}
 	if (r == 0)
 		r = mounted(user, uid, limits, v, f);
+	if (r == -1)
+		volume_close(v);
+	return r;
+}
+
+/*
+ * Nothing is done here that takes long or that somebody would have to hear of.  It is
+ * looked at before it is locked: who starts a sandbox meanwhile finds it locked, and
+ * takes it for one in use.
+ */
+int
+volume_stand(int volumes, const char *user, uint32_t uid,
+    const struct conf_limits *limits, struct volume *v)
+{
+	struct super super;
+	struct m_fail f;
+	int r;
+
+	v->mount = v->loop = -1;
+	v->image = image_open(volumes, uid);
+	if (v->image == -1)
+		return -1;
+	r = super_read(v->image, &super);
+	if (r == 0 &&
+	    (super.check ||
+		super.blocks * super.block_size < limits->storage + VOLUME_HELD ||
+		flock(v->image, LOCK_EX | LOCK_NB) == -1))
+		r = -1;
+	if (r == 0)
+		r = attach(v);
+	if (r == 0)
+		r = mounted(user, uid, limits, v, &f);
 	if (r == -1)
 		volume_close(v);
 	return r;

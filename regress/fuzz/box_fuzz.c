@@ -73,6 +73,15 @@ watch_relieved(struct box *b, const struct m_process *p)
 	check(b == &box);
 }
 
+bool
+ready_release(uint32_t uid, void (*gone)(void *), void *arg)
+{
+	(void)uid;
+	(void)gone;
+	(void)arg;
+	return (false);
+}
+
 int
 storage_remove(const char *user, uint32_t uid, struct m_fail *f)
 {

@@ -5,7 +5,7 @@ import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { startDaemon, Daemon, waitFor, sleep, obj } from './daemon.mjs';
+import { startDaemon, Daemon, processes, waitFor, sleep, obj } from './daemon.mjs';
 
 const MB = 1 << 20;
 const sh = (script, ...args) => execFileSync('sh', ['-c', script, 'sh', ...args], { encoding: 'utf8' });
@@ -198,6 +198,78 @@ async function folders(users, { more = 'true' } = {}) {
 	}
 	return { d, sums };
 }
+
+test('volume: it stands ready for who has come, and is in nobody\'s way', async () => {
+	const opts = { users: ['ann', 'bob', 'eve'], isolation: 'storage 64M by volume' };
+	await withDaemon(opts, async (d) => {
+		const jobs = () => processes().filter((p) => p.name === 'ided-mount' && p.ppid === d.role('isolation')[0].pid).length;
+		const devs = (n) => waitFor(`${n} devices`, () => devices(d) === n);
+		const stop = async (u) => { d.ok(['sandbox', 'stop', u]); assert.equal(devices(d), 0); };
+		for (const u of ['ann', 'bob', 'eve']) {
+			inside(d, u, 'echo kept > f');
+			await stop(u);
+		}
+		const cookie = await d.login('ann');
+		await devs(1);
+		assert.doesNotMatch(fs.readFileSync('/proc/self/mounts', 'utf8'), new RegExp(d.dir));
+		// It is shown as what it is, and no second device comes of more visits.
+		const stands = show(d, 'ann');
+		assert.deepEqual([stands.state, stands.storage_by, stands.storage_max], ['absent', 'volume', 64 * MB]);
+		assert.ok(stands.storage > 0);
+		assert.equal((await d.request('GET', '/', { headers: { cookie } })).status, 200);
+		assert.equal(inside(d, 'ann', 'cat f; echo more >> f').out, 'kept\n');
+		assert.equal(devices(d), 1);
+		await stop('ann');
+		// Of one whose sandbox runs nothing is to be done, nor of one without a volume.
+		inside(d, 'ann', 'true');
+		assert.equal((await d.request('GET', '/', { headers: { cookie } })).status, 200);
+		await stop('ann');
+		assert.equal(inside(d, 'ann', 'cat f').out, 'kept\nmore\n');
+		await stop('ann');
+		// Other limits find it as it was left, a larger one without anything in its way.
+		await d.request('GET', '/', { headers: { cookie } });
+		await devs(1);
+		d.ok(['user', 'limits', 'ann', 'storage=128M']);
+		await devs(0);
+		assert.ok(Number(inside(d, 'ann', 'df --output=size -BM . | tail -1').out.trim().replace('M', '')) > 100);
+		await stop('ann');
+		await d.request('GET', '/', { headers: { cookie } });
+		await devs(1);
+		d.ok(['reload']);
+		await devs(0);
+		// Its user goes, and with -r all of it, at once or while it is being mounted.
+		await d.request('GET', '/', { headers: { cookie } });
+		await devs(1);
+		const { uid } = show(d, 'ann');
+		assert.match(d.ok(['user', 'delete', '-r', 'ann']), /user ann deleted, and the home removed/);
+		assert.equal(devices(d), 0);
+		assert.ok(!fs.existsSync(`${d.data}/volume/${uid}.img`));
+		await d.login('bob');
+		assert.match(d.ok(['user', 'delete', '-r', 'bob']), /user bob deleted, and the home removed/);
+		assert.equal(devices(d), 0);
+		// One that has to be checked is not touched before it is wanted.
+		sh('debugfs -w -R "ssv state 2" "$1" 2>&1', image(d, 'eve'));
+		const before = sh('sha256sum < "$1"', image(d, 'eve'));
+		await d.login('eve');
+		show(d, 'eve');
+		await waitFor('the job to end', () => jobs() === 0);
+		assert.equal(devices(d), 0);
+		assert.equal(sh('sha256sum < "$1"', image(d, 'eve')), before);
+		assert.equal(inside(d, 'eve', 'cat f').out, 'kept\n');
+		await d.says(/volume\.checked user="eve".* result="sound"/);
+		await stop('eve');
+		// With isolation killed it goes, as it had been.
+		await d.login('eve');
+		await devs(1);
+		d.log = '';
+		process.kill(d.role('isolation')[0].pid, 'SIGKILL');
+		await d.ended;
+		await devs(0);
+		await d.start();
+		assert.equal(inside(d, 'eve', 'cat f').out, 'kept\n');
+		assert.doesNotMatch(d.log, /volume\.checked/);
+	});
+});
 
 test('a folder becomes a volume, with everything that it has', async () => {
 	const { d, sums } = await folders(['ann', 'bob']);
