@@ -300,6 +300,7 @@ M(HASH_VERIFY,	P_AUTH, P_HASH,		S_ANY,	X_(m_hash),	FD_NONE)	\
 M(HASHED,	P_HASH, P_AUTH,		S_ANY,	X_(m_hashed),	FD_NONE)	\
 /* Sandboxes: auth asks, isolation does. */					\
 M(SB_CONNECT,	P_AUTH, P_ISOLATION,	S_ANY,	X_(m_sb),	FD_NONE)	\
+M(SB_MAKE,	P_AUTH, P_ISOLATION,	S_ANY,	X_(m_sb),	FD_NONE)	\
 M(SB_PORT,	P_AUTH, P_ISOLATION,	S_ANY,	X_(m_sb_port),	FD_NONE)	\
 M(SB_LOCATION,	P_AUTH, P_ISOLATION,	S_ANY,	X_(m_location), FD_NONE)	\
 M(SB_FILE,	P_AUTH, P_ISOLATION,	S_ANY,	X_(m_location_file), FD_NONE)	\

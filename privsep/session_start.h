@@ -32,6 +32,7 @@ struct session_who {
 	char run[SESSION_PATH];  /* the runtime folder */
 	uint32_t uid;            /* and gid */
 	uint32_t processes;      /* that limit; 0: control groups count them */
+	uint32_t ide; /* 1: somebody waits for the IDE, and it starts at once */
 };
 
 /* What the report says: messages, then its end once ide-session listens and the

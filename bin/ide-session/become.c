@@ -166,4 +166,5 @@ become_user(void)
 	session.user = who.user;
 	session.home = who.home;
 	session.run = who.run;
+	session.ide_now = who.ide == 1;
 }

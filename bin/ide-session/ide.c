@@ -54,13 +54,21 @@ arm(struct event *ev, long us)
 }
 
 static void
+try_again(void)
+{
+	if (!event_pending(try_timer, EV_TIMEOUT, NULL))
+		arm(try_timer, tries < TRIES_FIRST ? TRY_FIRST_US : TRY_US);
+}
+
+static void
 on_try(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
 	(void)arg;
+	tries++;
 	if (!wait_serve())
-		arm(try_timer, ++tries < TRIES_FIRST ? TRY_FIRST_US : TRY_US);
+		try_again();
 }
 
 static void
@@ -130,7 +138,7 @@ ide_start(void)
 	born = session_now();
 	log_info("IDE started, pid %d", (int)pid);
 	tries = 0;
-	arm(try_timer, TRY_FIRST_US);
+	try_again();
 }
 
 void
@@ -139,7 +147,7 @@ ide_want(void)
 	int64_t left = not_before - session_now();
 
 	if (pid != 0)
-		arm(try_timer, TRY_US);
+		try_again();
 	else if (event_pending(start_timer, EV_TIMEOUT, NULL) || session.stopping)
 		return;
 	else if (left > 0)

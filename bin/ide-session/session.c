@@ -281,6 +281,9 @@ main(int argc, char *argv[])
 	become_user();
 	folders();
 	windows_init();
+	/* Who waits for it asks as soon as there is somebody to ask. */
+	if (session.ide_now)
+		ide_want();
 	listen_and_tell();
 	event_base_dispatch(session.base);
 	return 0;

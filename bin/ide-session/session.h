@@ -44,6 +44,7 @@ struct session {
 	char socket[108];
 	char windows[108]; /* empty: there is none */
 	char **ide_args;   /* ends with NULL */
+	bool ide_now;      /* it starts with the session */
 	bool stopping;
 };
 

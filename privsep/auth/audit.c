@@ -239,6 +239,12 @@ keep(const struct m_audit *r, bool fact)
 }
 
 bool
+audit_waits(void)
+{
+	return tr.st != NULL && tr.nbacklog == 0 && room();
+}
+
+bool
 audit_event_values(enum audit_event event, const struct log_value *values)
 {
 	const struct audit_row *row = &audit_table[event];

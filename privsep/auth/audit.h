@@ -157,6 +157,7 @@ void audit_take_file(int fd);
 void audit_tick(void);
 /* What was recorded is on the disk when this returns; it does so or ends. */
 void audit_flush(void);
+bool audit_waits(void); /* a record would be accepted, and is then waited for */
 /* Records made, what was refused as none could be, and what syslog lost of them,
  * since auth began. */
 void audit_counts(uint64_t *records, uint64_t *refused, uint64_t *lost);

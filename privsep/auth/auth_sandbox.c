@@ -102,17 +102,21 @@ sandbox_ide(struct worker *w, uint32_t id)
 
 	if (!sandbox_may_ask(w, id))
 		return;
-	/* The first of its user's connections has it started. */
-	if (!present_open(w->uid, true) &&
-	    !audit_event(AUDIT_SANDBOX_OPEN, LOG_S("user", w->user),
-		LOG_S("source", w->from),
-		LOG_S("session", w->live != NULL ? w->live->id : ""),
-		LOG_S("actor", w->user))) {
-		(void)present_open(w->uid, false);
-		worker_fail(w, id, FAIL_NO_SPACE, AUDIT_REFUSED);
-		return;
-	}
 	sandbox_payload(&m, w->uid, w->user);
+	/* The first of its user's connections has it started.  It is made while the
+	 * record goes to the disk; nothing runs in it before that is there. */
+	if (!present_open(w->uid, true)) {
+		if (audit_waits())
+			chan_send(&auth.isolation, M_SB_MAKE, 0, -1, &m, sizeof(m));
+		if (!audit_event(AUDIT_SANDBOX_OPEN, LOG_S("user", w->user),
+			LOG_S("source", w->from),
+			LOG_S("session", w->live != NULL ? w->live->id : ""),
+			LOG_S("actor", w->user))) {
+			(void)present_open(w->uid, false);
+			worker_fail(w, id, FAIL_NO_SPACE, AUDIT_REFUSED);
+			return;
+		}
+	}
 	if (ask(&auth.isolation, M_SB_CONNECT, &m, sizeof(m), CONNECT_TIMEOUT, on_connect,
 		w, id) == 0)
 		worker_fail(w, id, FAIL_BUSY, "too many requests are under way");

@@ -444,6 +444,7 @@ give(struct box *b, int control, struct m_fail *fault)
 	memcpy(who.user, b->user, sizeof(who.user));
 	who.uid = b->uid;
 	who.loop = ready_loop(b->uid);
+	who.ide = b->for_ide;
 	who.limits = b->limits;
 	while (spare_take(&s, &what) == 0) {
 		what = "control group";
@@ -483,7 +484,7 @@ box_launch(struct box *b, struct m_fail *fault)
 
 struct box *
 box_start(const char *user, const char *role, uint32_t uid, const struct wire_limits *own,
-    struct m_fail *fault)
+    bool for_ide, struct m_fail *fault)
 {
 	struct box *b;
 
@@ -492,6 +493,7 @@ box_start(const char *user, const char *role, uint32_t uid, const struct wire_li
 		fault_set(fault, FAIL_BUSY, "out of memory");
 		return NULL;
 	}
+	b->for_ide = for_ide;
 	if (box_launch(b, fault) == -1) {
 		log_event(LOG_ERR, "sandbox.failed", LOG_S("user", user),
 		    LOG_N("uid", uid), LOG_S("why", fault->text));

@@ -107,6 +107,7 @@ struct box {
 	struct event *ev_timer;
 	unsigned int sweeps;
 	pid_t detach; /* takes its network interface away */
+	bool for_ide; /* it is started for who wants the IDE */
 	struct asks asks;
 	unsigned int nasks;
 	unsigned int nexecs;
@@ -116,7 +117,7 @@ struct box {
 /* box.c: state STARTING -> RUNNING -> STOPPING -> gone. */
 struct box *box_find(uint32_t uid);
 struct box *box_start(const char *user, const char *role, uint32_t uid,
-    const struct wire_limits *own, struct m_fail *fault);
+    const struct wire_limits *own, bool for_ide, struct m_fail *fault);
 struct box *box_new(
     const char *user, const char *role, uint32_t uid, const struct wire_limits *own);
 int box_join(struct box *b);

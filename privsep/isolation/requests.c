@@ -35,10 +35,17 @@ valid(const char user[WIRE_NAME], const char role[WIRE_ROLE], uint32_t uid)
 	    uid >= conf->uid_first && uid - conf->uid_first < conf->uid_count;
 }
 
+/* If there is no sandbox. */
+enum absent {
+	REFUSE,
+	START,
+	START_IDE, /* and the IDE, which is what it is wanted for */
+};
+
 /* The sandbox that is meant; NULL, and answered, if there can be none. */
 static struct box *
 find(uint32_t id, const char user[WIRE_NAME], const char role[WIRE_ROLE], uint32_t uid,
-    const struct wire_limits *own, bool start)
+    const struct wire_limits *own, enum absent absent)
 {
 	struct m_fail fault;
 	struct box *b;
@@ -54,14 +61,15 @@ find(uint32_t id, const char user[WIRE_NAME], const char role[WIRE_ROLE], uint32
 		    "the uid's session is another user's");
 		return NULL;
 	}
-	if (b == NULL && !start) {
+	if (b == NULL && absent == REFUSE) {
 		answer_fail(
 		    answer_epoch(), id, FAIL_NOT_FOUND, "the user has no session");
 		return NULL;
 	}
-	if (b != NULL && start)
+	if (b != NULL && absent != REFUSE)
 		box_limits_of(b, role, own);
-	else if (b == NULL && (b = box_start(user, role, uid, own, &fault)) == NULL)
+	else if (b == NULL &&
+	    (b = box_start(user, role, uid, own, absent == START_IDE, &fault)) == NULL)
 		answer_fail(answer_epoch(), id, fault.code, fault.text);
 	return b;
 }
@@ -71,7 +79,11 @@ ending(const struct box *b, uint32_t id)
 {
 	if (b->state != SANDBOX_STOPPING)
 		return false;
-	answer_fail(answer_epoch(), id, FAIL_BUSY, "the session is ending; try again");
+	if (!b->ran && b->fault.code != 0)
+		answer_fail(answer_epoch(), id, b->fault.code, b->fault.text);
+	else
+		answer_fail(
+		    answer_epoch(), id, FAIL_BUSY, "the session is ending; try again");
 	return true;
 }
 
@@ -79,11 +91,21 @@ static void
 on_connect(struct chan *c, struct msg *m)
 {
 	const struct m_sb *r = MSG_DATA(m, m_sb);
-	struct box *b = find(m->head.id, r->user, r->role, r->uid, &r->limits, true);
+	struct box *b = find(m->head.id, r->user, r->role, r->uid, &r->limits, START_IDE);
 
 	(void)c;
 	if (b != NULL && !ending(b, m->head.id))
 		box_ask(b, ASK_CONNECT, m->head.id, NULL, NULL);
+}
+
+/* Who asks for it comes, and hears then why there is none. */
+static void
+on_make(struct chan *c, struct msg *m)
+{
+	const struct m_sb *r = MSG_DATA(m, m_sb);
+
+	(void)c;
+	(void)find(m->head.id, r->user, r->role, r->uid, &r->limits, START);
 }
 
 /* What nobody has started listens nowhere. */
@@ -101,7 +123,7 @@ on_port(struct chan *c, struct msg *m)
 			"your environment is not running: open VS Code to start it");
 		return;
 	}
-	b = find(m->head.id, r->sb.user, r->sb.role, r->sb.uid, &r->sb.limits, false);
+	b = find(m->head.id, r->sb.user, r->sb.role, r->sb.uid, &r->sb.limits, REFUSE);
 	if (b == NULL || ending(b, m->head.id))
 		return;
 	/* A visitor finds what was shared, or nothing, and wakes nobody. */
@@ -123,7 +145,7 @@ static void
 on_ready(struct chan *c, struct msg *m)
 {
 	const struct m_sb *r = MSG_DATA(m, m_sb);
-	struct box *b = find(m->head.id, r->user, r->role, r->uid, &r->limits, true);
+	struct box *b = find(m->head.id, r->user, r->role, r->uid, &r->limits, START);
 
 	(void)c;
 	if (b != NULL && !ending(b, m->head.id))
@@ -215,7 +237,7 @@ on_show(struct chan *c, struct msg *m)
 
 	(void)c;
 	if ((!valid(r->user, r->role, r->uid) || box_find(r->uid) != NULL) &&
-	    find(m->head.id, r->user, r->role, r->uid, &r->limits, false) == NULL)
+	    find(m->head.id, r->user, r->role, r->uid, &r->limits, REFUSE) == NULL)
 		return;
 	show = calloc(1, sizeof(*show));
 	if (show == NULL)
@@ -250,7 +272,7 @@ static void
 on_stop(struct chan *c, struct msg *m)
 {
 	const struct m_sb *r = MSG_DATA(m, m_sb);
-	struct box *b = find(m->head.id, r->user, r->role, r->uid, &r->limits, false);
+	struct box *b = find(m->head.id, r->user, r->role, r->uid, &r->limits, REFUSE);
 
 	(void)c;
 	if (b == NULL)
@@ -263,7 +285,7 @@ static void
 on_freeze(struct chan *c, struct msg *m)
 {
 	const struct m_sb *r = MSG_DATA(m, m_sb);
-	struct box *b = find(m->head.id, r->user, r->role, r->uid, &r->limits, false);
+	struct box *b = find(m->head.id, r->user, r->role, r->uid, &r->limits, REFUSE);
 
 	(void)c;
 	if (b == NULL)
@@ -287,7 +309,7 @@ on_remove(struct chan *c, struct msg *m)
 		answer_removal(answer_epoch(), m->head.id, r->user, r->uid);
 		return;
 	}
-	b = find(m->head.id, r->user, r->role, r->uid, &r->limits, false);
+	b = find(m->head.id, r->user, r->role, r->uid, &r->limits, REFUSE);
 	if (b == NULL)
 		return;
 	box_ask(b, ASK_REMOVE, m->head.id, NULL, NULL);
@@ -370,7 +392,7 @@ static void
 exec_go(struct exec *e)
 {
 	struct box *b = find(
-	    e->id, e->exec.user, e->exec.role, e->exec.uid, &e->exec.limits, true);
+	    e->id, e->exec.user, e->exec.role, e->exec.uid, &e->exec.limits, START);
 
 	if (b != NULL && !ending(b, e->id)) {
 		box_ask(b, ASK_EXEC, e->id, &e->exec, e->fd);
@@ -433,6 +455,7 @@ requests_auth_gone(void)
 
 const struct chan_handler request_handlers[] = {
 	{ M_SB_CONNECT, on_connect },
+	{ M_SB_MAKE, on_make },
 	{ M_SB_PORT, on_port },
 	{ M_SB_LOCATION, location_connect },
 	{ M_SB_FILE, location_file },

@@ -334,6 +334,7 @@ await_user(struct setup *s)
 	s->uid = who.uid;
 	s->limits = who.limits;
 	s->loop = who.loop;
+	s->ide = who.ide;
 	memset(&r, 0, sizeof(r));
 	r.what = SETUP_RUNS;
 	r.pid = s->first;
@@ -350,6 +351,7 @@ first_tell(struct setup *s)
 	strlcpy(who.run, s->path.run, sizeof(who.run));
 	who.uid = s->uid;
 	who.processes = limit_processes(&s->limits);
+	who.ide = s->ide;
 	if (setup_send(s->who, &who, sizeof(who), s->control) == -1)
 		failed(s, "telling the first process its user");
 }

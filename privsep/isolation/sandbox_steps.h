@@ -37,6 +37,7 @@ struct setup {
 	char user[WIRE_NAME];
 	uint32_t uid; /* and gid */
 	struct conf_limits limits;
+	uint32_t ide; /* as in session_who */
 	int control;  /* bound socket, for ide-session */
 	int home;     /* of setup_home, setup_home_tree */
 	bool mounted; /* home is a mount already */
@@ -56,6 +57,7 @@ struct setup_who {
 	char pad[3];
 	uint32_t uid;
 	int32_t loop;              /* of a volume that stands ready, or -1 */
+	uint32_t ide;              /* as in session_who */
 	struct conf_limits limits; /* of this user */
 };
 
