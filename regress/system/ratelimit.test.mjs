@@ -5,13 +5,17 @@ import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import http2 from 'node:http2';
 import https from 'node:https';
-import { startDaemon, waitFor, sleep } from './daemon.mjs';
+import net from 'node:net';
+import { freePort, startDaemon, waitFor, sleep } from './daemon.mjs';
 
 const limits = (l) => Object.entries({ login: '1000 per 15m', web: '60 per 1h', api: '20 per 1h', user: '50 per 1h', ...l })
 	.map(([k, v]) => `${k} ${v}`).join('\n');
-let d;
-before(async () => { d = await startDaemon({ users: ['ann', 'bob', 'eve', 'tom'], conf: 'audit { store keep 1d }', ratelimit: limits(),
-	prefork: 'spare 4\nper-source 200\nstartups 400:30:800' }); });
+let d, proxied;
+before(async () => {
+	proxied = await freePort();
+	d = await startDaemon({ users: ['ann', 'bob', 'eve', 'tom'], ratelimit: limits(), prefork: 'spare 4\nper-source 200\nstartups 400:30:800',
+		conf: `audit { store keep 1d }\nlisten on 127.0.0.1 port ${proxied} proxy-protocol from 127.0.0.1` });
+});
 after(() => d?.stop());
 
 let host = 0;
@@ -133,6 +137,36 @@ test('who is known counts for himself, wherever he comes from', async () => {
 	assert.equal(count(mine, 200), 60);
 	const bob = await d.login('bob', undefined, { localAddress: address() });
 	assert.equal((await get('/', { headers: { cookie: bob }, localAddress: address() })).status, 200);
+});
+
+test('an IPv6 address counts with its /64, for requests and for logins', async () => {
+	const via = (ip, text) => new Promise((resolve, reject) => {
+		const s = net.connect({ port: proxied, host: '127.0.0.1' });
+		let out = '';
+		s.on('connect', () => s.end(`PROXY TCP6 ${ip} ${ip} 4711 443\r\n${text}`));
+		s.on('data', (b) => { out += b; });
+		s.on('error', reject);
+		s.on('close', () => resolve([...out.matchAll(/^HTTP\/1\.1 (\d+)/gm)].map((m) => Number(m[1]))));
+	});
+	const get = (n) => `GET /login HTTP/1.1\r\nHost: localhost:${proxied}\r\n\r\n`.repeat(n);
+	const all = [...await via('2001:db8:1:2::1', get(40)), ...await via('2001:db8:1:2:ffff:0:0:9', get(30))];
+	assert.equal(all.filter((s) => s === 200).length, 60);
+	assert.equal(all.at(-1), 429);
+	assert.deepEqual(await via('2001:db8:1:3::1', get(1)), [200]);
+	d.opts.ratelimit = limits({ login: '3 per 1h' });
+	d.write();
+	d.ok(['reload']);
+	const login = (password) => {
+		const body = `username=eve&password=${password}`;
+		return `POST /login HTTP/1.1\r\nHost: localhost:${proxied}\r\nOrigin: http://localhost:${proxied}\r\n` +
+			`Content-Type: application/x-www-form-urlencoded\r\nConnection: close\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+	};
+	for (const host of ['::1', ':1:1:1:1', ':ffff:ffff:ffff:ffff']) assert.deepEqual(await via(`2001:db8:2:1${host}`, login('wrong')), [401], host);
+	assert.deepEqual(await via('2001:db8:2:1::2', login('wrong')), [429]);
+	assert.deepEqual(await via('2001:db8:2:2::1', login('wrong')), [401]);
+	d.opts.ratelimit = limits();
+	d.write();
+	d.ok(['reload']);
 });
 
 test('guesses of who it is count for the address', async () => {
