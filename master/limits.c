@@ -18,12 +18,12 @@
 static struct windows *windows[LIMIT_CLASSES];
 static struct event *tick;
 
-/* auth writes it down; while there is none, nobody does. */
-static void
+/* auth writes it down, when there is one. */
+static bool
 tell(const struct m_limited *m)
 {
-	if (master.auth_joined)
-		(void)chan_send(&master.auth, M_LIMITED, 0, -1, m, sizeof(*m));
+	return master.auth_joined &&
+	    chan_send(&master.auth, M_LIMITED, 0, -1, m, sizeof(*m)) == 0;
 }
 
 static void

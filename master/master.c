@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../privsep/addr_text.h"
 #include "../privsep/log.h"
 #include "../privsep/sandbox.h"
 #include "admission.h"
@@ -403,6 +404,7 @@ on_signal(evutil_socket_t sig, short what, void *arg)
 static void
 penalised(const uint8_t key[16], enum penalty p, uint32_t seconds)
 {
+	char source[INET6_ADDRSTRLEN];
 	struct m_penalty m;
 
 	memset(&m, 0, sizeof(m));
@@ -411,7 +413,9 @@ penalised(const uint8_t key[16], enum penalty p, uint32_t seconds)
 	strlcpy(m.why, penalty_name(p), sizeof(m.why));
 	if (!master.auth_joined ||
 	    chan_send(&master.auth, M_PENALTY, 0, -1, &m, sizeof(m)) == -1)
-		log_event(LOG_NOTICE, "source.penalised", LOG_S("why", m.why));
+		log_event(LOG_NOTICE, "source.penalised",
+		    LOG_S("source", addr_text(&m.source, source)),
+		    LOG_N("seconds", m.seconds), LOG_S("why", m.why));
 }
 
 static void
@@ -459,6 +463,7 @@ master_main(struct master_start *st)
 	sandbox_enter(&sandbox_master);
 
 	event_base_dispatch(master.base);
+	lines_tell();
 	if (!master.serving)
 		tell_parent(1);
 	return exit_code;

@@ -14,6 +14,7 @@
 #include "../privsep/confsend.h"
 #include "../privsep/lease.h"
 #include "../privsep/master_start.h"
+#include "../privsep/pace.h"
 #include "admission.h"
 
 struct source; /* admission.c */
@@ -43,9 +44,8 @@ struct mworker {
 	struct source *source;
 	uint32_t kind;
 	int64_t since_ms;
-	int64_t leave_ms;   /* when a leaving one is killed */
-	int32_t log_tokens; /* lines that it may still log */
-	int64_t log_since_ms;
+	int64_t leave_ms; /* when a leaving one is killed */
+	struct pace lines;
 	struct lease lease[LIMIT_CLASSES];
 	int64_t words; /* about them, that it may still say */
 	int64_t words_ms;
@@ -102,6 +102,10 @@ void pool_drain(void);
 unsigned int pool_count(void);
 unsigned int pool_spares(void);
 unsigned int pool_unauthenticated(void);
+
+/* lines.c: what workers say in the log. */
+void lines_said(struct mworker *, const struct m_log *);
+void lines_tell(void); /* how many were left out, so far */
 
 /* metrics.c: figures.  False: the worker breaks a rule. */
 bool metrics_add(const struct m_traffic *);

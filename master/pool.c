@@ -11,8 +11,7 @@
 #include "pool.h"
 
 /* So many may be there beside prefork max, for the moment that an end takes. */
-#define DYING_MAX      32
-#define LOG_PER_SECOND 10
+#define DYING_MAX 32
 
 struct pool pool;
 
@@ -141,7 +140,6 @@ worker_fork(void)
 	w->state = WORKER_SPARE;
 	w->kind = KIND_NONE;
 	w->zygote = z;
-	w->log_tokens = LOG_PER_SECOND;
 	chan_init(
 	    &w->chan, fds[0], P_MASTER, P_WORKER, master.base, handlers, worker_gone, w);
 	pool.workers++;
@@ -483,25 +481,9 @@ static void
 on_log(struct chan *c, struct msg *m)
 {
 	const struct m_log *l = MSG_DATA(m, m_log);
-	struct mworker *w = c->arg;
-	int64_t now = master_now_ms();
 
-	if (!wire_str(l->event) || !wire_str(l->text) || l->level > LOG_DEBUG)
-		return;
-	if (now - w->log_since_ms >= 1000) {
-		w->log_since_ms = now;
-		w->log_tokens = LOG_PER_SECOND;
-	}
-	if (w->log_tokens == 0)
-		return;
-	if (--w->log_tokens == 0) {
-		log_relay("worker", (int32_t)(w->id >> 16), LOG_WARNING, "log.limited",
-		    "more lines of this worker are dropped for a second");
-		return;
-	}
-	/* A worker cannot write at a level that alarms people about ided. */
-	log_relay("worker", (int32_t)(w->id >> 16),
-	    l->level < LOG_ERR ? LOG_ERR : (int)l->level, l->event, l->text);
+	if (wire_str(l->event) && wire_str(l->text) && l->level <= LOG_DEBUG)
+		lines_said(c->arg, l);
 }
 
 void

@@ -27,12 +27,19 @@ static void chan_on_write(evutil_socket_t, short, void *);
 
 static bool holding;
 static void (*hold_relief)(void);
+static void (*hook_after)(void);
 
 void
 chan_hold(bool hold, void (*relief)(void))
 {
 	holding = hold;
 	hold_relief = relief;
+}
+
+void
+chan_after(void (*after)(void))
+{
+	hook_after = after;
 }
 
 int
@@ -107,6 +114,8 @@ chan_lost(struct chan *c, const char *why)
 	chan_close(c);
 	if (gone != NULL)
 		gone(c, why);
+	if (hook_after != NULL)
+		hook_after();
 }
 
 /* One sendmsg(2); 0, or -1 with errno. */
@@ -390,6 +399,8 @@ chan_dispatch(struct chan *c, struct msg *m)
 		return false;
 	if (c->permit == NULL || c->permit(c, m))
 		h->fn(c, m);
+	if (hook_after != NULL)
+		hook_after();
 	return true;
 }
 

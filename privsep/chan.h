@@ -119,6 +119,9 @@ int chan_call(struct chan *c, enum msg_type type, const void *payload, size_t le
  */
 void chan_hold(bool hold, void (*relief)(void));
 
+/* To be called each time that a handler, or gone, has run. */
+void chan_after(void (*after)(void));
+
 /* The peer has ended: what it said before that.  For an owner that a handler or gone
  * does not free. */
 void chan_read_rest(struct chan *c);

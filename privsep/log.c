@@ -307,14 +307,18 @@ event_ok(const char *event)
 }
 
 void
-log_relay(const char *proc, int32_t pid, int level, const char *event, const char *text)
+log_relay(const char *proc, int32_t pid, int level, const char *event, const char *source,
+    const char *text)
 {
 	const struct log_value text_value = LOG_S("text", text);
+	const struct log_value source_value = LOG_S("source", source);
 	struct line l;
 
 	if (level > lg.level)
 		return;
 	line_head(&l, proc, pid, level, event_ok(event) ? event : "invalid");
+	if (source[0] != '\0')
+		line_value(&l, &source_value);
 	if (lg.format == LOG_FORMAT_JSON) {
 		line_value(&l, &text_value);
 	} else {

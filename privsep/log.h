@@ -55,9 +55,10 @@ int log_get_level(void);
 
 void log_event_values(int level, const char *event, const struct log_value *values);
 /* A line on behalf of another process, which is not believed in anything: the
- * master for a worker.  An event that is none is shown as "invalid". */
-void log_relay(
-    const char *proc, int32_t pid, int level, const char *event, const char *text);
+ * master for a worker.  An event that is none is shown as "invalid".  source is whom
+ * it serves; "" for nobody. */
+void log_relay(const char *proc, int32_t pid, int level, const char *event,
+    const char *source, const char *text);
 
 /* With errno (fatal, log_warn) and without (…x); errno is left as it was. */
 noreturn void fatal(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -167,6 +167,7 @@ M(ROW_AUDIT,	P_AUTH, P_WORKER | P_CTL, S_ANY, X_(m_audit),	FD_NONE)	\
 M(ROW_AUDIT_PAGE, P_AUTH, P_WORKER | P_CTL, S_ANY, X_(m_audit_page), FD_NONE)	\
 M(AUDIT_WHERE,	P_AUTH, P_CTL,		S_ANY,	X_(m_audit_where), FD_NONE)	\
 /* Who is it, and what may it have: a worker and auth. */			\
+M(REQUEST,	P_WORKER, P_AUTH,	S_ANY,	X_(m_request),	FD_NONE)	\
 M(AUTH_TOKEN,	P_WORKER, P_AUTH,	S_SITE,	X_(m_auth_token), FD_NONE)	\
 M(LOGIN,	P_WORKER, P_AUTH,	S_SITE,	X_(m_login),	FD_NONE)	\
 M(WHO,		P_AUTH, P_WORKER,	S_ANY,	X_(m_who),	FD_NONE)	\

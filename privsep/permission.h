@@ -53,6 +53,8 @@ P(DAEMON_MANAGE, "daemon.manage", "reload, upgrade, stop, back up and restore id
 #define A_CHANGING 0x01
 
 #define ACCESS_TABLE(A)								\
+/* A worker: which request it speaks of. */					\
+A(REQUEST,		NOBODY,		A_CHANGING)				\
 /* A worker: who it is. */							\
 A(AUTH_TOKEN,		NOBODY,		A_CHANGING)				\
 A(LOGIN,		NOBODY,		A_CHANGING)				\

@@ -44,7 +44,7 @@ refused_add(const uint8_t key[WINDOW_KEY], uint32_t class, int64_t now)
 }
 
 bool
-refused_tick(int64_t now, void (*tell)(const struct m_limited *))
+refused_tick(int64_t now, bool (*tell)(const struct m_limited *))
 {
 	struct m_limited m;
 	struct refused *r;
@@ -60,7 +60,8 @@ refused_tick(int64_t now, void (*tell)(const struct m_limited *))
 		memcpy(m.key, r->key, sizeof(m.key));
 		m.class = r->class;
 		m.count = r->count;
-		tell(&m);
+		if (!tell(&m))
+			continue;
 		r->count = 0;
 		r->tell = now + REFUSED_EVERY;
 	}

@@ -18,8 +18,8 @@
 
 void refused_add(const uint8_t key[WINDOW_KEY], uint32_t class, int64_t now);
 /* About once a second; false when there is nothing more to tell.  A key of zeros: all
- * others. */
-bool refused_tick(int64_t now, void (*tell)(const struct m_limited *));
+ * others.  What tell could not pass on (false) is told the next time. */
+bool refused_tick(int64_t now, bool (*tell)(const struct m_limited *));
 
 /* Those of a table who were refused, or come near it; returns how many. */
 size_t refused_top(

@@ -222,6 +222,12 @@ enum wire_auth {
 	AUTH_BUSY /* hash helpers' queue is full */
 };
 
+/* M_REQUEST: what a worker asks next is for this request of this browser. */
+struct m_request {
+	char rid[WIRE_RID];
+	char agent[WIRE_AGENT];
+	char pad[7];
+};
 /* M_AUTH_TOKEN */
 struct m_auth_token {
 	uint8_t token[WIRE_TOKEN];

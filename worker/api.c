@@ -356,7 +356,8 @@ ask(struct stream *s, const struct api_call *call, const char *id, const void *i
 	    strcmp(id, s->w->who.session) == 0)
 		logout_over(s);
 	s->on_close = going_close;
-	g->question = auth_ask(s->w, call->type, in, call->size, on_message, g);
+	g->question = auth_ask(
+	    s->w, request_of(s), call->type, in, call->size, on_message, g);
 	if (g->question == 0)
 		respond_error(s, 503, NULL);
 }

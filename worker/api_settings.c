@@ -84,7 +84,8 @@ put(struct settings *st)
 		respond_error(st->s, 413, "There are too many settings.");
 		return;
 	}
-	st->question = auth_ask(st->s->w, M_SETTINGS_PUT, &m, sizeof(m), on_put, st);
+	st->question = auth_ask(
+	    st->s->w, request_of(st->s), M_SETTINGS_PUT, &m, sizeof(m), on_put, st);
 	if (st->question == 0)
 		respond_error(st->s, 503, NULL);
 }
@@ -124,7 +125,8 @@ look(struct settings *st)
 
 	memset(&m, 0, sizeof(m));
 	strlcpy(m.ask.rid, st->s->rid, sizeof(m.ask.rid));
-	st->question = auth_ask(st->s->w, M_SETTINGS_GET, &m, sizeof(m), on_look, st);
+	st->question = auth_ask(
+	    st->s->w, request_of(st->s), M_SETTINGS_GET, &m, sizeof(m), on_look, st);
 	if (st->question == 0)
 		respond_error(st->s, 503, NULL);
 }

@@ -92,7 +92,8 @@ assertion_with(struct stream *s, struct assertion *a, enum msg_type type,
 		return;
 	}
 	if (a->question == 0)
-		a->question = auth_ask(s->w, type, payload, len, on_signed, a);
+		a->question = auth_ask(
+		    s->w, request_of(s), type, payload, len, on_signed, a);
 	if (a->question == 0) {
 		respond_error(s, 503, "The login service is not there.");
 		return;

@@ -141,7 +141,8 @@ form_ask(struct form *f, enum msg_type type, const void *payload, size_t len)
 	/* The body, which it points into, is gone from here on. */
 	memset(f->field, 0, sizeof(f->field));
 	f->n = 0;
-	f->question = auth_ask(f->s->w, type, payload, len, on_answer, f);
+	f->question = auth_ask(
+	    f->s->w, request_of(f->s), type, payload, len, on_answer, f);
 	if (f->question == 0)
 		respond_error(f->s, 503, NULL);
 }

@@ -271,18 +271,6 @@ attempt_answer(void *arg, struct msg *m)
 	}
 }
 
-/* Printable bytes of a header, cut. */
-static void
-agent_set(char *dst, size_t size, struct slice v)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < v.len && n + 1 < size; i++)
-		if (v.p[i] >= ' ' && v.p[i] <= '~')
-			dst[n++] = v.p[i];
-	dst[n] = '\0';
-}
-
 static bool
 field_set(char *dst, size_t size, struct slice v)
 {
@@ -317,7 +305,7 @@ attempt_start(struct attempt *at, struct slice name, struct slice password)
 	(void)field_set(at->name, sizeof(at->name), name);
 	fits = field_set(m.name, sizeof(m.name), name) &&
 	    field_set(m.password, sizeof(m.password), password);
-	agent_set(m.agent, sizeof(m.agent), stream_header(s, HDR_USER_AGENT));
+	strlcpy(m.agent, request_of(s)->agent, sizeof(m.agent));
 	strlcpy(m.rid, s->rid, sizeof(m.rid));
 	m.tokens = at->pair;
 	if (name.len == 0)
@@ -326,8 +314,8 @@ attempt_start(struct attempt *at, struct slice name, struct slice password)
 		attempt_missing(at, "password", "Missing password");
 	else if (!fits) /* there is no account of that kind */
 		attempt_fail(at, 401, 0, "Incorrect user name or password.");
-	else if ((at->question = auth_ask(
-		      s->w, M_LOGIN, &m, sizeof(m), attempt_answer, at)) == 0)
+	else if ((at->question = auth_ask(s->w, request_of(s), M_LOGIN, &m, sizeof(m),
+		      attempt_answer, at)) == 0)
 		attempt_fail(at, 503, 1, NULL);
 	explicit_bzero(&m, sizeof(m));
 }

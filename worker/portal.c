@@ -1,13 +1,12 @@
 /*
  * The portal: the user's environment and sessions, as a page and as JSON.
  */
-#include <arpa/inet.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "../privsep/addr_text.h"
 #include "../privsep/log.h"
 #include "../privsep/memory_text.h"
 #include "api.h"
@@ -104,7 +103,7 @@ rows_ask(struct stream *s, void (*done)(struct rows *))
 	r->done = done;
 	s->arg = r;
 	s->on_close = rows_close;
-	r->question = auth_ask(s->w, M_PORTAL, NULL, 0, rows_answer, r);
+	r->question = auth_ask(s->w, request_of(s), M_PORTAL, NULL, 0, rows_answer, r);
 	if (r->question == 0)
 		respond_error(s, 503, NULL);
 }
@@ -148,14 +147,9 @@ agent_text(char *dst, size_t size, const char *agent)
 void
 address_text(char *dst, size_t size, const struct wire_addr *a)
 {
-	static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
+	char text[INET6_ADDRSTRLEN];
 
-	if (a->unix_peer)
-		snprintf(dst, size, "this machine");
-	else if (memcmp(a->ip, mapped, sizeof(mapped)) == 0)
-		inet_ntop(AF_INET, a->ip + 12, dst, (socklen_t)size);
-	else
-		inet_ntop(AF_INET6, a->ip, dst, (socklen_t)size);
+	snprintf(dst, size, "%s", a->unix_peer ? "this machine" : addr_text(a, text));
 }
 
 static const char *

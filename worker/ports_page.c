@@ -132,7 +132,8 @@ ports_page(struct stream *s, const char *rest)
 	memset(&m, 0, sizeof(m));
 	strlcpy(m.ask.rid, s->rid, sizeof(m.ask.rid));
 	m.limit = SHARES_SHOWN;
-	sh->question = auth_ask(s->w, M_SHARE_LIST, &m, sizeof(m), on_row, sh);
+	sh->question = auth_ask(
+	    s->w, request_of(s), M_SHARE_LIST, &m, sizeof(m), on_row, sh);
 	if (sh->question == 0)
 		respond_error(s, 503, NULL);
 }

@@ -5,8 +5,6 @@
  * body as fast as the client takes it.  The request's body goes the other way
  * meanwhile, as fast as upstream takes it.
  */
-#include <arpa/inet.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +14,9 @@
 #include "relay.h"
 #include "respond.h"
 #include "routes.h"
+#include "session.h"
 #include "worker.h"
+#include "../privsep/addr_text.h"
 #include "../privsep/circuit.h"
 #include "../privsep/log.h"
 
@@ -208,14 +208,9 @@ source_text(const struct wire_addr *a)
 	struct in6_addr ip;
 
 	memcpy(&ip, a->ip, sizeof(ip));
-	text[0] = '\0';
 	if (a->unix_peer || IN6_IS_ADDR_UNSPECIFIED(&ip))
-		return (text);
-	if (IN6_IS_ADDR_V4MAPPED(&ip))
-		inet_ntop(AF_INET, a->ip + 12, text, sizeof(text));
-	else
-		inet_ntop(AF_INET6, a->ip, text, sizeof(text));
-	return (text);
+		return ("");
+	return (addr_text(a, text));
 }
 
 /* s until the answer begins */
@@ -286,7 +281,7 @@ relay_connect(struct relay *r, bool fresh)
 	r->active = relay_now();
 	stream_pause(s, true);
 	/* on_connected may have run, and the stream may be answered. */
-	wt = upstream_get(s->w, &r->to, s->rid, fresh, on_connected, r);
+	wt = upstream_get(s->w, &r->to, request_of(s), fresh, on_connected, r);
 	if (wt != NULL)
 		r->wait = wt;
 }

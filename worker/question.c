@@ -1,5 +1,6 @@
 /* Questions to auth, and who hears the answers: see session.h and question.h. */
 #include <bsd/stdlib.h>
+#include <bsd/string.h>
 
 #include <string.h>
 
@@ -11,6 +12,7 @@
 
 /* What is to be asked once there is somebody to ask. */
 struct held {
+	struct m_request of;
 	enum msg_type type;
 	size_t len;
 	uint8_t payload[];
@@ -24,6 +26,7 @@ struct question {
 };
 
 static struct question questions[QUESTIONS];
+static struct m_request told; /* what the last one was for */
 static uint32_t last_id;
 
 /* It may hold a password. */
@@ -36,15 +39,52 @@ held_free(struct question *q)
 }
 
 static bool
-held_set(struct question *q, enum msg_type type, const void *payload, size_t len)
+held_set(struct question *q, const struct m_request *of, enum msg_type type,
+    const void *payload, size_t len)
 {
 	if ((q->held = malloc(sizeof(*q->held) + len)) == NULL)
 		return (false);
+	q->held->of = *of;
 	q->held->type = type;
 	q->held->len = len;
 	if (len > 0)
 		memcpy(q->held->payload, payload, len);
 	return (true);
+}
+
+void
+questions_begin(void)
+{
+	memset(&told, 0, sizeof(told));
+}
+
+const struct m_request *
+request_of(const struct stream *s)
+{
+	static struct m_request m;
+	struct slice agent = stream_header(s, HDR_USER_AGENT);
+	size_t n = 0;
+
+	memset(&m, 0, sizeof(m));
+	strlcpy(m.rid, s->rid, sizeof(m.rid));
+	/* What is printable of it, cut. */
+	for (size_t i = 0; i < agent.len && n + 1 < sizeof(m.agent); i++)
+		if (agent.p[i] >= ' ' && agent.p[i] <= '~')
+			m.agent[n++] = agent.p[i];
+	return (&m);
+}
+
+/* If it cannot be sent, the channel's end answers it. */
+static bool
+say(struct worker *w, const struct m_request *of, enum msg_type type, uint32_t id,
+    const void *payload, size_t len)
+{
+	if (memcmp(of, &told, sizeof(told)) != 0) {
+		told = *of;
+		if (chan_send(&w->auth, M_REQUEST, 0, -1, of, sizeof(*of)) == -1)
+			return (false);
+	}
+	return (chan_send(&w->auth, type, id, -1, payload, len) == 0);
 }
 
 /* Auth is there: what was held goes out. */
@@ -56,9 +96,8 @@ questions_send(struct worker *w)
 	for (q = questions; q < questions + QUESTIONS; q++) {
 		if (q->held == NULL)
 			continue;
-		/* If it cannot be sent, the channel's end answers it. */
-		(void)chan_send(
-		    &w->auth, q->held->type, q->id, -1, q->held->payload, q->held->len);
+		(void)say(w, &q->held->of, q->held->type, q->id, q->held->payload,
+		    q->held->len);
 		held_free(q);
 	}
 }
@@ -89,10 +128,14 @@ says_who(enum msg_type type)
 }
 
 uint32_t
-auth_ask(struct worker *w, enum msg_type type, const void *payload, size_t len,
-    auth_fn fn, void *arg)
+auth_ask(struct worker *w, const struct m_request *of, enum msg_type type,
+    const void *payload, size_t len, auth_fn fn, void *arg)
 {
+	static const struct m_request nobodys;
 	struct question *q = NULL;
+
+	if (of == NULL)
+		of = &nobodys;
 
 	for (size_t i = 0; q == NULL && i < QUESTIONS; i++)
 		if (questions[i].id == 0)
@@ -106,10 +149,10 @@ auth_ask(struct worker *w, enum msg_type type, const void *payload, size_t len,
 	if (++last_id == 0)
 		last_id = 1;
 	if (w->auth_joined) {
-		if (chan_send(&w->auth, type, last_id, -1, payload, len) == -1)
+		if (!say(w, of, type, last_id, payload, len))
 			return (0);
 	} else {
-		if (!held_set(q, type, payload, len))
+		if (!held_set(q, of, type, payload, len))
 			return (0);
 		auth_want(w);
 	}
@@ -144,7 +187,7 @@ void
 auth_ask_for(
     struct stream *s, enum msg_type type, const void *payload, size_t len, auth_fn fn)
 {
-	s->question = auth_ask(s->w, type, payload, len, fn, s);
+	s->question = auth_ask(s->w, request_of(s), type, payload, len, fn, s);
 	if (s->question == 0)
 		respond_error(s, 503, NULL);
 	else

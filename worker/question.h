@@ -12,6 +12,8 @@
 /* session.c: auth is wanted, for the first time or again after it died. */
 void auth_want(struct worker *w);
 
+/* There is a new channel to auth, which has been told nothing. */
+void questions_begin(void);
 /* Auth is there: what was held goes out. */
 void questions_send(struct worker *w);
 /* Nobody will answer any more: all of them, or what is held only. */

@@ -244,30 +244,30 @@ on_who(void *arg, struct msg *m)
 }
 
 static bool
-ask_who(struct worker *w, uint8_t kind, const uint8_t token[WIRE_TOKEN],
-    const struct m_jwt *jwt, auth_fn fn)
+ask_who(struct worker *w, const struct m_request *of, uint8_t kind,
+    const uint8_t token[WIRE_TOKEN], const struct m_jwt *jwt, auth_fn fn)
 {
 	struct m_auth_token t;
 	struct m_share_token p;
 	bool ok;
 
 	if (kind == CRED_JWT)
-		return (auth_ask(w, M_JWT_USE, jwt, sizeof(*jwt), fn, w) != 0);
+		return (auth_ask(w, of, M_JWT_USE, jwt, sizeof(*jwt), fn, w) != 0);
 	if (kind == CRED_PORT || kind == CRED_SHARE) {
 		memset(&p, 0, sizeof(p));
 		memcpy(p.token.token, token, sizeof(p.token.token));
 		p.token.port = w->port.port;
 		p.share = w->port;
 		ok = (kind == CRED_SHARE ?
-			     auth_ask(w, M_SHARE_TOKEN, &p, sizeof(p), fn, w) :
-			     auth_ask(
-				 w, M_PORT_TOKEN, &p.token, sizeof(p.token), fn, w)) != 0;
+			     auth_ask(w, of, M_SHARE_TOKEN, &p, sizeof(p), fn, w) :
+			     auth_ask(w, of, M_PORT_TOKEN, &p.token, sizeof(p.token), fn,
+				 w)) != 0;
 		explicit_bzero(&p, sizeof(p));
 		return (ok);
 	}
 	memcpy(t.token, token, WIRE_TOKEN);
-	ok = auth_ask(w, kind == CRED_API ? M_API_TOKEN : M_AUTH_TOKEN, &t, sizeof(t), fn,
-		 w) != 0;
+	ok = auth_ask(w, of, kind == CRED_API ? M_API_TOKEN : M_AUTH_TOKEN, &t, sizeof(t),
+		 fn, w) != 0;
 	explicit_bzero(&t, sizeof(t));
 	return (ok);
 }
@@ -282,7 +282,8 @@ ask_next(struct worker *w)
 	/* It was one when its stream began to wait. */
 	if (se.asking_kind == CRED_JWT)
 		(void)jwt_parse(&se.asking_jwt, credential_bearer(se.wait));
-	se.asked = ask_who(w, se.asking_kind, se.asking, &se.asking_jwt, on_who);
+	se.asked = ask_who(
+	    w, request_of(se.wait), se.asking_kind, se.asking, &se.asking_jwt, on_who);
 	if (!se.asked)
 		wait_refuse(503, NULL);
 }
@@ -436,6 +437,7 @@ session_join(struct worker *w, int fd)
 		on_gone(&w->auth, NULL);
 	}
 	chan_init(&w->auth, fd, P_WORKER, P_AUTH, w->base, from_auth, on_gone, w);
+	questions_begin();
 	w->auth_joined = true;
 	if (!w->bound && !w->guest) {
 		if (se.away != NULL)
@@ -448,9 +450,9 @@ session_join(struct worker *w, int fd)
 	se.again = true;
 	if (!w->bound)
 		(void)auth_ask(
-		    w, M_SHARE_VISIT, &w->port, sizeof(w->port), on_visited, w);
+		    w, NULL, M_SHARE_VISIT, &w->port, sizeof(w->port), on_visited, w);
 	else
-		(void)ask_who(w, w->token_kind, w->token, &se.jwt, on_again);
+		(void)ask_who(w, NULL, w->token_kind, w->token, &se.jwt, on_again);
 }
 
 /* --- requests --- */

@@ -56,8 +56,10 @@ bool auth_there(const struct worker *w);
  * questions or auth is away (fn is not called then): answer 503.
  */
 typedef void (*auth_fn)(void *arg, struct msg *m);
-uint32_t auth_ask(struct worker *w, enum msg_type type, const void *payload, size_t len,
-    auth_fn fn, void *arg);
+uint32_t auth_ask(struct worker *w, const struct m_request *, enum msg_type type,
+    const void *payload, size_t len, auth_fn fn, void *arg);
+/* Which request it is for, as auth writes it down; good until the next call. */
+const struct m_request *request_of(const struct stream *s);
 /* The same for a stream, which is fn's arg: forgotten when it closes, answered
  * with 503 when nothing can be asked. */
 void auth_ask_for(

@@ -48,7 +48,7 @@ struct upstream_wait {
 	TAILQ_ENTRY(upstream_wait) entry;
 	struct worker *w;
 	struct upstream_to to;
-	char rid[WIRE_RID];
+	struct m_request of;
 	uint32_t question; /* auth_ask()'s number; 0: not asked yet */
 	bool fresh;
 	struct upstream *u; /* that is shaking hands for it */
@@ -509,14 +509,14 @@ ask(struct upstream_wait *wt)
 	if (wt->to.kind == UPSTREAM_PORT) {
 		len = sizeof(m.port);
 		m.port.port = wt->to.port;
-		strlcpy(m.port.rid, wt->rid, sizeof(m.port.rid));
+		strlcpy(m.port.rid, wt->of.rid, sizeof(m.port.rid));
 	} else if (wt->to.kind == UPSTREAM_LOCATION) {
 		len = sizeof(m.location);
 		memcpy(m.location.location, wt->to.location->id, WIRE_LOCATION);
-		strlcpy(m.location.rid, wt->rid, sizeof(m.location.rid));
+		strlcpy(m.location.rid, wt->of.rid, sizeof(m.location.rid));
 	} else
-		strlcpy(m.ide.rid, wt->rid, sizeof(m.ide.rid));
-	return (auth_ask(wt->w, kinds[wt->to.kind].ask, &m, len, on_answer, wt));
+		strlcpy(m.ide.rid, wt->of.rid, sizeof(m.ide.rid));
+	return (auth_ask(wt->w, &wt->of, kinds[wt->to.kind].ask, &m, len, on_answer, wt));
 }
 
 /* Ask for those who wait, as many at a time as may be. */
@@ -578,8 +578,8 @@ idle_take(const struct upstream_to *to)
 }
 
 struct upstream_wait *
-upstream_get(struct worker *w, const struct upstream_to *to, const char *rid, bool fresh,
-    upstream_fn fn, void *arg)
+upstream_get(struct worker *w, const struct upstream_to *to, const struct m_request *of,
+    bool fresh, upstream_fn fn, void *arg)
 {
 	struct upstream_wait *wt;
 	struct upstream *u;
@@ -600,7 +600,7 @@ upstream_get(struct worker *w, const struct upstream_to *to, const char *rid, bo
 		fatal("calloc");
 	wt->w = w;
 	wt->to = *to;
-	strlcpy(wt->rid, rid, sizeof(wt->rid));
+	wt->of = *of;
 	wt->fresh = fresh;
 	wt->fn = fn;
 	wt->arg = arg;

@@ -56,7 +56,7 @@ typedef void (*upstream_io)(void *arg);
  * NULL is returned), or later unless upstream_cancel() comes first.
  */
 struct upstream_wait *upstream_get(struct worker *, const struct upstream_to *,
-    const char *rid, bool fresh, upstream_fn fn, void *arg);
+    const struct m_request *, bool fresh, upstream_fn fn, void *arg);
 void upstream_cancel(struct upstream_wait *);
 
 /*

@@ -2,8 +2,6 @@
  * Output.  Every row becomes a JSON object first; the table for people is made
  * from the same objects, so that both show the same.
  */
-#include <arpa/inet.h>
-
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +11,7 @@
 #include <bsd/string.h>
 #include <jansson.h>
 
+#include "../../privsep/addr_text.h"
 #include "../../privsep/log.h"
 #include "../../privsep/memory_text.h"
 #include "idectl.h"
@@ -50,16 +49,8 @@ static json_t *
 source(const struct wire_addr *a)
 {
 	char buf[INET6_ADDRSTRLEN];
-	struct in6_addr in6;
 
-	if (a->unix_peer != 0)
-		return json_string("unix");
-	memcpy(&in6, a->ip, sizeof(in6));
-	if (IN6_IS_ADDR_V4MAPPED(&in6))
-		inet_ntop(AF_INET, a->ip + 12, buf, sizeof(buf));
-	else
-		inet_ntop(AF_INET6, &in6, buf, sizeof(buf));
-	return json_string(buf);
+	return json_string(addr_text(a, buf));
 }
 
 /* The list that stands in a string, a space between its names. */

@@ -23,23 +23,18 @@
 #include "../backup.h"
 #include "audit.h"
 #include "audit_file.h"
+#include "audit_part.h"
 #include "audit_store.h"
 #include "audit_syslog.h"
 #include "auth.h"
-#include "../hex.h"
 
-#define BACKLOG          256 /* facts that wait for room on the disk */
-#define SUPPRESSED_EVERY 10  /* seconds */
-#define UNLOGGED_EVERY   10
+#define BACKLOG          256      /* facts that wait for room on the disk */
+#define UNLOGGED_EVERY   10       /* seconds */
 #define KEEP_AFTER_STEP  86400000 /* ms */
 #define STEP_MS          2000     /* of the wall clock, that are worth a record */
-#define HEAD_EVERY       2        /* seconds; the head is signed so often */
-#define CHECKPOINT_EVERY 600      /* ... and in the trail itself */
-#define CHECKPOINT_AFTER 1000     /* records */
-#define SIGN_TIMEOUT     10
-#define JOURNAL_SEGMENTS 1    /* kept for the file where the store is not asked for */
-#define FILE_WAIT        5000 /* milliseconds, for isolation's file */
-#define ROTATE_AGAIN     60   /* seconds, when there was no new file */
+#define JOURNAL_SEGMENTS 1        /* kept for the file where the store is not asked for */
+#define FILE_WAIT        5000     /* milliseconds, for isolation's file */
+#define ROTATE_AGAIN     60       /* seconds, when there was no new file */
 
 #define A_ROW_(n, event, level, outcome, flags, keys)                                    \
 	[AUDIT_##n] = { (event), (level), (outcome), (flags), (keys) },
@@ -61,26 +56,17 @@ static struct {
 	uint64_t unlogged; /* what syslog lost, and nobody was told of */
 	uint64_t unlogged_ever;
 	int64_t unlogged_at;
-	uint64_t suppressed[AUDIT_MAX];
-	int64_t suppressed_at;
 	int64_t offset; /* of the wall clock to auth_ms() */
 	int64_t warned;
 	int64_t keep_until; /* nothing is removed before that, auth_ms() */
 	bool full;          /* something was refused, or had to wait */
 	int64_t since;      /* this configuration */
-	/* Signatures. */
-	bool asked;
-	bool told_older;
-	uint64_t signed_seq;
-	int64_t signed_at;
-	uint64_t checkpoint_seq; /* of the last record of one */
-	int64_t checkpoint_at;
 	int64_t rotate_at;
 	bool restored; /* BACKUP_RESTORED is still there */
 } tr;
 
-static int64_t
-wall_ms(void)
+int64_t
+audit_wall_ms(void)
 {
 	struct timespec ts;
 
@@ -149,15 +135,54 @@ fill_value(struct m_audit *r, const struct audit_row *row, const struct log_valu
 		log_warnx("BUG: %s: its details are too long", row->event);
 }
 
+/* Whose request auth works at; empty strings while it is nobody's. */
+static struct {
+	char source[sizeof(((struct m_audit *)0)->source)];
+	char agent[WIRE_AGENT];
+	char rid[WIRE_RID];
+	char session[WIRE_SESSION];
+} rq;
+
+void
+audit_request(const char *source, const char *agent, const char *rid, const char *session)
+{
+	strlcpy(rq.source, source, sizeof(rq.source));
+	strlcpy(rq.agent, agent, sizeof(rq.agent));
+	strlcpy(rq.rid, rid, sizeof(rq.rid));
+	strlcpy(rq.session, session, sizeof(rq.session));
+}
+
+void
+audit_no_request(void)
+{
+	rq.source[0] = rq.agent[0] = rq.rid[0] = rq.session[0] = '\0';
+}
+
+static void
+fill_request(struct m_audit *r)
+{
+	if (rq.source[0] == '\0' ||
+	    (r->source[0] != '\0' && strcmp(r->source, rq.source) != 0))
+		return;
+	strlcpy(r->source, rq.source, sizeof(r->source));
+	if (r->agent[0] == '\0')
+		strlcpy(r->agent, rq.agent, sizeof(r->agent));
+	if (r->rid[0] == '\0')
+		strlcpy(r->rid, rq.rid, sizeof(r->rid));
+	if (r->session[0] == '\0')
+		strlcpy(r->session, rq.session, sizeof(r->session));
+}
+
 static void
 fill(struct m_audit *r, const struct audit_row *row, const struct log_value *values)
 {
 	memset(r, 0, sizeof(*r));
-	r->time = wall_ms();
+	r->time = audit_wall_ms();
 	strlcpy(r->event, row->event, sizeof(r->event));
 	strlcpy(r->outcome, row->outcome, sizeof(r->outcome));
 	for (; values->kind != LOG_VALUE_END; values++)
 		fill_value(r, row, values);
+	fill_request(r);
 }
 
 static bool
@@ -249,14 +274,12 @@ audit_event_values(enum audit_event event, const struct log_value *values)
 {
 	const struct audit_row *row = &audit_table[event];
 	static struct m_audit r;
-	bool quiet = false;
+	bool quiet;
 
-	if (row->flags == L_LOG || row->flags == L_ALL)
-		quiet = !log_allowed();
-	if (tr.st != NULL && quiet && row->flags == L_ALL) {
-		tr.suppressed[event]++;
+	quiet = (row->flags == L_LOG || row->flags == L_ALL) &&
+	    !audit_pace(event, values);
+	if (tr.st != NULL && quiet && row->flags == L_ALL)
 		return true;
-	}
 	if (tr.st != NULL) {
 		fill(&r, row, values);
 		/* In the order in which they happened; a file begins with its own. */
@@ -358,8 +381,8 @@ start(void)
 	if (tr.turn == NULL &&
 	    (tr.turn = event_new(auth.base, -1, 0, on_turn, NULL)) == NULL)
 		fatalx("out of memory");
-	tr.offset = wall_ms() - auth_ms();
-	tr.checkpoint_at = auth_ms();
+	tr.offset = audit_wall_ms() - auth_ms();
+	audit_head_start();
 	(void)audit_event(AUDIT_TRAIL_START, LOG_S("version", VERSION),
 	    LOG_N("torn", audit_store_torn(tr.st)));
 	tell_restored();
@@ -408,8 +431,9 @@ catch_up(void)
 static void
 ask_file(void)
 {
-	const struct m_audit_rotate m = { audit_file_is_open() ? audit_file_day() :
-								 wall_ms() / 86400000 };
+	const struct m_audit_rotate m = {
+		audit_file_is_open() ? audit_file_day() : audit_wall_ms() / 86400000
+	};
 
 	tr.rotate_at = auth_ms();
 	chan_send(&auth.isolation, M_AUDIT_ROTATE, 0, -1, &m, sizeof(m));
@@ -448,25 +472,6 @@ audit_take_file(int fd)
 	catch_up();
 }
 
-static void
-tell_suppressed(void)
-{
-	int64_t now = auth_ms();
-	unsigned int i;
-
-	if (now - tr.suppressed_at < SUPPRESSED_EVERY * 1000)
-		return;
-	tr.suppressed_at = now;
-	for (i = 0; i < AUDIT_MAX; i++) {
-		if (tr.suppressed[i] == 0)
-			continue;
-		(void)audit_event(AUDIT_TRAIL_SUPPRESSED,
-		    LOG_S("event", audit_table[i].event),
-		    LOG_N("records", tr.suppressed[i]));
-		tr.suppressed[i] = 0;
-	}
-}
-
 /* A record that syslog loses is still in the trail. */
 static void
 tell_unlogged(void)
@@ -493,7 +498,7 @@ tell_unlogged(void)
 static void
 watch_clock(void)
 {
-	int64_t offset = wall_ms() - auth_ms(), by = offset - tr.offset;
+	int64_t offset = audit_wall_ms() - auth_ms(), by = offset - tr.offset;
 
 	if (by > -STEP_MS && by < STEP_MS)
 		return;
@@ -508,7 +513,7 @@ watch_clock(void)
 static bool
 is_new_day(void)
 {
-	int64_t today = wall_ms() / 86400000, day = audit_file_day();
+	int64_t today = audit_wall_ms() / 86400000, day = audit_file_day();
 
 	return auth.conf.audit.rotate_daily != 0 && (today > day || today < day - 1);
 }
@@ -537,86 +542,27 @@ prune(void)
 	if (backup_running() || auth_ms() < tr.keep_until)
 		return;
 	if (c->store)
-		before = wall_ms() - (int64_t)c->store_keep * 1000;
+		before = audit_wall_ms() - (int64_t)c->store_keep * 1000;
 	through = audit_store_prune(tr.st, before, c->store ? 0 : JOURNAL_SEGMENTS);
 	if (through != 0 && c->store)
 		(void)audit_event(AUDIT_TRAIL_PRUNED, LOG_N("through", through));
 }
 
-static void
-checkpoint(const struct m_audit_signed *s)
-{
-	char hash[AUDIT_HEX + 1], key[2 * WIRE_ED25519 + 1], sig[2 * WIRE_ED25519SIG + 1];
-
-	hex_put(hash, s->what.hash, sizeof(s->what.hash));
-	hex_put(key, s->key, sizeof(s->key));
-	hex_put(sig, s->sig, sizeof(s->sig));
-	(void)audit_event(AUDIT_TRAIL_CHECKPOINT, LOG_N("of", s->what.seq),
-	    LOG_S("hash", hash), LOG_N("time_ms", s->what.time), LOG_S("key", key),
-	    LOG_S("signature", sig));
-	tr.checkpoint_seq = audit_store_head(tr.st, (uint8_t[WIRE_HASH256]){ 0 });
-	tr.checkpoint_at = auth_ms();
-	/* The record of it needs no signature of its own. */
-	tr.signed_seq = tr.checkpoint_seq;
-}
-
-static bool
-on_signed(void *owner, uint32_t tag, struct msg *m)
-{
-	const struct m_audit_signed *s;
-
-	(void)owner;
-	(void)tag;
-	tr.asked = false;
-	if (m == NULL || tr.st == NULL)
-		return true;
-	s = MSG_DATA(m, m_audit_signed);
-	tr.signed_seq = s->what.seq;
-	if (s->result == AUDIT_SIGN_OLDER && !tr.told_older) {
-		tr.told_older = true;
-		(void)audit_event(AUDIT_TRAIL_OLDER, LOG_N("head", s->what.seq),
-		    LOG_N("signed", s->last));
-	}
-	if (s->result == AUDIT_SIGN_OK &&
-	    (s->what.seq - tr.checkpoint_seq >= CHECKPOINT_AFTER ||
-		auth_ms() - tr.checkpoint_at >= CHECKPOINT_EVERY * 1000))
-		checkpoint(s);
-	return true;
-}
-
-/* What is on the disk is signed soon after. */
-static void
-sign_head(void)
-{
-	struct m_audit_sign m;
-	int64_t now = auth_ms();
-
-	if (tr.asked || tr.dirty || now - tr.signed_at < HEAD_EVERY * 1000)
-		return;
-	memset(&m, 0, sizeof(m));
-	m.seq = audit_store_head(tr.st, m.hash);
-	if (m.seq == 0 || m.seq == tr.signed_seq)
-		return;
-	m.time = wall_ms();
-	tr.signed_at = now;
-	tr.asked = ask(&auth.keys, M_AUDIT_SIGN, &m, sizeof(m), SIGN_TIMEOUT, on_signed,
-		       &tr, 0) != 0;
-}
-
 void
 audit_tick(void)
 {
+	audit_pace_tell(false);
 	if (tr.st == NULL)
 		return;
 	catch_up();
 	restored_told();
-	tell_suppressed();
 	tell_unlogged();
 	watch_clock();
 	rotate();
 	prune();
 	audit_store_tick(tr.st);
-	sign_head();
+	if (!tr.dirty)
+		audit_head_sign();
 }
 
 void
@@ -625,6 +571,7 @@ audit_close(const char *why)
 	if (tr.st == NULL)
 		return;
 	catch_up();
+	audit_pace_tell(true);
 	(void)audit_event(AUDIT_TRAIL_STOP, LOG_S("why", why));
 	audit_flush();
 	audit_file_close();

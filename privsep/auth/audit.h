@@ -51,18 +51,18 @@ A(TOKEN_ADDED,	"token.added",	LOG_NOTICE,	"ok",	  L_NONE, "user source session t
 A(TOKEN_REVOKED, "token.revoked", LOG_NOTICE,	"ok",	  L_NONE, "user source token name actor")	\
 A(TOKEN_ROTATED, "token.rotated", LOG_NOTICE,	"ok",	  L_NONE, "forget actor")			\
 /* Accounts. */									\
-A(USER_ADDED,	"user.added",	LOG_NOTICE,	"ok",	  L_NONE, "user uid role actor source rid text") \
-A(USER_PASSWORD, "user.password", LOG_NOTICE,	"ok",	  L_NONE, "user uid role actor source rid text") \
-A(USER_DISABLED, "user.disabled", LOG_NOTICE,	"ok",	  L_NONE, "user uid role actor source rid text") \
-A(USER_ENABLED,	"user.enabled",	LOG_NOTICE,	"ok",	  L_NONE, "user uid role actor source rid text") \
-A(USER_DELETED,	"user.deleted",	LOG_NOTICE,	"ok",	  L_NONE, "user uid role actor source rid text") \
-A(USER_REGISTERED, "user.registered", LOG_NOTICE, "ok",	  L_NONE, "user uid role actor source rid text") \
-A(USER_APPROVED, "user.approved", LOG_NOTICE,	"ok",	  L_NONE, "user uid role actor source rid text") \
-A(USER_CHANGED,	"user.changed",	LOG_NOTICE,	"ok",	  L_NONE, "user uid role actor source rid text") \
-A(USER_LIMITS,	"user.limits",	LOG_NOTICE,	"ok",	  L_NONE, "user uid role actor source rid text") \
-A(USER_RESET,	"user.reset",	LOG_NOTICE,	"ok",	  L_NONE, "user uid role actor source rid text") \
-A(USER_RESET_USED, "user.reset.used", LOG_NOTICE, "ok",	  L_NONE, "user uid role actor source rid text") \
-A(USER_PASSWORD_WRONG, "user.password.wrong", LOG_NOTICE, "denied", L_LOG, "user uid role actor source rid text") \
+A(USER_ADDED,	"user.added",	LOG_NOTICE,	"ok",	  L_NONE, "user uid role actor source rid agent text") \
+A(USER_PASSWORD, "user.password", LOG_NOTICE,	"ok",	  L_NONE, "user uid role actor source rid agent text") \
+A(USER_DISABLED, "user.disabled", LOG_NOTICE,	"ok",	  L_NONE, "user uid role actor source rid agent text") \
+A(USER_ENABLED,	"user.enabled",	LOG_NOTICE,	"ok",	  L_NONE, "user uid role actor source rid agent text") \
+A(USER_DELETED,	"user.deleted",	LOG_NOTICE,	"ok",	  L_NONE, "user uid role actor source rid agent text") \
+A(USER_REGISTERED, "user.registered", LOG_NOTICE, "ok",	  L_NONE, "user uid role actor source rid agent text") \
+A(USER_APPROVED, "user.approved", LOG_NOTICE,	"ok",	  L_NONE, "user uid role actor source rid agent text") \
+A(USER_CHANGED,	"user.changed",	LOG_NOTICE,	"ok",	  L_NONE, "user uid role actor source rid agent text") \
+A(USER_LIMITS,	"user.limits",	LOG_NOTICE,	"ok",	  L_NONE, "user uid role actor source rid agent text") \
+A(USER_RESET,	"user.reset",	LOG_NOTICE,	"ok",	  L_NONE, "user uid role actor source rid agent text") \
+A(USER_RESET_USED, "user.reset.used", LOG_NOTICE, "ok",	  L_NONE, "user uid role actor source rid agent text") \
+A(USER_PASSWORD_WRONG, "user.password.wrong", LOG_NOTICE, "denied", L_LOG, "user uid role actor source rid agent text") \
 A(USER_ERROR,	"user.error",	LOG_WARNING,	"failed", L_FACT, "user event why actor")		\
 /* Sandboxes. */								\
 A(SANDBOX_OPEN,	"sandbox.open",	LOG_INFO,	"ok",	  L_NONE, "user source session rid actor")	\
@@ -70,9 +70,9 @@ A(SANDBOX_GONE,	"sandbox.gone",	LOG_INFO,	"ok",	  L_FACT, "uid user")				\
 A(SANDBOX_MEMORY, "sandbox.memory", LOG_WARNING, "ok",	  L_ALL,  "user uid event used max process text") \
 A(SANDBOX_STORAGE, "sandbox.storage", LOG_WARNING, "ok",  L_ALL,  "user uid event by used max files files_max") \
 A(SANDBOX_STOP,	"sandbox.stop",	LOG_NOTICE,	"ok",	  L_NONE, "user actor")				\
-A(SANDBOX_STOPPED, "sandbox.stopped", LOG_INFO,	"ok",	  L_FACT, "uid")				\
-A(SANDBOX_STOP_FAILED, "sandbox.stop.failed", LOG_WARNING, "failed", L_FACT, "uid")			\
-A(SANDBOX_FROZEN, "sandbox.frozen", LOG_INFO,	"ok",	  L_FACT, "uid")				\
+A(SANDBOX_STOPPED, "sandbox.stopped", LOG_INFO,	"ok",	  L_FACT, "user uid")				\
+A(SANDBOX_STOP_FAILED, "sandbox.stop.failed", LOG_WARNING, "failed", L_FACT, "user uid")			\
+A(SANDBOX_FROZEN, "sandbox.frozen", LOG_INFO,	"ok",	  L_FACT, "user uid")				\
 A(SANDBOX_ORPHAN, "sandbox.orphan", LOG_NOTICE,	"ok",	  L_FACT, "user uid")				\
 A(SANDBOX_IDLE,	"sandbox.idle",	LOG_INFO,	"ok",	  L_FACT, "user uid")				\
 A(SANDBOX_EXEC,	"sandbox.exec",	LOG_NOTICE,	"ok",	  L_NONE, "actor user argc argv")		\
@@ -112,7 +112,7 @@ A(TRAIL_FILE_ODD, "audit.file.odd", LOG_WARNING, "failed", L_FACT, "file why")		
 A(TRAIL_CHECKPOINT, "audit.checkpoint", LOG_DEBUG, "ok",  L_FACT, "of hash key signature time_ms")	\
 A(TRAIL_OLDER,	"audit.older",	LOG_ERR,	"failed", L_FACT, "head signed")			\
 A(TRAIL_PRUNED,	"audit.pruned",	LOG_INFO,	"ok",	  L_FACT, "through")				\
-A(TRAIL_SUPPRESSED, "audit.suppressed", LOG_WARNING, "ok", L_FACT, "event records")			\
+A(TRAIL_SUPPRESSED, "audit.suppressed", LOG_WARNING, "ok", L_FACT, "event records source user most")	\
 A(TRAIL_FULL,	"audit.full",	LOG_WARNING,	"failed", L_FACT, "refused lost")			\
 A(TRAIL_SYSLOG,	"audit.syslog",	LOG_WARNING,	"failed", L_FACT, "lost")				\
 A(TRAIL_CLOCK,	"audit.clock",	LOG_WARNING,	"ok",	  L_FACT, "by_ms")				\
@@ -145,6 +145,14 @@ extern const struct audit_row audit_table[AUDIT_MAX];
 	audit_event_values((event),                                                      \
 	    (const struct log_value[]){ __VA_ARGS__, { LOG_VALUE_END, NULL, NULL, 0 } })
 bool audit_event_values(enum audit_event, const struct log_value *);
+
+/*
+ * What auth does from here on is for a request from that address: records have these
+ * columns, where they say nothing else.  Over when the handler has run (chan_after()).
+ */
+void audit_request(
+    const char *source, const char *agent, const char *rid, const char *session);
+void audit_no_request(void);
 
 #define AUDIT_REFUSED "the audit trail cannot be written: no space is left"
 

@@ -293,6 +293,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	ask_tick();
 	hash_tick();
 	login_tick();
+	audit_no_request();
 	worker_tick();
 	session_tick();
 	token_tick();
@@ -388,6 +389,7 @@ start_loop(void)
 	    (ev = event_new(auth.base, -1, EV_PERSIST, on_tick, NULL)) == NULL)
 		fatalx("event loop: out of memory");
 	event_add(ev, &tick);
+	chan_after(audit_no_request);
 	chan_init(&auth.isolation, FD_PARENT, P_AUTH, P_ISOLATION, auth.base,
 	    from_isolation, on_gone, NULL);
 	chan_init(&auth.master, FD_MASTER, P_AUTH, P_MASTER, auth.base, from_master,

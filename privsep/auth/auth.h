@@ -21,6 +21,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../addr_text.h"
 #include "../chan.h"
 #include "../confsend.h"
 #include "../lease.h"
@@ -67,6 +68,10 @@ struct worker {
 	char from[INET6_ADDRSTRLEN];
 	uint32_t uid; /* 0: bound to nobody yet */
 	char user[WIRE_NAME];
+	/* What it asks next is for this request. */
+	char rid[WIRE_RID];
+	char agent[WIRE_AGENT];
+	bool told;                 /* ... as it has just said */
 	permits have;              /* what its user's roles permit */
 	bool changing;             /* the password must be changed first */
 	permits scopes;            /* ... and what its token is limited to */
@@ -93,6 +98,8 @@ enum cost {
 /* auth_worker_ask.c: what each message does; in which state it is taken, msg.h says. */
 extern const struct chan_handler worker_handlers[];
 void worker_charge(struct worker *, enum cost);
+/* What is done now is for its request: audit_request(). */
+void worker_request(const struct worker *);
 /* It broke a rule that the table does not know; it is gone. */
 void worker_bad(struct worker *, const char *why);
 void worker_new(const struct m_worker *, int fd);
@@ -255,7 +262,7 @@ void limit_tick(void);
 size_t limit_top(uint32_t class, struct wire_top *, size_t max);
 
 /* auth_refused.c: into the audit trail. */
-void refused_user(const struct m_limited *);
+bool refused_user(const struct m_limited *); /* true: it is told */
 void refused_address(const struct m_limited *);
 
 /* token.c: tokens as JWT; token_api.c: API tokens. */
@@ -335,14 +342,14 @@ void reload_forget(const struct ctl *);
 bool backup_running(void);
 
 /* auth_util.c */
-bool log_allowed(void); /* lines that outsiders can cause at will */
-const char *addr_text(const struct wire_addr *, char buf[INET6_ADDRSTRLEN]);
 /* What counts as one source: an IPv4 address, an IPv6 /64. */
 void addr_prefix(const struct wire_addr *, uint8_t prefix[16]);
 void fold(char *); /* to lower case, ASCII only */
 
 /* What those roles of an account permit, as the configuration has them now. */
 permits account_permits(const struct store_account *);
+/* Returns name; "" for one that is not there. */
+const char *account_name(uint32_t uid, char name[WIRE_NAME]);
 
 /* seccomp_auth.c */
 extern const struct sandbox sandbox_auth;

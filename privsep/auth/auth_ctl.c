@@ -246,6 +246,7 @@ on_permit(struct chan *chan, const struct msg *m)
 {
 	struct ctl *c = chan->arg;
 
+	audit_request("unix", "", "", "");
 	if (access_ok((enum msg_type)m->head.type, c->have, false))
 		return true;
 	if (ctl_begin(c, m))

@@ -15,7 +15,7 @@ static struct {
 	bool running;
 	struct event *next;
 	uint64_t job; /* of who asked */
-	char actor[WIRE_AUDIT_ACTOR];
+	struct asker who;
 	uint32_t but;   /* this user's go on */
 	uint32_t after; /* the last one whose sessions were looked at */
 	uint32_t users;
@@ -28,7 +28,7 @@ finish(enum store_result r)
 
 	all.running = false;
 	log_event(r == STORE_OK ? LOG_NOTICE : LOG_WARNING, "sessions.ended",
-	    LOG_N("users", all.users), LOG_S("actor", all.actor),
+	    LOG_N("users", all.users), LOG_S("actor", all.who.actor),
 	    LOG_S("result", store_strerror(r)));
 	if (j == NULL)
 		return;
@@ -59,8 +59,11 @@ on_next(evutil_socket_t fd, short what, void *arg)
 	for (i = k = 0; i < n; i++)
 		if (uid[i] != all.but)
 			uid[k++] = uid[i];
-	if (k > 0 &&
-	    (r = session_revoke_users(uid, k, REVOKED_ADMIN, all.actor)) != STORE_OK) {
+	asker_request(&all.who);
+	if (k > 0)
+		r = session_revoke_users(uid, k, REVOKED_ADMIN, all.who.actor);
+	audit_no_request();
+	if (r != STORE_OK) {
 		finish(r);
 		return;
 	}
@@ -92,6 +95,6 @@ everyone_kill(const struct asker *who)
 	all.job = j->number;
 	all.but = who->uid;
 	all.after = all.users = 0;
-	strlcpy(all.actor, who->actor, sizeof(all.actor));
+	all.who = *who;
 	on_next(-1, 0, NULL);
 }

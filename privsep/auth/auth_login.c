@@ -229,6 +229,7 @@ on_verified(void *owner, uint32_t tag, enum wire_hashed result, const char *enco
 
 	(void)tag;
 	(void)encoded;
+	audit_request(l->from, l->agent, l->rid, "");
 	if (result == HASHED_FAILED) {
 		login_leave(l, false);
 		login_answer(l, AUTH_BUSY, 1);

@@ -106,7 +106,7 @@ no_hash(struct job *j)
 static void
 on_reset(void *owner, uint32_t tag, enum wire_hashed result, const char *encoded)
 {
-	struct job *j = owner;
+	struct job *j = job_on(owner);
 	struct store_account a;
 	enum store_result r;
 
@@ -159,7 +159,7 @@ reset_use(struct chan *chan, struct msg *m)
 static void
 on_fresh(void *owner, uint32_t tag, enum wire_hashed result, const char *encoded)
 {
-	struct job *j = owner;
+	struct job *j = job_on(owner);
 	struct worker *w = j->who.w;
 	struct store_account a;
 	enum store_result r;
@@ -191,7 +191,7 @@ on_fresh(void *owner, uint32_t tag, enum wire_hashed result, const char *encoded
 static void
 on_old(void *owner, uint32_t tag, enum wire_hashed result, const char *encoded)
 {
-	struct job *j = owner;
+	struct job *j = job_on(owner);
 	struct m_password *p = &j->u.password;
 	struct store_account a;
 

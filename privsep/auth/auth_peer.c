@@ -146,9 +146,18 @@ asker_begin(struct chan *chan, const struct msg *m, struct asker *who)
 	who->uid = who->w->uid;
 	who->have = who->w->have;
 	strlcpy(who->actor, who->w->user, sizeof(who->actor));
+	strlcpy(who->agent, who->w->agent, sizeof(who->agent));
+	if (who->w->live != NULL)
+		strlcpy(who->session, who->w->live->id, sizeof(who->session));
 	who->source = who->w->source;
 	strlcpy(who->from, who->w->from, sizeof(who->from));
 	return true;
+}
+
+void
+asker_request(const struct asker *who)
+{
+	audit_request(who->from, who->agent, who->rid, who->session);
 }
 
 static struct chan *
@@ -241,7 +250,7 @@ bool
 asker_audit(const struct asker *who, enum audit_event event,
     const struct store_account *a, const char *text)
 {
-	struct log_value v[9];
+	struct log_value v[10];
 	size_t n = 0;
 
 	v[n++] = (struct log_value)LOG_S("user", a->name);
@@ -252,6 +261,8 @@ asker_audit(const struct asker *who, enum audit_event event,
 	v[n++] = (struct log_value)LOG_S("source", who->from);
 	if (who->rid[0] != '\0')
 		v[n++] = (struct log_value)LOG_S("rid", who->rid);
+	if (who->agent[0] != '\0')
+		v[n++] = (struct log_value)LOG_S("agent", who->agent);
 	if (text[0] != '\0')
 		v[n++] = (struct log_value)LOG_S("text", text);
 	v[n] = (struct log_value){ LOG_VALUE_END, NULL, NULL, 0 };
@@ -326,6 +337,15 @@ job_new(const struct asker *who)
 	j->number = ++number;
 	TAILQ_INSERT_TAIL(&jobs, j, entry);
 	njobs++;
+	return j;
+}
+
+struct job *
+job_on(void *job)
+{
+	struct job *j = job;
+
+	asker_request(&j->who);
 	return j;
 }
 

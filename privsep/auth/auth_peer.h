@@ -25,10 +25,14 @@ struct asker {
 	struct wire_addr source;
 	char from[INET6_ADDRSTRLEN];
 	char rid[WIRE_RID];
+	char agent[WIRE_AGENT];
+	char session[WIRE_SESSION];
 };
 
 /* False, and the channel closed, when the message is not sound. */
 bool asker_begin(struct chan *, const struct msg *, struct asker *);
+/* What is done now is for it again: audit_request(). */
+void asker_request(const struct asker *);
 void asker_row(const struct asker *, enum msg_type, const void *row, size_t len);
 void asker_ok(const struct asker *, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
@@ -77,6 +81,8 @@ struct job {
 
 /* NULL, and answered, when one has too many. */
 struct job *job_new(const struct asker *);
+/* It goes on: what is done now is for whoever wanted it. */
+struct job *job_on(void *job);
 /* By its number, for what goes on when who asked has gone: then NULL. */
 struct job *job_of(uint64_t number);
 void job_end(struct job *);

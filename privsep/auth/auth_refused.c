@@ -64,7 +64,7 @@ user_name(const uint8_t key[WINDOW_KEY], char *text, size_t size)
 	explicit_bzero(&a, sizeof(a));
 }
 
-void
+bool
 refused_user(const struct m_limited *l)
 {
 	char user[WIRE_NAME] = "";
@@ -73,6 +73,7 @@ refused_user(const struct m_limited *l)
 		user_name(l->key, user, sizeof(user));
 	(void)audit_event(AUDIT_LIMIT_REFUSED, LOG_S("user", user),
 	    LOG_S("limit", class_name(l->class)), LOG_N("refused", l->count));
+	return true;
 }
 
 /* Master tells of addresses. */
@@ -116,7 +117,7 @@ on_master(void *owner, uint32_t tag, struct msg *m)
 {
 	struct wire_top top[WIRE_TOPS];
 	const struct m_limits *l;
-	struct job *j = owner;
+	struct job *j = job_on(owner);
 	uint32_t c;
 
 	(void)tag;

@@ -229,11 +229,12 @@ sandbox_portal(struct worker *w, uint32_t id)
 static bool
 on_stopped(void *owner, uint32_t tag, struct msg *m)
 {
+	bool failed = m == NULL || m->head.type == M_SB_FAIL;
+	char user[WIRE_NAME];
+
 	(void)owner;
-	if (m == NULL || m->head.type == M_SB_FAIL)
-		(void)audit_event(AUDIT_SANDBOX_STOP_FAILED, LOG_N("uid", tag));
-	else
-		(void)audit_event(AUDIT_SANDBOX_STOPPED, LOG_N("uid", tag));
+	(void)audit_event(failed ? AUDIT_SANDBOX_STOP_FAILED : AUDIT_SANDBOX_STOPPED,
+	    LOG_S("user", account_name(tag, user)), LOG_N("uid", tag));
 	return true;
 }
 
@@ -252,9 +253,12 @@ sandbox_stop_user(uint32_t uid, const char *name)
 static bool
 on_frozen(void *owner, uint32_t tag, struct msg *m)
 {
+	char user[WIRE_NAME];
+
 	(void)owner;
 	if (m != NULL && m->head.type == M_SB_OK)
-		(void)audit_event(AUDIT_SANDBOX_FROZEN, LOG_N("uid", tag));
+		(void)audit_event(AUDIT_SANDBOX_FROZEN,
+		    LOG_S("user", account_name(tag, user)), LOG_N("uid", tag));
 	return true;
 }
 

@@ -198,6 +198,17 @@ why_text(enum wire_revoked why)
 	return "unknown";
 }
 
+/* Before it is done: false where it cannot be written down. */
+static bool
+revoking(uint32_t uid, const char *session, enum wire_revoked why, const char *by)
+{
+	char user[WIRE_NAME];
+
+	return audit_event(AUDIT_SESSION_REVOKED, LOG_S("user", account_name(uid, user)),
+	    LOG_N("uid", uid), LOG_S("session", session), LOG_S("reason", why_text(why)),
+	    LOG_S("actor", by));
+}
+
 enum store_result
 session_revoke(const struct store_session *s, enum wire_revoked why, const char *by)
 {
@@ -211,11 +222,7 @@ session_revoke(const struct store_session *s, enum wire_revoked why, const char 
 	r = store_session_by_key(auth.store, s->key, &there);
 	explicit_bzero(&there, sizeof(there));
 	/* One whose time is up is over, whether that can be written down or not. */
-	if (r == STORE_OK &&
-	    !audit_event(AUDIT_SESSION_REVOKED, LOG_S("session", id),
-		LOG_N("uid", s->uid), LOG_S("reason", why_text(why)),
-		LOG_S("actor", by)) &&
-	    why != REVOKED_EXPIRED)
+	if (r == STORE_OK && !revoking(s->uid, id, why, by) && why != REVOKED_EXPIRED)
 		return STORE_NO_SPACE;
 	if (r == STORE_OK)
 		r = why == REVOKED_EXPIRED ? store_session_expire(auth.store, s->key) :
@@ -274,9 +281,7 @@ session_revoke_users(const uint32_t *uid, size_t n, enum wire_revoked why, const
 	size_t i;
 
 	for (i = 0; i < n; i++)
-		if (!audit_event(AUDIT_SESSION_REVOKED, LOG_N("uid", uid[i]),
-			LOG_S("session", "all"), LOG_S("reason", why_text(why)),
-			LOG_S("actor", by)))
+		if (!revoking(uid[i], "all", why, by))
 			return STORE_NO_SPACE;
 	if ((r = store_session_delete_users(auth.store, uid, n)) != STORE_OK)
 		return r;
@@ -292,9 +297,7 @@ session_revoke_others(struct worker *w, enum wire_revoked why)
 	struct live *l, *next;
 	enum store_result r;
 
-	if (!audit_event(AUDIT_SESSION_REVOKED, LOG_N("uid", w->uid),
-		LOG_S("session", "others"), LOG_S("reason", why_text(why)),
-		LOG_S("actor", w->user)))
+	if (!revoking(w->uid, "others", why, w->user))
 		return STORE_NO_SPACE;
 	r = store_session_delete_user(auth.store, w->uid, w->live->key);
 	if (r != STORE_OK)

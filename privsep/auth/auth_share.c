@@ -398,7 +398,7 @@ add_now(struct job *j, const struct store_account *a, int64_t started)
 static bool
 on_shown(void *owner, uint32_t tag, struct msg *m)
 {
-	struct job *j = owner;
+	struct job *j = job_on(owner);
 	const struct m_sandbox *sb;
 	struct store_account a;
 

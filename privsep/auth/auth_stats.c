@@ -44,7 +44,7 @@ keep(struct job *j, const struct m_sandbox *row)
 static bool
 on_list_row(void *owner, uint32_t tag, struct msg *m)
 {
-	struct job *j = owner;
+	struct job *j = job_on(owner);
 	uint32_t i, n;
 
 	(void)tag;
@@ -83,7 +83,7 @@ sandboxes_list(struct chan *chan, struct msg *m)
 static bool
 on_killed(void *owner, uint32_t tag, struct msg *m)
 {
-	struct job *j = owner;
+	struct job *j = job_on(owner);
 	const struct m_fail *f;
 
 	(void)tag;
@@ -132,7 +132,7 @@ sandbox_kill(struct chan *chan, struct msg *m)
 static bool
 on_usage(void *owner, uint32_t tag, struct msg *m)
 {
-	struct job *j = owner;
+	struct job *j = job_on(owner);
 	struct m_sandbox row;
 
 	(void)tag;
@@ -194,7 +194,7 @@ own_figures(struct m_stats *s, const struct store_counts *n)
 static bool
 on_master(void *owner, uint32_t tag, struct msg *m)
 {
-	struct job *j = owner;
+	struct job *j = job_on(owner);
 	struct m_stats *s = &j->u.stats;
 	const struct m_status *st;
 	struct store_counts n;
@@ -231,7 +231,7 @@ on_master(void *owner, uint32_t tag, struct msg *m)
 static bool
 on_counted(void *owner, uint32_t tag, struct msg *m)
 {
-	struct job *j = owner;
+	struct job *j = job_on(owner);
 
 	(void)tag;
 	if (m != NULL && m->head.type == M_SB_ROW) {

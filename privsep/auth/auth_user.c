@@ -264,7 +264,7 @@ made(struct job *j, const char *encoded)
 static void
 on_made(void *owner, uint32_t tag, enum wire_hashed result, const char *encoded)
 {
-	struct job *j = owner;
+	struct job *j = job_on(owner);
 
 	(void)tag;
 	if (result != HASHED_YES) {
@@ -400,7 +400,7 @@ put(const struct asker *who, const struct m_account_edit *e,
 static void
 on_password(void *owner, uint32_t tag, enum wire_hashed result, const char *encoded)
 {
-	struct job *j = owner;
+	struct job *j = job_on(owner);
 	struct m_account_edit *e = &j->u.edit;
 	struct store_account a;
 	enum store_result r;

@@ -74,7 +74,7 @@ registers(struct chan *chan, struct msg *m)
 static bool
 on_ready(void *owner, uint32_t tag, struct msg *m)
 {
-	struct job *j = owner;
+	struct job *j = job_on(owner);
 	const struct m_fail *f;
 	struct store_account a;
 	char text[2 * WIRE_TEXT];
@@ -232,7 +232,7 @@ deleted(const struct job *j, bool removed)
 static bool
 on_removed(void *owner, uint32_t tag, struct msg *m)
 {
-	struct job *j = owner;
+	struct job *j = job_on(owner);
 	const struct m_fail *f;
 
 	(void)tag;

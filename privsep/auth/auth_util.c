@@ -1,16 +1,12 @@
 /* Small things that several parts of auth need: see auth.h. */
-#include <arpa/inet.h>
+#include <netinet/in.h>
 
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include <bsd/string.h>
 
 #include "auth.h"
-
-#define LOG_BURST 50 /* lines */
-#define LOG_RATE  10 /* per second afterwards */
 
 static int64_t
 clock_ms(clockid_t id)
@@ -47,47 +43,6 @@ auth_now(void)
 	return auth_now_ms() / 1000;
 }
 
-bool
-log_allowed(void)
-{
-	static int64_t credit = LOG_BURST * 1000, at;
-	static uint64_t suppressed;
-	int64_t now = auth_ms();
-
-	credit += (now - at) * LOG_RATE;
-	at = now;
-	if (credit > LOG_BURST * 1000)
-		credit = LOG_BURST * 1000;
-	if (credit < 1000) {
-		suppressed++;
-		return false;
-	}
-	credit -= 1000;
-	if (suppressed > 0 && credit >= 2000) {
-		credit -= 1000;
-		log_event(LOG_WARNING, "log.suppressed", LOG_N("lines", suppressed));
-		suppressed = 0;
-	}
-	return true;
-}
-
-const char *
-addr_text(const struct wire_addr *a, char buf[INET6_ADDRSTRLEN])
-{
-	struct in6_addr in6;
-
-	if (a->unix_peer != 0) {
-		strlcpy(buf, "unix", INET6_ADDRSTRLEN);
-		return buf;
-	}
-	memcpy(&in6, a->ip, sizeof(in6));
-	if (IN6_IS_ADDR_V4MAPPED(&in6))
-		inet_ntop(AF_INET, a->ip + 12, buf, INET6_ADDRSTRLEN);
-	else
-		inet_ntop(AF_INET6, &in6, buf, INET6_ADDRSTRLEN);
-	return buf;
-}
-
 void
 addr_prefix(const struct wire_addr *a, uint8_t prefix[16])
 {
@@ -104,6 +59,18 @@ permits
 account_permits(const struct store_account *a)
 {
 	return roles_permit(auth.conf.role, auth.conf.nroles, a->roles);
+}
+
+const char *
+account_name(uint32_t uid, char name[WIRE_NAME])
+{
+	struct store_account a;
+
+	name[0] = '\0';
+	if (store_account_by_uid(auth.store, uid, &a) == STORE_OK)
+		strlcpy(name, a.name, WIRE_NAME);
+	explicit_bzero(&a, sizeof(a));
+	return name;
 }
 
 void

@@ -103,6 +103,7 @@ worker_charge(struct worker *w, enum cost cost)
 	int64_t now = auth_ms();
 	int64_t credit;
 
+	w->told = false;
 	credit = w->credit + (now - w->credit_at) * CREDIT_RATE / 1000;
 	if (credit >= CREDIT_MAX)
 		credit = CREDIT_MAX;
@@ -115,6 +116,12 @@ worker_charge(struct worker *w, enum cost cost)
 	}
 }
 
+void
+worker_request(const struct worker *w)
+{
+	audit_request(w->from, w->agent, w->rid, w->live != NULL ? w->live->id : "");
+}
+
 /* Before any handler: what permission.h's table says of the message. */
 static bool
 on_permit(struct chan *c, const struct msg *m)
@@ -124,6 +131,7 @@ on_permit(struct chan *c, const struct msg *m)
 	const struct access_row *row = access_row(type);
 	char text[WIRE_TEXT];
 
+	worker_request(w);
 	if (access_ok(type, w->have, w->changing))
 		return true;
 	worker_charge(w, COST_LOOK);

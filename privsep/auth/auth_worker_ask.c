@@ -12,6 +12,24 @@
 #include "auth_share.h"
 
 static void
+on_request(struct chan *c, struct msg *m)
+{
+	const struct m_request *r = MSG_DATA(m, m_request);
+	struct worker *w = c->arg;
+
+	/* Before each question there may be one, at no cost. */
+	if (w->told)
+		worker_charge(w, COST_LOOK);
+	w->told = true;
+	if (!wire_str(r->rid) || !wire_str(r->agent)) {
+		worker_bad(w, "request without an end of a string");
+		return;
+	}
+	strlcpy(w->rid, r->rid, sizeof(w->rid));
+	strlcpy(w->agent, r->agent, sizeof(w->agent));
+}
+
+static void
 on_token(struct chan *c, struct msg *m)
 {
 	struct worker *w = c->arg;
@@ -230,6 +248,7 @@ on_port_token(struct chan *c, struct msg *m)
 }
 
 const struct chan_handler worker_handlers[] = {
+	{ M_REQUEST, on_request },
 	{ M_AUTH_TOKEN, on_token },
 	{ M_LOGIN, on_login },
 	{ M_LOGOUT, on_logout },

@@ -21,6 +21,9 @@ struct token_issue {
 	uint32_t id; /* of the worker's question */
 	uint32_t question;
 	bool refresh;
+	/* The worker's request, which may be at another one when keys answers. */
+	char rid[WIRE_RID];
+	char agent[WIRE_AGENT];
 	uint8_t key[STORE_KEY]; /* of the family */
 	struct m_tokens tokens;
 };
@@ -248,6 +251,7 @@ on_signed(void *owner, uint32_t tag, struct msg *m)
 	bool late = false;
 
 	(void)tag;
+	audit_request(w->from, is.agent, is.rid, "");
 	token_forget(w);
 	memset(&a, 0, sizeof(a));
 	memset(&s, 0, sizeof(s));
@@ -295,6 +299,8 @@ issue(struct worker *w, uint32_t id, bool refresh, const struct store_account *a
 		worker_fail(w, id, FAIL_BUSY, "one at a time");
 		return;
 	}
+	strlcpy(is->rid, w->rid, sizeof(is->rid));
+	strlcpy(is->agent, w->agent, sizeof(is->agent));
 	w->issue = is;
 	is->id = id;
 	is->refresh = refresh;

@@ -178,7 +178,7 @@ const layouts = { ME: 'ref', ME_PUT: 'edit', ME_PASSWORD: 'password', ME_SESSION
 	REGISTER: 'edit', TOKEN_LIST: 'list', TOKEN_END: 'session', USERS: 'list', USER_GET: 'ref', USER_ADD: 'edit', USER_PUT: 'edit', USER_LIMITS: 'ref', USER_DELETE: 'ref',
 	USER_APPROVE: 'ref', USER_DISABLE: 'ref', USER_ENABLE: 'ref', USER_RESET: 'ref', ROLES: 'list', SESSIONS: 'list', SESSION_KILL: 'session', SESSIONS_KILL: 'ref',
 	SANDBOXES: 'list', SANDBOX_KILL: 'ref', STATS: 'ref' };
-const others = { TOKEN_ADD: [[24, 65], [89, 512]], RESET_USE: [[56, 1025], [1081, 256]], SETTINGS_PUT: [[32, 12288]], AUDIT_QUERY: [[24, 88], [112, 256], [368, 48], [416, 48], [464, 16], [480, 128]] };
+const others = { REQUEST: [[17, 256]], TOKEN_ADD: [[24, 65], [89, 512]], RESET_USE: [[56, 1025], [1081, 256]], SETTINGS_PUT: [[32, 12288]], AUDIT_QUERY: [[24, 88], [112, 256], [368, 48], [416, 48], [464, 16], [480, 128]] };
 
 test('strings without an end, each field of each message', { timeout: 120000 }, async (t) => {
 	const jobs = [];

@@ -38,7 +38,7 @@ test('a flood of questions, and no answer is read: nobody waits, nothing grows',
 	const was = Object.fromEntries(['auth', 'keys', 'master', 'zygote'].map((r) => [r, site.rss(r)]));
 	const floods = [['auth', 'PORTAL', Buffer.alloc(0), 'ann'], ['auth', 'AUTH_TOKEN', crypto.randomBytes(32)],
 		['auth', 'AUTH_TOKEN', Buffer.from(site.tokens.ann, 'hex'), 'ann'], ['auth', 'MINT', Buffer.alloc(0), 'ann'],
-		['auth', 'BEAT', Buffer.alloc(0), 'ann'], ['auth', 'SESSION_END', wire.session(site.ids.bob), 'ann'],
+		['auth', 'BEAT', Buffer.alloc(0), 'ann'], ['auth', 'REQUEST', Buffer.alloc(site.rows[M.REQUEST].max), 'ann'], ['auth', 'SESSION_END', wire.session(site.ids.bob), 'ann'],
 		['auth', 'LAST', wire.last('folder=/home/ann/x'), 'ann'], ['auth', 'LOGIN', wire.login('nobody', 'x')],
 		['master', 'STAGE', wire.stage(STAGE.idle, 1)], ['master', 'LOG', wire.log(4, 'flood', 'a line of a worker')]];
 	const at = d.log.length;

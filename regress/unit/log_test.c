@@ -109,7 +109,7 @@ test_relay(void **state)
 			fd = memfd_create("log", 0);
 			log_init("master", fd, formats[f], LOG_DEBUG, false);
 			log_relay("worker", 7, LOG_ERR, good ? "good.one" : events[i],
-			    "k=\"v\"\nided-auth[1] notice login.ok");
+			    "192.0.2.1", "k=\"v\"\nided-auth[1] notice login.ok");
 			n = pread(fd, out, sizeof(out) - 1, 0);
 			assert_true(n > 0);
 			out[n] = '\0';

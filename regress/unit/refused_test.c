@@ -11,11 +11,19 @@
 static struct m_limited told[256];
 static unsigned int ntold;
 
-static void
+static bool
 tell(const struct m_limited *m)
 {
 	assert_true(ntold < 256);
 	told[ntold++] = *m;
+	return true;
+}
+
+static bool
+deaf(const struct m_limited *m)
+{
+	(void)m;
+	return false;
 }
 
 static void
@@ -42,7 +50,10 @@ test_pace(void **state)
 
 	(void)state;
 	refuse(7, LIMIT_WEB, 1000);
+	/* While nobody hears it, it is kept. */
+	assert_true(refused_tick(1000, deaf));
 	refuse(7, LIMIT_WEB, 1001);
+	assert_true(refused_tick(1400, deaf));
 	assert_true(refused_tick(1500, tell));
 	assert_int_equal(ntold, 1);
 	assert_int_equal(told[0].count, 2);
