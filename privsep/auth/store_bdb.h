@@ -1,6 +1,6 @@
 /*
  * The Berkeley DB engine's own header: store_bdb.c opens and heals the
- * environment, store_bdb_check.c, _walk.c and _count.c see whether it is sound,
+ * environment, store_bdb_check.c, _walk.c, _sums.c and _count.c see whether it is sound,
  * store_bdb_account.c, _session.c, _token.c and _more.c work in it.
  */
 #ifndef AUTH_STORE_BDB_H
@@ -115,11 +115,18 @@ int bdb_check_pages(struct store *, enum table, uint64_t *page, uint64_t most);
 bool bdb_passing(int r); /* the machine has failed, not what is in the files */
 void bdb_explain(const struct store *, int r, char *err, size_t errlen);
 
-/* store_bdb_walk.c: every record. */
+/* store_bdb_walk.c: every record.  Of tables that have one, the form is looked at; of
+ * others the pages, and no more. */
 #define BDB_CHECK_FILE                                                                   \
 	BACKUP_CHECK /* is there while all is to be looked at before use                 \
 		      */
 int bdb_check(struct store *);
+bool bdb_has_form(enum table);
+/* The record as such, and that it is where it belongs. */
+int bdb_record_ok(enum table, const DBT *k, const DBT *d, struct store_counts *seen);
+
+/* store_bdb_sums.c: all of them at once, and counted. */
+int bdb_check_all(struct store *, struct store_counts *seen);
 
 /* store_bdb_count.c */
 int bdb_counts_load(struct store *);

@@ -1,8 +1,8 @@
 /*
  * Berkeley DB behind store.h: every page and every record is looked at.  A store of
- * some thousand accounts is when it is opened.  A larger one is opened at once, and
- * looked at a little at a time while it is used; when that finds damage, a file is
- * left that has the next opening look at everything first.
+ * some thousand accounts is when it is opened (store_bdb_sums.c).  A larger one is opened
+ * at once, and looked at a little at a time while it is used; when that finds damage, a
+ * file is left that has the next opening look at everything first.
  *
  * In the middle of it the store may change: what is looked at is one record at a time,
  * with what leads to it.
@@ -39,9 +39,14 @@ over(int64_t until)
 	return until != 0 && now_us() >= until;
 }
 
-/* The record as such, and that it is where it belongs. */
-static int
-record_ok(enum table t, const DBT *k, const DBT *d, struct store_counts *seen)
+bool
+bdb_has_form(enum table t)
+{
+	return t != T_SETTINGS && t != T_META && t != T_ONCE && t != T_SHARE;
+}
+
+int
+bdb_record_ok(enum table t, const DBT *k, const DBT *d, struct store_counts *seen)
 {
 	union {
 		struct store_account a;
@@ -135,8 +140,7 @@ get(struct place *at, enum table t, u_int32_t how)
 	at->k.size = size;
 	bdb_buf(&at->p, at->pbuf, sizeof(at->pbuf));
 	bdb_buf(&at->d, at->buf, sizeof(at->buf));
-	/* Of these the pages are looked at, and no more. */
-	if (t == T_SETTINGS || t == T_META || t == T_ONCE || t == T_SHARE)
+	if (!bdb_has_form(t))
 		at->d.flags |= DB_DBT_PARTIAL;
 	return index ? at->c->pget(at->c, &at->k, &at->p, &at->d, how) :
 		       at->c->get(at->c, &at->k, &at->d, how);
@@ -168,7 +172,7 @@ walk_table(struct store *st, enum table t, struct place *at, int64_t until)
 			return 0;
 		if (bdb_tables[t].of != -1)
 			r = entry_ok(st, t, &at->k, &at->p, &at->d);
-		else if ((r = record_ok(t, &at->k, &at->d, &w->seen)) == 0 &&
+		else if ((r = bdb_record_ok(t, &at->k, &at->d, &w->seen)) == 0 &&
 		    !w->counting)
 			r = indexes_lead_to(st, t, &at->k, &at->d);
 		if (r != 0)
@@ -271,11 +275,29 @@ walk(struct store *st, int64_t until)
 	return w->wanted ? finish(st) : 0;
 }
 
+/* Before anybody works in it. */
 static int
-walk_now(struct store *st, bool counting)
+count_now(struct store *st)
 {
-	begin(st, counting);
+	begin(st, true);
 	return walk(st, 0);
+}
+
+static int
+check_now(struct store *st)
+{
+	struct bdb_walk *w = &st->walk;
+	bool end = true;
+	int r = 0;
+
+	begin(st, false);
+	for (; w->stage < T_MAX; w->stage++, w->page = 0)
+		if ((r = stage(st, 0, &end)) != 0)
+			return r;
+	w->stage = STAGES;
+	if ((r = bdb_check_all(st, &w->seen)) == 0)
+		r = finish(st);
+	return r;
 }
 
 static int
@@ -342,10 +364,10 @@ bdb_check(struct store *st)
 	/* The version first: what a newer one wrote is not damage. */
 	if ((r = bdb_meta_get(st, NULL, META_VERSION, &n)) == 0 && n > STORE_VERSION)
 		return BDB_NEWER_RECORD;
-	if (!st->counted && (r = walk_now(st, true)) != 0)
+	if (!st->counted && (r = count_now(st)) != 0)
 		return r;
 	if (asked || is_small(st)) {
-		if ((r = walk_now(st, false)) != 0)
+		if ((r = check_now(st)) != 0)
 			return r;
 		st->suspect = false;
 	} else {

@@ -212,6 +212,36 @@ pages(void **state)
 	}
 }
 
+/* An index without its table; and whom to let one lead to. */
+static struct store *
+open_names(struct store_account *a)
+{
+	struct store *st = open_large();
+	DB *db;
+
+	assert_int_equal(store_account_by_name(st, "user7", a), STORE_OK);
+	store_close(st);
+	st = open_large();
+	st->db[T_ACCOUNT]->close(st->db[T_ACCOUNT], 0);
+	st->db[T_ACCOUNT] = NULL;
+	st->db[T_NAME]->close(st->db[T_NAME], 0);
+	assert_int_equal(db_create(&db, st->env, 0), 0);
+	st->db[T_NAME] = db;
+	assert_int_equal(db->open(db, NULL, bdb_tables[T_NAME].file, NULL, DB_BTREE,
+			     DB_AUTO_COMMIT, 0),
+	    0);
+	return st;
+}
+
+static void
+del_raw(struct store *st, enum table t, const void *key, size_t klen)
+{
+	DBT k;
+
+	bdb_dbt(&k, key, klen);
+	assert_int_equal(st->db[t]->del(st->db[t], NULL, &k, 0), 0);
+}
+
 /* Records that are none, and indexes that do not fit. */
 static void
 records(void **state)
@@ -239,23 +269,27 @@ records(void **state)
 	put_raw(st, T_ACCOUNT, key, 4, buf, len);
 	found(st, "another's key");
 
-	/* An index without its table: a name that leads to somebody else. */
 	fill();
-	st = open_large();
-	assert_int_equal(store_account_by_name(st, "user7", &a), STORE_OK);
-	store_close(st);
-	st = open_large();
-	st->db[T_ACCOUNT]->close(st->db[T_ACCOUNT], 0);
-	st->db[T_ACCOUNT] = NULL;
-	st->db[T_NAME]->close(st->db[T_NAME], 0);
-	assert_int_equal(db_create(&st->db[T_NAME], st->env, 0), 0);
-	assert_int_equal(st->db[T_NAME]->open(st->db[T_NAME], NULL,
-			     bdb_tables[T_NAME].file, NULL, DB_BTREE, DB_AUTO_COMMIT, 0),
-	    0);
+	st = open_names(&a);
 	record_put32be(key, a.uid);
 	put_raw(st, T_NAME, "zz", 2, key, 4);
 	store_close(st);
 	found(open_large(), "a name too many");
+
+	/* As many as there are to be. */
+	fill();
+	st = open_names(&a);
+	del_raw(st, T_NAME, "user8", 5);
+	record_put32be(key, a.uid);
+	put_raw(st, T_NAME, "user8", 5, key, 4);
+	store_close(st);
+	found(open_large(), "a name that leads to somebody else");
+
+	fill();
+	st = open_names(&a);
+	del_raw(st, T_NAME, "user8", 5);
+	store_close(st);
+	found(open_large(), "a name too few");
 
 	/* Wrong counts are no damage: they are put right. */
 	fill();
