@@ -43,6 +43,10 @@ struct token_new {
 };
 /* Made, and answered in any case. */
 void token_make(const struct asker *, const struct token_new *);
+/* A page of a user's, in the order of their ids. */
+struct m_list;
+void token_page(
+    const struct asker *, const struct m_list *, uint32_t uid, const char *user);
 void token_row(const struct store_token *, const char *user, struct m_token *);
 enum store_result token_revoke(
     const struct store_token *, const char *user, const char *source, const char *actor);

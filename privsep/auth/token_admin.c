@@ -24,21 +24,14 @@ row(const struct asker *who, const struct store_token *t, const char *user)
 	asker_row(who, M_ROW_TOKEN, &m, sizeof(m));
 }
 
-/* They fit one page. */
 static void
 tokens_of(const struct asker *who, const struct m_list *l)
 {
-	static struct store_token t[STORE_TOKENS];
 	struct store_account a;
-	size_t i, n;
 
 	if (!asker_account(who, l->user, &a))
 		return;
-	n = store_token_of_user(auth.store, a.uid, t, STORE_TOKENS);
-	for (i = 0; i < n; i++)
-		row(who, &t[i], a.name);
-	asker_page(who, "");
-	explicit_bzero(t, sizeof(t));
+	token_page(who, l, a.uid, a.name);
 	explicit_bzero(&a, sizeof(a));
 }
 
@@ -124,10 +117,10 @@ user_token_end(struct chan *chan, struct msg *m)
 		r = store_token_by_id(auth.store, id, &t);
 	if (r == STORE_OK) {
 		snprintf(uid, sizeof(uid), "%u", t.uid);
-		if (!asker_subject(&who, uid, &a))
-			return;
 		/* The one that asks by it ends after its answer. */
-		if (who.w != NULL && who.w->live != NULL &&
+		if (!asker_subject(&who, uid, &a))
+			;
+		else if (who.w != NULL && who.w->live != NULL &&
 		    strcmp(who.w->live->id, t.id) == 0)
 			asker_fail(&who, FAIL_DENIED, NULL,
 			    "this is the token that asks: use /api/users/me/tokens");

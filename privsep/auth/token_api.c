@@ -266,32 +266,38 @@ by_id(const void *a, const void *b)
 	    ((const struct store_token *)a)->id, ((const struct store_token *)b)->id);
 }
 
-/* In the order of their ids. */
 void
-token_on_list(struct chan *chan, struct msg *m)
+token_page(
+    const struct asker *who, const struct m_list *l, uint32_t uid, const char *user)
 {
 	static struct store_token t[STORE_TOKENS];
-	struct m_list *l = (struct m_list *)(void *)m->u.bytes;
 	const char *last = "";
 	struct m_token row;
-	struct asker who;
 	uint32_t rows = 0;
 	size_t i, n;
 
-	if (!asker_begin(chan, m, &who) || !asker_list_of_ids(&who, l))
-		return;
-	n = store_token_of_user(auth.store, who.uid, t, STORE_TOKENS);
+	n = store_token_of_user(auth.store, uid, t, STORE_TOKENS);
 	qsort(t, n, sizeof(t[0]), by_id);
 	for (i = 0; i < n && rows < l->limit; i++) {
 		if (strcmp(t[i].id, l->cursor) <= 0)
 			continue;
-		token_row(&t[i], who.actor, &row);
-		asker_row(&who, M_ROW_TOKEN, &row, sizeof(row));
+		token_row(&t[i], user, &row);
+		asker_row(who, M_ROW_TOKEN, &row, sizeof(row));
 		last = t[i].id;
 		rows++;
 	}
-	asker_page(&who, i < n ? last : "");
+	asker_page(who, i < n ? last : "");
 	explicit_bzero(t, sizeof(t));
+}
+
+void
+token_on_list(struct chan *chan, struct msg *m)
+{
+	struct m_list *l = (struct m_list *)(void *)m->u.bytes;
+	struct asker who;
+
+	if (asker_begin(chan, m, &who) && asker_list_of_ids(&who, l))
+		token_page(&who, l, who.uid, who.actor);
 }
 
 /* From now on nobody can use it, nor goes on with what it began. */

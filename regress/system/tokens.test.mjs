@@ -304,6 +304,11 @@ test('idectl lists, makes and revokes them, as does who may by the API', async (
 	const u = make('bob', 'weekly', 'account.own');
 	const items = (await d.request('GET', '/api/admin/tokens?user=bob', { headers: { cookie, accept: 'application/json' } })).json.data.items;
 	assert.deepEqual(items.map((x) => [x.id, x.username, x.name, x.lastUsed]), [[u.token, 'bob', 'weekly', null]]);
+	const v = make('bob', 'monthly', 'account.own');
+	const page = async (q) => (await d.request('GET', `/api/admin/tokens?user=bob&limit=1${q}`, { headers: { cookie, accept: 'application/json' } })).json.data;
+	const ids = [u.token, v.token].sort();
+	const [one, two] = [await page(''), await page(`&cursor=${ids[0]}`)];
+	assert.deepEqual([one.items.map((x) => x.id), one.next, two.items.map((x) => x.id), two.next], [[ids[0]], ids[0], [ids[1]], null]);
 	const end = (c) => d.request('DELETE', `/api/admin/tokens/${u.token}`, { headers: { cookie: c, accept: 'application/json', origin: d.origin } });
 	assert.equal((await end(await d.login('ann'))).status, 403);
 	assert.equal((await end(cookie)).status, 200);
