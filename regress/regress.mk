@@ -177,6 +177,7 @@ check-deps:
 	etc/install-deps build check vm
 
 # Three files at once: much of these two is waiting.
+system: $(O)/regress/bench/accounts_load
 system hostile browser: %: all $(O)/regress/vm/ide
 	O=$(O) regress/run-node.mjs regress/$* $(if $(filter browser,$*),,3)
 

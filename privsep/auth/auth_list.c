@@ -1,5 +1,5 @@
 /*
- * Lists of accounts, roles and sessions, a page at a time, and the end of sessions.
+ * Lists of roles and sessions, a page at a time, and the end of sessions.
  *
  * A cursor is the name, or the id, of the last that was looked at: a page goes on
  * behind it, whether it is still there or not.  A page looks at SCAN_MAX records at
@@ -13,15 +13,14 @@
 
 #include "../share_text.h"
 #include "auth_peer.h"
-#include "auth_text.h"
 #include "store_record.h"
 
 #define SCAN_MAX     2000
 #define LIMIT        50
 #define SESSIONS_MAX 1024 /* of one user; the configuration allows 1000 */
 
-static bool
-list_ok(const struct asker *who, struct m_list *l)
+bool
+asker_list(const struct asker *who, struct m_list *l)
 {
 	if (l->limit == 0)
 		l->limit = LIMIT;
@@ -31,8 +30,8 @@ list_ok(const struct asker *who, struct m_list *l)
 	return false;
 }
 
-static void
-bad_cursor(const struct asker *who)
+void
+asker_bad_cursor(const struct asker *who)
 {
 	asker_fail(who, FAIL_INVALID, "cursor",
 	    "this cursor is none of this list's: begin again without it");
@@ -41,109 +40,23 @@ bad_cursor(const struct asker *who)
 bool
 asker_list_of_one(const struct asker *who, struct m_list *l)
 {
-	if (!list_ok(who, l))
+	if (!asker_list(who, l))
 		return false;
 	if (l->cursor[0] == '\0')
 		return true;
-	bad_cursor(who);
+	asker_bad_cursor(who);
 	return false;
 }
 
 bool
 asker_list_of_names(const struct asker *who, struct m_list *l)
 {
-	if (!list_ok(who, l))
+	if (!asker_list(who, l))
 		return false;
 	if (l->cursor[0] == '\0' || account_name_ok(l->cursor))
 		return true;
-	bad_cursor(who);
+	asker_bad_cursor(who);
 	return false;
-}
-
-static bool
-has_role(const char *roles, const char *want)
-{
-	char name[WIRE_ROLE];
-
-	while (roles_next(&roles, name))
-		if (strcmp(name, want) == 0)
-			return true;
-	return false;
-}
-
-static bool
-account_fits(const struct store_account *a, const struct m_list *l, const char *find)
-{
-	char shown[2 * WIRE_DISPLAY];
-	uint32_t state;
-
-	state = a->pending ? ACCOUNT_PENDING :
-	    a->active      ? ACCOUNT_ACTIVE :
-			     ACCOUNT_DISABLED;
-	if ((l->state != 0 && l->state != state) ||
-	    (l->role[0] != '\0' && !has_role(a->roles, l->role)))
-		return false;
-	if (find[0] == '\0' || strstr(a->name, find) != NULL ||
-	    strstr(a->email, find) != NULL)
-		return true;
-	text_fold(a->display, shown, sizeof(shown));
-	return strstr(shown, find) != NULL;
-}
-
-/* Who asks by a whole e-mail address looks for the one that has it, among however many
- * there are.  False: nobody has, it may be a part of one. */
-static bool
-one_by_email(const struct asker *who, const struct m_list *l, const char *find)
-{
-	struct store_account a;
-	struct m_account row;
-
-	if (l->cursor[0] != '\0' || strchr(find, '@') == NULL ||
-	    store_account_by_email(auth.store, find, &a) != STORE_OK)
-		return false;
-	if (account_fits(&a, l, find)) {
-		account_row(&a, &row);
-		asker_row(who, M_ROW_ACCOUNT, &row, sizeof(row));
-	}
-	explicit_bzero(&a, sizeof(a));
-	asker_page(who, "");
-	return true;
-}
-
-void
-users_list(struct chan *chan, struct msg *m)
-{
-	struct m_list *l = (struct m_list *)(void *)m->u.bytes;
-	char find[2 * WIRE_FIND], at[WIRE_NAME];
-	enum store_result r = STORE_OK;
-	struct store_account a;
-	struct m_account row;
-	uint32_t rows = 0, scanned;
-	struct asker who;
-
-	if (!asker_begin(chan, m, &who) || !asker_list_of_names(&who, l))
-		return;
-	text_fold(l->find, find, sizeof(find));
-	if (one_by_email(&who, l, find))
-		return;
-	strlcpy(at, l->cursor, sizeof(at));
-	for (scanned = 0; scanned < SCAN_MAX && rows < l->limit; scanned++) {
-		if ((r = store_account_next(auth.store, at, &a)) != STORE_OK)
-			break;
-		strlcpy(at, a.name, sizeof(at));
-		if (!account_fits(&a, l, find))
-			continue;
-		account_row(&a, &row);
-		asker_row(&who, M_ROW_ACCOUNT, &row, sizeof(row));
-		rows++;
-	}
-	explicit_bzero(&a, sizeof(a));
-	if (r == STORE_NOT_FOUND)
-		asker_page(&who, "");
-	else if (r != STORE_OK)
-		asker_store_fail(&who, r, "accounts");
-	else
-		asker_page(&who, at);
 }
 
 static void
@@ -177,13 +90,13 @@ roles_list(struct chan *chan, struct msg *m)
 	uint32_t i = 0, rows = 0;
 	struct asker who;
 
-	if (!asker_begin(chan, m, &who) || !list_ok(&who, l))
+	if (!asker_begin(chan, m, &who) || !asker_list(&who, l))
 		return;
 	if (l->cursor[0] != '\0') {
 		while ((r = role_at(i)) != NULL && strcmp(r->name, l->cursor) != 0)
 			i++;
 		if (r == NULL) {
-			bad_cursor(&who);
+			asker_bad_cursor(&who);
 			return;
 		}
 		i++;
@@ -229,11 +142,11 @@ sessions_of(const struct asker *who, const struct m_list *l, uint32_t uid,
 bool
 asker_list_of_ids(const struct asker *who, struct m_list *l)
 {
-	if (!list_ok(who, l))
+	if (!asker_list(who, l))
 		return false;
 	if (l->cursor[0] == '\0' || session_id_ok(l->cursor))
 		return true;
-	bad_cursor(who);
+	asker_bad_cursor(who);
 	return false;
 }
 
@@ -242,11 +155,11 @@ asker_list_of_shares(const struct asker *who, struct m_list *l)
 {
 	uint8_t id[WIRE_SHARE];
 
-	if (!list_ok(who, l))
+	if (!asker_list(who, l))
 		return false;
 	if (l->cursor[0] == '\0' || share_text_parse(id, l->cursor, strlen(l->cursor)))
 		return true;
-	bad_cursor(who);
+	asker_bad_cursor(who);
 	return false;
 }
 

@@ -360,6 +360,22 @@ job_of(uint64_t number)
 	return NULL;
 }
 
+struct job *
+job_turn(uint64_t number)
+{
+	struct job *j, *first = NULL;
+
+	TAILQ_FOREACH(j, &jobs, entry) {
+		if (!j->turns)
+			continue;
+		if (j->number > number)
+			return j;
+		if (first == NULL)
+			first = j;
+	}
+	return first;
+}
+
 void
 job_end(struct job *j)
 {

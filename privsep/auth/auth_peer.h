@@ -57,14 +57,26 @@ bool asker_account(const struct asker *, const char *user, struct store_account 
 /* The same, and it is to be changed: nobody changes who may do more than he may. */
 bool asker_subject(const struct asker *, const char *user, struct store_account *);
 
-/* What waits for a hash or for another process. */
+/* A list of accounts, as far as it has come: auth_users.c. */
+struct user_walk {
+	struct m_list list;
+	char find[2 * WIRE_FIND]; /* folded */
+	char name[WIRE_NAME];     /* the last that was looked at */
+	uint32_t uid;
+	uint32_t rows;
+	uint32_t looked;
+	int64_t until; /* of this slice */
+};
+
+/* What waits for a hash or for another process, or for its turn. */
 struct job {
 	TAILQ_ENTRY(job) entry;
 	struct asker who;
 	uint32_t uid;  /* the account that it is about */
 	uint32_t what; /* whoever made it knows */
 	uint64_t number;
-	bool gate; /* holds a place of those who try passwords */
+	bool gate;  /* holds a place of those who try passwords */
+	bool turns; /* goes on a slice at a time, with others that do: job_turn() */
 	struct store_once once;
 	union {
 		struct m_account_edit edit;
@@ -74,6 +86,7 @@ struct job {
 		struct m_stats stats;
 		struct m_list list;
 		struct m_share_add share;
+		struct user_walk walk;
 	} u;
 	struct m_sandbox *rows; /* of a page that is put in order; n of them */
 	uint32_t n;
@@ -85,6 +98,8 @@ struct job *job_new(const struct asker *);
 struct job *job_on(void *job);
 /* By its number, for what goes on when who asked has gone: then NULL. */
 struct job *job_of(uint64_t number);
+/* Of those that take turns, the next after that number; NULL: there are none. */
+struct job *job_turn(uint64_t number);
 void job_end(struct job *);
 /* A worker or a connection of idectl is gone. */
 void jobs_forget(const void *owner);
@@ -138,14 +153,18 @@ void registers(struct chan *, struct msg *);
 void user_reset(struct chan *, struct msg *);
 void reset_use(struct chan *, struct msg *);
 void me_password(struct chan *, struct msg *);
+/* auth_users.c */
+void users_list(struct chan *, struct msg *);
 /* auth_list.c */
 /* Limit and cursor of a page, in the order of names, or of ids: false, and answered,
- * when they are no good; of one page has none that goes on. */
+ * when they are no good; of one page has none that goes on.  asker_list() leaves the
+ * cursor to its caller. */
+bool asker_list(const struct asker *, struct m_list *);
+void asker_bad_cursor(const struct asker *);
 bool asker_list_of_one(const struct asker *, struct m_list *);
 bool asker_list_of_names(const struct asker *, struct m_list *);
 bool asker_list_of_ids(const struct asker *, struct m_list *);
 bool asker_list_of_shares(const struct asker *, struct m_list *);
-void users_list(struct chan *, struct msg *);
 void roles_list(struct chan *, struct msg *);
 void sessions_list(struct chan *, struct msg *);
 void me_sessions(struct chan *, struct msg *);

@@ -273,6 +273,14 @@ text_fold(const char *text, char *out, size_t size)
 	uint8_t folded[TEXT_MAX];
 	size_t n = strlen(text), k;
 
+	/* What is no more than ASCII, which is most of it, needs no tables. */
+	for (k = 0; k < n && k + 1 < size && (unsigned char)text[k] < 0x80; k++)
+		out[k] = text[k] >= 'A' && text[k] <= 'Z' ? (char)(text[k] + 32) :
+							    text[k];
+	if (k == n) {
+		out[k] = '\0';
+		return;
+	}
 	if (u8_check((const uint8_t *)text, n) != NULL ||
 	    !casefold((const uint8_t *)text, n, folded, &k) || k >= size) {
 		strlcpy(out, text, size);

@@ -191,6 +191,10 @@ enum store_result store_email_from(
 /* The one that follows name ("" for the first) in the order of names. */
 enum store_result store_account_next(
     struct store *, const char *name, struct store_account *);
+/* Shows those whose uids come behind *uid, in that order, until each() wants no more of
+ * them; *uid is that of the last one.  STORE_NOT_FOUND: there are no others. */
+enum store_result store_account_each(struct store *, uint32_t *uid,
+    bool (*each)(void *arg, const struct store_account *), void *arg);
 /* Replaces the account with a->uid; its name cannot change. */
 enum store_result store_account_put(struct store *, const struct store_account *a);
 /* With all its sessions. */

@@ -244,6 +244,44 @@ store_account_next(struct store *st, const char *name, struct store_account *a)
 }
 
 enum store_result
+store_account_each(struct store *st, uint32_t *uid,
+    bool (*each)(void *, const struct store_account *), void *arg)
+{
+	uint8_t key[4], buf[STORE_RECORD_MAX];
+	u_int32_t how = DB_SET_RANGE;
+	struct store_account a;
+	DBT k, d;
+	DBC *c;
+	DB *db;
+	int r;
+
+	if (!bdb_ready(st))
+		return STORE_ERROR;
+	if (*uid == UINT32_MAX)
+		return STORE_NOT_FOUND;
+	db = st->db[T_ACCOUNT];
+	if ((r = db->cursor(db, NULL, &c, 0)) != 0)
+		return bdb_result(st, r);
+	/* What is passed by is not to drive out what is in use. */
+	(void)c->set_priority(c, DB_PRIORITY_VERY_LOW);
+	record_put32be(key, *uid + 1);
+	do {
+		bdb_buf(&k, key, sizeof(key));
+		k.size = sizeof(key);
+		bdb_buf(&d, buf, sizeof(buf));
+		if ((r = c->get(c, &k, &d, how)) != 0 ||
+		    (r = bdb_decoded(account_decode(&a, buf, d.size))) != 0)
+			break;
+		*uid = a.uid;
+		how = DB_NEXT;
+	} while (each(arg, &a));
+	c->close(c);
+	explicit_bzero(buf, sizeof(buf));
+	explicit_bzero(&a, sizeof(a));
+	return bdb_result(st, r);
+}
+
+enum store_result
 store_account_put(struct store *st, const struct store_account *a)
 {
 	struct store_counts n;

@@ -483,6 +483,60 @@ full_disk(void **state)
 	umount(dir);
 }
 
+struct seen {
+	uint32_t uid[8];
+	size_t n;
+	size_t most;
+};
+
+static bool
+see(void *arg, const struct store_account *a)
+{
+	struct seen *s = arg;
+
+	s->uid[s->n++] = a->uid;
+	return s->n < s->most;
+}
+
+/* In the order of uids, as many as are wanted, from any place on. */
+static void
+each(void **state)
+{
+	struct seen s = { .most = 8 };
+	struct store_account a;
+	uint32_t at = 0, i;
+	struct store *st;
+	char name[8];
+
+	(void)state;
+	empty_dir();
+	st = open_store(false);
+	assert_int_equal(store_account_each(st, &at, see, &s), STORE_NOT_FOUND);
+	assert_int_equal(s.n, 0);
+	for (i = 0; i < 5; i++) {
+		snprintf(name, sizeof(name), "u%u", 9 - i);
+		a = account(name, "");
+		assert_int_equal(store_account_add(st, &a), STORE_OK);
+	}
+	assert_int_equal(store_account_delete(st, FIRST + 2), STORE_OK);
+	s.most = 2;
+	assert_int_equal(store_account_each(st, &at, see, &s), STORE_OK);
+	assert_int_equal(s.n, 2);
+	assert_int_equal(at, FIRST + 1);
+	s.most = 8;
+	/* behind one that is not there */
+	at = FIRST + 2;
+	assert_int_equal(store_account_each(st, &at, see, &s), STORE_NOT_FOUND);
+	assert_int_equal(s.n, 4);
+	assert_int_equal(s.uid[2], FIRST + 3);
+	assert_int_equal(s.uid[3], FIRST + 4);
+	assert_int_equal(at, FIRST + 4);
+	at = UINT32_MAX;
+	assert_int_equal(store_account_each(st, &at, see, &s), STORE_NOT_FOUND);
+	assert_int_equal(s.n, 4);
+	store_close(st);
+}
+
 int
 main(void)
 {
@@ -490,6 +544,7 @@ main(void)
 		cmocka_unit_test(in_memory),
 		cmocka_unit_test(on_disk),
 		cmocka_unit_test(uids_end),
+		cmocka_unit_test(each),
 		cmocka_unit_test(newer),
 		cmocka_unit_test(damaged),
 		cmocka_unit_test(index_lost),
