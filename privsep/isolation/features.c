@@ -34,6 +34,9 @@ static const struct {
 };
 
 #define FILE_SIZE_MIN 256 /* bytes that an open file takes of a user's memory */
+/* What a process's own filters of system calls may be, as the kernel's programs: seven
+ * of 4096 steps, of 16 bytes each at most. */
+#define FILTERS_SIZE (7 * 4096 * 16)
 
 static const char *const namespaces[] = { "mnt", "pid", "ipc", "uts", "net", "cgroup" };
 
@@ -126,6 +129,8 @@ numbers_lacking(const struct conf_limits *conf, features_fn fn, void *arg)
 		    files < room ? files : room },
 		{ "process numbers for all users", "kernel/pid_max", conf->processes },
 		{ "threads for all users", "kernel/threads-max", conf->processes },
+		{ "filters of system calls for all users", "net/core/bpf_jit_limit",
+		    (uint64_t)conf->processes * FILTERS_SIZE },
 	};
 	char why[96];
 	unsigned int i;

@@ -215,6 +215,10 @@ static const struct sandbox_row refused_rows[] = {
 	/* Other code of the kernel's for a connection, TLS among it: large, and with a
 	 * history of holes. */
 	A2(setsockopt, 1, LOW32, IPPROTO_TCP, 2, LOW32, TCP_ULP),
+	/* Programs for the kernel: it has so many bytes of them for all users together,
+	 * and without any left nobody gets a filter of system calls either. */
+	A2(setsockopt, 1, LOW32, SOL_SOCKET, 2, LOW32, SO_ATTACH_FILTER),
+	A2(setsockopt, 1, LOW32, SOL_SOCKET, 2, LOW32, SO_ATTACH_REUSEPORT_CBPF),
 };
 /* clang-format on */
 

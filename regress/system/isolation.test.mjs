@@ -151,7 +151,7 @@ test('what the kernel has for all users together is named where one could take h
 		try {
 			const bytes = parseInt(memory, 10) * (memory.endsWith('G') ? 2 ** 30 : 2 ** 20);
 			const want = [['open files', 'fs/file-max', Math.min(processes * 65536, bytes / 256)], ['process numbers', 'kernel/pid_max', processes],
-				['threads', 'kernel/threads-max', processes]];
+				['threads', 'kernel/threads-max', processes], ['filters of system calls', 'net/core/bpf_jit_limit', processes * 7 * 4096 * 16]];
 			for (const [what, name, one] of want) {
 				const line = `what="${what} for all users" why="${name} is ${all(name)}, and one user may take ${one}"`;
 				assert.equal(d.log.includes(line), Math.floor(all(name) / 2) < one, `${line}\n${d.log}`);

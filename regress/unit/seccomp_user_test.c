@@ -255,6 +255,9 @@ call_arguments(void)
 	REFUSED(setsockopt(0, IPPROTO_TCP, TCP_ULP, "tls", 4), EPERM);
 	REFUSED(syscall(SYS_setsockopt, 0, IPPROTO_TCP | high, TCP_ULP | high, "tls", 4),
 	    EPERM);
+	REFUSED(setsockopt(0, SOL_SOCKET, SO_ATTACH_FILTER, "", 16), EPERM);
+	REFUSED(setsockopt(0, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, "", 16), EPERM);
+	NOT_REFUSED(setsockopt(0, SOL_SOCKET, SO_DETACH_FILTER, "", 4));
 	REFUSED(syscall(451 /* cachestat */, 0, NULL, NULL, 0), EPERM);
 	NOT_REFUSED((long)mmap(NULL, 4096, PROT_READ, ANONYMOUS, -1, 0));
 	NOT_REFUSED(memfd_create("x", MFD_CLOEXEC));
