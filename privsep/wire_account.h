@@ -94,6 +94,8 @@ struct m_account_edit {
 	uint32_t version; /* that was seen; 0: whichever it is */
 	uint32_t active;
 	uint32_t must_change;
+	uint32_t
+	    lookalike; /* it may look like what others have: an administrator's word */
 	struct wire_once once;
 };
 #define EDIT_EMAIL       0x001
@@ -129,6 +131,7 @@ struct m_account_delete {
 	char user[WIRE_NAME];
 	char pad[3];
 	uint32_t workspace; /* enum wire_workspace */
+	uint32_t version;   /* that was seen; 0: whichever it is */
 };
 enum wire_workspace { WORKSPACE_KEEP = 1, WORKSPACE_REMOVE };
 struct m_account_deleted {

@@ -111,7 +111,8 @@ static const struct api_field limited[] = {
 #define EDITS	EMAIL, DISPLAY, \
 	F("roles", API_NAMES, m_account_edit, roles, .bit = EDIT_ROLES), \
 	F("metadata", API_JSON, m_account_edit, metadata, .bit = EDIT_METADATA), \
-	F("mustChangePassword", API_BOOL, m_account_edit, must_change, .bit = EDIT_MUST_CHANGE)
+	F("mustChangePassword", API_BOOL, m_account_edit, must_change, .bit = EDIT_MUST_CHANGE), \
+	F("allowLookalike", API_BOOL, m_account_edit, lookalike)
 
 static const struct api_field register_in[] = {
 	F("username", API_STRING, m_account_edit, name, .flags = API_REQUIRED, .min = 1),
@@ -138,7 +139,8 @@ static const struct api_field session_in[] = { REF(m_session_ref, session), END 
 static const struct api_field limits_in[] = { REF(m_account_limits, user), LIMITS(m_account_limits),
 	F("version", API_U32, m_account_limits, version, .min = 1, .max = UINT32_MAX), END };
 static const struct api_field delete_in[] = { REF(m_account_delete, user),
-	F("workspace", API_WORD, m_account_delete, workspace, .flags = API_QUERY | API_REQUIRED, .words = workspaces), END };
+	F("workspace", API_WORD, m_account_delete, workspace, .flags = API_QUERY | API_REQUIRED, .words = workspaces),
+	F("version", API_U32, m_account_delete, version, .flags = API_QUERY, .min = 1, .max = UINT32_MAX), END };
 static const struct api_field page_in[] = { API_PAGE_IN, END };
 static const struct api_field users_in[] = { API_PAGE_IN,
 	F("q", API_STRING, m_list, find, .flags = API_QUERY),

@@ -96,16 +96,22 @@ send_edit(const struct command *c, const struct given *g)
 	if (strlcpy(m.name, g->argv[0], sizeof(m.name)) >= sizeof(m.name))
 		die("a name has at most %zu bytes", sizeof(m.name) - 1);
 	strlcpy(m.user, m.name, sizeof(m.user));
-	if (strlcpy(m.email, g->email, sizeof(m.email)) >= sizeof(m.email))
+	if (g->email != NULL &&
+	    strlcpy(m.email, g->email, sizeof(m.email)) >= sizeof(m.email))
 		die("an e-mail address has at most %zu bytes", sizeof(m.email) - 1);
-	if (strlcpy(m.display, g->display, sizeof(m.display)) >= sizeof(m.display))
+	if (g->display != NULL &&
+	    strlcpy(m.display, g->display, sizeof(m.display)) >= sizeof(m.display))
 		die("a name to show has at most %zu bytes", sizeof(m.display) - 1);
+	if (g->metadata != NULL)
+		metadata_set(m.metadata, g->metadata);
 	roles_set(m.roles, g->role);
-	m.set = (g->email[0] != '\0' ? EDIT_EMAIL : 0u) |
-	    (g->display[0] != '\0' ? EDIT_DISPLAY : 0u) |
+	m.set = (g->email != NULL ? EDIT_EMAIL : 0u) |
+	    (g->display != NULL ? EDIT_DISPLAY : 0u) |
+	    (g->metadata != NULL ? EDIT_METADATA : 0u) |
 	    (g->role[0] != '\0' ? EDIT_ROLES : 0u) | (g->change ? EDIT_MUST_CHANGE : 0u) |
 	    (passwd ? EDIT_PASSWORD : 0u);
 	m.must_change = g->change;
+	m.lookalike = g->lookalike;
 	if (passwd)
 		password_read(m.password, sizeof(m.password));
 	else if (!g->link && m.set == 0)
@@ -162,7 +168,7 @@ send_token(const struct command *c, const struct given *g)
 	if (strlcpy(m.scopes, g->argv[2], sizeof(m.scopes)) >= sizeof(m.scopes))
 		die("these are too many permissions");
 	spaces(m.scopes);
-	if (g->email[0] != '\0')
+	if (g->email != NULL)
 		m.lifetime = period_value(g->email);
 	ctl_send(c->type, -1, &m, sizeof(m));
 }
@@ -195,7 +201,7 @@ send_share(const struct command *c, const struct given *g)
 	user_set(m.user, g);
 	m.port = port_value(g->argv[1]);
 	m.with = strchr(g->flags, 'p') != NULL ? SHARE_WITH_PUBLIC : SHARE_WITH_USERS;
-	if (g->email[0] != '\0')
+	if (g->email != NULL)
 		m.lifetime = period_value(g->email);
 	ctl_send(c->type, -1, &m, sizeof(m));
 }
@@ -237,16 +243,18 @@ send_revoke(const struct command *c, const struct given *g)
 }
 
 const struct command commands[] = {
-	{ "user", "add", "[-cl] [-e email] [-n name] [-r role,...] NAME",
-	    "make a user; -c: the password must be changed, -l: a link sets it",
-	    "+cle:n:r:", 1, 1, M_USER_ADD, SHAPE_TEXT, send_edit },
+	{ "user", "add", "[-cLl] [-e email] [-m json] [-n name] [-r role,...] NAME",
+	    "make a user; -c: the password must be changed, -l: a link sets it, -L: it "
+	    "may look like another",
+	    "+cLle:m:n:r:", 1, 1, M_USER_ADD, SHAPE_TEXT, send_edit },
 	{ "user", "list", "[-f text] [-r role] [-s state]",
 	    "all users, or those found; active, disabled or pending", "+f:r:s:", 0, 0,
 	    M_USERS, SHAPE_LIST, send_list },
 	{ "user", "show", "NAME", "one user", "+", 1, 1, M_USER_GET, SHAPE_ONE,
 	    send_ref },
-	{ "user", "set", "[-e email] [-n name] NAME", "change what a user is called",
-	    "+e:n:", 1, 1, M_USER_PUT, SHAPE_TEXT, send_edit },
+	{ "user", "set", "[-L] [-e email] [-m json] [-n name] NAME",
+	    "change what a user is called, and what is kept of one; -L as above",
+	    "+Le:m:n:", 1, 1, M_USER_PUT, SHAPE_TEXT, send_edit },
 	{ "user", "role", "NAME role[,role...]", "give roles, in the place of all others",
 	    "+", 2, 2, M_USER_PUT, SHAPE_TEXT, send_roles },
 	{ "user", "passwd", "[-c] NAME",

@@ -9,13 +9,15 @@
 
 /* What a command was given. */
 struct given {
-	const char *email;
+	const char *email;    /* -e; NULL: not given, as the next two */
+	const char *display;  /* -n */
+	const char *metadata; /* -m */
 	const char *role;
-	const char *display;      /* -n */
 	const char *find;         /* -f */
 	const char *state;        /* -s */
 	bool change;              /* -c */
 	bool link;                /* -l */
+	bool lookalike;           /* -L */
 	const char *program;      /* -b */
 	const char *of;           /* -u USER */
 	char flags[8];            /* those that are alone: -e, -g, -n, -r, -w */

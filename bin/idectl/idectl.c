@@ -86,7 +86,7 @@ parse(const struct command *c, int argc, char **argv, struct given *g)
 	int o, words = c->verb != NULL ? 2 : 1;
 
 	memset(g, 0, sizeof(*g));
-	g->email = g->role = g->display = g->find = g->state = "";
+	g->role = g->find = g->state = "";
 	argc -= words - 1;
 	argv += words - 1;
 	optind = 1;
@@ -124,6 +124,12 @@ parse(const struct command *c, int argc, char **argv, struct given *g)
 			break;
 		case 'l':
 			g->link = true;
+			break;
+		case 'm':
+			g->metadata = optarg;
+			break;
+		case 'L':
+			g->lookalike = true;
 			break;
 		case 'b':
 			g->program = optarg;

@@ -36,8 +36,9 @@ void print_row(const struct msg *);
 void print_end(enum shape, const char *text);
 void print_fail(const struct m_fail *);
 
-/* values.c: "memory=512M" of a user; "3000"; "12h" in seconds. */
+/* values.c: "memory=512M" of a user; {"a":1}; "3000"; "12h" in seconds. */
 void limit_set(struct m_account_limits *, const char *arg);
+void metadata_set(char metadata[WIRE_METADATA], const char *arg);
 uint32_t port_value(const char *);
 uint64_t period_value(const char *);
 

@@ -89,6 +89,18 @@ limits(const struct wire_limits *l)
 	return o;
 }
 
+/* What is none any more is shown as an empty one, as the API does. */
+static json_t *
+metadata(const char *s, size_t size)
+{
+	json_t *o = json_loadb(s, strnlen(s, size), JSON_REJECT_DUPLICATES, NULL);
+
+	if (json_is_object(o))
+		return o;
+	json_decref(o);
+	return json_object();
+}
+
 static json_t *
 row_account(const struct m_account *u)
 {
@@ -107,6 +119,10 @@ row_account(const struct m_account *u)
 	set(o, "created", json_integer(u->created));
 	set(o, "updated", json_integer(u->updated));
 	set(o, "last_login", json_integer(u->last_login));
+	set(o, "password_changed", json_integer(u->password_at));
+	set(o, "reset_pending", json_boolean(u->reset));
+	set(o, "version", json_integer(u->version));
+	set(o, "metadata", metadata(u->metadata, sizeof(u->metadata)));
 	set(o, "limits", limits(&u->limits));
 	return o;
 }
@@ -341,8 +357,8 @@ print_row(const struct msg *m)
 static bool
 is_time(const char *key)
 {
-	static const char *const keys[] = { "created", "updated", "last_login", "seen",
-		"expires", "started", "at", "storage_at" };
+	static const char *const keys[] = { "created", "updated", "last_login",
+		"password_changed", "seen", "expires", "started", "at", "storage_at" };
 	size_t i;
 
 	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
@@ -465,19 +481,31 @@ print_list(const json_t *list)
 }
 
 static void
-print_lines(json_t *o)
+print_lines(json_t *o, bool parts)
 {
-	char buf[CELL];
+	char buf[CELL], *text;
 	const char *key;
 	json_t *v;
 
 	json_object_foreach(o, key, v)
 	{
-		if (is_nested(v))
-			continue;
-		cell(buf, key, v);
-		printf("%-16s %s\n", key, buf);
+		if (!is_nested(v)) {
+			cell(buf, key, v);
+			printf("%-16s %s\n", key, buf);
+		} else if (parts) {
+			if ((text = json_dumps(v, JSON_COMPACT)) == NULL)
+				die("out of memory");
+			log_escape(buf, sizeof(buf), text);
+			printf("%-16s %s\n", key, buf);
+			free(text);
+		}
 	}
+}
+
+static bool
+is_empty(const json_t *v)
+{
+	return json_is_array(v) ? json_array_size(v) == 0 : json_object_size(v) == 0;
 }
 
 static void
@@ -486,16 +514,16 @@ print_one(void)
 	json_t *v, *o = json_array_get(rows, 0);
 	const char *key;
 
-	print_lines(o);
+	print_lines(o, false);
 	json_object_foreach(o, key, v)
 	{
-		if (!is_nested(v) || (json_is_array(v) && json_array_size(v) == 0))
+		if (!is_nested(v) || is_empty(v))
 			continue;
 		printf("\n%s\n", key);
 		if (json_is_array(v))
 			print_list(v);
 		else
-			print_lines(v);
+			print_lines(v, true);
 	}
 }
 

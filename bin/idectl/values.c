@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <bsd/string.h>
+#include <jansson.h>
+
 #include "idectl.h"
 
 /* "512M", "200%", "none" */
@@ -86,6 +89,22 @@ limit_set(struct m_account_limits *m, const char *arg)
 		    "expected, and = behind it",
 		    arg);
 	}
+}
+
+void
+metadata_set(char metadata[WIRE_METADATA], const char *arg)
+{
+	json_t *o = json_loads(arg, JSON_REJECT_DUPLICATES, NULL);
+	char *text;
+
+	if (!json_is_object(o))
+		die("metadata is one JSON object, as {\"team\":\"a\"}");
+	if ((text = json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS)) == NULL)
+		die("out of memory");
+	if (strlcpy(metadata, text, WIRE_METADATA) >= WIRE_METADATA)
+		die("metadata has at most %d bytes", WIRE_METADATA - 1);
+	free(text);
+	json_decref(o);
 }
 
 uint32_t

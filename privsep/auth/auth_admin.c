@@ -65,7 +65,8 @@ admin_first(void (*done)(void))
 	auth.conf.admin_name[sizeof(auth.conf.admin_name) - 1] = '\0';
 	auth.conf.admin_password[sizeof(auth.conf.admin_password) - 1] = '\0';
 	fold(auth.conf.admin_name);
-	if ((why = policy_name(auth.conf.admin_name)) != NULL)
+	if ((why = policy_name(auth.conf.admin_name)) != NULL ||
+	    (why = policy_name_like(auth.conf.admin_name)) != NULL)
 		fatalx("IDED_ADMIN_USERNAME: %s", why);
 	if ((why = policy_password(&auth.conf.auth, auth.conf.admin_name,
 		 auth.conf.admin_password, buf, sizeof(buf))) != NULL)

@@ -128,9 +128,16 @@ void account_answer(const struct asker *, const struct store_account *, const ch
  * set says: false, and answered, at the first that is wrong.
  */
 bool account_edit(const struct asker *, struct m_account_edit *, struct store_account *);
-/* auth_like.c: is it told apart from what others have?  Likewise. */
-bool account_name_unlike(const struct asker *, const char *name);
-bool account_email_unlike(const struct asker *, const char *email, const char *own);
+/* Is it still what the asker has seen?  0: that was not said.  Likewise. */
+bool account_version_ok(
+    const struct asker *, uint32_t version, const struct store_account *);
+/* auth_like.c: is it told apart from what others have, or meant not to be?  Likewise. */
+bool account_name_unlike(const struct asker *, const char *name, bool meant);
+bool account_email_unlike(
+    const struct asker *, const char *email, const char *own, bool meant);
+/* Appends what it looks like, if anything: for the audit trail. */
+void account_name_like(char *text, size_t size, const char *name);
+void account_email_like(char *text, size_t size, const char *email, const char *own);
 bool account_password_ok(
     const struct asker *, const char *field, const char *name, const char *password);
 /* Made from an edit; roles are set already. */
@@ -140,9 +147,10 @@ void account_make(
 void user_get(struct chan *, struct msg *);
 void user_add(struct chan *, struct msg *);
 void user_put(struct chan *, struct msg *);
-void user_limits(struct chan *, struct msg *);
 void me_get(struct chan *, struct msg *);
 void me_put(struct chan *, struct msg *);
+/* auth_user_limits.c */
+void user_limits(struct chan *, struct msg *);
 /* auth_user_state.c */
 void user_approve(struct chan *, struct msg *);
 void user_disable(struct chan *, struct msg *);

@@ -49,12 +49,23 @@ glance(const char *name, char out[WIRE_NAME])
 const char *
 policy_name(const char *name)
 {
-	char like[WIRE_NAME], other[WIRE_NAME];
 	size_t i;
 
 	if (!account_name_ok(name))
 		return "a name starts with a letter and has at most 32 of a-z, "
 		       "0-9, '.', '_' and '-'";
+	for (i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++)
+		if (strcmp(name, reserved[i]) == 0)
+			return "this name is reserved";
+	return NULL;
+}
+
+const char *
+policy_name_like(const char *name)
+{
+	char like[WIRE_NAME], other[WIRE_NAME];
+	size_t i;
+
 	glance(name, like);
 	for (i = 0; i < sizeof(watched) / sizeof(watched[0]); i++) {
 		glance(watched[i], other);
@@ -62,8 +73,6 @@ policy_name(const char *name)
 			return "this name looks like another one";
 	}
 	for (i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++) {
-		if (strcmp(name, reserved[i]) == 0)
-			return "this name is reserved";
 		glance(reserved[i], other);
 		if (strcmp(like, other) == 0)
 			return "this name looks like a reserved one";

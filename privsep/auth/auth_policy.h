@@ -15,7 +15,10 @@
 /* NULL when the password will do; else a sentence that says what is wanted. */
 const char *policy_password(const struct conf_auth *, const char *name,
     const char *password, char *buf, size_t len);
+/* Likewise, of a name. */
 const char *policy_name(const char *name);
+/* A reserved name, or one that others are to be told apart from, taken for it. */
+const char *policy_name_like(const char *name);
 
 bool policy_session_alive(
     const struct conf_auth *, const struct store_session *, int64_t now);

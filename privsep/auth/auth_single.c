@@ -169,7 +169,8 @@ single_first(void (*after)(void))
 	strlcpy(given, auth.conf.admin_password, sizeof(given));
 	explicit_bzero(auth.conf.admin_password, sizeof(auth.conf.admin_password));
 	explicit_bzero(auth.conf.admin_name, sizeof(auth.conf.admin_name));
-	if ((why = policy_name(auth.conf.auth.account)) != NULL)
+	if ((why = policy_name(auth.conf.auth.account)) != NULL ||
+	    (why = policy_name_like(auth.conf.auth.account)) != NULL)
 		fatalx("auth account: %s", why);
 	if (hash[0] != '\0' && !policy_hash_params(hash, &p))
 		fatalx("auth password-hash: not an Argon2id hash as ided makes them");

@@ -15,7 +15,7 @@
  * - at most four marks on one letter.
  *
  * Names of accounts are a-z, 0-9, '.', '_' and '-', and need no such rules; but one
- * that a reader takes for a reserved one is refused: policy_name().
+ * that a reader takes for a reserved one is refused: policy_name_like().
  */
 #ifndef AUTH_TEXT_H
 #define AUTH_TEXT_H

@@ -86,9 +86,9 @@ roles_given(const struct asker *who, const char *roles)
 	return true;
 }
 
-/* Is it still what the asker has seen?  0: that was not said. */
-static bool
-version_ok(const struct asker *who, uint32_t version, const struct store_account *a)
+bool
+account_version_ok(
+    const struct asker *who, uint32_t version, const struct store_account *a)
 {
 	if (version == 0 || version == a->version)
 		return true;
@@ -102,7 +102,7 @@ account_edit(const struct asker *who, struct m_account_edit *e, struct store_acc
 {
 	const char *why;
 
-	if (!version_ok(who, e->version, a))
+	if (!account_version_ok(who, e->version, a))
 		return false;
 	if (e->set & EDIT_EMAIL) {
 		if ((why = text_email(e->email)) != NULL) {
@@ -110,7 +110,7 @@ account_edit(const struct asker *who, struct m_account_edit *e, struct store_acc
 			return false;
 		}
 		if (strcmp(e->email, a->email) != 0 &&
-		    !account_email_unlike(who, e->email, a->email))
+		    !account_email_unlike(who, e->email, a->email, e->lookalike != 0))
 			return false;
 		strlcpy(a->email, e->email, sizeof(a->email));
 	}
@@ -228,8 +228,8 @@ made(struct job *j, const char *encoded)
 	/* While this one was hashed the same call may have come a second time, or one
 	 * for what looks like it. */
 	if (made_before(&j->who, &e->once, &j->once) ||
-	    !account_name_unlike(&j->who, e->name) ||
-	    !account_email_unlike(&j->who, e->email, "")) {
+	    !account_name_unlike(&j->who, e->name, e->lookalike != 0) ||
+	    !account_email_unlike(&j->who, e->email, "", e->lookalike != 0)) {
 		job_end(j);
 		return;
 	}
@@ -245,7 +245,11 @@ made(struct job *j, const char *encoded)
 	a.must_change = e->must_change != 0;
 	a.version = 1;
 	a.created = a.updated = a.password_at = auth_now();
-	snprintf(text, sizeof(text), "%s", a.pending ? "waits for approval" : "");
+	strlcpy(text, a.pending ? "waits for approval" : "", sizeof(text));
+	if (e->lookalike) {
+		account_name_like(text, sizeof(text), a.name);
+		account_email_like(text, sizeof(text), a.email, "");
+	}
 	if (asker_audit(&j->who, event, &a, text)) {
 		if ((r = add(j, &a)) != STORE_OK)
 			asker_undone(&j->who, event, &a, r);
@@ -298,7 +302,7 @@ account_make(struct asker *who, struct m_account_edit *e, struct store_account *
 	e->version = 0;
 	if (made_before(who, &e->once, &once) || !account_edit(who, e, a))
 		return;
-	if (!account_name_unlike(who, e->name))
+	if (!account_name_unlike(who, e->name, e->lookalike != 0))
 		return;
 	if ((e->set & EDIT_PASSWORD) &&
 	    !account_password_ok(who, "password", e->name, e->password))
@@ -349,9 +353,11 @@ user_add(struct chan *chan, struct msg *m)
 	account_make(&who, e, &a, AUDIT_USER_ADDED);
 }
 
-/* Names of what an edit changes, for the audit trail. */
+/* What an edit changes, for the audit trail: beside each name, what cannot be seen in
+ * the record. */
 static const char *
-edit_text(const struct m_account_edit *e, char *text, size_t size)
+edit_text(const struct m_account_edit *e, const struct store_account *old, char *text,
+    size_t size)
 {
 	static const struct {
 		uint32_t bit;
@@ -368,6 +374,12 @@ edit_text(const struct m_account_edit *e, char *text, size_t size)
 		strlcat(text, text[0] != '\0' ? " " : "", size);
 		strlcat(text, names[i].name, size);
 	}
+	if (e->set & EDIT_ROLES) {
+		strlcat(text, "; roles were ", size);
+		strlcat(text, old->roles, size);
+	}
+	if (e->lookalike && (e->set & EDIT_EMAIL))
+		account_email_like(text, size, e->email, old->email);
 	return text;
 }
 
@@ -384,7 +396,8 @@ put(const struct asker *who, const struct m_account_edit *e,
 	a->updated = auth_now();
 	if (before != after || (a->must_change && !old->must_change))
 		a->token_version++;
-	if (!asker_audit(who, AUDIT_USER_CHANGED, a, edit_text(e, text, sizeof(text))))
+	if (!asker_audit(
+		who, AUDIT_USER_CHANGED, a, edit_text(e, old, text, sizeof(text))))
 		return;
 	if ((r = store_account_put(auth.store, a)) != STORE_OK) {
 		asker_undone(who, AUDIT_USER_CHANGED, a, r);
@@ -397,26 +410,23 @@ put(const struct asker *who, const struct m_account_edit *e,
 		session_drop_user(a->uid, REVOKED_ROLE);
 }
 
+/* The hash is there.  Meanwhile the account may have become one that the asker may not
+ * change. */
 static void
-on_password(void *owner, uint32_t tag, enum wire_hashed result, const char *encoded)
+put_hashed(struct job *j, const char *encoded)
 {
-	struct job *j = job_on(owner);
 	struct m_account_edit *e = &j->u.edit;
-	struct store_account a;
+	struct store_account old, a;
+	char text[WIRE_TEXT], uid[16];
 	enum store_result r;
 
-	(void)tag;
-	if (result != HASHED_YES) {
-		asker_fail(&j->who, FAIL_UNAVAILABLE, NULL,
-		    "the password could not be hashed: try again");
-		job_end(j);
+	snprintf(uid, sizeof(uid), "%u", j->uid);
+	if (!asker_subject(&j->who, uid, &a))
 		return;
-	}
-	r = store_account_by_uid(auth.store, j->uid, &a);
-	if (r != STORE_OK) {
-		asker_store_fail(&j->who, r, e->user);
-	} else if (account_edit(&j->who, e, &a) &&
-	    asker_audit(&j->who, AUDIT_USER_PASSWORD, &a, "")) {
+	old = a;
+	if (account_edit(&j->who, e, &a) &&
+	    asker_audit(&j->who, AUDIT_USER_PASSWORD, &a,
+		edit_text(e, &old, text, sizeof(text)))) {
 		strlcpy(a.hash, encoded, sizeof(a.hash));
 		a.updated = a.password_at = auth_now();
 		a.version++;
@@ -427,14 +437,26 @@ on_password(void *owner, uint32_t tag, enum wire_hashed result, const char *enco
 		if (r != STORE_OK) {
 			asker_undone(&j->who, AUDIT_USER_PASSWORD, &a, r);
 		} else {
-			char text[WIRE_TEXT];
-
 			snprintf(text, sizeof(text),
 			    "password of %s changed; all sessions ended", a.name);
 			account_answer(&j->who, &a, text);
 		}
 	}
 	explicit_bzero(&a, sizeof(a));
+	explicit_bzero(&old, sizeof(old));
+}
+
+static void
+on_password(void *owner, uint32_t tag, enum wire_hashed result, const char *encoded)
+{
+	struct job *j = job_on(owner);
+
+	(void)tag;
+	if (result == HASHED_YES)
+		put_hashed(j, encoded);
+	else
+		asker_fail(&j->who, FAIL_UNAVAILABLE, NULL,
+		    "the password could not be hashed: try again");
 	job_end(j);
 }
 
@@ -503,95 +525,9 @@ me_put(struct chan *chan, struct msg *m)
 		return;
 	old = a;
 	e->set &= EDIT_EMAIL | EDIT_DISPLAY;
+	e->lookalike = 0;
 	if (account_edit(&who, e, &a))
 		put(&who, e, &old, &a);
 	explicit_bzero(&a, sizeof(a));
 	explicit_bzero(&old, sizeof(old));
-}
-
-#define LIMIT(l, bit, min, max)                                                          \
-	{                                                                                \
-		bit, #l, offsetof(struct wire_limits, l),                                \
-		    sizeof(((struct wire_limits *)0)->l), min, max                       \
-	}
-static const struct {
-	uint32_t bit;
-	const char *name;
-	size_t offset;
-	size_t size;
-	uint64_t min;
-	uint64_t max;
-} limits[] = {
-	LIMIT(memory, LIMIT_MEMORY, CONF_MEMORY_MIN, CONF_MEMORY_MAX),
-	LIMIT(storage, LIMIT_STORAGE, CONF_STORAGE_MIN, CONF_STORAGE_MAX),
-	LIMIT(files, LIMIT_FILES, CONF_HOME_FILES_MIN, CONF_HOME_FILES_MAX),
-	LIMIT(cpu, LIMIT_CPU, CONF_CPU_MIN, CONF_CPU_MAX),
-	LIMIT(processes, LIMIT_PROCESSES, CONF_PROCESSES_MIN, CONF_PROCESSES_MAX),
-	LIMIT(sessions, LIMIT_SESSIONS, 1, CONF_SESSIONS_MAX),
-};
-
-/* 0 takes a limit away. */
-static bool
-limits_take(
-    const struct asker *who, const struct m_account_limits *l, struct wire_limits *to)
-{
-	uint64_t v;
-	uint32_t v32;
-	size_t i;
-
-	for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
-		if ((l->set & limits[i].bit) == 0)
-			continue;
-		if (limits[i].size == sizeof(v32)) {
-			memcpy(&v32, (const char *)&l->limits + limits[i].offset,
-			    sizeof(v32));
-			v = v32;
-		} else {
-			memcpy(
-			    &v, (const char *)&l->limits + limits[i].offset, sizeof(v));
-		}
-		if (v != 0 && (v < limits[i].min || v > limits[i].max)) {
-			asker_fail(who, FAIL_INVALID, limits[i].name,
-			    "%s is from %llu to %llu", limits[i].name,
-			    (unsigned long long)limits[i].min,
-			    (unsigned long long)limits[i].max);
-			return false;
-		}
-		memcpy((char *)to + limits[i].offset,
-		    (const char *)&l->limits + limits[i].offset, limits[i].size);
-	}
-	return true;
-}
-
-void
-user_limits(struct chan *chan, struct msg *m)
-{
-	const struct m_account_limits *l = MSG_DATA(m, m_account_limits);
-	char text[WIRE_TEXT];
-	struct store_account a;
-	enum store_result r;
-	struct asker who;
-
-	if (!asker_begin(chan, m, &who) || !asker_subject(&who, l->user, &a))
-		return;
-	if (version_ok(&who, l->version, &a) && limits_take(&who, l, &a.limits)) {
-		snprintf(text, sizeof(text),
-		    "memory %llu storage %llu files %llu cpu %u processes %u sessions %u",
-		    (unsigned long long)a.limits.memory,
-		    (unsigned long long)a.limits.storage,
-		    (unsigned long long)a.limits.files, a.limits.cpu, a.limits.processes,
-		    a.limits.sessions);
-		a.version++;
-		a.updated = auth_now();
-		if (asker_audit(&who, AUDIT_USER_LIMITS, &a, text)) {
-			if ((r = store_account_put(auth.store, &a)) != STORE_OK) {
-				asker_undone(&who, AUDIT_USER_LIMITS, &a, r);
-			} else {
-				snprintf(text, sizeof(text), "limits of %s set", a.name);
-				account_answer(&who, &a, text);
-				sandbox_limits_user(a.uid, a.name);
-			}
-		}
-	}
-	explicit_bzero(&a, sizeof(a));
 }

@@ -64,7 +64,7 @@ registers(struct chan *chan, struct msg *m)
 	strlcpy(e->roles, "user", sizeof(e->roles));
 	e->set = EDIT_ROLES | EDIT_PASSWORD | (e->set & (EDIT_EMAIL | EDIT_DISPLAY));
 	e->metadata[0] = '\0';
-	e->must_change = 0;
+	e->must_change = e->lookalike = 0;
 	e->active = auth.conf.auth.registration == REGISTRATION_OPEN;
 	memset(&a, 0, sizeof(a));
 	account_make(&who, e, &a, AUDIT_USER_REGISTERED);
@@ -307,7 +307,7 @@ user_delete(struct chan *chan, struct msg *m)
 	if (who.uid == a.uid && who.uid != 0)
 		asker_fail(&who, FAIL_DENIED, NULL,
 		    "nobody deletes themselves: ask another administrator");
-	else
+	else if (account_version_ok(&who, d->version, &a))
 		delete (&who, &a, d->workspace == WORKSPACE_REMOVE);
 	explicit_bzero(&a, sizeof(a));
 }

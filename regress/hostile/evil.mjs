@@ -166,11 +166,11 @@ export const wire = {
 	note: (id, kind) => { const b = Buffer.alloc(40); b.writeBigUInt64LE(BigInt(id), 0); b.writeUInt32LE(kind, 8); return b; },
 	sess: (id, der = Buffer.alloc(0), len = der.length) => { const b = Buffer.alloc(4136); id.copy(b, 0); b.writeUInt32LE(len, 32); der.copy(b, 40); return b; },
 	sign: (keyid, scheme, tbs, len = tbs.length) => { const b = Buffer.alloc(1064); keyid.copy(b, 0); b.writeUInt32LE(scheme, 32); b.writeUInt32LE(len, 36); tbs.copy(b, 40); return b; },
-	edit: ({ user = '', name = '', email = '', display = '', roles = '', metadata = '', password = '', set = 0, version = 0, active = 0, change = 0, once } = {}) =>
+	edit: ({ user = '', name = '', email = '', display = '', roles = '', metadata = '', password = '', set = 0, version = 0, active = 0, change = 0, like = 0, once } = {}) =>
 		wire.ask(text(33, user), text(33, name), text(255, email), text(200, display), text(272, roles), text(1024, metadata), text(1025, password),
-			text(256, 'evil/1.0'), Buffer.alloc(2), numbers(set, version, active, change), once ?? Buffer.alloc(64)),
+			text(256, 'evil/1.0'), Buffer.alloc(2), numbers(set, version, active, change, like), once ?? Buffer.alloc(64)),
 	limits: (user, set, big, small) => wire.ask(text(36, user), numbers(set, 0, 0), wide(big, big, big), numbers(small, small, small, 0)),
-	remove: (user, workspace) => wire.ask(text(36, user), numbers(workspace)),
+	remove: (user, workspace) => wire.ask(text(36, user), numbers(workspace, 0)),
 	settings: (json, version = 0) => wire.ask(wide(version), text(12288, json)),
 	tokenAdd: (name, scopes, lifetime = 0) => wire.ask(text(65, name), text(519, scopes), wide(lifetime), Buffer.alloc(64)),
 	reset: (token, password) => wire.ask(token, text(1025, password), Buffer.alloc(263)),

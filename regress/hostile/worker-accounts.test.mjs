@@ -105,6 +105,10 @@ test("another's name in what is about oneself: it is about oneself", async () =>
 	assert.equal((await site.login(again, 'ann')).result, AUTH.ok, 'the password is the old one');
 	again.close();
 	assert.equal((await call(e, 'ME_PUT', wire.edit({ set: 2 }))).type, 'OK');
+	// That it is to look like another's is an administrator's word.
+	d.ok(['user', 'set', '-e', 'bob@example.org', 'bob']);
+	assert.match((await denied(e, 'ME_PUT', wire.edit({ email: 'b0b@example.org', set: 1, like: 1 }), FAIL.invalid)).text, /told apart from it$/);
+	d.ok(['user', 'set', '-e', '', 'bob']);
 	unchanged('ann');
 	unchanged('bob');
 	assert.equal((await call(b, 'TOKEN_LIST', wire.list())).rows.length, 1);
@@ -124,6 +128,7 @@ test('who registers is a user who waits, whatever else was said', async () => {
 		e.close();
 	}
 	const e = await site.evil();
+	assert.match((await denied(e, 'REGISTER', wire.edit({ name: 'b0b', password, set: 0xffffffff, like: 1 }), FAIL.invalid)).text, /told apart from it$/);
 	for (const token of [Buffer.alloc(32), crypto.randomBytes(32)]) await denied(e, 'RESET_USE', wire.reset(token, 'Another-Horse-8'), FAIL.invalid);
 	e.close();
 });

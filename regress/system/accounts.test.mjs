@@ -63,6 +63,14 @@ test('nobody is called, or written to, as what another user is taken for', async
 		assert.notEqual(add('someone', email).status, 0, email);
 	assert.match(add('someone', 'torn@exarnp1e.org').err, /looks like what another user has/);
 	assert.equal(add('someone', 'tim@example.org').status, 0);
+	// Unless that is meant.
+	assert.match(add('torn10').err, /idectl user add -L/);
+	d.ok(['user', 'add', '-lL', 'torn10']);
+	d.ok(['user', 'delete', 'torn10']);
+	assert.equal(d.ctl(['user', 'set', '-e', 'torn@example.org', 'olga']).status, 1);
+	d.ok(['user', 'set', '-L', '-e', 'torn@example.org', 'olga']);
+	d.ok(['user', 'set', '-e', '', 'olga']);
+	assert.equal(show('olga').email, '');
 	// Of one's own address nothing is taken for another's.
 	d.ok(['user', 'set', '-e', 'torn@example.org', 'tom10']);
 	assert.match(d.ctl(['user', 'set', '-e', 'tom@example.org', 'someone']).err, /looks like/);
@@ -76,6 +84,23 @@ test('nobody is called, or written to, as what another user is taken for', async
 	for (const u of ['olga', 'someone']) d.ok(['user', 'delete', u]);
 	d.ctl(['user', 'delete', 'tom10']);
 	d.ctl(['user', 'delete', 'torn10']);
+});
+
+test('what is kept of a user beside: an object, whole or not at all', () => {
+	d.ok(['user', 'add', '-l', '-m', '{"team": "a", "n": [1, {"x": null}]}', 'meta']);
+	assert.deepEqual(show('meta').metadata, { team: 'a', n: [1, { x: null }] });
+	assert.match(d.ok(['user', 'show', 'meta']), /metadata\nn +\[1,\{"x":null\}\]\nteam +a\n/);
+	for (const [bad, why] of [['[1]', /one JSON object/], ['{"a":1,"a":2}', /one JSON object/], ['{', /one JSON object/], [`{"a":"${'x'.repeat(1100)}"}`, /at most 1023 bytes/]]) {
+		const r = d.ctl(['user', 'set', '-m', bad, 'meta']);
+		assert.equal(r.status, 1, bad.slice(0, 20));
+		assert.match(r.err, why);
+	}
+	assert.equal(show('meta').version, 1);
+	d.ok(['user', 'set', '-m', '{}', '-n', 'Meta', 'meta']);
+	assert.deepEqual([show('meta').metadata, show('meta').display, show('meta').version], [{}, 'Meta', 2]);
+	d.ok(['user', 'set', '-n', '', 'meta']);
+	assert.equal(show('meta').display, '');
+	d.ok(['user', 'delete', 'meta']);
 });
 
 test('passwords: not one of the commonest, not the name, of some length and classes', () => {
