@@ -83,7 +83,7 @@ api_fault(struct stream *s, unsigned int status, const char *code, const char *f
 void
 api_invalid(struct stream *s, const char *field, const char *what)
 {
-	char text[256];
+	char text[301];
 
 	snprintf(text, sizeof(text), "%.96s: %s", field, what);
 	api_fault(s, 400, "VALIDATION_ERROR", field, text);
@@ -373,23 +373,27 @@ call_go(struct stream *s, char *body, size_t len)
 	unsigned int allow;
 	char id[ID_MAX] = "";
 
+	memset(&in, 0, sizeof(in));
 	if ((call = call_find(s, id, &allow)) == NULL) {
 		respond_error(s, 404, NULL);
+	} else if ((call->flags & API_FORM) == 0 && !api_query(s, call, &in)) {
+		/* A form's own page may say where to go on to. */
+		;
 	} else if (call->fn != NULL) {
 		call->fn(s, body, len);
 	} else if (call->type == M_NONE) {
 		respond_data(s, api_row(call->out, &s->w->who));
 	} else {
-		memset(&in, 0, sizeof(in));
 		/* Every request begins with a struct wire_ask. */
 		strlcpy((char *)in.bytes, s->rid, WIRE_RID);
-		if (api_path(s, call, id, &in) && api_query(s, call, &in) &&
-		    api_body(s, call, body, len, &in) &&
+		if (api_path(s, call, id, &in) && api_body(s, call, body, len, &in) &&
 		    (!(call->flags & API_ONCE) || once(s, call, body, len, &in)))
 			ask(s, call, id, &in);
 		explicit_bzero(&in, sizeof(in));
 	}
 }
+
+_Static_assert(API_BODY == 16384, "what is said of a body that is too large");
 
 static void
 call_body(struct stream *s, char *body, size_t len)
@@ -397,14 +401,17 @@ call_body(struct stream *s, char *body, size_t len)
 	const struct api_call *call;
 	unsigned int allow;
 	char id[ID_MAX];
+	bool form;
 
 	call = call_find(s, id, &allow);
+	form = call != NULL && (call->flags & API_FORM);
 	if (len > API_BODY)
-		respond_error(s, 413, NULL);
+		respond_error(s, 413, "A body has at most 16384 bytes here.");
 	else if (len > 0 && !content_is(s, SLICE("application/json")) &&
-	    (call == NULL || !(call->flags & API_FORM) ||
-		!content_is(s, SLICE("application/x-www-form-urlencoded"))))
-		respond_error(s, 415, NULL);
+	    !(form && content_is(s, SLICE("application/x-www-form-urlencoded"))))
+		respond_error(s, 415,
+		    form ? "A body is of type application/json here, or a form." :
+			   "A body is of type application/json here.");
 	else
 		call_go(s, body, len);
 }
@@ -442,19 +449,15 @@ void
 api_any(struct stream *s, const char *rest)
 {
 	const struct api_call *call;
-	char id[ID_MAX], list[64];
+	char id[ID_MAX];
 	unsigned int allow;
-	struct answer a;
 
 	(void)rest;
 	call = call_find(s, id, &allow);
 	if (call == NULL && allow == 0) {
 		api_fault(s, 404, "NOT_FOUND", NULL, "There is nothing here.");
 	} else if (call == NULL) {
-		route_allow(list, sizeof(list), allow);
-		answer_init(&a, s, ANSWER_DATA);
-		answer_add(&a, SLICE("allow"), slice_str(list));
-		respond_error_with(&a, 405, NULL);
+		route_refuse(s, allow);
 	} else if (call->flags & API_PUBLIC) {
 		call_take(s);
 	} else {

@@ -105,7 +105,8 @@ struct api_call {
 	unsigned int method; /* as in routes.h; 0 ends a table */
 	const char *path;
 	const char *what;
-	enum msg_type type; /* M_NONE: fn; without that, worker.who is the row */
+	enum msg_type type; /* what auth is asked, by fn if there is one; M_NONE:
+			     * worker.who is the row */
 	size_t size;
 	const struct api_field *in; /* or NULL */
 	enum msg_type row;          /* M_NONE: there is no data */

@@ -1,4 +1,6 @@
 /* From a request into the struct of the wire that auth is asked with: see api.h. */
+#include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +14,20 @@
 #include "routes.h"
 #include "url.h"
 #include "../privsep/hex.h"
+
+/* What is wrong, with what it is to be; until the next one. */
+static const char *wrong(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+static const char *
+wrong(const char *fmt, ...)
+{
+	static char text[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	return (text);
+}
 
 static void
 put32(void *in, size_t offset, uint32_t v)
@@ -42,7 +58,8 @@ put_string(const struct api_field *f, void *in, const char *v, size_t len)
 	if ((why = text_wrong(v, len)) != NULL)
 		return (why);
 	if (len >= f->size || (f->max != 0 && len > f->max))
-		return ("too long");
+		return (wrong("at most %zu bytes are expected",
+		    f->max != 0 ? (size_t)f->max : f->size - 1));
 	if (len < f->min)
 		return ("empty");
 	memset((char *)in + f->offset, 0, f->size);
@@ -54,12 +71,28 @@ static const char *
 put_number(const struct api_field *f, void *in, uint64_t v)
 {
 	if (v < f->min || v > f->max)
-		return ("out of bounds");
+		return (wrong("%" PRIu64 " to %" PRIu64 " is expected", f->min, f->max));
 	if (f->size == sizeof(uint32_t))
 		put32(in, f->offset, (uint32_t)v);
 	else
 		memcpy((char *)in + f->offset, &v, sizeof(v));
 	return (NULL);
+}
+
+/* "a, b or c is expected" */
+static const char *
+expected(const char *const *words)
+{
+	char list[160] = "";
+	size_t n = 0, i;
+
+	for (i = words[0][0] == '\0' ? 1 : 0; words[i] != NULL && n < sizeof(list); i++)
+		n += (size_t)snprintf(list + n, sizeof(list) - n, "%s%s",
+		    n == 0                   ? "" :
+			words[i + 1] != NULL ? ", " :
+					       " or ",
+		    words[i]);
+	return (wrong("%s is expected", list));
 }
 
 static const char *
@@ -70,16 +103,16 @@ put_word(const struct api_field *f, void *in, const char *v)
 			put32(in, f->offset, i);
 			return (NULL);
 		}
-	return ("not one of the words that it may be");
+	return (expected(f->words));
 }
 
 static const char *
 put_hex(const struct api_field *f, void *in, const char *v, size_t len)
 {
 	if (len != 2 * f->size)
-		return ("not as long as it must be");
+		return (wrong("%zu hexadecimal digits are expected", 2 * f->size));
 	if (!hex_get((uint8_t *)in + f->offset, f->size, v))
-		return ("not hexadecimal");
+		return (wrong("%zu digits of 0-9 and a-f are expected", 2 * f->size));
 	return (NULL);
 }
 
@@ -102,7 +135,9 @@ put_names(const struct api_field *f, void *in, const json_t *v)
 			return ("a control character");
 		if (strlcat(to, i > 0 ? " " : "", f->size) >= f->size ||
 		    strlcat(to, json_string_value(e), f->size) >= f->size)
-			return ("too long");
+			return (wrong("at most %zu bytes with a space between them are "
+				      "expected",
+			    f->size - 1));
 	}
 	return (NULL);
 }
@@ -118,7 +153,7 @@ put_object(const struct api_field *f, void *in, const json_t *v)
 	if ((text = json_dumps(v, JSON_COMPACT | JSON_SORT_KEYS)) == NULL)
 		fatalx("json_dumps");
 	if (strlcpy((char *)in + f->offset, text, f->size) >= f->size)
-		why = "too long";
+		why = wrong("at most %zu bytes of JSON are expected", f->size - 1);
 	free(text);
 	return (why);
 }
@@ -189,7 +224,7 @@ put_text(const struct api_field *f, void *in, const char *v)
 	case API_WORD:
 		return (put_word(f, in, v));
 	case API_U32:
-		if (*v == '\0' || strlen(v) > 9 || strspn(v, "0123456789") != strlen(v))
+		if (*v == '\0' || strlen(v) > 10 || strspn(v, "0123456789") != strlen(v))
 			return ("a whole number is expected");
 		return (put_number(f, in, strtoull(v, NULL, 10)));
 	case API_WHEN:
@@ -207,6 +242,21 @@ api_field_find(const struct api_field *list, const char *name, unsigned int wher
 		    strcmp(list->name, name) == 0)
 			return (list);
 	return (NULL);
+}
+
+/* What there is, as one may have meant that. */
+static const char *
+unknown(const struct api_field *list, unsigned int where)
+{
+	char names[160] = "";
+	size_t n = 0;
+
+	for (; list != NULL && list->name != NULL && n < sizeof(names); list++)
+		if ((list->flags & (API_PATH | API_QUERY)) == where)
+			n += (size_t)snprintf(names + n, sizeof(names) - n, "%s%s",
+			    n == 0 ? "" : ", ", list->name);
+	return (wrong("there is no such %s%s%s%s", where == 0 ? "field" : "parameter",
+	    n == 0 ? "" : " (there is ", names, n == 0 ? "" : ")"));
 }
 
 static void
@@ -258,6 +308,10 @@ api_object(struct stream *s, const char *body, size_t len)
 		api_invalid(s, "body", "this is no UTF-8");
 	else if (j == NULL && json_error_code(&err) == json_error_duplicate_key)
 		api_invalid(s, "body", "a key comes twice");
+	else if (j == NULL)
+		api_invalid(s, "body",
+		    wrong("one JSON object is expected; line %d, column %d is none",
+			err.line, err.column));
 	else
 		api_invalid(s, "body", "one JSON object is expected");
 	json_decref(j);
@@ -279,7 +333,7 @@ api_body(
 	{
 		/* Whether it must be there has no part in finding it. */
 		f = api_field_find(call->in, key, 0);
-		why = f == NULL ? "there is no such field" : put_json(f, in, v);
+		why = f == NULL ? unknown(call->in, 0) : put_json(f, in, v);
 		if (why != NULL) {
 			api_invalid(s, key, why);
 			ok = false;
@@ -319,7 +373,7 @@ query_known(struct stream *s, const struct api_call *call)
 	}
 	for (i = 0; i < n; i++)
 		if (api_field_find(call->in, fields[i].name.p, API_QUERY) == NULL) {
-			api_invalid(s, fields[i].name.p, "there is no such parameter");
+			api_invalid(s, fields[i].name.p, unknown(call->in, API_QUERY));
 			return (false);
 		}
 	return (true);

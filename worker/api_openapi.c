@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../privsep/permission.h"
 #include "api.h"
 #include "respond.h"
 #include "routes.h"
@@ -175,6 +176,23 @@ body_of(const struct api_call *c)
 	    json_array_size(json_object_get(what, "required")) > 0, "content", types));
 }
 
+/* By which credentials, and with what permission. */
+static json_t *
+security(const struct api_call *c)
+{
+	const struct access_row *row = access_row(c->type);
+	json_t *names = json_array(), *list;
+
+	if (c->flags & API_PUBLIC)
+		return (names);
+	if (row != NULL && row->permission != PERMISSION_NOBODY)
+		json_array_append_new(
+		    names, json_string(permission_table[row->permission].name));
+	list = json_pack("[{s:O},{s:O}]", "cookie", names, "bearer", names);
+	json_decref(names);
+	return (list);
+}
+
 static json_t *
 operation(const struct api_call *c)
 {
@@ -183,8 +201,7 @@ operation(const struct api_call *c)
 
 	if ((c->method & R_GET) == 0)
 		json_object_set_new(o, "requestBody", body_of(c));
-	if (c->flags & API_PUBLIC)
-		json_object_set_new(o, "security", json_array());
+	json_object_set_new(o, "security", security(c));
 	return (o);
 }
 
@@ -262,11 +279,11 @@ api_openapi(struct stream *s, char *body, size_t len)
 			add(paths, c);
 	answer_init(&a, s, ANSWER_DATA);
 	respond_json(&a, 200,
-	    json_pack("{s:s, s:[{s:s+}], s:{s:s, s:s}, s:[{s:[]},{s:[]}], s:o, "
+	    json_pack("{s:s, s:[{s:s+}], s:{s:s, s:s}, s:o, "
 		      "s:{s:{s:{s:s, s:s, s:s}, s:{s:s, s:s}}, s:{s:o}}}",
 		"openapi", "3.1.0", "servers", "url", site_base(s->w), "/", "info",
-		"title", "ided", "version", VERSION, "security", "cookie", "bearer",
-		"paths", paths, "components", "securitySchemes", "cookie", "type",
-		"apiKey", "in", "cookie", "name", "__Host-ided", "bearer", "type", "http",
-		"scheme", "bearer", "responses", "Error", error()));
+		"title", "ided", "version", VERSION, "paths", paths, "components",
+		"securitySchemes", "cookie", "type", "apiKey", "in", "cookie", "name",
+		"__Host-ided", "bearer", "type", "http", "scheme", "bearer", "responses",
+		"Error", error()));
 }

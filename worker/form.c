@@ -1,4 +1,4 @@
-/* Forms on which a password is set: see form.h. */
+/* Forms on which a password is typed: see form.h. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,21 +70,36 @@ form_close(struct stream *s)
 	struct form *f = s->arg;
 
 	auth_forget(s->w, f->question);
-	freezero(f, sizeof(*f));
+	freezero(f, f->size);
 	s->arg = NULL;
+}
+
+void *
+form_make(struct stream *s, size_t size)
+{
+	struct form *f;
+
+	if ((f = calloc(1, size)) == NULL)
+		fatal("calloc");
+	f->s = s;
+	f->size = size;
+	s->arg = f;
+	s->on_close = form_close;
+	return (f);
+}
+
+void
+form_parse(struct form *f, char *body, size_t len)
+{
+	f->n = url_form(body, len, f->field, URL_FORM_MAX);
 }
 
 struct form *
 form_new(struct stream *s, char *body, size_t len)
 {
-	struct form *f;
+	struct form *f = form_make(s, sizeof(*f));
 
-	if ((f = calloc(1, sizeof(*f))) == NULL)
-		fatal("calloc");
-	f->s = s;
-	f->n = url_form(body, len, f->field, URL_FORM_MAX);
-	s->arg = f;
-	s->on_close = form_close;
+	form_parse(f, body, len);
 	return (f);
 }
 
@@ -96,16 +111,20 @@ form_get(const struct form *f, struct slice name)
 }
 
 bool
-form_copy(const struct form *f, struct slice name, char *dst, size_t size)
+form_put(char *dst, size_t size, struct slice v)
 {
-	struct slice v = form_get(f, name);
-
 	dst[0] = '\0';
-	if (v.len == 0 || v.len >= size)
+	if (v.len >= size)
 		return (false);
-	memcpy(dst, v.p, v.len);
+	memcpy(dst, v.len > 0 ? v.p : "", v.len);
 	dst[v.len] = '\0';
 	return (true);
+}
+
+bool
+form_copy(const struct form *f, struct slice name, char *dst, size_t size)
+{
+	return (form_put(dst, size, form_get(f, name)) && dst[0] != '\0');
 }
 
 static void
@@ -122,6 +141,10 @@ on_answer(void *arg, struct msg *m)
 	if (m != NULL && m->head.type == M_ROW_ACCOUNT)
 		return;
 	f->question = 0;
+	if (f->answer != NULL) {
+		f->answer(f, m);
+		return;
+	}
 	if (m != NULL && m->head.type == M_OK) {
 		f->done(f->s);
 		return;
@@ -144,5 +167,5 @@ form_ask(struct form *f, enum msg_type type, const void *payload, size_t len)
 	f->question = auth_ask(
 	    f->s->w, request_of(f->s), type, payload, len, on_answer, f);
 	if (f->question == 0)
-		respond_error(f->s, 503, NULL);
+		respond_retry(f->s, 503, NULL, 1);
 }

@@ -1,7 +1,7 @@
 /*
- * Forms on which a password is set: the own one (password.c), by a one-time link
- * (reset.c), for a new account (register.c).  What was sent goes to auth; its word is
- * shown on the form, or leads on.
+ * Forms on which a password is typed: to log in (login.c), for another one of one's own
+ * (password.c), by a one-time link (reset.c), for a new account (register.c).  What was
+ * sent goes to auth; its word is shown on the form, or leads on.
  */
 #ifndef WORKER_FORM_H
 #define WORKER_FORM_H
@@ -10,6 +10,7 @@
 #include "pages.h"
 #include "url.h"
 
+struct msg;
 struct form {
 	struct stream *s;
 	uint32_t question;
@@ -17,16 +18,25 @@ struct form {
 	void (*page)(
 	    struct stream *, unsigned int status, const struct form *, const char *error);
 	void (*done)(struct stream *);
+	/* Instead of both: all that auth says. */
+	void (*answer)(struct form *, struct msg *);
+	size_t size;    /* of what begins with this */
 	char kept[256]; /* what is shown on it again */
 	char kept2[256];
 	struct url_field field[URL_FORM_MAX];
 	int n; /* -1: it is malformed */
 };
 
-/* Of a body that has come; the stream's until it is answered. */
+/* The stream's until it is answered; so many bytes, which begin with a struct form. */
+void *form_make(struct stream *, size_t size);
+/* What has come. */
+void form_parse(struct form *, char *body, size_t len);
+/* Both, where there is no more to it. */
 struct form *form_new(struct stream *, char *body, size_t len);
 struct slice form_get(const struct form *, struct slice name);
-/* Copies a field, terminated: false when it is empty or does not fit. */
+/* Copies, terminated: false when it does not fit. */
+bool form_put(char *dst, size_t size, struct slice v);
+/* Likewise a field: false, too, when it is empty. */
 bool form_copy(const struct form *, struct slice name, char *dst, size_t size);
 void form_ask(struct form *, enum msg_type type, const void *payload, size_t len);
 

@@ -4,11 +4,9 @@
  * Auth decides, slowly and always in the same way; nothing here tells an unknown
  * user from a wrong password.  What was typed is wiped once it is sent on.
  */
-#include <bsd/stdlib.h>
 #include <bsd/string.h>
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <openssl/evp.h>
@@ -31,15 +29,14 @@
 #define HOME     "/"
 #define LAST_LEN 32 /* digits of LAST_COOKIE */
 
-/* Someone who waits for auth's word. */
+/* Someone who waits for auth's word: by a form, or by JSON for it.  What was typed as a
+ * name is kept on the form. */
 struct attempt {
-	struct stream *s;
-	uint32_t question;
+	struct form f;
 	bool json;
 	bool token; /* the answer shall hold the token */
 	bool pair;  /* ... or a pair of tokens, and there shall be no cookie */
 	char to[URL_TO_MAX + 1];
-	char name[WIRE_EMAIL];
 };
 
 /* --- where to go afterwards --- */
@@ -143,28 +140,19 @@ login_get(struct stream *s, const char *rest)
 /* --- the attempt --- */
 
 static void
-attempt_close(struct stream *s)
-{
-	struct attempt *at = s->arg;
-
-	auth_forget(s->w, at->question);
-	free(at);
-}
-
-static void
 attempt_fail(struct attempt *at, unsigned int status, uint32_t retry, const char *text)
 {
 	struct answer a;
 
-	answer_init(&a, at->s, at->json ? ANSWER_DATA : ANSWER_PAGE);
+	answer_init(&a, at->f.s, at->json ? ANSWER_DATA : ANSWER_PAGE);
 	if (retry > 0)
 		answer_fmt(&a, SLICE("retry-after"), "%u", retry);
 	if (status == 401)
 		answer_add(&a, SLICE("www-authenticate"), SLICE("Bearer realm=\"ided\""));
-	if (at->json || status == 421 || !wants_html(at->s))
+	if (at->json || status == 421 || !wants_html(at->f.s))
 		respond_error_with(&a, status, text);
 	else
-		login_page(&a, status, text, at->name, at->to);
+		login_page(&a, status, text, at->f.kept, at->to);
 }
 
 /*
@@ -198,7 +186,7 @@ browser_of(struct answer *a, const char *name)
 static void
 attempt_ok(struct attempt *at, const struct m_who *m)
 {
-	struct worker *w = at->s->w;
+	struct worker *w = at->f.s->w;
 	struct api_login in;
 	struct answer a;
 	json_t *data;
@@ -208,7 +196,7 @@ attempt_ok(struct attempt *at, const struct m_who *m)
 		return;
 	}
 	session_beat(w);
-	answer_init(&a, at->s, ANSWER_DATA);
+	answer_init(&a, at->f.s, ANSWER_DATA);
 	answer_cookie(&a, m->token);
 	browser_of(&a, w->who.name);
 	if (!at->json) {
@@ -231,20 +219,19 @@ attempt_ok(struct attempt *at, const struct m_who *m)
 }
 
 static void
-attempt_answer(void *arg, struct msg *m)
+attempt_answer(struct form *f, struct msg *m)
 {
-	struct attempt *at = arg;
+	struct attempt *at = (struct attempt *)f;
 	const struct m_who *who;
 
-	at->question = 0;
 	if (m != NULL && m->head.type == M_TOKENS && at->pair) {
-		if (!tokens_answer(at->s, MSG_DATA(m, m_tokens)))
-			conn_abort(at->s->w->conn, "auth's answer is unsound");
+		if (!tokens_answer(f->s, MSG_DATA(m, m_tokens)))
+			conn_abort(f->s->w->conn, "auth's answer is unsound");
 		explicit_bzero(m->u.bytes, sizeof(struct m_tokens));
 		return;
 	}
 	if (m == NULL || m->head.type != M_WHO) {
-		auth_error(at->s, m);
+		auth_error(f->s, m);
 		return;
 	}
 	who = MSG_DATA(m, m_who);
@@ -262,7 +249,7 @@ attempt_answer(void *arg, struct msg *m)
 		break;
 	case AUTH_OTHER_USER:
 		/* The browser comes back on a new connection. */
-		conn_drain(at->s->w);
+		conn_drain(f->s->w);
 		attempt_fail(at, 421, 0, NULL);
 		break;
 	default:
@@ -271,21 +258,11 @@ attempt_answer(void *arg, struct msg *m)
 	}
 }
 
-static bool
-field_set(char *dst, size_t size, struct slice v)
-{
-	if (v.len >= size)
-		return (false);
-	memcpy(dst, v.len > 0 ? v.p : "", v.len);
-	dst[v.len] = '\0';
-	return (true);
-}
-
 static void
 attempt_missing(struct attempt *at, const char *field, const char *text)
 {
 	if (at->json)
-		api_fault(at->s, 400, "VALIDATION_ERROR", field, text);
+		api_fault(at->f.s, 400, "VALIDATION_ERROR", field, text);
 	else
 		attempt_fail(at, 400, 0, text);
 }
@@ -294,7 +271,7 @@ attempt_missing(struct attempt *at, const char *field, const char *text)
 static void
 attempt_start(struct attempt *at, struct slice name, struct slice password)
 {
-	struct stream *s = at->s;
+	struct stream *s = at->f.s;
 	struct m_login m;
 	bool fits;
 
@@ -302,9 +279,9 @@ attempt_start(struct attempt *at, struct slice name, struct slice password)
 	if (s->w->conf->mode == AUTH_SINGLE && name.len == 0)
 		name = slice_str(s->w->conf->account);
 	memset(&m, 0, sizeof(m));
-	(void)field_set(at->name, sizeof(at->name), name);
-	fits = field_set(m.name, sizeof(m.name), name) &&
-	    field_set(m.password, sizeof(m.password), password);
+	(void)form_put(at->f.kept, WIRE_EMAIL, name);
+	fits = form_put(m.name, sizeof(m.name), name) &&
+	    form_put(m.password, sizeof(m.password), password);
 	strlcpy(m.agent, request_of(s)->agent, sizeof(m.agent));
 	strlcpy(m.rid, s->rid, sizeof(m.rid));
 	m.tokens = at->pair;
@@ -314,9 +291,8 @@ attempt_start(struct attempt *at, struct slice name, struct slice password)
 		attempt_missing(at, "password", "Missing password");
 	else if (!fits) /* there is no account of that kind */
 		attempt_fail(at, 401, 0, "Incorrect user name or password.");
-	else if ((at->question = auth_ask(s->w, request_of(s), M_LOGIN, &m, sizeof(m),
-		      attempt_answer, at)) == 0)
-		attempt_fail(at, 503, 1, NULL);
+	else
+		form_ask(&at->f, M_LOGIN, &m, sizeof(m));
 	explicit_bzero(&m, sizeof(m));
 }
 
@@ -326,7 +302,7 @@ attempt_json(struct attempt *at, const char *body, size_t len)
 	struct api_login in;
 
 	memset(&in, 0, sizeof(in));
-	if (api_body(at->s, &(struct api_call){ .in = api_login_in }, body, len, &in)) {
+	if (api_body(at->f.s, &(struct api_call){ .in = api_login_in }, body, len, &in)) {
 		if (in.to[0] != '\0')
 			to_set(at->to, slice_str(in.to));
 		attempt_start(at, slice_str(in.username), slice_str(in.password));
@@ -337,19 +313,18 @@ attempt_json(struct attempt *at, const char *body, size_t len)
 static void
 attempt_form(struct attempt *at, char *body, size_t len)
 {
-	struct url_field f[URL_FORM_MAX];
 	struct slice to;
-	int n = url_form(body, len, f, URL_FORM_MAX);
 
-	if (n == -1) {
+	form_parse(&at->f, body, len);
+	if (at->f.n == -1) {
 		attempt_fail(at, 400, 0, "The form is malformed.");
 		return;
 	}
-	to = url_form_get(f, n, SLICE("to"));
+	to = form_get(&at->f, SLICE("to"));
 	if (to.p != NULL)
 		to_set(at->to, to);
-	attempt_start(at, url_form_get(f, n, SLICE("username")),
-	    url_form_get(f, n, SLICE("password")));
+	attempt_start(
+	    at, form_get(&at->f, SLICE("username")), form_get(&at->f, SLICE("password")));
 }
 
 static void
@@ -362,15 +337,12 @@ attempt_body(struct stream *s, char *body, size_t len, bool api, bool pair)
 		respond_error(s, 415, NULL);
 		return;
 	}
-	if ((at = calloc(1, sizeof(*at))) == NULL)
-		fatal("calloc");
-	at->s = s;
+	at = form_make(s, sizeof(*at));
+	at->f.answer = attempt_answer;
 	at->json = json || api;
 	at->token = api;
 	at->pair = pair;
 	to_from_query(at->to, s);
-	s->arg = at;
-	s->on_close = attempt_close;
 	if (json)
 		attempt_json(at, body, len);
 	else

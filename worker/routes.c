@@ -318,8 +318,8 @@ route_counted(struct stream *s)
 		s->route->fn(s, route_rest(s));
 }
 
-static void
-refuse_method(struct stream *s, unsigned int allow)
+void
+route_refuse(struct stream *s, unsigned int allow)
 {
 	char list[64];
 	struct answer a;
@@ -505,7 +505,7 @@ stream_request(struct stream *s)
 	s->route = r;
 	if ((s->route = route_method(r, s, &allow)) == NULL) {
 		s->route = r;
-		refuse_method(s, allow);
+		route_refuse(s, allow);
 		return;
 	}
 	/* Elsewhere, a wish to upgrade is not granted: RFC 9110 7.8. */

@@ -52,6 +52,8 @@ extern const struct route routes[];
 const struct route *route_find(const char *path, struct slice raw, bool root);
 /* "GET, HEAD, POST" */
 void route_allow(char *dst, size_t size, unsigned int methods);
+/* 405 with these methods, or what OPTIONS wants to know. */
+void route_refuse(struct stream *s, unsigned int allow);
 
 /* login.c */
 void login_get(struct stream *, const char *);

@@ -157,7 +157,7 @@ on_turn(evutil_socket_t fd, short what, void *arg)
 	if ((j = job_turn(last)) == NULL)
 		return;
 	last = j->number;
-	if (slice(&j->who, &j->u.walk))
+	if (slice(&job_on(j)->who, &j->u.walk))
 		job_end(j);
 	if (job_turn(last) != NULL)
 		event_add(*turn, &at_once);

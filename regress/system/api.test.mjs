@@ -6,7 +6,7 @@ import { Daemon, password } from './daemon.mjs';
 
 const d = new Daemon({ auth: 'registration approval', ratelimit: 'login 1000 per 15m\napi 100000 per 15m\nweb 100000 per 15m\nuser 100000 per 15m',
 	isolation: 'storage 64M by accounting',
-	conf: 'role "auditor" permit users.read sessions.read dashboard.view roles.read sandboxes.view\nrole "helper" permit users.read users.manage' });
+	conf: 'audit { store }\nrole "auditor" permit users.read sessions.read dashboard.view roles.read sandboxes.view\nrole "helper" permit users.read users.manage' });
 const who = {};
 
 async function call(user, method, path, body, headers = {}) {
@@ -87,8 +87,28 @@ test('what is wrong is named', async () => {
 	for (const [q, field] of [['limit=0', 'limit'], ['limit=100000', 'limit'], ['limit=x', 'limit'], ['cursor=..', 'cursor'], ['state=x', 'state']])
 		assert.equal((await call('root1', 'GET', `users?${q}`)).body.error.details.field, field, q);
 	assert.equal((await call('root1', 'GET', 'users?colour=1')).status, 400);
+	// ... with what it is to be.
+	for (const [method, path, body, says] of [['POST', 'users', { username: long }, /username: at most 32 bytes/], ['POST', 'users', { name: 'x' }, /no such field.*username, password, email/],
+		['GET', 'users?limit=201', undefined, /limit: 1 to 200/], ['GET', 'users?state=Active', undefined, /state: active, disabled or pending/],
+		['GET', 'users?colour=1', undefined, /no such parameter.*cursor, limit, q, role, state/], ['GET', 'admin/stats?x=1', undefined, /no such parameter$/], ['GET', 'me?x=1', undefined, /no such parameter$/], ['GET', 'users/me/settings?x=1', undefined, /no such parameter$/],
+		['DELETE', 'users/ann?workspace=burn', undefined, /workspace: keep or remove/], ['POST', 'users', '{"username":\n,}', /line 2, column/],
+		['POST', 'auth/reset', { token: 'ab', password }, /token: 64 hexadecimal digits/], ['POST', 'auth/reset', { token: 'Z'.repeat(64), password }, /token: 64 digits of 0-9 and a-f/],
+		['POST', 'users', { username: 'ok1', metadata: { a: long } }, /metadata: at most 1023 bytes/], ['POST', 'users', { username: 'x', metadata: { a: 'b'.repeat(20000) } }, /at most 16384 bytes/],
+		['POST', 'admin/users/ann/limits', { cpu: 5e9 }, /cpu: 0 to 409600/]]) {
+		const r = await call('root1', method, path, body);
+		assert.match(r.body.error.message, says, `${method} ${path}`);
+	}
 	assert.equal((await call('root1', 'POST', 'users', { username: 'x', metadata: { a: 'b'.repeat(20000) } })).status, 413);
-	assert.equal((await call('root1', 'POST', 'users', '{}', { 'content-type': 'text/plain' })).status, 415);
+	const r = await call('root1', 'POST', 'users', '{}', { 'content-type': 'text/plain' });
+	assert.equal(r.status, 415);
+	assert.match(r.body.error.message, /application\/json/);
+	// Which methods there are, one may ask.
+	for (const [path, allow] of [['users', 'GET, HEAD, POST'], ['users/ann', 'GET, HEAD, PUT, DELETE, PATCH'], ['auth/login', 'POST']]) {
+		const o = await call('nobody', 'OPTIONS', path);
+		assert.deepEqual([o.status, o.headers.allow, o.body], [204, allow, null], path);
+		assert.equal((await call('root1', path === 'auth/login' ? 'GET' : 'OPTIONS', path)).headers.allow, allow);
+	}
+	assert.equal((await call('root1', 'OPTIONS', 'nothing')).status, 404);
 });
 
 test('pages, and a key that makes a call happen once', async () => {
@@ -114,12 +134,54 @@ test('pages, and a key that makes a call happen once', async () => {
 test('a part of an address finds all that have it, a whole one whose it is', async () => {
 	for (const [username, email] of [['whole1', 'q@whole.example'], ['whole2', 'xq@whole.example']])
 		assert.equal((await call('root1', 'POST', 'users', { username, email })).status, 201);
+	const { id } = (await call('root1', 'GET', 'users/whole1')).body.data;
 	for (const [q, found] of [['q@whole.exampl', ['whole1', 'whole2']], ['Q@Whole.example', ['whole1']], ['xq@whole.example', ['whole2']],
-		['q@whole.example&state=disabled', []], ['q@whole.example&role=user', ['whole1']], ['q@whole.example&cursor=whole1', ['whole2']], ['q@none.example', []]]) {
+		['q@whole.example&state=disabled', []], ['q@whole.example&role=user', ['whole1']], [`q@whole.example&cursor=${id}`, ['whole2']], ['q@none.example', []]]) {
 		const r = await call('root1', 'GET', `users?q=${q}`);
 		assert.deepEqual(r.body.data.items.map((u) => u.username), found, q);
 		assert.equal(r.body.data.next, null);
 	}
+});
+
+const recorded = (...filter) => d.ok(['-j', 'audit', 'query', '-r', '-e', 'user.', ...filter]).trim().split('\n').map((l) => JSON.parse(l)).filter((e) => e.event);
+
+test('what looks like another is refused, unless an administrator means it, and that is recorded', async () => {
+	assert.equal((await call('root1', 'POST', 'users', { username: 'tom', email: 'tom@like.example' })).status, 201);
+	for (const [body, field] of [[{ username: 'torn' }, 'username'], [{ username: 'tomas', email: 'torn@like.example' }, 'email'], [{ username: 'r00t' }, 'username']]) {
+		const r = await call('root1', 'POST', 'users', body);
+		assert.equal(r.status, 400, JSON.stringify(body));
+		assert.equal(r.body.error.details.field, field);
+		if (body.username !== 'r00t') assert.match(r.body.error.message, /allowLookalike/);
+		assert.equal((await call('root1', 'POST', 'users', { ...body, allowLookalike: false })).status, 400);
+	}
+	const made = await call('root1', 'POST', 'users', { username: 'torn', email: 'torn@like.example', allowLookalike: true });
+	assert.equal(made.status, 201, JSON.stringify(made.body));
+	// It is a word about what looks alike, not about what is the same, or no name.
+	for (const [body, status] of [[{ username: 'tom' }, 409], [{ username: 'root' }, 400], [{ username: 'T\u043em' }, 400], [{ username: 'other', email: 'tom@like.example' }, 409]])
+		assert.equal((await call('root1', 'POST', 'users', { ...body, allowLookalike: true })).status, status, JSON.stringify(body));
+	assert.equal((await call('root1', 'POST', 'users', { username: 'mall', allowLookalike: true })).status, 201);
+	assert.equal((await call('root1', 'PATCH', 'users/mall', { email: 't0m@like.example' })).status, 400);
+	assert.equal((await call('root1', 'PATCH', 'users/mall', { email: 't0m@like.example', allowLookalike: true })).status, 200);
+	// Who may not manage users has no such word.
+	assert.equal((await call('mall', 'POST', 'auth/register', { username: 't0m', password, allowLookalike: true })).body.error.details.field, 'allowLookalike');
+	assert.doesNotMatch((await call('mall', 'POST', 'auth/register', { username: 't0m', password })).body.error.message, /allowLookalike/);
+	assert.equal((await call('ann', 'PATCH', 'users/me', { email: 'torn@like.example', allowLookalike: true })).body.error.details.field, 'allowLookalike');
+	const events = recorded('-g', 'look like');
+	assert.deepEqual(events.map((e) => [e.event, e.user, e.actor, e.detail.text]), [
+		['user.added', 'torn', 'root1', 'username allowed to look like tom; email allowed to look like tom@like.example'],
+		['user.added', 'mall', 'root1', 'username allowed to look like a reserved one'],
+		['user.changed', 'mall', 'root1', events[2]?.detail.text]]);
+	assert.match(events[2].detail.text, /^email; email allowed to look like to(m|rn)@like\.example$/);
+	for (const n of ['tom', 'torn', 'mall']) assert.equal((await call('root1', 'DELETE', `users/${n}?workspace=keep`)).status, 200);
+});
+
+test('what is changed with a password is recorded as well; roles with those that were', async () => {
+	d.addUser('witness');
+	assert.equal((await call('root1', 'PATCH', 'users/witness', { password: 'Another-Horse-8', roles: ['operator'], displayName: 'Rec' })).status, 200);
+	assert.equal((await call('root1', 'PATCH', 'users/witness', { roles: ['auditor'] })).status, 200);
+	const events = recorded('-u', 'witness').slice(1);
+	assert.deepEqual(events.map((e) => [e.event, e.detail.role, e.detail.text]), [['user.password', 'operator', 'displayName roles; roles were user'],
+		['user.changed', 'auditor', 'roles; roles were operator']]);
 });
 
 test('two administrators change one user: the second is told', async () => {
@@ -141,6 +203,12 @@ test('two administrators change one user: the second is told', async () => {
 	assert.equal((await call('root2', 'PATCH', 'users/ann', { displayName: 'Three', version: seen.version })).status, 409);
 	assert.equal((await call('root2', 'PUT', 'admin/users/ann/limits', { cpu: null, version: after.version })).status, 200);
 	assert.equal((await call('root2', 'PUT', 'admin/users/ann/limits', { cpu: 1, version: 0 })).status, 400);
+	// Nobody deletes what another has just changed, if they say what they saw.
+	const gone = (await call('root1', 'POST', 'users', { username: 'gone' })).body.data;
+	assert.equal((await call('root2', 'PATCH', 'users/gone', { displayName: 'Stays' })).status, 200);
+	assert.equal((await call('root1', 'DELETE', `users/gone?workspace=keep&version=${gone.version}`)).status, 409);
+	assert.equal((await call('root1', 'DELETE', 'users/gone?workspace=keep&version=9999999999')).body.error.details.field, 'version');
+	assert.equal((await call('root1', 'DELETE', `users/gone?workspace=keep&version=${gone.version + 1}`)).status, 200);
 	const many = await Promise.all(Array.from({ length: 10 }, (_, i) => call(i % 2 ? 'root1' : 'root2', 'PATCH', 'users/ann',
 		i % 2 ? { displayName: `D${i}` } : { email: `e${i}@x.example` })));
 	assert.ok(many.every((m) => m.status === 200));

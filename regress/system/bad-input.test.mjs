@@ -149,7 +149,7 @@ test('queries and paths: huge pages, cursors of nowhere, twice, no UTF-8, unknow
 			const is = types(s);
 			for (const v of ['%ff', '%c0%af', '%00', '%0a', '%7f', 'a'.repeat(1500)]) await ask(`${name}=${v}`, name);
 			if (is.includes('integer'))
-				for (const v of ['0', '-1', '1.5', 'x', '', '%20' + '1', '1000000000', '99999999999999999999', String(s.maximum + 1)]) await ask(`${name}=${v}`, name);
+				for (const v of ['0', '-1', '1.5', 'x', '', '%20' + '1', ...(s.maximum < 1e9 ? ['1000000000'] : []), '99999999999999999999', String(s.maximum + 1)]) await ask(`${name}=${v}`, name);
 			if (s.enum) await ask(`${name}=${s.enum[0].toUpperCase()}`, name);
 			if (s.maxLength) await ask(`${name}=${'a'.repeat(s.maxLength + 1)}`, name);
 			if (name === 'cursor' && c.path !== '/api/admin/roles') await ask('cursor=..%2f..', name);

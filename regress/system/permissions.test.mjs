@@ -106,6 +106,9 @@ test('each call of the API by each role and by a token of each permission', { ti
 		assert.ok(c.whoever || access[c.message], `${at}: ${c.message} has no row in ACCESS_TABLE`);
 		const needs = permissions[access[c.message]];
 		assert.ok(c.whoever || needs, `${at} is open to all: who may?`);
+		// As it is described.
+		const { security } = api.paths[`/api/${c.path.replace(/:(\w+)/g, '{$1}')}`][c.method.toLowerCase()];
+		assert.deepEqual(security, [{ cookie: needs ? [needs] : [] }, { bearer: needs ? [needs] : [] }], at);
 		seen.add(c.message);
 		assert.equal((await nobody.call(...request(c))).status, 401, at);
 		for (const i of identities) {
