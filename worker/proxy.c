@@ -220,11 +220,8 @@ first_time(const struct relay *r)
 	return (relay_way(r) != NULL ? r->s->w->conf->proxy.timeout : PROXY_FIRST);
 }
 
-/*
- * Nothing of the request has gone anywhere, so it may be tried again: after 1, 2, 4 and
- * 8 s, as long as an answer may take to begin.
- */
-static bool
+/* After 1, 2, 4 and 8 s, as long as an answer may take to begin. */
+bool
 relay_again(struct relay *r)
 {
 	struct timeval tv = { (time_t)1 << r->tries, 0 };
@@ -234,8 +231,22 @@ relay_again(struct relay *r)
 		return (false);
 	r->tries++;
 	r->state = R_AGAIN;
+	stream_pause(r->s, true);
 	event_add(r->ev_timer, &tv);
 	return (true);
+}
+
+/*
+ * Nothing of the request has gone anywhere, so it may be tried again.  A service that
+ * is just started anew is waited for; a port where nobody listens is soon told, as its
+ * page is what waits for that.
+ */
+static bool
+may_come(const struct relay *r, unsigned int status)
+{
+	return (status == UPSTREAM_AWAY ||
+	    (r->to.kind == UPSTREAM_LOCATION &&
+		(status == UPSTREAM_NOBODY || status == 504)));
 }
 
 static void
@@ -246,13 +257,16 @@ on_connected(void *arg, struct upstream *u, unsigned int status, const char *why
 	struct proxy_via via;
 
 	r->wait = NULL;
-	if (u == NULL && status == UPSTREAM_AWAY && relay_again(r))
+	if (u == NULL && may_come(r, status) && relay_again(r))
 		return;
 	if (u == NULL) {
-		/* A port where nobody listens is soon told; a page waits for that. */
+		if (status == UPSTREAM_AWAY)
+			status = 503;
+		else if (status == UPSTREAM_NOBODY)
+			status = 502;
 		if (r->to.kind == UPSTREAM_LOCATION && (status == 502 || status == 504))
 			relay_heard(r, UPSTREAM_FAILS);
-		relay_fail(r, status == UPSTREAM_AWAY ? 503 : status, why);
+		relay_fail(r, status, why);
 		return;
 	}
 	r->u = u;

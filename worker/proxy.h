@@ -9,7 +9,7 @@
 
 #define PROXY_BUFFER  (64 * 1024) /* request bytes that wait for upstream */
 #define PROXY_FIRST   30          /* s until the answer begins */
-#define PROXY_AGAIN   4           /* times that it is tried again to be connected */
+#define PROXY_AGAIN   4           /* times that it is tried again, from the beginning */
 #define PROXY_IDLE    120         /* s between two pieces of it */
 #define PROXY_CONNECT 90          /* s until upstream is there at all */
 

@@ -90,12 +90,13 @@ body_next(struct relay *r, int more)
 		relay_finish(r);
 }
 
+/* Not a byte of an answer came, and to ask again is no other thing than to ask once. */
 static bool
-relay_may_retry(const struct relay *r)
+may_ask_again(const struct relay *r)
 {
 	enum http_method m = r->s->head.method;
 
-	if (r->retried || !upstream_reused(r->u) || r->state != R_HEAD || r->head != NULL)
+	if (r->state != R_HEAD || r->head != NULL)
 		return (false);
 	if (!r->sent)
 		return (true);
@@ -104,29 +105,38 @@ relay_may_retry(const struct relay *r)
 		m == METHOD_PUT || m == METHOD_DELETE));
 }
 
+/* Takes back what went of the request. */
+static void
+take_back(struct relay *r)
+{
+	struct upstream *u = r->u;
+
+	r->u = NULL;
+	if (r->sent)
+		evbuffer_drain(r->out, evbuffer_get_length(r->out));
+	upstream_close(u);
+}
+
 /* Upstream closed the connection, or lost it. */
 static void
 relay_lost(struct relay *r, bool in_order)
 {
-	struct upstream *u = r->u;
-
 	if (r->state == R_BODY && r->framing == BODY_CLOSE && in_order) {
 		relay_finish(r);
-		return;
-	}
-	if (!relay_may_retry(r)) {
+	} else if (may_ask_again(r) && !r->retried && upstream_reused(r->u)) {
+		/* It was kept, and closed just when it was wanted. */
+		r->retried = true;
+		take_back(r);
+		relay_connect(r, true);
+	} else if (may_ask_again(r) && r->to.kind == UPSTREAM_LOCATION &&
+	    relay_again(r)) {
+		/* The service is just being started anew. */
+		take_back(r);
+	} else {
 		if (r->state == R_HEAD && r->head == NULL)
 			relay_heard(r, UPSTREAM_FAILS);
 		relay_blame(r, 502, "closed the connection.");
-		return;
 	}
-	/* It was kept, and closed just when it was wanted. */
-	r->u = NULL;
-	r->retried = true;
-	upstream_close(u);
-	if (r->sent)
-		evbuffer_drain(r->out, evbuffer_get_length(r->out));
-	relay_connect(r, true);
 }
 
 /* To the client, or to what is kept until it is whole. */
@@ -336,10 +346,10 @@ head_fill(struct relay *r)
 		a->interims = 0;
 	}
 	n = upstream_read(r->u, a->buf + a->len, sizeof(a->buf) - a->len);
+	/* It has to be whole in time: a byte now and then is no answer. */
 	if (n > 0) {
 		a->len += (size_t)n;
 		r->head = a;
-		r->active = relay_now();
 		return (true);
 	}
 	lost = n == 0 || errno != EAGAIN;
@@ -378,10 +388,12 @@ head_read(struct relay *r)
 			relay_blame(r, 502, "sent a malformed answer.");
 			return;
 		}
+		r->active = relay_now();
 		a->len -= a->head.size;
 		memmove(a->buf, a->buf + a->head.size, a->len);
 		http_head_init(&a->head);
 	}
+	r->active = relay_now();
 	head_complete(r);
 }
 

@@ -17,7 +17,7 @@
 
 enum relay_state {
 	R_CONNECT,
-	R_AGAIN, /* waits to try that once more */
+	R_AGAIN, /* waits to try that once more, from the beginning */
 	R_HEAD,
 	R_BODY,
 	R_DONE,
@@ -69,6 +69,8 @@ void relay_fail(struct relay *, unsigned int status, const char *why);
 /* The same, of upstream, whose name comes before what it did. */
 void relay_blame(struct relay *, unsigned int status, const char *did);
 void relay_connect(struct relay *, bool fresh);
+/* The same a little later; false when there is no time for that. */
+bool relay_again(struct relay *);
 /* Did upstream answer?  The first word counts. */
 void relay_heard(struct relay *, enum upstream_heard);
 

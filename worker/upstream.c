@@ -85,7 +85,7 @@ static const struct {
 	{ FAIL_BUSY, 503 },
 	{ FAIL_TIMEOUT, 504 },
 	{ FAIL_DENIED, 403 },
-	{ FAIL_NOT_FOUND, 502 },
+	{ FAIL_NOT_FOUND, UPSTREAM_NOBODY },
 	{ FAIL_NO_SPACE, 507 },
 };
 

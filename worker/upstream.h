@@ -43,8 +43,9 @@ struct upstream_to {
 struct upstream;
 struct upstream_wait;
 
-/* Instead of a status: who could say is not there at the moment. */
-#define UPSTREAM_AWAY 0
+/* Instead of a status, of what may be otherwise in a moment. */
+#define UPSTREAM_AWAY   0 /* who could say is not there */
+#define UPSTREAM_NOBODY 1 /* nobody takes connections there: 502 */
 
 /* Here it is; or u is NULL, and status and why are the answer to give. */
 typedef void (*upstream_fn)(

@@ -13,8 +13,9 @@ import { ask, ask2 } from './port-daemon.mjs';
 
 const jose = await import('jose');
 
-let d, ann, admin, tcpPort, tlsPort, silentPort;
+let d, ann, admin, tcpPort, tlsPort, silentPort, latePort;
 const servers = [];
+const hung = new Map(); // how often somebody was hung up on, by address
 
 // A service that says what reached it.
 function handler(req, res) {
@@ -26,6 +27,11 @@ function handler(req, res) {
 	}
 	if (u.pathname.endsWith('/never')) return undefined;
 	if (u.pathname.endsWith('/hang-up')) return void req.socket.destroy();
+	if (u.pathname.endsWith('/once')) {
+		const n = hung.get(req.url) ?? 0;
+		hung.set(req.url, n + 1);
+		if (n === 0) return void req.socket.destroy();
+	}
 	const hash = crypto.createHash('sha256');
 	let bytes = 0;
 	req.on('data', (b) => { bytes += b.length; hash.update(b); });
@@ -48,7 +54,7 @@ function serve(server, ...where) {
 }
 
 before(async () => {
-	[tcpPort, tlsPort, silentPort] = [await freePort(), await freePort(), await freePort()];
+	[tcpPort, tlsPort, silentPort, latePort] = [await freePort(), await freePort(), await freePort(), await freePort()];
 	const certificateFor = (dir) => {
 		makeCertificate(dir);
 		makeCertificate(dir, 'service');
@@ -81,6 +87,7 @@ location "/tls/" { proxy to localhost port ${tlsPort} tls ca "${f}/service.crt" 
 location "/wrong-ca/" { proxy to localhost port ${tlsPort} tls ca "${f}/other.crt" }
 location "/wrong-name/" { proxy to localhost port ${tlsPort} tls ca "${f}/service.crt" name "service.example" }
 location "/nobody/" { proxy to 127.0.0.1 port ${silentPort} }
+location "/late/" { proxy to 127.0.0.1 port ${latePort} }
 location "/files/" { root "${f}/files" }
 location "/admins/" { root "${f}/files"; require role admin }
 `);
@@ -268,10 +275,37 @@ test('one that takes connections and does not answer is left alone by the connec
 	c.destroy();
 });
 
+test('one that is just being started is waited for, and no longer than an answer may take', async () => {
+	const start = Date.now();
+	const none = await get('/late/', { headers: { accept: '*/*' } });
+	assert.equal(none.status, 502);
+	assert.match(none.json.error.message, /cannot be reached: Connection refused/);
+	assert.ok(Date.now() - start >= 1000, 'after a second once more; two more would be beyond its timeout');
+	const body = crypto.randomBytes(300000);
+	const waits = [get('/late/x'), get('/late/up', { method: 'POST', body, fn: ask2, headers: { origin: d.origin, 'content-length': body.length } })];
+	await d.says(/location\.failed location="\/late\/"[^]*location\.failed location="\/late\/"[^]*location\.failed location="\/late\/"/);
+	await serve(http.createServer(handler), latePort, '127.0.0.1');
+	const [page, up] = await Promise.all(waits);
+	assert.equal(page.json?.url, '/late/x');
+	assert.equal(up.json.sha256, crypto.createHash('sha256').update(body).digest('hex'), 'nothing of it had gone anywhere');
+});
+
+test('what may be asked twice is, when it hangs up before it answers; what may not is asked once', async () => {
+	for (const [method, want] of [['GET', 200], ['HEAD', 200], ['OPTIONS', 200], ['PUT', 200], ['DELETE', 200], ['POST', 502], ['PATCH', 502]]) {
+		const r = await get(`/app/once?${method}`, { method, headers: { accept: '*/*', origin: d.origin } });
+		assert.equal(r.status, want, method);
+		assert.equal(hung.get(`/once?${method}`), want === 200 ? 2 : 1, method);
+	}
+	const body = await get('/app/once?body', { method: 'PUT', body: 'x', headers: { accept: '*/*', origin: d.origin, 'content-length': 1 } });
+	assert.deepEqual([body.status, hung.get('/once?body')], [502, 1], 'a body that went is gone');
+});
+
 test('one that cannot be reached is asked no more for a while, and then again', async () => {
-	for (let i = 0; i < 5; i++) assert.equal((await get('/nobody/')).status, 502);
-	const r = await get('/nobody/', { headers: { accept: '*/*' } });
-	assert.equal(r.status, 503);
+	assert.equal((await get('/nobody/')).status, 502);
+	const r = await waitFor('nobody to ask any more', async () => {
+		const a = await get('/nobody/', { headers: { accept: '*/*' } });
+		return a.status === 503 && a;
+	});
 	assert.ok(Number(r.headers['retry-after']) >= 1);
 	assert.equal((await get('/nobody/', { cookie: admin })).status, 503, 'it is everybody\'s');
 	assert.equal((await get('/unix/')).status, 200, 'others go on');

@@ -272,10 +272,12 @@ test('nothing there: why, and a page that looks again', async () => {
 	await waitFor('its end', async () => (await get('/proxy/3999/')).status === 502);
 });
 
-test('one that does not answer, or hangs up', { timeout: 30000 }, async () => {
-	const r = await get('/proxy/3000/never');
-	assert.equal(r.status, 504);
-	assert.match(r.json.error.message, /port 3000 did not answer in time/);
+test('one that does not answer, or not wholly, or hangs up', { timeout: 30000 }, async () => {
+	// A head of which a field comes now and then is no answer either.
+	for (const r of await Promise.all([get('/proxy/3000/never'), get('/proxy/3000/drip')])) {
+		assert.equal(r.status, 504);
+		assert.match(r.json.error.message, /port 3000 did not answer in time/);
+	}
 	const h = await get('/proxy/3000/hang-up');
 	assert.equal(h.status, 502);
 	assert.match(h.json.error.message, /port 3000 closed the connection/);
@@ -285,6 +287,148 @@ test('one that listens on ::1 only is reached too', async () => {
 	const s = await serve(d, 'ann', 3006, { address: '::1' });
 	assert.equal((await get('/proxy/3006/')).status, 200);
 	s.stop();
+});
+
+test('parts, tags, HEAD, trailers: as the program says them', async () => {
+	for (const [path, fn] of [['/proxy/3000/file', ask], ['/proxy/3000/file', ask2]]) {
+		const f = (headers, method = 'GET') => fn(d, 'localhost', method, path, { headers: { cookie: ann, ...headers } });
+		const whole = await f({});
+		assert.deepEqual([whole.status, whole.headers.etag, whole.body.length], [200, '"v1"', 26]);
+		const part = await f({ range: 'bytes=3-6' });
+		assert.deepEqual([part.status, part.headers['content-range'], part.body], [206, 'bytes 3-6/26', 'defg']);
+		const known = await f({ 'if-none-match': '"v1"' });
+		assert.deepEqual([known.status, known.headers.etag, known.body], [304, '"v1"', '']);
+		const head = await f({}, 'HEAD');
+		assert.deepEqual([head.status, head.headers['content-length'], head.body], [200, '26', '']);
+		// What comes behind a body has no place to go, and says nothing for us.
+		const t = await fn(d, 'localhost', 'GET', '/proxy/3000/trailers', { headers: { cookie: ann } });
+		assert.deepEqual([t.status, t.body, t.headers['set-cookie']], [200, 'one two', undefined]);
+	}
+});
+
+// What the program has seen of a request with a body.
+const ends = (n) => get(`/proxy/3000/ends?n=${n}`).then((r) => r.json);
+const head = (method, path, more = '') => `${method} ${path} HTTP/1.1\r\nHost: localhost:${d.port}\r\nOrigin: https://localhost:${d.port}\r\nCookie: ${ann}\r\n${more}\r\n`;
+
+test('a client that leaves in the middle: the program is told, and takes no half for a whole', { timeout: 60000 }, async () => {
+	for (const [n, how, sent, leave] of [['length', 'Content-Length: 1000\r\n', 'x'.repeat(500), 'destroy'], ['chunks', 'Transfer-Encoding: chunked\r\n', `1f4\r\n${'x'.repeat(500)}\r\n`, 'destroy'],
+		['half', 'Content-Length: 1000\r\n', 'x'.repeat(500), 'end'], ['half chunks', 'Transfer-Encoding: chunked\r\n', `1f4\r\n${'x'.repeat(500)}\r\n`, 'end'],
+		['half a chunk', 'Transfer-Encoding: chunked\r\n', `1f4\r\n${'x'.repeat(499)}`, 'end']]) {
+		const s = await d.raw({ allowHalfOpen: true });
+		s.on('error', () => {});
+		s.write(head('POST', `/proxy/3000/watched?n=${encodeURIComponent(n)}`, how) + sent);
+		const at = await waitFor(`${n}: what came`, async () => { const e = await ends(encodeURIComponent(n)); return e && e.bytes > 400 && e; });
+		assert.equal(at.end, false);
+		s[leave]();
+		const e = await waitFor(`${n}: the end`, async () => { const x = await ends(encodeURIComponent(n)); return x.gone && x; });
+		assert.equal(e.end, false, `${n}: half of it is not all`);
+		s.destroy();
+	}
+	// And what was being read ends at its source.
+	const s = await d.raw();
+	s.on('error', () => {});
+	s.write(head('GET', '/proxy/3000/watched?n=big&big'));
+	await new Promise((r) => { s.once('data', r); });
+	s.destroy();
+	await waitFor('the source to end', async () => (await ends('big')).gone);
+});
+
+const huge = 5 * 2 ** 30; // more than 32 bits say
+
+test('lengths beyond 32 bits are what they are', async () => {
+	const s = await d.raw();
+	s.on('error', () => {});
+	let out = '';
+	s.on('data', (b) => { if (out.length < 4096) out += b.toString('latin1'); });
+	s.write(head('GET', `/proxy/3000/big?n=${huge}&length=1`));
+	await waitFor('a head', () => out.includes('\r\n\r\n'));
+	assert.match(out, new RegExp(`\r\ncontent-length: ${huge}\r\n`, 'i'));
+	s.destroy();
+	const u = await d.raw();
+	u.on('error', () => {});
+	u.write(`${head('PUT', '/proxy/3000/watched?n=huge', `Content-Length: ${huge}\r\n`)}begun`);
+	await waitFor('what came', async () => { const e = await ends('huge'); return e && e.bytes === 5 && e.length === String(huge); });
+	u.destroy();
+});
+
+test('five gigabytes, both ways', { skip: !process.env.IDED_LONG && 'IDED_LONG=1: takes a minute', timeout: 600000 }, async () => {
+	for (const q of ['', '&length=1']) {
+		const n = await new Promise((resolve, reject) => {
+			https.get({ host: '127.0.0.1', port: d.port, servername: 'localhost', rejectUnauthorized: false, agent: false, path: `/proxy/3000/big?n=${huge}${q}`,
+				headers: { host: `localhost:${d.port}`, cookie: ann } }, (r) => {
+				let all = 0;
+				r.on('data', (b) => { all += b.length; });
+				r.on('end', () => resolve(all));
+			}).on('error', reject);
+		});
+		assert.equal(n, huge);
+	}
+	const up = await new Promise((resolve, reject) => {
+		const r = https.request({ host: '127.0.0.1', port: d.port, servername: 'localhost', rejectUnauthorized: false, agent: false, method: 'PUT', path: '/proxy/3000/up',
+			headers: { host: `localhost:${d.port}`, cookie: ann, origin: `https://localhost:${d.port}`, 'content-length': huge } }, (res) => {
+			let out = '';
+			res.on('data', (b) => { out += b; });
+			res.on('end', () => resolve(JSON.parse(out).bytes));
+		});
+		r.on('error', reject);
+		const piece = Buffer.alloc(1 << 20);
+		let left = huge;
+		const more = () => {
+			for (; left > 0; left -= piece.length) if (!r.write(piece)) { left -= piece.length; return; }
+			r.end();
+		};
+		r.on('drain', more);
+		more();
+	});
+	assert.equal(up, huge);
+});
+
+test('a client that says no more, but listens, gets all of it', async () => {
+	const s = await d.raw({ allowHalfOpen: true });
+	let out = '';
+	s.on('data', (b) => { out += b; });
+	const over = new Promise((r) => { s.on('end', r); });
+	s.end(head('GET', '/proxy/3000/slow?ms=500', 'Connection: close\r\n'));
+	await over;
+	assert.match(out, /^HTTP\/1\.1 200 [^]*late/);
+	s.destroy();
+});
+
+test('an answer that comes before the body is there is the answer', { timeout: 60000 }, async () => {
+	for (const q of ['read', 'read&close', 'close&destroy', 'destroy']) {
+		const s = await d.raw();
+		s.on('error', () => {});
+		let out = '';
+		s.on('data', (b) => { out += b.toString('latin1'); });
+		s.write(head('POST', `/proxy/3000/early?${q}`, `Content-Length: ${32 << 20}\r\n`));
+		s.write('x'.repeat(100000));
+		await waitFor(`an answer: ${q}`, () => /\r\n\r\nlarge$/.test(out), 10000);
+		assert.match(out, /^HTTP\/1\.1 413 /, q);
+		s.destroy();
+	}
+	assert.equal((await get('/proxy/3000/')).status, 200);
+});
+
+test('a program that does not read stops the client, and memory stays where it is', { timeout: 60000 }, async () => {
+	const s = await d.raw();
+	s.on('error', () => {});
+	s.write(head('POST', '/proxy/3000/deaf', `Content-Length: ${1 << 30}\r\n`));
+	const piece = Buffer.alloc(1 << 20);
+	let sent = 0, stop = false;
+	const more = () => { while (!stop && s.write(piece)) sent += piece.length; };
+	s.on('drain', more);
+	more();
+	let last = -1;
+	await waitFor('the flow to stop', () => { const still = s.bytesWritten === last; last = s.bytesWritten; return still; }, 20000, 500);
+	stop = true;
+	assert.ok(last < 64 << 20, `${last} bytes were taken`);
+	for (const { pid } of d.role('worker')) {
+		let rss = 0;
+		try { rss = Number(/VmRSS:\s+(\d+)/.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))[1]); } catch { continue; }
+		assert.ok(rss < 48 << 10, `${rss} KiB`);
+	}
+	s.destroy();
+	assert.equal((await get('/proxy/3000/')).status, 200);
 });
 
 test('connections are kept for the next request', async () => {
