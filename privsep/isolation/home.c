@@ -237,6 +237,41 @@ folder_check(int home, const char *name, const char *user, uint32_t uid, struct 
 	return 0;
 }
 
+/* The end of the session's log, which is written to at its start. */
+static void
+log_look(int home)
+{
+	struct open_how how;
+	struct stat st;
+	char byte;
+	int dir, fd = -1;
+
+	memset(&how, 0, sizeof(how));
+	how.flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOATIME | O_CLOEXEC;
+	how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+	dir = open_folder(home, "logs");
+	if (dir != -1) {
+		fd = (int)syscall(SYS_openat2, dir, "ide.log", &how, sizeof(how));
+		close(dir);
+	}
+	if (fd == -1)
+		return;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0)
+		(void)!pread(fd, &byte, 1, st.st_size - 1);
+	close(fd);
+}
+
+void
+home_look(int home)
+{
+	struct stat st;
+	unsigned int i;
+
+	for (i = 0; folders[i] != NULL; i++)
+		(void)fstatat(home, folders[i], &st, AT_SYMLINK_NOFOLLOW);
+	log_look(home);
+}
+
 /* First all are looked at, then what is missing is made: a home that is not as
  * it must be is left as it is. */
 static int

@@ -120,6 +120,7 @@ bool user_name_ok(const char name[WIRE_NAME]);
  * fresh is NULL. */
 int home_open(int homes, const char *user, uint32_t uid, const struct home_new *fresh,
     struct m_fail *f);
+void home_look(int home); /* what a start reads of it is in memory then */
 int home_folders(int home, const char *user, uint32_t uid, struct m_fail *f);
 int home_fill(int home, const char *user, uint32_t uid, const struct home_new *fresh,
     struct m_fail *f);

@@ -119,6 +119,7 @@ run_mount(void *arg, void *answer)
 		return EAGAIN;
 	home = openat(v.mount, ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (home != -1) {
+		home_look(home);
 		memset(&report, 0, sizeof(report));
 		report.what = SETUP_HOME;
 		report.storage = STORAGE_IS_VOLUME;

@@ -3,7 +3,7 @@ import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import crypto from 'node:crypto';
-import { startDaemon, waitFor, sleep, idePath } from './daemon.mjs';
+import { startDaemon, lightIde, waitFor, sleep, idePath } from './daemon.mjs';
 
 let d;
 let ann;
@@ -162,6 +162,36 @@ test('a home of another owner is refused clearly, and left alone', async () => {
 	assert.deepEqual(fs.readdirSync(`${d.data}/home/bob`), []);
 	assert.equal(box('bob'), undefined);
 	fs.rmdirSync(`${d.data}/home/bob`);
+});
+
+test('made while its opening is recorded: one record, one sandbox, and of a failure the reason', async () => {
+	const light = lightIde();
+	const e = await startDaemon({ users: ['ann', 'bob'], idePath: light, conf: 'audit { store }', isolation: 'storage 64M by accounting' });
+	try {
+		const open = async (user, cookie) => e.request('GET', `/ide/?folder=/home/${user}`, { headers: { cookie } });
+		fs.mkdirSync(`${e.data}/home/bob`, { mode: 0o700 });
+		fs.chownSync(`${e.data}/home/bob`, 65533, 65533);
+		const bob = await e.login('bob');
+		for (let i = 0; i < 5; i++) {
+			const r = await open('bob', bob);
+			assert.ok([403, 503].includes(r.status), `${r.status}`);
+			assert.match(r.body, /home of bob belongs to uid 65533/);
+		}
+		assert.deepEqual(fs.readdirSync(`${e.data}/home/bob`), []);
+		const ann = await e.login('ann');
+		const all = await Promise.all([1, 2, 3].map(() => open('ann', ann)));
+		assert.deepEqual(all.map((r) => [r.status, r.body]), Array(3).fill([200, '<p>a small IDE</p>']));
+		await waitFor('bob to have none', () => e.sandboxes().length === 1);
+		const opened = e.ok(['-j', 'audit', 'query', '-e', 'sandbox.open', '-u', 'ann']).split('\n').filter((l) => /"seq"/.test(l));
+		assert.equal(opened.length, 1);
+		assert.equal([...e.log.matchAll(/sandbox\.started user="ann"/g)].length, 1);
+		// It has one server, as with who asked later.
+		const out = e.ok(['sandbox', 'exec', 'ann', '--', 'sh', '-c', 'cat /proc/[0-9]*/comm']);
+		assert.equal(out.split('\n').filter((l) => l === 'node').length, 1, out);
+	} finally {
+		await e.stop();
+		fs.rmSync(light, { recursive: true, force: true });
+	}
 });
 
 test('idle: stopped after idle-stop', async () => {
