@@ -12,6 +12,8 @@ const ADOPT = Number(process.env.ADOPT || 100);
 const PARTS = (process.env.PARTS || 'starts,many').split(',');
 const median = (a) => [...a].sort((x, y) => x - y)[a.length >> 1];
 const p90 = (a) => [...a].sort((x, y) => x - y)[Math.floor(a.length * 0.9)];
+const spread = (a) => `median ${median(a).toFixed(1)} ms, p90 ${p90(a).toFixed(1)} ms, least ${Math.min(...a).toFixed(1)} ms`;
+const ready = (d) => [...d.log.matchAll(/sandbox\.started.*?ms=(\d+)/g)].map((m) => Number(m[1]));
 const name = (i) => `u${String(i).padStart(3, '0')}`;
 const ms = async (fn) => { const t = process.hrtime.bigint(); await fn(); return Number(process.hrtime.bigint() - t) / 1e6; };
 const pss = (pid) => Number(/^Pss:\s+(\d+)/m.exec(fs.readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))[1]);
@@ -24,37 +26,51 @@ async function client(d, user) {
 	const cookie = await d.login(user);
 	const agent = new https.Agent({ keepAlive: true, maxSockets: 1 });
 	const get = (url) => d.request('GET', url, { headers: { cookie }, agent });
-	await get('/');
+	await get('/'); // as who comes does: a volume is then made ready
 	return { get, end: () => agent.destroy() };
 }
 
-// The homes are there: what a first start takes beyond that is told apart.
-async function starts(spare, storage, obj) {
-	const d = await startDaemon({ ...options, ...(obj ? { obj } : {}), isolation: `spare ${spare}\n\tstorage 5G by ${storage}`, users: [...Array(N).keys()].map(name) });
-	const took = [], alone = [], stopped = [];
-	let first;
+// The homes are there: what a first start takes beyond that is told apart.  With BASE
+// each user opens the IDE of both versions, one after the other.  What the same request
+// takes of a server that runs is looked at after the same pause.
+async function starts(spare, storage) {
+	const pause = () => sleep(250);
+	const runs = [];
 	try {
-		for (let i = 0; i < N; i++) {
-			await sleep(spare ? 250 : 20);
-			d.ok(['sandbox', 'exec', name(i), '--', 'true']);
-			d.ok(['sandbox', 'stop', name(i)]);
+		for (const obj of [undefined, process.env.BASE].slice(0, process.env.BASE ? 2 : 1)) {
+			const runtime = fs.mkdtempSync('/dev/shm/ided-bench-');
+			const run = { runtime, took: [], alone: [], stopped: [] };
+			runs.push(run);
+			run.d = await startDaemon({ ...options, runtime, ...(obj ? { obj } : {}), isolation: `spare ${spare}\n\tstorage 5G by ${storage}`, users: [...Array(N).keys()].map(name) });
+			for (let i = 0; i < N; i++) {
+				await sleep(spare ? 250 : 20);
+				run.d.ok(['sandbox', 'exec', name(i), '--', 'true']);
+				run.d.ok(['sandbox', 'stop', name(i)]);
+			}
+			await sleep(10);
+			run.first = ready(run.d);
+			run.d.log = '';
 		}
-		await sleep(10);
-		first = [...d.log.matchAll(/sandbox\.started.*?ms=(\d+)/g)].map((m) => Number(m[1]));
-		d.log = '';
-		for (let i = 0; i < N; i++) {
-			const c = await client(d, name(i));
-			await sleep(spare ? 250 : 20);
-			const page = () => ms(async () => { const r = await c.get('/ide/'); if (r.status !== 200) throw new Error(`${r.status}`); });
-			took.push(await page());
-			alone.push(took.at(-1) - Math.min(await page(), await page()));
-			c.end();
-			stopped.push(await ms(() => d.ctl(['sandbox', 'stop', name(i)])));
+		for (let i = 0; i < N; i++)
+			for (const run of i % 2 ? [...runs].reverse() : runs) {
+				const c = await client(run.d, name(i));
+				const page = () => ms(async () => { const r = await c.get('/ide/'); if (r.status !== 200) throw new Error(`${r.status}`); });
+				const after = async () => { await pause(); return page(); };
+				run.took.push(await after());
+				run.alone.push(run.took.at(-1) - Math.min(await after(), await after()));
+				c.end();
+				run.stopped.push(await ms(() => run.d.ctl(['sandbox', 'stop', name(i)])));
+			}
+	} finally {
+		for (const run of runs) {
+			await run.d?.stop();
+			fs.rmSync(run.runtime, { recursive: true, force: true });
 		}
-	} finally { await d.stop(); }
-	const again = [...d.log.matchAll(/sandbox\.started.*?ms=(\d+)/g)].map((m) => Number(m[1]));
-	console.log(`${obj ? 'BASE, ' : ''}${spare ? 'from a spare' : 'cold'}, storage by ${storage}: request to first byte, median ${median(took).toFixed(1)} ms, p90 ${p90(took).toFixed(1)} ms, least ${Math.min(...took).toFixed(1)} ms; the start in it, median ${median(alone).toFixed(1)} ms, least ${Math.min(...alone).toFixed(1)} ms; sandbox ready median ${median(again)} ms, of a new user ${median(first)} ms; its end ${median(stopped).toFixed(1)} ms (${N} users)`);
-	return { took: median(took), alone: median(alone) };
+	}
+	for (const [i, run] of runs.entries())
+		console.log(`${i ? 'BASE, ' : ''}${spare ? 'from a spare' : 'cold'}, storage by ${storage}: request to first byte, ${spread(run.took)}; the start in it, ${spread(run.alone)}; sandbox ready median ${median(ready(run.d))} ms, of a new user ${median(run.first)} ms; its end ${median(run.stopped).toFixed(1)} ms (${N} users)`);
+	if (runs.length > 1)
+		console.log(`  by BASE: request ${(median(runs[0].took) / median(runs[1].took)).toFixed(2)}, the start in it ${(median(runs[0].alone) / median(runs[1].alone)).toFixed(2)}`);
 }
 
 async function many() {
@@ -80,12 +96,7 @@ async function many() {
 
 try {
 	for (const storage of PARTS.includes('starts') ? ['accounting', 'volume'] : [])
-		for (const spare of [0, 4]) {
-			const ours = await starts(spare, storage);
-			if (!process.env.BASE) continue;
-			const base = await starts(spare, storage, process.env.BASE);
-			console.log(`  by BASE: request ${(ours.took / base.took).toFixed(2)}, the start in it ${(ours.alone / base.alone).toFixed(2)}`);
-		}
+		for (const spare of [0, 4]) await starts(spare, storage);
 	if (PARTS.includes('many')) await many();
 } finally {
 	fs.rmSync(ide, { recursive: true, force: true });

@@ -123,7 +123,7 @@ export class Daemon {
 		this.dir = fs.mkdtempSync(path.join(os.tmpdir(), 'ided-test-'));
 		fs.chmodSync(this.dir, 0o711);
 		this.data = `${this.dir}/data`;
-		this.runtime = `${this.dir}/run`;
+		this.runtime = opts.runtime || `${this.dir}/run`;
 		this.conf = `${this.dir}/ided.conf`;
 		this.log = '';
 		this.said = [];	// of users' IDEs
