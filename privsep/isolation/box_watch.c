@@ -7,6 +7,8 @@
  * ended, says ide-session: about its own user's processes only.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -22,7 +24,10 @@
 #define TELL_MS  20   /* until the kernel is told of alarms: a burst is one job */
 #define AGAIN_MS 1000 /* after a job that could not be started */
 
-static struct event *tick, *tell;
+#define NETLINK_MS   1000
+#define NETLINK_TEXT (192 << 10) /* that list, of some 2000 sockets */
+
+static struct event *tick, *tell, *count;
 
 /* The last notes are kept for who asks; auth hears each as it comes. */
 static void
@@ -321,6 +326,41 @@ renew_one(struct box *b, void *arg)
 	watch_renew(b);
 }
 
+/*
+ * What waits unread in a socket of netlink is memory that the kernel counts to nobody,
+ * some 200K in each: with as many sockets as there may be descriptors it is all that
+ * the machine has.  Nobody needs a hundredth of what ends a sandbox here.
+ */
+static void
+count_netlink(struct box *b, void *arg)
+{
+	static char list[NETLINK_TEXT];
+	char path[64];
+
+	(void)arg;
+	if (b->state != SANDBOX_RUNNING || b->frozen)
+		return;
+	snprintf(path, sizeof(path), "/proc/%d/net/netlink", (int)b->pid);
+	if (cgroup_read(AT_FDCWD, path, list, sizeof(list)) < (ssize_t)sizeof(list) - 1)
+		return;
+	log_event(
+	    LOG_WARNING, "sandbox.netlink", LOG_S("user", b->user), LOG_N("uid", b->uid));
+	box_kill(b, "a program kept thousands of netlink sockets open");
+}
+
+static void
+on_count(evutil_socket_t fd, short what, void *arg)
+{
+	const struct conf_isolation *conf = &isolation.conf.isolation;
+
+	(void)fd;
+	(void)what;
+	(void)arg;
+	/* A network of their own tells of theirs alone. */
+	if (conf->kind != ISOLATION_DIRECTORY && conf->network != NETWORK_HOST)
+		box_list(count_netlink, NULL);
+}
+
 static void
 on_tick(evutil_socket_t fd, short what, void *arg)
 {
@@ -342,5 +382,10 @@ watch_configure(void)
 	else
 		tick = event_new(isolation.base, -1, EV_PERSIST, on_tick, NULL);
 	if (tick == NULL || event_add(tick, &tv) == -1)
+		fatalx("sandbox: out of memory");
+	tv = isolation_ms(NETLINK_MS);
+	if (count == NULL)
+		count = event_new(isolation.base, -1, EV_PERSIST, on_count, NULL);
+	if (count == NULL || event_add(count, &tv) == -1)
 		fatalx("sandbox: out of memory");
 }

@@ -189,6 +189,26 @@ test('7: control groups: not to be written, not to be left, and nothing outlives
 	await here('ann');
 });
 
+test("7: memory that the kernel counts to nobody: netlink's", async () => {
+	// A thousand are none of ided's business; thousands end what has them.
+	const few = inside(d, 'ann', ['/home/ann/data/probe']), { pid } = box('ann');
+	few.stdin.end('bomb netlink 1000\n');
+	const used = () => fs.readFileSync(`/proc/${pid}/net/netlink`, 'latin1').split('\n').length;
+	await waitFor('a thousand', () => used() > 1000);
+	const at = Date.now();
+	await waitFor('several looks', () => Date.now() - at > 2500);
+	await here('ann');
+	assert.equal(box('ann').pid, pid);
+	const many = inside(d, 'ann', ['/home/ann/data/probe']);
+	many.stdin.end('bomb netlink 4000\n');
+	await many.ended;
+	assert.match(many.err, /a program kept thousands of netlink sockets open/);
+	await waitFor('the log', () => /sandbox\.netlink user="ann"/.test(d.log));
+	await here('bob');
+	await here('ann');
+	assert.notEqual(box('ann').pid, pid);
+});
+
 test('8: set-user-ID: of the system, of the home, of a folder of the site, by file capabilities', async () => {
 	const rooted = [`${d.home('ann')}/data/rooted`, `${share}/rooted`];
 	for (const f of rooted) {

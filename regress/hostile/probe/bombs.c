@@ -10,6 +10,9 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -389,6 +392,32 @@ q_buffers(char **arg)
 	printf(sum > most ? "more\n" : "no more\n");
 }
 
+/* Sockets of netlink, with questions whose answers nobody reads: memory that the kernel
+ * counts to nobody.  They stay, and so do we. */
+static void
+q_netlink(char **arg)
+{
+	struct {
+		struct nlmsghdr head;
+		struct ifinfomsg info;
+	} ask;
+	long n, most = strtol(arg[1], NULL, 0);
+	int fd, i;
+
+	memset(&ask, 0, sizeof(ask));
+	ask.head.nlmsg_len = sizeof(ask);
+	ask.head.nlmsg_type = RTM_GETLINK;
+	ask.head.nlmsg_flags = NLM_F_REQUEST;
+	ask.info.ifi_index = 1;
+	for (n = 0; n < most; n++) {
+		fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+		for (i = 0; i < 4 && fd != -1; i++)
+			(void)send(fd, &ask, sizeof(ask), MSG_DONTWAIT);
+	}
+	sleep(60);
+	result(0);
+}
+
 static const struct question bombs[] = {
 	{ "forks", q_forks },
 	{ "threads", q_threads },
@@ -404,6 +433,7 @@ static const struct question bombs[] = {
 	{ "watches", q_watches },
 	{ "segments", q_segments },
 	{ "buffers", q_buffers },
+	{ "netlink", q_netlink },
 	{ "numbers", q_numbers },
 	{ NULL, NULL },
 };
