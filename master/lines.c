@@ -86,12 +86,11 @@ lines_said(struct mworker *w, const struct m_log *l)
 	else if (level == LOG_DEBUG || pace_take(&k->pace, &of_all, now)) {
 		if (w->state != WORKER_SPARE)
 			addr_text(&w->source_addr, source);
-		log_relay("worker", (int32_t)(w->id >> 16), level, l->event, source,
-		    l->text);
+		log_relay(
+		    "worker", (int32_t)(w->id >> 16), level, l->event, source, l->text);
 		return;
 	}
-	if (timer == NULL &&
-	    (timer = evtimer_new(master.base, on_timer, NULL)) == NULL)
+	if (timer == NULL && (timer = evtimer_new(master.base, on_timer, NULL)) == NULL)
 		fatalx("log: out of memory");
 	if (!evtimer_pending(timer, NULL))
 		evtimer_add(timer, &tell_after);
