@@ -1,16 +1,17 @@
 // VS Code in Chromium, from ided and from code-server itself, alternating: the bytes
 // of a first load and of a repeated one, the server's processor time for it, the time
 // to the workbench at 20 Mbit/s and 20 ms, and the memory of one user.  Both have the same VS
-// Code, the same Node and the same certificate, which the browser trusts.
+// Code, the same Node and the same certificate, which the browser trusts.  The line is
+// slow itself: what the browser can be told to slow down leaves early hints out.
 // Figures, not tests: nothing here fails.
 //
 // ROUNDS says how many, ONLY which of them (pages, memory).
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
-import net from 'node:net';
-import { freePort, sleep, startDaemon, top } from '../system/daemon.mjs';
+import { sleep, startDaemon, top } from '../system/daemon.mjs';
 import { cpu, loadNow, pss, say } from './beside.mjs';
 import { startCodeServer, version } from './code-server.mjs';
+import { openLink } from './link.mjs';
 
 execFileSync(`${top}/etc/install-deps`, ['build', 'check', 'bench'], { stdio: 'inherit' });
 if (!fs.existsSync(`${top}/regress/browser/node_modules`))
@@ -23,20 +24,6 @@ const wanted = (name) => only.length === 0 || only.includes(name);
 const QUIET = 3000; // ms without a byte: all that belongs to a load has come,
 const LATE = 60000; // or is not waited for any more
 const IDLE = 30000; // ms after which what a load has left behind is swept
-
-// Between the browser and a server, to count what the server sends.
-async function counter(port) {
-	const me = { bytes: 0, port: await freePort() };
-	me.server = net.createServer((down) => {
-		const up = net.connect(port, '127.0.0.1');
-		up.on('data', (b) => { me.bytes += b.length; });
-		for (const s of [up, down]) s.on('error', () => { up.destroy(); down.destroy(); });
-		down.pipe(up);
-		up.pipe(down);
-	});
-	await new Promise((r) => me.server.listen(me.port, '127.0.0.1', r));
-	return me;
-}
 
 async function settled(c) {
 	const end = Date.now() + LATE;
@@ -82,7 +69,7 @@ const serving = (side) => side.workers() + sum([...side.gateway(), ...side.user(
 const gate = () => ided.workers() + sum(ided.gateway().map((p) => spent(p)));
 
 // Opens it in a new tab, and tells the ms until a person can work.
-async function load(side, context, port, { slow = false } = {}) {
+async function load(side, context, port) {
 	const page = await context.newPage();
 	const session = await context.newCDPSession(page);
 	const kept = new Set();
@@ -94,8 +81,6 @@ async function load(side, context, port, { slow = false } = {}) {
 			fetched.push(`${r.status} ${r.url}`);
 	});
 	await session.send('Network.enable');
-	if (slow)
-		await session.send('Network.emulateNetworkConditions', { offline: false, latency: 20, downloadThroughput: 20e6 / 8, uploadThroughput: 20e6 / 8 });
 	const since = process.hrtime.bigint();
 	await page.goto(`https://localhost:${port}${side.path}`, { waitUntil: 'commit' });
 	await page.waitForSelector('div.monaco-workbench', { timeout: 120000 });
@@ -108,14 +93,16 @@ async function pages() {
 	const rows = { cold: [[], []], bytes: [[], []], cpu: [[], []], warm: [[], []], again: [[], []] };
 	const gateway = [];
 	const counters = [];
-	for (const side of [ided, theirs]) counters.push(await counter(side.port));
+	for (const side of [ided, theirs]) counters.push(await openLink(side.port));
 	for (let i = 0; i < rounds; i++)
 		for (const [k, side] of [ided, theirs].entries()) {
 			const c = counters[k];
 			const context = await side.context();
 			const open = async (slow) => {
-				const one = await load(side, context, c.port, { slow });
+				c.slow(slow);
+				const one = await load(side, context, c.port);
 				await settled(c);
+				c.slow(false);
 				await one.page.close();
 				return one;
 			};
@@ -137,7 +124,7 @@ async function pages() {
 			if (i === 0)
 				console.log(`${side.name}, warm: static files from the server: ${warm.fetched.length}${warm.fetched.map((u) => `\n  ${u}`).join('')}`);
 		}
-	for (const c of counters) c.server.close();
+	for (const c of counters) c.close();
 	say('cold: MB from the server', ...rows.bytes, theirs.name);
 	say('  without what each load takes', ...rows.bytes.map((b, k) => b.map((v, i) => v - rows.again[k][i])), theirs.name);
 	say('cold: s of processor time, serving', ...rows.cpu, theirs.name);
