@@ -5,12 +5,13 @@
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import { goodLogins } from './good-logins.mjs';
 import { Daemon, load, password, sanitized, sleep, waitFor } from '../system/daemon.mjs';
 
 const LONG = Boolean(process.env.IDED_LONG);
 const HELPERS = 2, MEMORY = 64, PASSES = LONG ? 3 : 1;
 const GUESSES = load(200), GOOD = LONG ? 10 : 2;
-let all = [], stop = false;
+let all = [], stop = false, good;
 
 const d = new Daemon({ prefork: 'spare 16\nmax 500\nper-source 100\nstartups 400:30:500' });
 before(async () => {
@@ -22,6 +23,7 @@ before(async () => {
 });
 after(async () => {
 	stop = true;
+	await good?.end();
 	await d.stop();
 	await Promise.all(all);
 });
@@ -91,15 +93,21 @@ test('two hundred guesses at once: what they cost, and who gets in meanwhile', {
 	};
 	await d.login('ann', password, { localAddress: '127.9.9.1' });
 	all = Array.from({ length: GUESSES }, (_, i) => guess(i));
+	good = goodLogins(d);
 	const times = [], strange = [];
+	// While all of them are new as well, one may be told to come again.
+	const come = async (username, localAddress, list) => {
+		for (let ms = 0; ;) {
+			const r = await good.login(username, password, localAddress);
+			ms += r.ms;
+			if (r.status === 503) continue;
+			assert.equal(r.status, 302);
+			return list.push(ms);
+		}
+	};
 	for (let i = 0; i < GOOD; i++) {
-		let at = performance.now();
-		await d.login('ann', password, { localAddress: '127.9.9.1' });
-		times.push(performance.now() - at);
-		at = performance.now();
-		// While all of them are new as well, it may be told to come again.
-		for (;;) if (await d.login('bob', password, { localAddress: `127.9.8.${1 + i}` }).catch((e) => { if (!/: 503/.test(e.message)) throw e; })) break;
-		strange.push(performance.now() - at);
+		await come('ann', '127.9.9.1', times);
+		await come('bob', `127.9.8.${1 + i}`, strange);
 	}
 	assert.ok(d.role('hash').length <= HELPERS);
 	const [auth] = rss('auth');
