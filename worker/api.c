@@ -11,6 +11,7 @@
 #include "../privsep/log.h"
 #include "api.h"
 #include "conn.h"
+#include "credential.h"
 #include "limit.h"
 #include "respond.h"
 #include "routes.h"
@@ -72,7 +73,7 @@ api_fault(struct stream *s, unsigned int status, const char *code, const char *f
 		json_object_set_new(details, "field", words(field));
 	answer_init(&a, s, ANSWER_DATA);
 	if (status == 401)
-		answer_add(&a, SLICE("www-authenticate"), SLICE("Bearer realm=\"ided\""));
+		answer_challenge(&a);
 	if (status == 503 || status == 429)
 		answer_add(&a, SLICE("retry-after"), SLICE("2"));
 	respond_json(&a, status,
@@ -442,7 +443,10 @@ call_known(struct stream *s, unsigned int who)
 	if (who == WHO_USER)
 		limit_request(s, call_user);
 	else
-		api_fault(s, 401, "UNAUTHORIZED", NULL, "Please log in first.");
+		api_fault(s, 401, "UNAUTHORIZED", NULL,
+		    credential_bearer(s).p != NULL ? "This token is not valid, or not "
+						     "any more: refresh it, or log in." :
+						     "Please log in first.");
 }
 
 void

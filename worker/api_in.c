@@ -96,6 +96,12 @@ expected(const char *const *words)
 }
 
 static const char *
+missing(const struct api_field *f)
+{
+	return (f->type == API_WORD ? expected(f->words) : "missing");
+}
+
+static const char *
 put_word(const struct api_field *f, void *in, const char *v)
 {
 	for (uint32_t i = 0; f->words[i] != NULL; i++)
@@ -344,7 +350,7 @@ api_body(
 	for (f = call->in; ok && f != NULL && f->name != NULL; f++)
 		if ((f->flags & (API_REQUIRED | API_PATH | API_QUERY)) == API_REQUIRED &&
 		    json_object_get(j, f->name) == NULL) {
-			api_invalid(s, f->name, "missing");
+			api_invalid(s, f->name, missing(f));
 			ok = false;
 		}
 	json_decref(j);
@@ -395,7 +401,7 @@ api_query(struct stream *s, const struct api_call *call, void *in)
 		    url_query(buf, sizeof(buf), s->query, slice_str(f->name));
 		if (n == URL_ABSENT && (f->flags & API_REQUIRED) == 0)
 			continue;
-		why = n == URL_ABSENT ? "missing" :
+		why = n == URL_ABSENT ? missing(f) :
 		    n < 0 || (size_t)n != strlen(buf) ?
 					"malformed, given twice or too long" :
 					put_text(f, in, buf);

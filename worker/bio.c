@@ -25,8 +25,8 @@ ctrl(BIO *b, int cmd, long num, void *ptr)
 }
 
 BIO_METHOD *
-bio_kind(const char *name, int (*rd)(BIO *, char *, int),
-    int (*wr)(BIO *, const char *, int))
+bio_kind(
+    const char *name, int (*rd)(BIO *, char *, int), int (*wr)(BIO *, const char *, int))
 {
 	BIO_METHOD *m;
 

@@ -148,7 +148,7 @@ attempt_fail(struct attempt *at, unsigned int status, uint32_t retry, const char
 	if (retry > 0)
 		answer_fmt(&a, SLICE("retry-after"), "%u", retry);
 	if (status == 401)
-		answer_add(&a, SLICE("www-authenticate"), SLICE("Bearer realm=\"ided\""));
+		answer_challenge(&a);
 	if (at->json || status == 421 || !wants_html(at->f.s))
 		respond_error_with(&a, status, text);
 	else

@@ -12,6 +12,7 @@
 #include "../privsep/log.h"
 #include "brand.h"
 #include "cookie.h"
+#include "credential.h"
 #include "pages.h"
 #include "limit.h"
 #include "port.h"
@@ -188,6 +189,15 @@ answer_fmt(struct answer *a, struct slice name, const char *fmt, ...)
 }
 
 void
+answer_challenge(struct answer *a)
+{
+	answer_add(a, SLICE("www-authenticate"),
+	    credential_bearer(a->s).p != NULL ?
+		SLICE("Bearer realm=\"ided\", error=\"invalid_token\"") :
+		SLICE("Bearer realm=\"ided\""));
+}
+
+void
 answer_cookie(struct answer *a, const uint8_t *token)
 {
 	char hex[2 * WIRE_TOKEN + 1] = "";
@@ -297,7 +307,7 @@ respond_retry(
 	if (seconds != 0)
 		answer_fmt(&a, SLICE("retry-after"), "%u", seconds);
 	if (status == 401)
-		answer_add(&a, SLICE("www-authenticate"), SLICE("Bearer realm=\"ided\""));
+		answer_challenge(&a);
 	respond_error_with(&a, status, text);
 }
 

@@ -45,6 +45,8 @@ void answer_location(struct answer *a, const char *path);
 const char *site_base(const struct worker *w);
 void answer_fmt(struct answer *a, struct slice name, const char *fmt, ...)
     __attribute__((__format__(__printf__, 3, 4)));
+/* What a 401 wants, and whether a token that came is what is wrong: RFC 6750. */
+void answer_challenge(struct answer *a);
 /* Set-Cookie with the token, or one that takes the cookie away. */
 void answer_cookie(struct answer *a, const uint8_t *token);
 /* The whole answer at once; a cookie's copy in a is wiped. */

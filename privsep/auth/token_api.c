@@ -88,17 +88,34 @@ token_on_api(struct chan *c, struct msg *m)
 	explicit_bzero(&a, sizeof(a));
 }
 
+/* The first that is none. */
+static const char *
+no_permission(const char *scopes, char *why, size_t size)
+{
+	size_t n;
+
+	for (; *scopes != '\0'; scopes += scopes[n] == ' ' ? n + 1 : n) {
+		n = strcspn(scopes, " ");
+		if (permission_find(scopes, n) != PERMISSION_NOBODY)
+			continue;
+		snprintf(why, size, "there is no permission %.*s", (int)n, scopes);
+		return why;
+	}
+	return "names of permissions, each once, one at least";
+}
+
 static bool
 add_ok(const struct asker *who, const struct token_new *want, permits *scopes)
 {
 	const char *field = NULL, *why = NULL;
+	char text[128];
 
 	if (!token_name_ok(want->name)) {
 		field = "name";
 		why = "1 to 64 printable ASCII characters, no space around them";
 	} else if (want->scopes[0] == '\0' || !permits_parse(want->scopes, scopes)) {
 		field = "scopes";
-		why = "names of permissions, each once, one at least";
+		why = no_permission(want->scopes, text, sizeof(text));
 	} else if ((*scopes & ~want->may) != 0) {
 		field = "scopes";
 		why = want->uid == who->uid ? "only what you are permitted yourself" :

@@ -54,8 +54,14 @@ test('each permission by each role: allowed and refused', async () => {
 			else assert.ok([403, 404].includes(r.status), `${user} ${method} ${path}: ${r.status}`);
 			if (r.status === 403) assert.equal(r.body.error.code, 'FORBIDDEN');
 		}
-	for (const path of ['users/me', 'users', 'admin/stats'])
-		assert.equal((await call('nobody', 'GET', path)).status, 401);
+	for (const path of ['users/me', 'users', 'admin/stats']) {
+		const r = await call('nobody', 'GET', path);
+		assert.deepEqual([r.status, r.headers['www-authenticate']], [401, 'Bearer realm="ided"']);
+		// Whose token is over is told that it is that.
+		const t = await call('nobody', 'GET', path, undefined, { authorization: `Bearer ${'0'.repeat(64)}` });
+		assert.deepEqual([t.status, t.headers['www-authenticate']], [401, 'Bearer realm="ided", error="invalid_token"']);
+		assert.match(t.body.error.message, /This token is not valid/);
+	}
 	assert.equal((await call('root1', 'GET', 'nothing')).status, 404);
 	const r = await call('root1', 'PUT', 'admin/stats', {});
 	assert.equal(r.status, 405);
@@ -91,7 +97,7 @@ test('what is wrong is named', async () => {
 	for (const [method, path, body, says] of [['POST', 'users', { username: long }, /username: at most 32 bytes/], ['POST', 'users', { name: 'x' }, /no such field.*username, password, email/],
 		['GET', 'users?limit=201', undefined, /limit: 1 to 200/], ['GET', 'users?state=Active', undefined, /state: active, disabled or pending/],
 		['GET', 'users?colour=1', undefined, /no such parameter.*cursor, limit, q, role, state/], ['GET', 'admin/stats?x=1', undefined, /no such parameter$/], ['GET', 'me?x=1', undefined, /no such parameter$/], ['GET', 'users/me/settings?x=1', undefined, /no such parameter$/],
-		['DELETE', 'users/ann?workspace=burn', undefined, /workspace: keep or remove/], ['POST', 'users', '{"username":\n,}', /line 2, column/],
+		['DELETE', 'users/ann?workspace=burn', undefined, /workspace: keep or remove/], ['DELETE', 'users/ann', undefined, /workspace: keep or remove/], ['POST', 'users', '{"username":\n,}', /line 2, column/],
 		['POST', 'auth/reset', { token: 'ab', password }, /token: 64 hexadecimal digits/], ['POST', 'auth/reset', { token: 'Z'.repeat(64), password }, /token: 64 digits of 0-9 and a-f/],
 		['POST', 'users', { username: 'ok1', metadata: { a: long } }, /metadata: at most 1023 bytes/], ['POST', 'users', { username: 'x', metadata: { a: 'b'.repeat(20000) } }, /at most 16384 bytes/],
 		['POST', 'admin/users/ann/limits', { cpu: 5e9 }, /cpu: 0 to 409600/]]) {

@@ -287,7 +287,7 @@ test('idectl lists, makes and revokes them, as does who may by the API', async (
 	assert.ok(!d.ok(['token', 'list']).includes(t.secret), 'it is shown once');
 	for (const [args, why] of [
 		[['nobody', 'x', 'account.own'], /no user nobody/], [['ann', 'nightly', 'account.own'], /has it already/],
-		[['ann', 'x', 'users.manage'], /only what its user is permitted/], [['ann', 'x', 'no.such'], /names of permissions/],
+		[['ann', 'x', 'users.manage'], /only what its user is permitted/], [['ann', 'x', 'no.such'], /there is no permission no\.such/], [['ann', 'x', 'account.own,account.own'], /each once/],
 		[['ann', '', 'account.own'], /idectl: name: /], [['-e', '2y', 'ann', 'x', 'account.own'], /30m, 12h, 30d/],
 		[['-e', '9000d', 'ann', 'x', 'account.own'], /10 years/],
 	]) {
