@@ -86,8 +86,6 @@ enum port_site {
 /* what: which port, and whose share; 0 where there is none. */
 enum port_site port_site(
     const struct worker *w, struct slice host, struct wire_share *what);
-/* Is it the origin of a port of the user's own? */
-bool port_origin(const struct worker *w, struct slice origin);
 /* A request for the origin of a port. */
 void port_request(struct stream *s);
 /* The sign-on, from its beginning. */

@@ -101,9 +101,12 @@ port_site(const struct worker *w, struct slice host, struct wire_share *what)
 	return (is_view_label(label) ? SITE_VIEW : SITE_NONE);
 }
 
-/* Which of our sites it is; of an address, what stands before its path counts. */
+/*
+ * Which of our sites it is, and at which port of TCP, 0 for the usual one; of an
+ * address, what stands before its path counts.
+ */
 static enum port_site
-site_of(const struct worker *w, struct slice address)
+site_of(const struct worker *w, struct slice address, uint32_t *port)
 {
 	const struct slice scheme = SLICE("https://");
 	struct wire_share what;
@@ -116,17 +119,29 @@ site_of(const struct worker *w, struct slice address)
 	address.len -= scheme.len;
 	if ((end = memchr(address.p, '/', address.len)) != NULL)
 		address.len = (size_t)(end - address.p);
-	if (!http_authority(address, &host, NULL))
+	if (!http_authority(address, &host, port))
 		return (SITE_NONE);
 	return (port_site(w, host, &what));
 }
 
-bool
-port_origin(const struct worker *w, struct slice origin)
+/* Is it the very origin that is asked?  Behind someone else's TLS it is an https one. */
+static bool
+is_own_origin(const struct stream *s, struct slice origin)
 {
-	return (memchr(origin.p + (origin.len > 8 ? 8 : origin.len), '/',
-		    origin.len > 8 ? origin.len - 8 : 0) == NULL &&
-	    site_of(w, origin) == SITE_PORT);
+	return (origin_same(origin, s->head.host, true) ||
+	    (s->w->kind != LISTEN_TLS && origin_same(origin, s->head.host, false)));
+}
+
+/* Of a port of the user's own, where this site is. */
+static bool
+is_port_origin(const struct stream *s, struct slice origin)
+{
+	size_t n = origin.len < 8 ? origin.len : 8;
+	uint32_t port = 0, ours = s->head.port != 0 ? s->head.port : 443;
+
+	return (memchr(origin.p + n, '/', origin.len - n) == NULL &&
+	    site_of(s->w, origin, &port) == SITE_PORT &&
+	    (port != 0 ? port : 443) == ours);
 }
 
 /* ":8443" if the browser says so. */
@@ -419,9 +434,7 @@ own(struct stream *s)
 static bool
 denied(struct stream *s, const char *why)
 {
-	log_event(LOG_INFO, "origin.denied", LOG_S("rid", s->rid), LOG_S("why", why),
-	    LOG_N("port", s->w->port.port));
-	respond_error(s, 403, "Another site asks for this.");
+	refuse_origin(s, why, "Another site asks for this.");
 	return (false);
 }
 
@@ -443,7 +456,7 @@ reader_agrees(struct stream *s)
 	if (from.p == NULL)
 		from = stream_header(s, HDR_REFERER);
 	if (from.p != NULL)
-		switch (site_of(s->w, from)) {
+		switch (site_of(s->w, from, NULL)) {
 		case SITE_MAIN:
 		case SITE_PORT:
 		case SITE_VIEW:
@@ -471,9 +484,7 @@ origin_agrees(struct stream *s)
 	if (!s->websocket && (m == METHOD_GET || m == METHOD_HEAD || m == METHOD_OPTIONS))
 		return (shared || reader_agrees(s));
 	if (origin.p != NULL ?
-		origin_same(origin, s->head.host, true) ||
-		    origin_same(origin, s->head.host, false) ||
-		    (!shared && port_origin(s->w, origin)) :
+		is_own_origin(s, origin) || (!shared && is_port_origin(s, origin)) :
 		slice_eq(site, SLICE("same-origin")) || slice_eq(site, SLICE("none")))
 		return (true);
 	return (denied(s, "no page of a port asks"));

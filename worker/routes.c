@@ -231,6 +231,45 @@ is_safe(enum http_method m)
 	return (m == METHOD_GET || m == METHOD_HEAD || m == METHOD_OPTIONS);
 }
 
+/* Not more of it than a line of the log has place for. */
+static void
+cut(char dst[256], struct slice s)
+{
+	size_t n = s.len < 255 ? s.len : 255;
+
+	memcpy(dst, n > 0 ? s.p : "", n);
+	dst[n] = '\0';
+}
+
+void
+refuse_origin(struct stream *s, const char *why, const char *text)
+{
+	char origin[256], host[256];
+
+	cut(origin, stream_header(s, HDR_ORIGIN));
+	cut(host, s->head.host);
+	log_event(LOG_INFO, "origin.denied", LOG_S("rid", s->rid), LOG_S("why", why),
+	    LOG_S("origin", origin), LOG_S("host", host));
+	respond_error(s, 403, text);
+}
+
+/* Another site, or this one behind a proxy that says another name than the browser. */
+static void
+refuse_other(struct stream *s)
+{
+	struct slice from = stream_header(s, HDR_ORIGIN), to = s->head.host;
+	char text[512];
+
+	snprintf(text, sizeof(text),
+	    "A page of %.*s asks for this, and this is %.*s: another site, as it seems.  "
+	    "If "
+	    "it is not, what stands before ided has to pass on Host as the browser says "
+	    "it.",
+	    (int)(from.len < 128 ? from.len : 128), from.p,
+	    (int)(to.len < 128 ? to.len : 128), to.p);
+	refuse_origin(s, origin_reason(ORIGIN_D_OTHER), text);
+}
+
 /* Is it one of our own pages that asks? */
 static bool
 origin_agrees(struct stream *s)
@@ -263,9 +302,10 @@ origin_agrees(struct stream *s)
 	}
 	if (v == ORIGIN_ALLOW)
 		return (true);
-	log_event(LOG_INFO, "origin.denied", LOG_S("rid", s->rid),
-	    LOG_S("why", origin_reason(v)));
-	respond_error(s, 403, origin_reason(v));
+	if (v == ORIGIN_D_OTHER)
+		refuse_other(s);
+	else
+		refuse_origin(s, origin_reason(v), origin_reason(v));
 	return (false);
 }
 
@@ -514,9 +554,8 @@ stream_request(struct stream *s)
 	if (!origin_agrees(s))
 		return;
 	if (port_page_denied(s)) {
-		log_event(LOG_INFO, "origin.denied", LOG_S("rid", s->rid),
-		    LOG_S("why", "a page of a port asks"));
-		respond_error(s, 403, "A page of a program may not do this.");
+		refuse_origin(
+		    s, "a page of a port asks", "A page of a program may not do this.");
 		return;
 	}
 	limit_request(s, route_counted);

@@ -54,6 +54,8 @@ const struct route *route_find(const char *path, struct slice raw, bool root);
 void route_allow(char *dst, size_t size, unsigned int methods);
 /* 405 with these methods, or what OPTIONS wants to know. */
 void route_refuse(struct stream *s, unsigned int allow);
+/* Asked for by a page that may not: 403 with text; why, and who asks, is in the log. */
+void refuse_origin(struct stream *s, const char *why, const char *text);
 
 /* login.c */
 void login_get(struct stream *, const char *);
