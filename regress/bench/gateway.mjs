@@ -65,6 +65,8 @@ async function sockets() {
 	say('WebSocket round trip, µs, median', ...values.map((v) => v.map((x) => x[0])));
 	say('  99 %', ...values.map((v) => v.map((x) => x[1])));
 	say('  processor time of each, µs', ...costs.map((c) => c.map((t) => t / echoes)));
+	const large = await both((port) => client(port, 'message', 'echo', 4 << 20));
+	say('WebSocket message of 4 MiB, there and back, ms', ...large.values.map((v) => v.map((x) => x[0])));
 }
 
 async function bulk(name, mode, path) {

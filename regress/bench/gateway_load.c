@@ -4,6 +4,9 @@
  *	gateway_load echo PORT PATH COOKIE COUNT
  *		a WebSocket: a message of 64 bytes, its echo, and the next; prints
  *		the median and the 99th percentile of a round trip in µs
+ *	gateway_load message PORT PATH COOKIE BYTES
+ *		a WebSocket: one message of so many bytes, its echo, and again;
+ *		prints the median in ms
  *	gateway_load get PORT PATH COOKIE BYTES
  *	gateway_load put PORT PATH COOKIE BYTES
  *		one large answer, one large request; prints MiB/s
@@ -150,6 +153,30 @@ echo(size_t count)
 	printf("%.1f %.1f\n", took[count / 2], took[count * 99 / 100]);
 }
 
+#define MESSAGES 9
+
+static void
+message(uint64_t bytes)
+{
+	unsigned char head[14] = { 0x82, 0x80 | 127 };
+	double took[MESSAGES], t;
+	uint64_t all;
+
+	for (int i = 0; i < 8; i++)
+		head[2 + i] = (unsigned char)(bytes >> (56 - 8 * i));
+	for (int i = 0; i < MESSAGES; i++) {
+		t = now();
+		put(head, sizeof(head));
+		for (all = 0; all < bytes; all += PIECE)
+			put(buf, bytes - all < PIECE ? bytes - all : PIECE);
+		for (all = 0; all < 10 + bytes;)
+			all += get(buf, sizeof(buf));
+		took[i] = (now() - t) / 1e3;
+	}
+	qsort(took, MESSAGES, sizeof(*took), compare);
+	printf("%.2f\n", took[MESSAGES / 2]);
+}
+
 static double
 rate(uint64_t bytes, double since)
 {
@@ -165,16 +192,20 @@ main(int argc, char *argv[])
 	int port;
 
 	if (argc != 6 || (n = strtoull(argv[5], NULL, 10)) == 0)
-		die("usage: gateway_load echo|get|put PORT PATH COOKIE COUNT|BYTES");
+		die("usage: gateway_load echo|message|get|put PORT PATH COOKIE "
+		    "COUNT|BYTES");
 	port = atoi(argv[2]);
 	dial(port);
-	if (strcmp(argv[1], "echo") == 0) {
+	if (strcmp(argv[1], "echo") == 0 || strcmp(argv[1], "message") == 0) {
 		ask("GET", port, argv[3], argv[4],
 		    "Connection: Upgrade\r\nUpgrade: websocket\r\n"
 		    "Sec-WebSocket-Version: 13\r\n"
 		    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n");
 		answer("101");
-		echo(n);
+		if (argv[1][0] == 'e')
+			echo(n);
+		else
+			message(n);
 		return 0;
 	}
 	since = now();

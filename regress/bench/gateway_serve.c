@@ -5,7 +5,8 @@
  *
  *	GET .../bytes/N		so many bytes
  *	PUT, POST		the body is read and thrown away
- *	Upgrade			each WebSocket message of up to 125 bytes comes back
+ *	Upgrade			each WebSocket message of up to 125 bytes comes back; of
+ *				one of 64 KiB or more the same length, once it is whole
  */
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -32,6 +33,7 @@ struct client {
 	bool echo;
 	uint64_t to_read;  /* of a request's body */
 	uint64_t to_write; /* of an answer's */
+	uint64_t message;  /* a large one that comes, by its length */
 	size_t len;
 	char buf[HEAD];
 };
@@ -158,6 +160,38 @@ answer(struct client *c, char *head)
 	return c->to_read > 0 ? true : say(c, text, (size_t)n) && write_body(c);
 }
 
+/* So many bytes of a request's body have come: with the last one it is answered. */
+static bool
+body(struct client *c, size_t n)
+{
+	unsigned char head[10] = { 0x82, 127 };
+
+	c->to_read -= n;
+	if (c->to_read > 0)
+		return true;
+	if (c->message == 0)
+		return say(c, done, sizeof(done) - 1);
+	for (int i = 0; i < 8; i++)
+		head[2 + i] = (unsigned char)(c->message >> (56 - 8 * i));
+	c->to_write = c->message;
+	c->message = 0;
+	return say(c, head, sizeof(head)) && write_body(c);
+}
+
+/* A large message, of which nothing but its length comes back. */
+static bool
+large(struct client *c)
+{
+	const unsigned char *p = (const unsigned char *)c->buf;
+	size_t n = c->len - 14;
+
+	for (int i = 0; i < 8; i++)
+		c->message = c->message << 8 | p[2 + i];
+	c->to_read = c->message;
+	c->len = 0;
+	return c->message > n && body(c, n);
+}
+
 /* Whole messages of what has come, each as it came but for its mask; short ones. */
 static bool
 echo(struct client *c)
@@ -165,6 +199,8 @@ echo(struct client *c)
 	unsigned char *p = (unsigned char *)c->buf;
 	size_t left = c->len, len;
 
+	if (left >= 2 && (p[1] & 0x7f) == 127)
+		return left < 14 || large(c);
 	while (left >= 6) {
 		len = p[1] & 0x7f;
 		if (len > 125 || (p[0] & 0xf) == 8)
@@ -183,14 +219,6 @@ echo(struct client *c)
 	memmove(c->buf, p, left);
 	c->len = left;
 	return true;
-}
-
-/* So many bytes of a request's body have come: with the last one it is answered. */
-static bool
-body(struct client *c, size_t n)
-{
-	c->to_read -= n;
-	return c->to_read > 0 || say(c, done, sizeof(done) - 1);
 }
 
 static bool
