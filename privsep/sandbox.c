@@ -110,6 +110,15 @@ enter_root(int fd)
 }
 
 void
+sandbox_stay(void)
+{
+	no_capabilities();
+	undumpable();
+	if (geteuid() == 0 || getuid() == 0)
+		fatalx("this process must not run as root");
+}
+
+void
 sandbox_root(void)
 {
 	/* Run by its descriptor, a program has no name. */
@@ -117,10 +126,7 @@ sandbox_root(void)
 	if (syscall(SYS_close_range, FD_FIRST_FREE, ~0U, 0) == -1)
 		fatal("close_range");
 	enter_root(FD_ROOT);
-	no_capabilities();
-	undumpable();
-	if (geteuid() == 0 || getuid() == 0)
-		fatalx("this process must not run as root");
+	sandbox_stay();
 }
 
 void

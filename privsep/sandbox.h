@@ -77,6 +77,9 @@ struct sandbox {
  */
 void sandbox_root(void);
 
+/* The same for one that stays where it is and what it has: no capability, undumpable. */
+void sandbox_stay(void);
+
 /* For the process that starts as root and stays: become uid:gid in root. */
 void sandbox_drop(int rootfd, uint32_t uid, uint32_t gid);
 

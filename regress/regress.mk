@@ -106,6 +106,11 @@ $(HOSTILE)/bindsource.so: regress/hostile/bindsource.c
 	@mkdir -p $(@D)
 	$(call say,CC) $(CC) -std=c17 -D_GNU_SOURCE -O1 $(WARN) -fPIC -shared -o $@ $<
 
+# In the place of ided-fetch.
+$(HOSTILE)/evil_fetch: regress/hostile/evil_fetch.c
+	@mkdir -p $(@D)
+	$(call say,CC) $(CC) -std=c17 -D_GNU_SOURCE -O1 $(WARN) -o $@ $<
+
 # Likewise with the session, which is an attacker's there.
 $(HOSTILE)/session/ide-session: regress/hostile/evil_session.c \
 	    $(O)/bin/ide-session/become.o $(COMMON)
@@ -117,7 +122,7 @@ $(HOSTILE)/session/%: $(O)/%
 	@mkdir -p $(@D)
 	$(call say,CP) cp -f $< $@
 
-hostile: $(EVIL) $(HOSTILE)/bindsource.so \
+hostile: $(EVIL) $(HOSTILE)/bindsource.so $(HOSTILE)/evil_fetch \
     $(addprefix $(HOSTILE)/session/,$(PROGRAMS))
 
 # With SAN=1: the programs again, so that they look for what they leaked from

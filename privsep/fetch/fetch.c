@@ -5,10 +5,10 @@
  * empty folder, FD_LOG, FD_EXTRA the authorities' certificates, later
  * the connection.
  *
- * The one name that has to be looked up is looked up first, with what the machine has
- * for that, and the one connection begun, while nothing that a stranger sent has been
- * read but what a resolver answers.  Then all that is given up: files, and sockets too.
- * Hence a redirect leads to the same host and over the same connection, or nowhere.
+ * The one name that has to be looked up is looked up first, by another process, and
+ * the one connection begun, while nothing that a stranger sent has been read.  Then all
+ * that is given up: files, and sockets too.  Hence a redirect leads to the same host and
+ * over the same connection, or nowhere.
  */
 #include <signal.h>
 #include <stdio.h>

@@ -3,17 +3,21 @@
  * what it says, and ends.  It is started for that, and holds nothing.
  *
  * fetch.c		start, the way of a request, the answer
- * fetch_net.c	names, connections, a proxy's CONNECT
+ * fetch_names.c	where a name is, asked in a process of its own
+ * fetch_net.c	the connection, a proxy's CONNECT
  * fetch_proxy.c	whether to use a proxy
  * fetch_tls.c	TLS, and who is believed
  * fetch_response.c	HTTP: what came back
  * fetch_feed.c	JSON: the version in it
  * seccomp_fetch.c	its system calls
+ * seccomp_names.c	those of who looks the name up
  */
 #ifndef FETCH_FETCH_H
 #define FETCH_FETCH_H
 
 #include <sys/socket.h>
+
+#include <netinet/in.h>
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,16 +33,28 @@
 #define FETCH_HEAD_MAX  8192
 #define FETCH_WHY       160
 
-/* fetch_net.c: -1 with why, everywhere. */
+/* -1 with why, everywhere. */
 #define FETCH_ADDRESSES 4
 struct fetch_to {
 	unsigned int n;
 	struct sockaddr_storage addr[FETCH_ADDRESSES];
 	socklen_t len[FETCH_ADDRESSES];
 };
-void fetch_begin(void); /* the time runs */
+
+/* fetch_names.c */
 int fetch_resolve(
     const char *host, uint16_t port, struct fetch_to *, char why[FETCH_WHY]);
+/* What that process says, and whether so many bytes of it are addresses, of that port. */
+struct fetch_names {
+	int32_t result; /* of getaddrinfo(3) */
+	uint32_t n;
+	struct sockaddr_in6 addr[FETCH_ADDRESSES]; /* or one of IPv4 in its place */
+};
+bool fetch_addresses(
+    const struct fetch_names *, size_t len, uint16_t port, struct fetch_to *);
+
+/* fetch_net.c */
+void fetch_begin(void); /* the time runs */
 int fetch_connect(const struct fetch_to *, char why[FETCH_WHY]);
 /* Until fd is ready for what of poll(2); 0 when the time is over. */
 int fetch_wait(int fd, short what);
@@ -83,7 +99,7 @@ unsigned int fetch_status(const char *buf, size_t len);
 /* fetch_feed.c: NULL, or what is wrong with it. */
 const char *fetch_feed(const char *json, size_t len, char version[SEMVER_MAX]);
 
-/* seccomp_fetch.c */
-extern const struct sandbox sandbox_fetch;
+/* seccomp_fetch.c, seccomp_names.c */
+extern const struct sandbox sandbox_fetch, sandbox_names;
 
 #endif

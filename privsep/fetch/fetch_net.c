@@ -1,6 +1,5 @@
-/* Connections, all within one time, and a proxy's CONNECT. */
+/* A connection, within one time, and a proxy's CONNECT. */
 #include <errno.h>
-#include <netdb.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -50,37 +49,6 @@ int
 fetch_wait(int fd, short what)
 {
 	return wait_until(fd, what, deadline);
-}
-
-int
-fetch_resolve(const char *host, uint16_t port, struct fetch_to *to, char why[FETCH_WHY])
-{
-	struct addrinfo hints, *list, *a;
-	char service[8];
-	int r;
-
-	memset(to, 0, sizeof(*to));
-	memset(&hints, 0, sizeof(hints));
-	hints.ai_family = AF_UNSPEC;
-	hints.ai_socktype = SOCK_STREAM;
-	hints.ai_flags = AI_NUMERICSERV;
-	snprintf(service, sizeof(service), "%u", port);
-	if ((r = getaddrinfo(host, service, &hints, &list)) != 0) {
-		snprintf(why, FETCH_WHY, "%.80s: %s", host, gai_strerror(r));
-		return -1;
-	}
-	for (a = list; a != NULL && to->n < FETCH_ADDRESSES; a = a->ai_next) {
-		if ((a->ai_family != AF_INET && a->ai_family != AF_INET6) ||
-		    a->ai_addrlen > sizeof(to->addr[0]))
-			continue;
-		memcpy(&to->addr[to->n], a->ai_addr, a->ai_addrlen);
-		to->len[to->n++] = a->ai_addrlen;
-	}
-	freeaddrinfo(list);
-	if (to->n > 0)
-		return 0;
-	snprintf(why, FETCH_WHY, "%.80s: no address", host);
-	return -1;
 }
 
 static int

@@ -311,6 +311,55 @@ test_feed(void **state)
 	free(deep);
 }
 
+/* What comes of looking a name up, from a process that may be anybody's. */
+static void
+test_addresses(void **state)
+{
+	static const struct {
+		int32_t result;
+		uint32_t n;
+		sa_family_t family;
+		uint16_t port;
+		size_t len;
+		bool ok;
+	} rows[] = {
+		{ 0, 1, AF_INET, 443, sizeof(struct fetch_names), true },
+		{ 0, FETCH_ADDRESSES, AF_INET6, 443, sizeof(struct fetch_names), true },
+		{ -2, 1, AF_INET, 443, sizeof(struct fetch_names), false },
+		{ 0, 0, AF_INET, 443, sizeof(struct fetch_names), false },
+		{ 0, FETCH_ADDRESSES + 1, AF_INET, 443, sizeof(struct fetch_names),
+		    false },
+		{ 0, UINT32_MAX, AF_INET, 443, sizeof(struct fetch_names), false },
+		{ 0, 1, AF_INET, 22, sizeof(struct fetch_names), false },
+		{ 0, 2, AF_UNIX, 443, sizeof(struct fetch_names), false },
+		{ 0, 1, AF_UNSPEC, 443, sizeof(struct fetch_names), false },
+		{ 0, 1, AF_INET, 443, sizeof(struct fetch_names) - 1, false },
+		{ 0, 1, AF_INET, 443, 0, false },
+	};
+	struct fetch_names said;
+	struct fetch_to to;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		memset(&said, 0x41, sizeof(said));
+		said.result = rows[i].result;
+		said.n = rows[i].n;
+		for (size_t j = 0; j < FETCH_ADDRESSES; j++) {
+			said.addr[j].sin6_family = rows[i].family;
+			said.addr[j].sin6_port = htons(rows[i].port);
+		}
+		if (fetch_addresses(&said, rows[i].len, 443, &to) != rows[i].ok)
+			fail_msg("row %zu", i);
+		assert_int_equal(to.n, rows[i].ok ? rows[i].n : 0);
+		for (size_t j = 0; j < to.n; j++) {
+			assert_int_equal(to.addr[j].ss_family, rows[i].family);
+			assert_int_equal(to.len[j],
+			    rows[i].family == AF_INET ? sizeof(struct sockaddr_in) :
+							sizeof(struct sockaddr_in6));
+		}
+	}
+}
+
 int
 main(void)
 {
@@ -320,6 +369,7 @@ main(void)
 		cmocka_unit_test(test_response),
 		cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_feed),
+		cmocka_unit_test(test_addresses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,10 +32,11 @@
 #include "../../privsep/sandbox.h"
 
 extern const struct sandbox sandbox_master, sandbox_zygote, sandbox_worker, sandbox_auth,
-    sandbox_hash, sandbox_keys, sandbox_fetch;
+    sandbox_hash, sandbox_keys, sandbox_fetch, sandbox_names;
 
 static const struct sandbox *const processes[] = { &sandbox_master, &sandbox_zygote,
-	&sandbox_worker, &sandbox_auth, &sandbox_hash, &sandbox_keys, &sandbox_fetch };
+	&sandbox_worker, &sandbox_auth, &sandbox_hash, &sandbox_keys, &sandbox_fetch,
+	&sandbox_names };
 #define NPROCESSES (sizeof(processes) / sizeof(processes[0]))
 
 /* What the kernel does with a call: runs the filter as bpf(4) has it. */
