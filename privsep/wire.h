@@ -313,7 +313,6 @@ struct m_minted {
 };
 
 /* M_FETCHED: what a feed of releases said, or why it is not known. */
-#define WIRE_VERSION 64 /* semver.h */
 struct m_fetched {
 	uint32_t ok;
 	char version[WIRE_VERSION];
@@ -422,6 +421,7 @@ struct m_status {
 	struct wire_notes notes;
 	uint32_t services_failing; /* as m_stats's */
 	uint32_t services_failed;
+	struct wire_release release;
 	char version[16];
 };
 

@@ -34,9 +34,27 @@ struct m_traffic {
 	uint64_t limited;                               /* of them, by a rate limit */
 };
 
+/* What the feed of releases said (update-check in ided.conf(5)). */
+#define WIRE_VERSION 64 /* semver.h */
+enum wire_release_is {
+	RELEASE_OFF,     /* there is no feed */
+	RELEASE_UNKNOWN, /* it has not answered */
+	RELEASE_NONE,    /* none is newer than the one that runs */
+	RELEASE_NEWER,
+};
+struct wire_release {
+	int64_t checked; /* in seconds since the epoch; 0: unknown */
+	uint32_t is;     /* enum wire_release_is */
+	uint32_t newer;  /* 1: RELEASE_NEWER */
+	uint32_t failed; /* times in a row that it did not answer */
+	uint32_t pad;
+	char version[WIRE_VERSION]; /* "": unknown */
+};
+
 /* M_TALLY: what auth and isolation know. */
 struct m_tally {
 	struct m_stats stats; /* master's part of it is empty */
+	struct wire_release release;
 	uint64_t audit_records;
 	uint64_t audit_refused;
 	uint64_t audit_unlogged; /* what syslog lost */

@@ -47,6 +47,11 @@ struct m_sandbox {
 	uint32_t pad2;
 	uint64_t received; /* bytes of its network, since it started */
 	uint64_t sent;
+	/* By auth, of one that runs: why it does still. */
+	int64_t active; /* when its user last did something */
+	int64_t stops;  /* when it is stopped, if nothing more is done; 0: it is not */
+	uint32_t connections; /* of its user: with one it is not stopped */
+	uint32_t pad3;
 };
 
 /* A process of a session, as ide-session sees it: the user's word about the

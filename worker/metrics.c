@@ -79,6 +79,11 @@ static const struct figure {
 	{ "ided_audit_records_total", "counter", "Records made in the audit trail.", NULL, T(audit_records) },
 	{ "ided_audit_refused_total", "counter", "What was refused as none could be made.", NULL, T(audit_refused) },
 	{ "ided_audit_syslog_lost_total", "counter", "Records that syslog did not take.", NULL, T(audit_unlogged) },
+	{ "ided_services_failing", "gauge", "Services of the site's own that are not asked for now.", NULL, T(stats.services_failing) },
+	{ "ided_services_failed_total", "counter", "How often that came about.", NULL, T(stats.services_failed) },
+	{ "ided_update_available", "gauge", "Whether the feed of releases has a newer one than runs.", NULL, T(release.newer) },
+	{ "ided_update_checked_time_seconds", "gauge", "When it last answered, since the epoch; 0 if it has not, or there is none.", NULL, T(release.checked) },
+	{ "ided_update_failures", "gauge", "Times in a row that it did not answer.", NULL, T(release.failed) },
 	{ "ided_store_changes_total", "counter", "Transactions that changed the store.", NULL, T(store_changes) },
 /* clang-format on */
 #undef S

@@ -203,6 +203,9 @@ row_sandbox(const struct m_sandbox *s)
 	set(o, "processes_max", json_integer(s->processes_max));
 	set(o, "received", json_integer((json_int_t)s->received));
 	set(o, "sent", json_integer((json_int_t)s->sent));
+	set(o, "connections", json_integer(s->connections));
+	set(o, "active", json_integer(s->active));
+	set(o, "stops", json_integer(s->stops));
 	set(o, "storage", json_integer((json_int_t)s->storage));
 	set(o, "storage_max", json_integer((json_int_t)s->storage_max));
 	set(o, "storage_by", json_string(storage_name(s->storage_by)));
@@ -210,6 +213,25 @@ row_sandbox(const struct m_sandbox *s)
 	set(o, "files", json_integer((json_int_t)s->files));
 	set(o, "files_max", json_integer((json_int_t)s->files_max));
 	return o;
+}
+
+/* The release of VS Code's server that the feed has, and what that means. */
+static void
+set_release(json_t *o, const struct wire_release *r)
+{
+	static const char *const is[] = {
+		[RELEASE_OFF] = "off",
+		[RELEASE_UNKNOWN] = "unknown",
+		[RELEASE_NONE] = "none",
+		[RELEASE_NEWER] = "available",
+	};
+
+	set(o, "update", json_string(r->is <= RELEASE_NEWER ? is[r->is] : "unknown"));
+	if (r->is == RELEASE_OFF)
+		return;
+	set(o, "update_version", STR(r->version));
+	set(o, "update_checked", json_integer(r->checked));
+	set(o, "update_failures", json_integer(r->failed));
 }
 
 static json_t *
@@ -231,6 +253,7 @@ row_status(const struct m_status *s)
 	set(o, "storage_full", json_integer(s->notes.storage_full));
 	set(o, "services_failing", json_integer(s->services_failing));
 	set(o, "services_failed", json_integer(s->services_failed));
+	set_release(o, &s->release);
 	set(o, "workers", json_integer(s->workers));
 	set(o, "spare", json_integer(s->spare));
 	set(o, "unauthenticated", json_integer(s->unauthenticated));

@@ -196,6 +196,8 @@ void present_last(uint32_t uid, const char *query);
 /* What the store does not know yet; NULL when it knows. */
 const char *present_query(uint32_t uid);
 bool present_idle(uint32_t uid, int64_t idle_stop);
+/* Why it still runs, and for how long. */
+void present_tell(struct m_sandbox *);
 void present_gone(uint32_t uid);
 /* Whether the sandbox was known to be open, and whether it is now. */
 bool present_open(uint32_t uid, bool open);
@@ -319,6 +321,7 @@ void update_config(void);
 void update_tick(void);
 void update_on_join(struct chan *, struct msg *);
 void update_on_ask(struct chan *, struct msg *);
+void update_stats(struct wire_release *);
 
 /* auth_admin.c: the first administrator; done is called in any case. */
 void admin_first(void (*done)(void));

@@ -21,7 +21,7 @@ static bool
 on_rows(void *owner, uint32_t tag, struct msg *m)
 {
 	struct ctl *c = owner;
-	const struct m_sandbox *row;
+	struct m_sandbox row;
 	const struct m_fail *f;
 	const struct m_ok *ok;
 
@@ -36,9 +36,10 @@ on_rows(void *owner, uint32_t tag, struct msg *m)
 		memory_rows(&c->chan, c->id, m);
 		return false;
 	case M_SB_ROW:
-		row = MSG_DATA(m, m_sandbox);
-		if (wire_str(row->user))
-			chan_send(&c->chan, M_ROW_SANDBOX, c->id, -1, row, sizeof(*row));
+		row = *MSG_DATA(m, m_sandbox);
+		present_tell(&row);
+		if (wire_str(row.user))
+			chan_send(&c->chan, M_ROW_SANDBOX, c->id, -1, &row, sizeof(row));
 		/* The one that was asked for. */
 		if (c->command == M_CTL_SANDBOX_SHOW) {
 			ctl_ok(c, "%s", "");
@@ -275,6 +276,7 @@ on_master(void *owner, uint32_t tag, struct msg *m)
 	s.sandboxes = c->sandboxes;
 	s.notes = auth.notes;
 	location_stats(&s.services_failing, &s.services_failed);
+	update_stats(&s.release);
 	chan_send(&c->chan, M_STATUS, c->id, -1, &s, sizeof(s));
 	ctl_ok(c, "%s", "");
 	return true;

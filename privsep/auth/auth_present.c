@@ -98,19 +98,38 @@ present_query(uint32_t uid)
 	return p != NULL && p->dirty ? p->query : NULL;
 }
 
+/* Of one who was not here yet we know that much. */
+static int64_t
+active_since(const struct present *p)
+{
+	return p != NULL ? p->active : auth.started;
+}
+
 /* No connection, and nothing done for so long? */
 bool
 present_idle(uint32_t uid, int64_t idle_stop)
 {
 	struct present *p;
-	int64_t since;
 
 	p = present_find(uid);
 	if (p != NULL && p->bound > 0)
 		return false;
-	/* Of one who was not here yet we know that much. */
-	since = p != NULL ? p->active : auth.started;
-	return auth_now() - since >= idle_stop;
+	return auth_now() - active_since(p) >= idle_stop;
+}
+
+void
+present_tell(struct m_sandbox *row)
+{
+	const struct present *p = present_find(row->uid);
+
+	row->connections = 0;
+	row->active = row->stops = 0;
+	if (row->state != SANDBOX_RUNNING && row->state != SANDBOX_FROZEN)
+		return;
+	row->connections = p != NULL ? p->bound : 0;
+	row->active = active_since(p);
+	if (row->connections == 0)
+		row->stops = row->active + auth.conf.idle_stop;
 }
 
 static void

@@ -206,6 +206,7 @@ on_show(void *owner, uint32_t tag, struct msg *m)
 	memset(row.user, 0, sizeof(row.user));
 	strlcpy(row.user, w->user, sizeof(row.user));
 	row.uid = w->uid;
+	present_tell(&row);
 	chan_send(&w->chan, M_ROW_SANDBOX, tag, -1, &row, sizeof(row));
 	portal_sessions(w, tag);
 	return true;

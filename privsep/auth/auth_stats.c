@@ -55,9 +55,11 @@ on_list_row(void *owner, uint32_t tag, struct msg *m)
 		return false;
 	} else {
 		n = j->n > j->u.list.limit ? j->u.list.limit : j->n;
-		for (i = 0; i < n; i++)
+		for (i = 0; i < n; i++) {
+			present_tell(&j->rows[i]);
 			asker_row(
 			    &j->who, M_ROW_SANDBOX, &j->rows[i], sizeof(j->rows[i]));
+		}
 		asker_page(&j->who, n < j->n ? j->rows[n - 1].user : "");
 	}
 	job_end(j);
@@ -149,6 +151,7 @@ on_usage(void *owner, uint32_t tag, struct msg *m)
 	memset(row.user, 0, sizeof(row.user));
 	strlcpy(row.user, j->who.actor, sizeof(row.user));
 	row.uid = j->uid;
+	present_tell(&row);
 	asker_row(&j->who, M_ROW_SANDBOX, &row, sizeof(row));
 	asker_ok(&j->who, "%s", "");
 	job_end(j);
@@ -189,6 +192,7 @@ own_figures(struct m_stats *s, const struct store_counts *n)
 	s->sessions_expired = auth.count.expired;
 	s->sessions_revoked = auth.count.revoked;
 	s->notes = auth.notes;
+	location_stats(&s->services_failing, &s->services_failed);
 }
 
 static bool
@@ -220,7 +224,6 @@ on_master(void *owner, uint32_t tag, struct msg *m)
 	s->spare = st->spare;
 	s->unauthenticated = st->unauthenticated;
 	s->penalised = st->penalised;
-	location_stats(&s->services_failing, &s->services_failed);
 	asker_row(&j->who, M_ROW_STATS, s, sizeof(*s));
 	asker_ok(&j->who, "%s", "");
 	job_end(j);
@@ -269,6 +272,7 @@ tally_send(uint32_t id)
 	tally.api_tokens = n.tokens;
 	share_count(&tally.shares_users, &tally.shares_public);
 	visit_count(&tally.visits, &tally.visits_refused);
+	update_stats(&tally.release);
 	tally.store_changes = store_changes(auth.store);
 	audit_counts(&tally.audit_records, &tally.audit_refused, &tally.audit_unlogged);
 	chan_send(&auth.master, M_TALLY, id, -1, &tally, sizeof(tally));

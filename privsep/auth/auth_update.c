@@ -56,6 +56,16 @@ on(void)
 	return auth.conf.update_feed[0] != '\0';
 }
 
+/* Than the one that runs. */
+static bool
+is_newer(void)
+{
+	const char *current = auth.conf.ide_version;
+
+	return known.version[0] != '\0' && semver_ok(current) &&
+	    semver_compare(known.version, current) > 0;
+}
+
 /* --- what is kept --- */
 
 static size_t
@@ -159,7 +169,7 @@ learnt(const char *version)
 	keep();
 	if (!news)
 		return;
-	if (semver_ok(current) && semver_compare(version, current) > 0)
+	if (is_newer())
 		log_event(LOG_NOTICE, "update.available", LOG_S("version", version),
 		    LOG_S("current", current));
 	else
@@ -262,6 +272,21 @@ update_config(void)
 }
 
 /* --- telling --- */
+
+void
+update_stats(struct wire_release *r)
+{
+	memset(r, 0, sizeof(*r));
+	if (!on())
+		return;
+	r->checked = known.checked;
+	r->failed = known.failures;
+	r->newer = is_newer();
+	r->is = known.version[0] == '\0' ? RELEASE_UNKNOWN :
+	    r->newer                     ? RELEASE_NEWER :
+					   RELEASE_NONE;
+	strlcpy(r->version, known.version, sizeof(r->version));
+}
 
 void
 update_on_ask(struct chan *c, struct msg *m)

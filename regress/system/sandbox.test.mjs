@@ -3,6 +3,7 @@ import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import crypto from 'node:crypto';
+import https from 'node:https';
 import { startDaemon, lightIde, waitFor, sleep, idePath } from './daemon.mjs';
 
 let d;
@@ -201,7 +202,19 @@ test('idle: stopped after idle-stop', async () => {
 		const r = await e.request('GET', '/ide/?folder=/home/ann', { headers: { cookie } });
 		assert.equal(r.status, 200, r.body);
 		assert.equal(e.sandboxes().length, 1);
+		// Why it still runs, and until when, is no secret.
+		const agent = new https.Agent({ keepAlive: true, maxSockets: 1 });
+		assert.equal((await e.request('GET', '/api/me', { agent, headers: { cookie } })).status, 200);
+		const [box_] = e.sandboxes();
+		assert.deepEqual([box_.connections, box_.stops], [1, 0], 'somebody is there');
+		const usage = (await e.request('GET', '/api/users/me/usage', { agent, headers: { cookie, accept: 'application/json' } })).json.data;
+		assert.deepEqual([usage.connections, usage.stops], [1, null]);
+		assert.ok(Math.abs(Date.parse(usage.active) - Date.now()) < 5000, usage.active);
+		agent.destroy();
+		const alone = await waitFor('nobody to be there', () => e.sandboxes().find((b) => b.connections === 0));
+		assert.equal(alone.stops, alone.active + 3);
 		await waitFor('the idle stop', () => e.sandboxes().length === 0, 20000, 500);
+		await e.says(/sandbox\.idle user="ann"/);
 	} finally {
 		await e.stop();
 	}

@@ -1,11 +1,12 @@
 // The newest release: a feed over TLS that the configuration names, and nobody else.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
+import dgram from 'node:dgram';
 import fs from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import net from 'node:net';
-import { startDaemon, makeCertificate, idePath, obj, waitFor } from './daemon.mjs';
+import { startDaemon, makeCertificate, freePort, idePath, obj, waitFor } from './daemon.mjs';
 
 const product = fs.readFileSync(`${idePath}/product`, 'utf8');
 const current = (/^codeserver=(.*)$/m.exec(product) || /^version=(.*)$/m.exec(product))[1];
@@ -13,7 +14,7 @@ const [major, minor, patch] = current.split(/[.-]/).map(Number);
 const next = `${major}.${minor + 1}.0`;
 const release = (tag, more = {}) => JSON.stringify({ tag_name: tag, name: tag, html_url: 'https://example.com/', ...more });
 
-let d, dir, cookie, port, feed, proxy, asked = 0;
+let d, dir, cookie, port, metrics, feed, proxy, asked = 0;
 const tunnels = [], seen = [], open = new Set();
 
 // What the feed says, by its path.
@@ -68,7 +69,8 @@ before(async () => {
 		s.on('close', () => up.destroy());
 	});
 	await new Promise((r) => proxy.listen(0, '127.0.0.1', r));
-	d = await startDaemon({ users: ['ann'] });
+	metrics = await freePort();
+	d = await startDaemon({ users: ['ann'], conf: `metrics on 127.0.0.1 port ${metrics}` });
 	cookie = await d.login('ann');
 });
 after(async () => {
@@ -90,7 +92,7 @@ const events = () => d.log.match(/update\.(available|none|failed).*/g) || [];
 // Another feed is asked at once: what is written about it.
 async function ask(url, ca) {
 	const had = events().length;
-	d.write(conf(url, ca));
+	d.write(`metrics on 127.0.0.1 port ${metrics}\n${conf(url, ca)}`);
 	d.ok(['reload']);
 	return waitFor(`word of ${url}`, () => events()[had]);
 }
@@ -101,6 +103,33 @@ test('off, as long as nobody names a feed: nobody is asked', async () => {
 	assert.equal(asked, 0);
 	assert.equal(d.tree().filter((p) => p.name === 'ided-fetch').length, 0);
 	assert.ok(!fs.existsSync(`${d.data}/store/update`));
+});
+
+// As who looks after the machine sees it.
+const state = async () => {
+	const s = JSON.parse(d.ok(['-j', 'status']));
+	const m = Object.fromEntries([...(await scrape()).matchAll(/^ided_(update_[a-z_]+) (\d+)$/gm)].map((x) => [x[1], Number(x[2])]));
+	assert.deepEqual([m.update_available, m.update_failures], [Number(s.update === 'available'), s.update_failures ?? 0]);
+	assert.equal(m.update_checked_time_seconds, s.update_checked ?? 0);
+	return [s.update, s.update_version, s.update_failures];
+};
+const scrape = () => new Promise((resolve, reject) => {
+	http.get({ host: '127.0.0.1', port: metrics, path: '/metrics', agent: false }, (res) => {
+		let out = '';
+		res.on('data', (b) => { out += b; });
+		res.on('end', () => resolve(out));
+	}).on('error', reject);
+});
+
+test('what is known of it is in status and in the figures', async () => {
+	const seen_ = () => waitFor('auth to be asked', () => state().catch((e) => { if (e.code !== 'ERR_ASSERTION') throw e; return null; }), 10000, 500);
+	assert.deepEqual(await seen_(), ['off', undefined, undefined]);
+	await ask(`https://127.0.0.1:${port}/newer`);
+	assert.deepEqual(await seen_(), ['available', next, 0]);
+	await ask(`https://127.0.0.1:${port}/same`);
+	assert.deepEqual(await seen_(), ['none', current, 0]);
+	await ask(`https://127.0.0.1:${port}/missing`);
+	assert.deepEqual(await seen_(), ['unknown', '', 1]);
 });
 
 test('what the feed says', async () => {
@@ -204,6 +233,83 @@ test('through a proxy, but for those who are asked directly', async () => {
 	// The proxy leads there, whatever its name: it is the certificate's that counts.
 	assert.match(await ask('https://feed.example.org/newer'), /update\.failed.*certificate: hostname mismatch/i);
 	assert.deepEqual(tunnels.slice(1), ['127.0.0.3:443', 'feed.example.org:443']);
+});
+
+// A name server for what is asked of it: where feed.test is, by UDP; where long.test is,
+// by TCP; nothing of silent.test; and that there is nothing else.
+function nameServer(address) {
+	const answer = (q, tcp) => {
+		const name = /^(.*?)\0/s.exec(q.subarray(12).toString('latin1'))[1];
+		const type = q.readUInt16BE(12 + name.length + 1), out = Buffer.from(q.subarray(0, 12 + name.length + 5));
+		if (name.includes('silent')) return null;
+		const known = /feed|long/.test(name), cut = name.includes('long') && !tcp, found = known && !cut && type === 1;
+		out.writeUInt16BE(0x8180 | (cut ? 0x200 : 0) | (known ? 0 : 3), 2);
+		out.writeUInt16BE(found ? 1 : 0, 6);
+		out.fill(0, 8, 12);
+		return found ? Buffer.concat([out, Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4, 127, 0, 0, 1])]) : out;
+	};
+	const udp = dgram.createSocket('udp4'), tcp = net.createServer((s) => {
+		let in_ = Buffer.alloc(0);
+		s.on('error', () => {});
+		s.on('data', (b) => {
+			for (in_ = Buffer.concat([in_, b]); in_.length > 2 && in_.length >= 2 + in_.readUInt16BE(0); in_ = in_.subarray(2 + in_.readUInt16BE(0))) {
+				const a = answer(in_.subarray(2, 2 + in_.readUInt16BE(0)), true), n = Buffer.alloc(2);
+				n.writeUInt16BE(a.length);
+				s.write(Buffer.concat([n, a]));
+			}
+		});
+	});
+	udp.on('message', (q, from) => { const a = answer(q, false); if (a) udp.send(a, from.port, from.address); });
+	return new Promise((resolve, reject) => {
+		udp.on('error', reject);
+		tcp.on('error', reject);
+		udp.bind(53, address, () => tcp.listen(53, address, () => resolve({ close: () => { udp.close(); tcp.close(); } })));
+	});
+}
+
+test('a name is looked up by a process that has nothing either', { timeout: 60000 }, async () => {
+	const names = fs.mkdtempSync('/tmp/ided-test-names-'), address = `127.53.${1 + Math.floor(Math.random() * 250)}.53`;
+	let e, server;
+	try {
+		server = await nameServer(address);
+		fs.writeFileSync(`${names}/resolv.conf`, `nameserver ${address}\noptions timeout:5 attempts:1\n`);
+		fs.writeFileSync(`${names}/nsswitch.conf`, 'passwd: files\ngroup: files\nhosts: files dns\n');
+		// It sees other files there than the machine has.
+		const enter = ['unshare', '-m', '--propagation', 'private', 'sh', '-c',
+			`for f in resolv nsswitch; do mount --bind ${names}/$f.conf /etc/$f.conf || exit; done; exec "$@"`, 'sh'];
+		e = await startDaemon({ enter, prefork: 'spare 1', users: [] });
+		const said = () => e.log.match(/update\.(available|none|failed).*/g) || [];
+		const about = async (host) => {
+			const had = said().length;
+			e.write(conf(`https://${host}:${port}/newer`));
+			e.ok(['reload']);
+			return waitFor(`word of ${host}`, () => said()[had]);
+		};
+		for (const host of ['feed.test', 'long.test']) {
+			const had = asked;
+			assert.match(await about(host), /certificate: hostname mismatch/i, host);
+			assert.equal(asked, had + 1, 'it was found');
+		}
+		assert.match(await about('localhost'), /update\.available/);
+		assert.match(await about('nothing.test'), /update\.failed.*nothing\.test: Name or service not known/);
+		e.write(conf(`https://silent.test:${port}/newer`));
+		e.ok(['reload']);
+		const p = await waitFor('the one who asks', () => e.tree().find((q) => q.cmd === 'ided: names' && q.seccomp === 2));
+		assert.deepEqual([p.capEff, p.nnp, p.uid], ['0000000000000000', 1, e.role('zygote')[0].uid]);
+		const log = fs.readlinkSync(`/proc/${p.pid}/fd/2`);
+		const has = await waitFor('its question', () => {
+			const l = fs.readdirSync(`/proc/${p.pid}/fd`).map((f) => fs.readlinkSync(`/proc/${p.pid}/fd/${f}`)).filter((f) => f !== log && f !== '/dev/null');
+			return l.length > 1 && l;
+		});
+		assert.deepEqual(has.map((f) => f.replace(/\d+/, '')).sort(), ['pipe:[]', 'socket:[]'], 'who asked it, and the name server');
+		// And it goes with the one for whom it asks.
+		process.kill(p.ppid, 'SIGKILL');
+		await waitFor('its end', () => !e.tree().some((q) => q.pid === p.pid));
+	} finally {
+		await e?.stop();
+		server?.close();
+		fs.rmSync(names, { recursive: true, force: true });
+	}
 });
 
 test('one that dies over it harms nobody', async () => {
