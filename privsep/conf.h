@@ -293,9 +293,19 @@ struct conf_limits {
 	uint64_t io_write;
 };
 
+/* How a gallery of extensions lays out its addresses. */
+enum conf_gallery {
+	GALLERY_OPEN_VSX,
+	GALLERY_CODE_MARKETPLACE,
+};
+
+#define CONF_GALLERY_MAX 256
+
 struct conf_ide {
 	char name[CONF_NAME_MAX];
 	char path[CONF_PATH_MAX];
+	char gallery[CONF_GALLERY_MAX]; /* "": VS Code's own choice */
+	uint32_t gallery_as;            /* enum conf_gallery */
 	uint32_t nargs;
 	char arg[CONF_ARG_MAX][CONF_ARGLEN_MAX];
 };

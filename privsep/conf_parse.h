@@ -137,6 +137,7 @@ enum conf_block {
 	B_ACCENT,
 	B_BACKGROUND,
 	B_UPDATE,
+	B_GALLERY,
 };
 
 enum conf_kind {

@@ -109,6 +109,12 @@ static const struct conf_word proxy_paths[] = {
 	{ NULL, 0, NULL },
 };
 
+static const struct conf_word galleries[] = {
+	{ "open-vsx", GALLERY_OPEN_VSX, NULL },
+	{ "code-marketplace", GALLERY_CODE_MARKETPLACE, NULL },
+	{ NULL, 0, NULL },
+};
+
 static const struct conf_word proxy_share[] = {
 	{ "off", SHARE_OFF, NULL },
 	{ "users", SHARE_USERS, NULL },
@@ -279,6 +285,8 @@ const struct conf_row conf_rows[] = {
 { B_TOP, "ide", K_BLOCK, B_IDE, 0, NOWHERE, 0, 0, NULL, NULL, NULL },
 { B_IDE, "", K_NAME, 0, 0, C(ide.name), 0, 0, NULL, "IDED_IDE", NULL },
 { B_IDE, "path", K_PATH, 0, 0, C(ide.path), 0, 0, NULL, "IDED_IDE_PATH", NULL },
+{ B_IDE, "gallery", K_URL, B_GALLERY, 0, C(ide.gallery), 0, 0, NULL, "IDED_IDE_GALLERY", NULL },
+{ B_GALLERY, "as", K_WORD, 0, 0, C(ide.gallery_as), 0, 0, galleries, NULL, NULL },
 { B_IDE, "argument", K_ARGUMENT, 0, KW_MULTI, NOWHERE, 0, 0, NULL, "IDED_IDE_ARGUMENT", NULL },
 
 { B_TOP, "proxy", K_BLOCK, B_PROXY, 0, NOWHERE, 0, 0, NULL, NULL, NULL },

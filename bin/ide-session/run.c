@@ -27,12 +27,37 @@ static struct run {
 	int fd[3];
 } runs[RUNS_MAX];
 
+/* Where VS Code's server and its pages look for extensions. */
+static void
+gallery(char *line, size_t size)
+{
+	int n = (int)strcspn(session.gallery, "?#");
+	const char *a = session.gallery;
+
+	while (n > 0 && a[n - 1] == '/')
+		n--;
+	if (session.marketplace)
+		snprintf(line, size,
+		    "EXTENSIONS_GALLERY={\"serviceUrl\":\"%.*s/api\","
+		    "\"itemUrl\":\"%.*s/item\",\"resourceUrlTemplate\":"
+		    "\"%.*s/files/{publisher}/{name}/{version}/{path}\"}",
+		    n, a, n, a, n, a);
+	else
+		snprintf(line, size,
+		    "EXTENSIONS_GALLERY={\"serviceUrl\":\"%.*s/vscode/gallery\","
+		    "\"itemUrl\":\"%.*s/vscode/item\",\"extensionUrlTemplate\":"
+		    "\"%.*s/vscode/gallery/{publisher}/{name}/latest\","
+		    "\"resourceUrlTemplate\":\"%.*s/vscode/asset/{publisher}/{name}/"
+		    "{version}/Microsoft.VisualStudio.Code.WebResources/{path}\"}",
+		    n, a, n, a, n, a, n, a);
+}
+
 /* A fresh environment: nothing of ours and nothing of the host's. */
 static char *const *
 environment(void)
 {
-	static char lines[14][PATH_LEN * 2 + 64];
-	static char *env[15];
+	static char lines[15][PATH_LEN * 2 + 64];
+	static char *env[16];
 	unsigned int n = 0, i;
 
 	if (env[0] != NULL)
@@ -61,6 +86,8 @@ environment(void)
 	if (session.proxy != NULL)
 		snprintf(
 		    lines[n++], sizeof(lines[0]), "VSCODE_PROXY_URI=%s", session.proxy);
+	if (session.gallery != NULL)
+		gallery(lines[n++], sizeof(lines[0]));
 	/* With the host's /tmp, one that others do not share. */
 	if (getpid() != 1) {
 		snprintf(lines[n], sizeof(lines[0]), "TMPDIR=%s/tmp", session.run);

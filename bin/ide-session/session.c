@@ -187,10 +187,15 @@ options(int argc, char *argv[])
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "b:i:p:")) != -1)
+	while ((c = getopt(argc, argv, "b:g:i:m:p:")) != -1)
 		switch (c) {
 		case 'b':
 			session.below = optarg;
+			break;
+		case 'g':
+		case 'm':
+			session.gallery = optarg;
+			session.marketplace = c == 'm';
 			break;
 		case 'i':
 			session.ide = optarg;
@@ -203,7 +208,8 @@ options(int argc, char *argv[])
 		}
 	if (session.ide == NULL || session.below == NULL ||
 	    strlen(session.ide) + 64 > PATH_LEN ||
-	    (session.proxy != NULL && strlen(session.proxy) > PATH_LEN))
+	    (session.proxy != NULL && strlen(session.proxy) > PATH_LEN) ||
+	    (session.gallery != NULL && strlen(session.gallery) > GALLERY_LEN))
 		exit(1);
 	session.ide_args = argv + optind;
 }

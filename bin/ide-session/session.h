@@ -32,15 +32,18 @@
 #define IDE_SOCKET     "code.sock"
 #define WINDOWS_SOCKET "user/windows.sock"
 #define PATH_LEN       1200
+#define GALLERY_LEN    400
 
 struct session {
 	struct event_base *base;
 	const char *user;
 	const char *home;
-	const char *run;   /* runtime folder */
-	const char *ide;   /* the IDE's */
-	const char *below; /* the path that its pages are below */
-	const char *proxy; /* VSCODE_PROXY_URI, or NULL */
+	const char *run;     /* runtime folder */
+	const char *ide;     /* the IDE's */
+	const char *below;   /* the path that its pages are below */
+	const char *proxy;   /* VSCODE_PROXY_URI, or NULL */
+	const char *gallery; /* where extensions come from, or NULL */
+	bool marketplace;    /* it is laid out as code-marketplace is */
 	char socket[108];
 	char windows[108]; /* empty: there is none */
 	char **ide_args;   /* ends with NULL */

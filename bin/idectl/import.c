@@ -71,7 +71,7 @@ const struct import_option import_options[] = {
 	{ "version",		IMPORT_NOTHING, NULL, "see \"idectl status\"" },
 	{ "json",		IMPORT_NOTHING, NULL, "see \"idectl -j\"" },
 	/* variables that are no option's */
-	{ "EXTENSIONS_GALLERY",	IMPORT_NOTHING, "EXTENSIONS_GALLERY", "extensions come from Open VSX, or from a file" },
+	{ "EXTENSIONS_GALLERY",	IMPORT_NOTHING, "EXTENSIONS_GALLERY", "see gallery of ide in ided.conf(5)" },
 	{ "CS_TELEMETRY_URL",	IMPORT_NOTHING, "CS_TELEMETRY_URL", "nothing is told to anybody" },
 	{ "VSCODE_PROXY_URI",	IMPORT_NOTHING, "VSCODE_PROXY_URI", "ided says where ports are" },
 	{ NULL, IMPORT_NOTHING, NULL, NULL },

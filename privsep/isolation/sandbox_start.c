@@ -242,8 +242,9 @@ become_session(struct setup *s)
 	char title[] = PROGRAM, dir[] = "-i";
 	char at[] = "-b", base[] = "/ide", root[] = "/", sep[] = "--";
 	char option[] = "-p", proxy[CONF_DOMAIN_MAX + 32];
+	char open_vsx[] = "-g", marketplace[] = "-m", gallery[CONF_GALLERY_MAX];
 	char name[sizeof("--app-name=") + CONF_NAME_MAX], auth[] = "--auth=password";
-	char *argv[8 + SESSION_IDE_ARGS + 1], *envp[] = { path, NULL };
+	char *argv[10 + SESSION_IDE_ARGS + 1], *envp[] = { path, NULL };
 	unsigned int n = 0, i;
 	int fd;
 
@@ -255,6 +256,12 @@ become_session(struct setup *s)
 	if (box_proxy_uri(s->conf, proxy, sizeof(proxy))) {
 		argv[n++] = option;
 		argv[n++] = proxy;
+	}
+	if (ide->gallery[0] != '\0') {
+		memcpy(gallery, ide->gallery, sizeof(gallery));
+		argv[n++] = ide->gallery_as == GALLERY_CODE_MARKETPLACE ? marketplace :
+									  open_vsx;
+		argv[n++] = gallery;
 	}
 	argv[n++] = sep;
 	/* What it is called, and that one can leave it: its windows offer that then. */

@@ -76,6 +76,7 @@ const lines = {
 	'code in the terminal': 'browser/shell: in its terminal: code FILE, code --diff, code --wait, and code-server as well',
 	'extension verbs': 'browser/shell: extensions: installed from a package of the host, listed, taken away',
 	'EXTENSIONS_GALLERY, GITHUB_TOKEN': '#extensions',
+	'a gallery of extensions': "system/code-server: extensions come from the site's own gallery, in pages and in the sandbox",
 	'telemetry': '#telemetry',
 	'downloads and uploads': 'browser/transfer: a file goes up, and comes down as it was',
 	'terminal; explorer': 'browser/vscode: log in, write a file, use the terminal, come back',
@@ -221,7 +222,8 @@ test('no option is forgotten, here or there; those without an equal stand in ide
 describe('in single mode', () => {
 	let d, cookie;
 	before(async () => {
-		d = await startDaemon({ auth: 'mode single\naccount "ann"', env: { IDED_ADMIN_PASSWORD: password } });
+		d = await startDaemon({ auth: 'mode single\naccount "ann"', env: { IDED_ADMIN_PASSWORD: password },
+			ide: 'gallery "https://extensions.example.com/all/"' });
 		// As code-server's own form has it.
 		const r = await d.post('/login', { password, base: '.', href: `${d.origin}/login` });
 		assert.deepEqual([r.status, r.headers.location], [302, '/'], r.body);
@@ -246,6 +248,24 @@ describe('in single mode', () => {
 		assert.deepEqual([first.status, first.raw.length], [200, 32]);
 		assert.deepEqual((await mint()).raw, first.raw);
 		assert.equal((await d.request('POST', '/mint-key', { headers: { origin: d.origin, 'content-length': 0, accept: '*/*' } })).status, 401);
+	});
+
+	test("extensions come from the site's own gallery, in pages and in the sandbox", { timeout: 90000 }, async () => {
+		const { body } = await get('/?folder=/home/ann');
+		const config = JSON.parse(/data-settings="([^"]*)"/.exec(body.slice(body.indexOf('vscode-workbench-web-configuration')))[1].replaceAll('&quot;', '"').replaceAll('&amp;', '&'));
+		const at = 'https://extensions.example.com/all/vscode';
+		const want = { serviceUrl: `${at}/gallery`, itemUrl: `${at}/item`, extensionUrlTemplate: `${at}/gallery/{publisher}/{name}/latest`,
+			resourceUrlTemplate: `${at}/asset/{publisher}/{name}/{version}/Microsoft.VisualStudio.Code.WebResources/{path}` };
+		assert.deepEqual(config.productConfiguration.extensionsGallery, want);
+		const said = () => JSON.parse(d.ok(['sandbox', 'exec', 'ann', '--', 'printenv', 'EXTENSIONS_GALLERY']));
+		assert.deepEqual(said(), want);
+		// Another layout, for sandboxes that are started from then on.
+		fs.writeFileSync(d.conf, fs.readFileSync(d.conf, 'utf8').replace('gallery "https://extensions.example.com/all/"', 'gallery "https://market.example.com" as code-marketplace'));
+		d.ok(['reload']);
+		assert.deepEqual(said(), want);
+		d.ok(['sandbox', 'stop', 'ann']);
+		assert.deepEqual(said(), { serviceUrl: 'https://market.example.com/api', itemUrl: 'https://market.example.com/item',
+			resourceUrlTemplate: 'https://market.example.com/files/{publisher}/{name}/{version}/{path}' });
 	});
 
 	test('logged out as the workbench does it', async () => {

@@ -91,6 +91,9 @@ static const struct {
 	{ "", "update-check \"https://example.com/a\" ca \"/ca\"",
 	    "update-check:  -> https://example.com/a\nupdate-check ca: "
 	    "/etc/ssl/certs/ca-certificates.crt -> /ca\n" },
+	{ "", "ide \"code\" { gallery \"https://a.example/\" as code-marketplace }",
+	    "ide gallery:  -> https://a.example/\nide gallery as: "
+	    "open-vsx -> code-marketplace\n" },
 	{ "", "brand { accent \"#102030\" }", "brand accent:  -> #102030\n" },
 	{ "ratelimit { api 100 per 15m }", "ratelimit { api 5 per 1m }",
 	    "ratelimit api: 100 per 900s -> 5 per 60s\n" },

@@ -34,6 +34,10 @@
 { OK "data", NULL, NULL, {
   "t:2: expected an absolute path after \"data\", got the end of the file" } },
 
+{ OK "ide \"code\" { gallery \"http://a/\" }", NULL, NULL, {
+  "t:2: expected an address such as \"https://example.com/feed\" after \"gallery\", got \"http://a/\"" } },
+{ OK "ide \"code\" { gallery \"https://a/\" as other }", NULL, NULL, {
+  "t:2: expected open-vsx or code-marketplace after \"as\", got \"other\"" } },
 { OK "update-check \"http://a/\"\nheaders strict", NULL, NULL, {
   "t:2: expected an address such as \"https://example.com/feed\" after \"update-check\", got \"http://a/\"" } },
 
