@@ -72,6 +72,7 @@ struct watch {
 	unsigned int nnotes;
 	int alarm;
 	bool untold; /* the kernel does not know of it yet */
+	bool more;   /* it has been heard of again, too early to look */
 	struct event *ev_alarm, *ev_again;
 };
 

@@ -149,19 +149,32 @@ watch_box(struct box *b, void *arg)
 	box_ask(b, ASK_LOOK, 0, NULL, NULL);
 }
 
+/* What the kernel can take back sets it off as well.  Not again for a while. */
 static void
-on_alarm(evutil_socket_t fd, short what, void *arg)
+look_early(struct box *b)
 {
 	const struct timeval again = isolation_ms(ALARM_MS);
-	struct box *b = arg;
 
-	(void)what;
-	shares_alarm_seen((int)fd);
-	/* What the kernel can take back sets it off as well. */
+	b->watch.more = false;
 	if (still_critical(b))
 		watch_box(b, NULL);
 	if (event_add(b->watch.ev_again, &again) == -1)
 		fatalx("sandbox: out of memory");
+}
+
+static void
+on_alarm(evutil_socket_t fd, short what, void *arg)
+{
+	struct box *b = arg;
+	uint64_t n;
+
+	(void)what;
+	if (shares_alarm_untold())
+		(void)!read((int)fd, &n, sizeof(n));
+	if (evtimer_pending(b->watch.ev_again, NULL))
+		b->watch.more = true;
+	else
+		look_early(b);
 }
 
 static void
@@ -171,7 +184,10 @@ on_again(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (event_add(b->watch.ev_alarm, NULL) == -1)
+	if (b->watch.more)
+		look_early(b);
+	/* Of edges there are a hundred a second at most; crossings are a program's. */
+	if (shares_alarm_untold() && event_add(b->watch.ev_alarm, NULL) == -1)
 		fatalx("sandbox: out of memory");
 }
 
@@ -289,8 +305,9 @@ watch_begin(struct box *b)
 		fatalx("sandbox: out of memory");
 	if (b->watch.untold)
 		tell_in(TELL_MS);
-	b->watch.ev_alarm = event_new(
-	    isolation.base, b->watch.alarm, EV_READ, on_alarm, b);
+	b->watch.more = false;
+	b->watch.ev_alarm = event_new(isolation.base, b->watch.alarm,
+	    EV_READ | (b->watch.untold ? 0 : EV_PERSIST | EV_ET), on_alarm, b);
 	b->watch.ev_again = evtimer_new(isolation.base, on_again, b);
 	if (b->watch.ev_alarm == NULL || b->watch.ev_again == NULL ||
 	    event_add(b->watch.ev_alarm, NULL) == -1)

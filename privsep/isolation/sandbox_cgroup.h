@@ -61,11 +61,11 @@ int shares_fresh(uint32_t group, const struct conf_limits *conf);
 int shares_change(
     uint32_t group, const struct conf_limits *was, const struct conf_limits *conf);
 void shares_usage(uint32_t group, struct m_sandbox *row);
-/* Readable when a user's memory passes that; -1: cannot be had.  In version 1 the
- * kernel has to be told of it, which waits for all CPUs: not for isolation itself. */
+/* Told of when a user's memory passes that; -1: cannot be had.  In version 1 it is
+ * readable then, and the kernel has to be told of it first, which waits for all CPUs:
+ * not for isolation itself.  In version 2 there is an edge, again and again. */
 int shares_alarm(uint32_t group, uint64_t bytes);
 bool shares_alarm_untold(void);
 int shares_alarm_tell(uint32_t group, uint64_t bytes, int alarm); /* 0, or an errno */
-void shares_alarm_seen(int alarm);
 
 #endif

@@ -6,7 +6,6 @@
  * it can hold and that cannot be written is an error, and no sandbox starts.
  */
 #include <sys/eventfd.h>
-#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -343,29 +342,22 @@ number(enum cgroup_controller c, uint32_t group, const char *name, const char *k
 	return n;
 }
 
-/* The group is slowed down there besides, until it has been looked at. */
+/* The group is slowed down there besides, until it has been looked at.  The file is
+ * always readable: it is the change of it that wakes who waits for edges.  (An inotify
+ * would have to be one of the few that a user, root too, may have.) */
 static int
 alarm_v2(int dir, uint64_t bytes)
 {
 	char text[64];
-	int events, fd;
+	int fd;
 
 	snprintf(text, sizeof(text), "%" PRIu64, bytes);
-	events = openat(dir, "memory.events", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	if (events == -1 || fd == -1 || cgroup_write(dir, "memory.high", text) == -1)
-		goto bad;
-	snprintf(text, sizeof(text), "/proc/self/fd/%d", events);
-	if (inotify_add_watch(fd, text, IN_MODIFY) == -1)
-		goto bad;
-	close(events);
-	return fd;
-bad:
-	if (events != -1)
-		close(events);
-	if (fd != -1)
+	fd = openat(dir, "memory.events", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd != -1 && cgroup_write(dir, "memory.high", text) == -1) {
 		close(fd);
-	return -1;
+		return -1;
+	}
+	return fd;
 }
 
 int
@@ -405,16 +397,6 @@ shares_alarm_tell(uint32_t group, uint64_t bytes, int alarm)
 		close(usage);
 	close(dir);
 	return error;
-}
-
-/* Both kinds are read empty. */
-void
-shares_alarm_seen(int alarm)
-{
-	char buf[4096];
-
-	while (read(alarm, buf, sizeof(buf)) > 0)
-		;
 }
 
 void

@@ -19,6 +19,8 @@ before(async () => {
 	await vm.start();
 	// Weights take a scheduler that heeds them.
 	await vm.ok('echo bfq >/sys/block/vda/queue/scheduler && mount /dev/vda /var/ided && chmod 0711 /var/ided');
+	// Of what is scarce no sandbox takes one: their alarms are to come all the same.
+	await vm.ok('echo 0 >/proc/sys/fs/inotify/max_user_instances');
 	d = await startDaemon(vm, { isolation: `memory ${MEMORY / MB}M
 	cpu 50%
 	processes ${PROCESSES}
