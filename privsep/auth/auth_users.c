@@ -21,7 +21,7 @@
 
 #define SLICE_MS   2
 #define CLOCK_STEP 8     /* accounts between two looks at the clock */
-#define PAGE_LOOKS 50000 /* accounts that a page looks at */
+#define PAGE_LOOKS 20000 /* accounts that a page looks at */
 
 static bool
 has_role(const char *roles, const char *want)

@@ -7,7 +7,7 @@ import fs from 'node:fs';
 import { Daemon, obj, password } from './daemon.mjs';
 import { Api } from './api.mjs';
 
-const many = 60_000;	// more than a page looks at
+const many = 22_000;	// more than a page looks at
 const d = new Daemon({ ratelimit: 'login 1000 per 15m\napi 100000 per 15m\nweb 100000 per 15m\nuser 100000 per 15m' });
 const apis = [];
 let root, ann;
