@@ -40,7 +40,7 @@ const notes = (user, event) => (show(user).notes || []).filter((n) => n.event ==
 
 const metric = async (event) => {
 	const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
-	return Number(new RegExp(`^ided_memory_events_total\\{event="${event}"\\} (\\d+)$`, 'm').exec(text)[1]);
+	return Number(new RegExp(`^ided_memory_events_total\\{event="${event}"\\} (\\d+)$`, 'm').exec(text)?.[1]);
 };
 
 before(async () => {
