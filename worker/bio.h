@@ -8,8 +8,8 @@
 #include <openssl/bio.h>
 
 /* Read and write as BIO_meth_set_read(3) has them; made once, in the zygote. */
-BIO_METHOD *bio_kind(const char *name, int (*)(BIO *, char *, int),
-    int (*)(BIO *, const char *, int));
+BIO_METHOD *bio_kind(
+    const char *name, int (*)(BIO *, char *, int), int (*)(BIO *, const char *, int));
 
 /* The socket stays the caller's; NULL when memory ran out. */
 BIO *bio_of(const BIO_METHOD *, int fd);
