@@ -232,6 +232,7 @@ bench: all $(O)/regress/vm/ide $(BENCH_LOAD) $(BENCH_GATEWAY)
 	O=$(O) node regress/bench/sandboxes.mjs
 	O=$(O) node regress/bench/gateway.mjs
 	O=$(O) node regress/bench/workbench.mjs
+	O=$(O) node regress/bench/hints.mjs
 	O=$(O) node regress/bench/enumeration.mjs
 	O=$(O) node regress/bench/accounts.mjs
 	O=$(O) node regress/bench/large.mjs
