@@ -84,6 +84,8 @@ void conn_pause(struct conn *, bool pause);
 void conn_phase(struct conn *, enum conn_phase);
 /* In PHASE_BODY: that many bytes of body came. */
 void conn_progress(struct conn *, size_t len);
+/* An answer has said that the connection stays. */
+void conn_kept(struct conn *);
 
 /* Send what is buffered, then close in good order. */
 void conn_end(struct conn *);

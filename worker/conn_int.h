@@ -50,6 +50,7 @@ struct conn {
 
 	int64_t since;    /* start of the phase; times are in ms */
 	int64_t leaving;  /* told to drain */
+	bool kept;        /* its client was told that it may ask again */
 	int64_t armed;    /* when the timer comes */
 	int64_t stall_at; /* end of the time to take some output */
 	uint64_t stall_acked;

@@ -17,6 +17,7 @@
 #define LINGER_TIME  (2 * SECOND)
 #define IDLE_UNKNOWN (15 * SECOND)
 #define FIRST_TIME   (1 * SECOND) /* for a first request, once we leave */
+#define NEXT_TIME    (SECOND / 4) /* for another one, which may be on its way */
 #define NEVER        INT64_MAX
 
 int64_t
@@ -51,7 +52,7 @@ phase_deadline(const struct conn *c)
 	case PHASE_IDLE:
 		if (c->w->draining)
 			return (c->since > c->leaving ? c->since : c->leaving) +
-			    FIRST_TIME;
+			    (c->kept ? NEXT_TIME : FIRST_TIME);
 		at = c->since + idle_time(c);
 		return (c->look_at < at ? c->look_at : at);
 	case PHASE_BODY:
@@ -220,6 +221,12 @@ conn_phase(struct conn *c, enum conn_phase phase)
 	if (phase == PHASE_TUNNEL)
 		io_tunnel(c);
 	time_arm(c);
+}
+
+void
+conn_kept(struct conn *c)
+{
+	c->kept = true;
 }
 
 void

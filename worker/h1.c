@@ -334,13 +334,23 @@ h1_refuse(struct h1 *h, unsigned int status, const char *why)
 	respond_error(&h->s, status, NULL);
 }
 
+/*
+ * No further request is answered.  When it is only that ided leaves, one may be on its
+ * way: who was told that the connection stays is answered, and told otherwise then.
+ */
+static bool
+is_over(const struct h1 *h)
+{
+	return (h->s.w->draining && !(h->s.w->stopping && h->keep));
+}
+
 /* Parses a head; returns its bytes once it is complete. */
 static size_t
 h1_head(struct h1 *h, uint8_t *data, size_t len, size_t used)
 {
 	struct http_head *head = &h->s.head;
 
-	if ((h->s.w->draining && h->served) || (h->eof && len == 0)) {
+	if ((h->served && is_over(h)) || (h->eof && len == 0)) {
 		conn_end(h->c);
 		return (0);
 	}
@@ -462,10 +472,11 @@ h1_next(struct h1 *h)
 	conn_unpin(h->c);
 	h->active = false;
 	h->served = true;
-	if (!h->keep || h->s.w->draining) {
+	if (!h->keep || is_over(h)) {
 		conn_end(h->c);
 		return;
 	}
+	conn_kept(h->c);
 	h->begun = h->end_told = h->said_100 = false;
 	h->discarded = 0;
 	stream_init(&h->s, h->s.w, &h1_stream, h);
@@ -547,7 +558,7 @@ h1_leave(struct conn *c)
 	if (h->active && h->s.on_leave != NULL)
 		h->s.on_leave(&h->s);
 	/* Who has only just connected gets an answer to the first request. */
-	if (!h->active && h->served)
+	if (!h->active && h->served && is_over(h))
 		conn_end(c);
 }
 

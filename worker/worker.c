@@ -206,7 +206,7 @@ on_drain(struct chan *c, struct msg *m)
 {
 	(void)c;
 	(void)m;
-	worker.draining = true;
+	worker.draining = worker.stopping = true;
 	if (!started)
 		worker_exit(NULL);
 	conn_drain(&worker);

@@ -33,8 +33,9 @@ struct worker {
 	uint8_t site;
 	struct wire_share port; /* of SITE_PORT and SITE_SHARE, else 0 */
 	bool draining;          /* finish what runs, take nothing new */
-	unsigned int turn;      /* of the event loop: each begins with a look at all */
-	struct conn *conn;      /* the connection, once conn_start() ran */
+	bool stopping;     /* ... as ided leaves, and for nothing that happened here */
+	unsigned int turn; /* of the event loop: each begins with a look at all */
+	struct conn *conn; /* the connection, once conn_start() ran */
 
 	/* Who the connection acts for: set once, by auth's word (session.c). */
 	bool bound;

@@ -4,9 +4,12 @@ import { test, after } from 'node:test';
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
+import http2 from 'node:http2';
 import https from 'node:https';
+import net from 'node:net';
 import { startDaemon, startManaged, obj, sleep, waitFor, processes } from './daemon.mjs';
 
+const ROUNDS = Math.min(100, Number(process.env.IDED_ROUNDS || 3));
 const open = [];
 after(async () => { for (const f of open.reverse()) await f(); });
 
@@ -17,6 +20,18 @@ const inode = (port) => {
 };
 const alive = (pid) => { try { process.kill(pid, 0); return true; } catch { return false; } };
 const masterPid = (d) => JSON.parse(d.ok(['-j', 'status'])).pid;
+
+// Beside what else goes on; the new ided has this environment, and knows all that begins
+// so.
+const env = Object.fromEntries(Object.entries(process.env).filter(([k]) => !k.startsWith('IDED_')));
+function upgrade(d) {
+	const p = spawn(`${obj}/idectl`, ['-s', `${d.runtime}/ided.sock`, 'upgrade', '--', '-f', d.conf],
+		{ stdio: ['ignore', 'pipe', 'pipe'], env });
+	let said = '';
+	p.stdout.on('data', (s) => { said += s; });
+	p.stderr.on('data', (s) => { said += s; });
+	return new Promise((r) => { p.on('exit', (status) => r({ status, said })); });
+}
 
 // New connections all the time, each with a request; what went wrong is kept.
 function knock(port) {
@@ -51,13 +66,8 @@ test('idectl upgrade: the same sockets, a new ided, sandboxes untouched, nobody 
 	const old = masterPid(d);
 	assert.ok(/^\d+$/.test(socket), socket);
 	const k = knock(d.port);
-	const up = spawn(`${obj}/idectl`, ['-s', `${d.runtime}/ided.sock`, 'upgrade', '--', '-f', d.conf],
-		{ stdio: ['ignore', 'pipe', 'pipe'] });
-	let said = '';
-	up.stdout.on('data', (s) => { said += s; });
-	up.stderr.on('data', (s) => { said += s; });
-	const status = await new Promise((r) => up.on('exit', r));
-	assert.equal(status, 0, said);
+	const up = await upgrade(d);
+	assert.equal(up.status, 0, up.said);
 	await sleep(500);
 	await k.end();
 	assert.deepEqual(k.bad, [], `${k.ok} went well`);
@@ -70,6 +80,90 @@ test('idectl upgrade: the same sockets, a new ided, sandboxes untouched, nobody 
 	assert.equal(same.pid, box.pid);
 	assert.equal(d.ok(['sandbox', 'exec', 'ann', '--', 'cat', '/tmp/here']), 'kept\n');
 	assert.equal((await d.request('GET', '/api/me', { headers: { cookie } })).status, 200, 'sessions are kept');
+});
+
+// One request after the other on connections that are kept, of both protocols: who is
+// told that his is over makes another.
+function ride(d, cookie) {
+	const k = { ok: 0, connections: 0, bad: [], over: false };
+	const agent = new https.Agent({ keepAlive: true, maxSockets: 1 });
+	const first = async () => {
+		while (!k.over) {
+			const r = await d.request('GET', '/api/me', { agent, headers: { cookie } }).catch((e) => ({ status: e.code }));
+			if (r.status === 200) k.ok++; else k.bad.push(`HTTP/1.1: ${r.status}`);
+			await sleep(2);
+		}
+		agent.destroy();
+	};
+	const second = async () => {
+		let c = null;
+		while (!k.over) {
+			if (c === null || c.away) {
+				c?.close();
+				const fresh = c = http2.connect(d.origin, { rejectUnauthorized: false });
+				k.connections++;
+				fresh.on('goaway', () => { fresh.away = true; });
+				fresh.on('close', () => { fresh.away = true; });
+				fresh.on('error', () => {});
+				await new Promise((r) => { fresh.once('remoteSettings', r); fresh.once('close', r); });
+			}
+			const status = await new Promise((resolve) => {
+				let s;
+				const r = c.request({ ':path': '/api/me', cookie });
+				r.on('response', (h) => { s = h[':status']; });
+				r.resume();
+				r.on('error', (e) => { s = e.code; });
+				// Refused is what nobody has begun with, and is asked again: RFC 9113 8.7.
+				r.on('close', () => resolve(r.rstCode === http2.constants.NGHTTP2_REFUSED_STREAM ? 'again' : s ?? r.rstCode));
+			});
+			if (status === 200) k.ok++; else if (status === 'again') c.away = true; else k.bad.push(`HTTP/2: ${status}`);
+			await sleep(2);
+		}
+		c?.destroy();
+	};
+	k.done = Promise.all([first(), second()]);
+	k.end = async () => { k.over = true; await k.done; };
+	return k;
+}
+
+test(`another configuration and another ided, ${ROUNDS} times while there is much to do: no request fails`, { timeout: 60000 + ROUNDS * 20000 }, async (t) => {
+	const d = await startDaemon({ users: ['ann'], prefork: 'spare 8' });
+	open.push(() => { d.ctl(['sandbox', 'stop', 'ann']); d.ctl(['stop']); return d.ended.then(() => sleep(500))
+		.then(() => fs.rmSync(d.dir, { recursive: true, force: true })); });
+	const path = `${d.runtime}/http.sock`;
+	d.write(`listen on unix "${path}"`);
+	d.ok(['reload']);
+	const cookie = await d.login('ann');
+	d.ok(['sandbox', 'exec', 'ann', '--', 'true']);
+	const [box] = d.sandboxes();
+	const socket = inode(d.port), file = fs.statSync(path).ino;
+	const local = () => new Promise((resolve, reject) => {
+		const s = net.connect(path);
+		let out = '';
+		s.on('data', (b) => { out += b; });
+		s.on('end', () => resolve(out));
+		s.on('error', reject);
+		s.write('GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
+	});
+	const k = knock(d.port), rides = ride(d, cookie);
+	for (let i = 0; i < ROUNDS; i++) {
+		const old = masterPid(d);
+		process.kill(old, 'SIGHUP');
+		await sleep(20 * (i % 8));	// sometimes while that is still under way
+		const up = await upgrade(d);
+		assert.equal(up.status, 0, up.said);
+		await waitFor('the old one to be gone', () => !alive(old), 15000);
+		assert.notEqual(masterPid(d), old);
+		assert.equal(inode(d.port), socket);
+		assert.equal(fs.statSync(path).ino, file, 'nor is the local one another');
+		assert.match(await local(), /^HTTP\/1\.1 200/);
+	}
+	await Promise.all([k.end(), rides.end()]);
+	t.diagnostic(`${k.ok} new connections, ${rides.ok} requests on kept ones`);
+	assert.deepEqual([k.bad, rides.bad], [[], []]);
+	assert.ok(k.ok > ROUNDS && rides.ok > ROUNDS);
+	assert.ok(rides.connections > ROUNDS, 'each ided had its own');
+	assert.equal(d.sandboxes()[0].pid, box.pid);
 });
 
 test('one that would not start is refused, and the old one goes on', async () => {
