@@ -234,10 +234,12 @@ relay_tunnel(struct relay *r, const struct header *h, int n)
 	relay_free(r);
 }
 
+/* Of what has no body, the length is that which it would have, if it is said. */
 static int64_t
 answer_length(const struct stream *s, const struct http_head *head)
 {
-	if (head->body == BODY_LENGTH || s->head.method == METHOD_HEAD)
+	if (head->body == BODY_LENGTH || s->head.method == METHOD_HEAD ||
+	    head->status == 304)
 		return (head->content_length);
 	return (head->body == BODY_NONE ? 0 : -1);
 }

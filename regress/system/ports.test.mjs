@@ -298,6 +298,7 @@ test('parts, tags, HEAD, trailers: as the program says them', async () => {
 		assert.deepEqual([part.status, part.headers['content-range'], part.body], [206, 'bytes 3-6/26', 'defg']);
 		const known = await f({ 'if-none-match': '"v1"' });
 		assert.deepEqual([known.status, known.headers.etag, known.body], [304, '"v1"', '']);
+		assert.equal(known.headers['content-length'], undefined, 'of the page, not of the answer: RFC 9110 8.6');
 		const head = await f({}, 'HEAD');
 		assert.deepEqual([head.status, head.headers['content-length'], head.body], [200, '26', '']);
 		// What comes behind a body has no place to go, and says nothing for us.
