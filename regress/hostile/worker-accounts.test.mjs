@@ -4,6 +4,7 @@
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
+import path from 'node:path';
 import { AUTH, FAIL, Site, password, read, wire } from './evil-site.mjs';
 
 let site, d, M, rows;
@@ -223,3 +224,28 @@ test('what an administrator may see with follow, or a number that says when, is 
 });
 
 test('in the end: nobody is harmed', () => site.unharmed());
+
+test('what it left as settings that are none reads as none afterwards', async () => {
+	const honest = path.resolve(d.obj, '../../..');
+	const evil = d.obj;
+	const restart = async (obj) => {
+		await d.stop({ keep: true });
+		d.obj = obj;
+		await d.start();
+	};
+	for (const text of ['{"open":', '[1,2]', '{"a":1,"a":2}']) {
+		const e = await site.evil('bob');
+		const now = (await call(e, 'SETTINGS_GET', wire.ref(''))).rows[0];
+		const r = await call(e, 'SETTINGS_PUT', wire.settings(text, now.data.readBigUInt64LE(24)));
+		assert.equal(r.type, 'OK', r.text);
+		e.close();
+		await restart(honest);
+		const cookie = await d.login('bob');
+		const ask = (method, body) => d.request(method, '/api/users/me/settings', { headers: { cookie, origin: d.origin, 'content-type': 'application/json' }, body });
+		assert.deepEqual(JSON.parse((await ask('GET')).body).data, {}, text);
+		const put = await ask('PATCH', '{"new":1}');
+		assert.equal(put.status, 200, put.body);
+		assert.deepEqual(JSON.parse((await ask('GET')).body).data, { new: 1 }, text);
+		await restart(evil);
+	}
+});
