@@ -49,6 +49,7 @@ struct m_sandbox {
 	uint64_t sent;
 	/* By auth, of one that runs: why it does still. */
 	int64_t active; /* when its user last did something */
+	int64_t worked; /* when its programs last did; 0: not since it is watched */
 	int64_t stops;  /* when it is stopped, if nothing more is done; 0: it is not */
 	uint32_t connections; /* of its user: with one it is not stopped */
 	uint32_t pad3;

@@ -69,7 +69,8 @@ static const struct api_field sandbox[] = {
 	F("received", API_U64, m_sandbox, received),
 	F("sent", API_U64, m_sandbox, sent),
 	F("connections", API_U32, m_sandbox, connections),
-	F("active", API_TIME, m_sandbox, active), F("stops", API_TIME, m_sandbox, stops), END };
+	F("active", API_TIME, m_sandbox, active), F("worked", API_TIME, m_sandbox, worked),
+	F("stops", API_TIME, m_sandbox, stops), END };
 static const struct api_field role[] = {
 	F("name", API_STRING, m_role, name),
 	F("builtIn", API_BOOL, m_role, builtin),

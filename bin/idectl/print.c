@@ -205,6 +205,7 @@ row_sandbox(const struct m_sandbox *s)
 	set(o, "sent", json_integer((json_int_t)s->sent));
 	set(o, "connections", json_integer(s->connections));
 	set(o, "active", json_integer(s->active));
+	set(o, "worked", json_integer(s->worked));
 	set(o, "stops", json_integer(s->stops));
 	set(o, "storage", json_integer((json_int_t)s->storage));
 	set(o, "storage_max", json_integer((json_int_t)s->storage_max));

@@ -195,7 +195,8 @@ void present_beat(uint32_t uid);
 void present_last(uint32_t uid, const char *query);
 /* What the store does not know yet; NULL when it knows. */
 const char *present_query(uint32_t uid);
-bool present_idle(uint32_t uid, int64_t idle_stop);
+bool present_idle(uint32_t uid, int64_t duration);
+bool present_rests(const struct m_sandbox *, int64_t duration);
 /* Why it still runs, and for how long. */
 void present_tell(struct m_sandbox *);
 void present_gone(uint32_t uid);

@@ -1,8 +1,11 @@
 /*
  * Who is there: users that have a bound connection, or had one since this
- * process started.  What they did last decides when their sandbox is idle, and
- * the folder that they opened last waits here to be written.
+ * process started, and those whose sandbox runs.  What they did last, and what their
+ * programs do, decides when their sandbox is idle; and the folder that they opened last
+ * waits here to be written.
  */
+#include <sys/param.h>
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +14,8 @@
 #include "auth.h"
 
 #define WRITE_EVERY 5 /* seconds: a folder is not worth a commit a click */
+/* Thousandths of a processor.  A VS Code server for which nobody is there takes fewer. */
+#define WORK 50
 
 struct present {
 	RB_ENTRY(present) entry;
@@ -19,6 +24,10 @@ struct present {
 	unsigned int bound;
 	bool open; /* the sandbox, as far as this process knows */
 	int64_t active;
+	int64_t worked;    /* when its programs last did */
+	int64_t looked;    /* at what they took: auth_ms(), */
+	int64_t started;   /* of that sandbox, */
+	uint64_t cpu_usec; /* that much */
 	bool dirty;
 	int64_t written;
 	char query[WIRE_QUERY];
@@ -42,18 +51,28 @@ present_find(uint32_t uid)
 	return RB_FIND(presence, &presence, &key);
 }
 
-void
-present_bind(uint32_t uid, const char *name)
+static struct present *
+present_get(uint32_t uid, const char *name)
 {
 	struct present *p;
 
-	if ((p = present_find(uid)) == NULL) {
-		if ((p = calloc(1, sizeof(*p))) == NULL)
-			fatalx("out of memory");
-		p->uid = uid;
-		strlcpy(p->name, name, sizeof(p->name));
-		RB_INSERT(presence, &presence, p);
-	}
+	if ((p = present_find(uid)) != NULL)
+		return p;
+	if ((p = calloc(1, sizeof(*p))) == NULL)
+		fatalx("out of memory");
+	p->uid = uid;
+	strlcpy(p->name, name, sizeof(p->name));
+	/* Of one who was not here yet we know that much. */
+	p->active = auth.started;
+	RB_INSERT(presence, &presence, p);
+	return p;
+}
+
+void
+present_bind(uint32_t uid, const char *name)
+{
+	struct present *p = present_get(uid, name);
+
 	p->bound++;
 	p->active = auth_now();
 }
@@ -98,7 +117,6 @@ present_query(uint32_t uid)
 	return p != NULL && p->dirty ? p->query : NULL;
 }
 
-/* Of one who was not here yet we know that much. */
 static int64_t
 active_since(const struct present *p)
 {
@@ -107,14 +125,30 @@ active_since(const struct present *p)
 
 /* No connection, and nothing done for so long? */
 bool
-present_idle(uint32_t uid, int64_t idle_stop)
+present_idle(uint32_t uid, int64_t duration)
 {
 	struct present *p;
 
 	p = present_find(uid);
 	if (p != NULL && p->bound > 0)
 		return false;
-	return auth_now() - active_since(p) >= idle_stop;
+	return auth_now() - active_since(p) >= duration;
+}
+
+/* Have its programs, too, done nothing for so long? */
+bool
+present_rests(const struct m_sandbox *row, int64_t duration)
+{
+	struct present *p = present_get(row->uid, row->user);
+	int64_t now = auth_ms(), ms = now - p->looked;
+
+	if (p->started == row->started && row->cpu_usec > p->cpu_usec &&
+	    row->cpu_usec - p->cpu_usec >= (uint64_t)ms * WORK)
+		p->worked = auth_now();
+	p->started = row->started;
+	p->cpu_usec = row->cpu_usec;
+	p->looked = now;
+	return auth_now() - p->worked >= duration;
 }
 
 void
@@ -123,13 +157,14 @@ present_tell(struct m_sandbox *row)
 	const struct present *p = present_find(row->uid);
 
 	row->connections = 0;
-	row->active = row->stops = 0;
+	row->active = row->worked = row->stops = 0;
 	if (row->state != SANDBOX_RUNNING && row->state != SANDBOX_FROZEN)
 		return;
 	row->connections = p != NULL ? p->bound : 0;
 	row->active = active_since(p);
+	row->worked = p != NULL && p->started == row->started ? p->worked : 0;
 	if (row->connections == 0)
-		row->stops = row->active + auth.conf.idle_stop;
+		row->stops = MAX(row->active, row->worked) + auth.conf.idle_stop;
 }
 
 static void

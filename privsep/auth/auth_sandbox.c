@@ -280,6 +280,7 @@ on_idle_row(void *owner, uint32_t tag, struct msg *m)
 	const struct m_sandbox *row;
 	struct store_account a;
 	enum store_result r;
+	bool rests;
 
 	(void)owner;
 	(void)tag;
@@ -289,12 +290,14 @@ on_idle_row(void *owner, uint32_t tag, struct msg *m)
 	if ((row->state != SANDBOX_RUNNING && row->state != SANDBOX_FROZEN) ||
 	    !wire_str(row->user))
 		return false;
+	rests = present_rests(row, auth.conf.idle_stop);
 	r = store_account_by_uid(auth.store, row->uid, &a);
 	if (r == STORE_NOT_FOUND || (r == STORE_OK && !a.active)) {
 		(void)audit_event(AUDIT_SANDBOX_ORPHAN, LOG_S("user", row->user),
 		    LOG_N("uid", row->uid));
 		sandbox_stop_user(row->uid, row->user);
-	} else if (r == STORE_OK && present_idle(row->uid, auth.conf.idle_stop)) {
+	} else if (r == STORE_OK && rests &&
+	    present_idle(row->uid, auth.conf.idle_stop)) {
 		(void)audit_event(
 		    AUDIT_SANDBOX_IDLE, LOG_S("user", row->user), LOG_N("uid", row->uid));
 		sandbox_stop_user(row->uid, row->user);

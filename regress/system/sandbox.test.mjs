@@ -212,9 +212,28 @@ test('idle: stopped after idle-stop', async () => {
 		assert.ok(Math.abs(Date.parse(usage.active) - Date.now()) < 5000, usage.active);
 		agent.destroy();
 		const alone = await waitFor('nobody to be there', () => e.sandboxes().find((b) => b.connections === 0));
-		assert.equal(alone.stops, alone.active + 3);
+		assert.equal(alone.stops, Math.max(alone.active, alone.worked) + 3);
 		await waitFor('the idle stop', () => e.sandboxes().length === 0, 20000, 500);
 		await e.says(/sandbox\.idle user="ann"/);
+	} finally {
+		await e.stop();
+	}
+});
+
+test('idle: what works is not stopped, whoever is there; when it is done, it is', async () => {
+	const e = await startDaemon({ users: ['ann', 'bob'], isolation: 'idle-stop 3s' });
+	try {
+		const run = (user, script) => e.ok(['sandbox', 'exec', user, '--', 'sh', '-c', `(${script}) >/dev/null 2>&1 &`]);
+		run('ann', 'while [ ! -e data/done ]; do :; done; exec sleep 1h');
+		run('bob', 'exec sleep 1h');
+		await waitFor('bob, who only waits, to be stopped', () => !e.sandboxes().some((b) => b.user === 'bob'), 20000, 200);
+		const row = () => e.sandboxes().find((b) => b.user === 'ann');
+		const since = row().active;
+		// Longer than bob had, and then as long again.
+		await waitFor('ann to work on', () => row().worked >= since + 9, 30000, 300);
+		assert.equal(row().stops, row().worked + 3);
+		fs.writeFileSync(`${e.home('ann')}/data/done`, '');
+		await waitFor('the idle stop', () => e.sandboxes().length === 0, 20000, 300);
 	} finally {
 		await e.stop();
 	}
