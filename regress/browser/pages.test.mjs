@@ -33,7 +33,8 @@ async function open(t, options = {}) {
 // Without a mouse.
 async function logIn(page, name, { pw = password, at = '/login' } = {}) {
 	await page.goto(`${origin}${at}`);
-	assert.equal(await page.evaluate(() => document.activeElement.id), 'username');
+	// It has the focus as soon as the page is drawn.
+	await page.waitForFunction(() => document.activeElement.id === 'username', null, { timeout: 10000 });
 	await page.keyboard.type(name);
 	await page.keyboard.press('Tab');
 	await page.keyboard.type(pw);
@@ -82,7 +83,8 @@ test('each page: what a keyboard, a reader and a telephone find there', { timeou
 	await logIn(page, 'ann', { pw: 'wrong' });
 	await page.waitForSelector('.error');
 	assert.equal(await page.inputValue('#username'), 'ann');
-	assert.equal(await page.evaluate(() => document.activeElement.id), 'password', 'what is to be mended has the focus');
+	// What is to be mended has the focus.
+	await page.waitForFunction(() => document.activeElement.id === 'password', null, { timeout: 10000 });
 	assert.match(await page.getAttribute('[role=alert] .error', 'lang'), /^en$/);
 	await look(page, 'a wrong password');
 	await logIn(page, 'ann');
@@ -101,7 +103,7 @@ test('each page: what a keyboard, a reader and a telephone find there', { timeou
 	await look(page, 'a port');
 	assert.deepEqual(complaints, []);
 	await page.evaluate(() => document.documentElement.removeAttribute('lang'));
-	await assert.rejects(look(page, 'control'), /html-has-lang/);
+	await assert.rejects(look(page, 'control'), (e) => /html-has-lang/.test(e.actual));
 });
 
 const people = [
@@ -109,19 +111,20 @@ const people = [
 	['balanced', 'fr-FR', 'fr', 'Se connecter', 'incorrect'], ['balanced', 'ja-JP', 'ja', 'ログイン', '正しくありません'],
 	['development', 'es-ES', 'es', 'Iniciar sesión', 'incorrectos'], ['development', 'it-IT', 'en', 'Log in', 'Incorrect'],
 ];
-for (const [preset, locale, lang, label, wrong] of people) {
+for (const [i, [preset, locale, lang, label, wrong]] of people.entries()) {
 	test(`a login by ${locale}, headers ${preset}`, { timeout: 60000 }, async (t) => {
 		d.write(`${d.opts.conf}\nheaders ${preset}`);
 		d.ok(['reload']);
 		const from = d.log.length;
 		const { page, complaints } = await open(t, { locale });
-		await logIn(page, 'ann', { pw: 'wrong', at: '/login?to=/password' });
-		await page.waitForSelector(`.error[lang=${lang}]:has-text("${wrong}")`);
+		// From elsewhere: who fails so often from one address is not let in for a while.
+		const failed = await d.post('/login', { username: 'ann', password: 'wrong' },
+			{ localAddress: `127.0.5.${i + 1}`, headers: { 'accept-language': locale } });
+		assert.match(failed.body, new RegExp(`class="error" lang="${lang}">[^<]*${wrong}`));
+		await page.goto(`${origin}/login?to=/password`);
 		assert.equal(await page.getAttribute('html', 'lang'), lang);
 		assert.equal((await page.innerText('button[type=submit]')).trim(), label);
-		// Who was asked for the password alone says it alone.
-		await page.keyboard.type(password);
-		await page.keyboard.press('Enter');
+		await logIn(page, 'ann', { at: '/login?to=/password' });
 		await page.waitForURL(`${origin}/password`);
 		assert.equal(await page.getAttribute('html', 'lang'), lang);
 		await page.locator('form[action="/logout"] button').focus();

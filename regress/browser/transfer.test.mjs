@@ -16,13 +16,17 @@ after(async () => {
 	await d?.stop();
 });
 
-// A context menu goes away when the workbench moves the focus while it still loads.
+// A context menu goes away when the workbench moves the focus while it still loads, and
+// takes no click in its first tenth of a second: then it stays.
 async function choose(page, target, label) {
 	const item = page.locator('.monaco-menu .action-label', { hasText: label }).first();
 	for (let tries = 0; ; tries++) {
 		try {
 			await target.click({ button: 'right', timeout: 10000 });
+			await item.hover({ timeout: 5000 });
+			await page.waitForTimeout(500);
 			await item.click({ timeout: 5000 });
+			await item.waitFor({ state: 'detached', timeout: 3000 });
 			return;
 		} catch (e) {
 			if (tries === 3) throw e;
@@ -33,8 +37,8 @@ async function choose(page, target, label) {
 
 test('a file goes up, and comes down as it was', { timeout: 150000 }, async (t) => {
 	const { context, page } = await visit(d, browser, 'ann');
-	t.after(() => context.close());
 	t.after(() => page.screenshot({ path: `${shots}/transfer.png` }).catch(() => {}));
+	t.after(() => context.close());
 	const bytes = crypto.randomBytes(3 << 20);
 	d.ok(['sandbox', 'exec', 'ann', '--', 'mkdir', '-p', '/home/ann/workspaces/inbox']);
 	await workbench(page, `${d.origin}/ide/?folder=/home/ann/workspaces`);
