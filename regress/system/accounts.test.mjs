@@ -8,6 +8,10 @@ import { Daemon, password, waitFor } from './daemon.mjs';
 const d = new Daemon({ isolation: 'storage 64M by accounting', conf: 'role "auditor" permit audit.read users.read\nrole "helper" permit users.manage users.read' });
 const show = (name) => JSON.parse(d.ok(['-j', 'user', 'show', name]));
 
+// Failures add up to a penalty of the address that they come from.
+let addresses = 0;
+const elsewhere = () => ({ localAddress: `127.0.8.${++addresses}` });
+
 test.before(async () => {
 	await d.prepare();
 	await d.start();
@@ -128,7 +132,7 @@ test('a link sets a password, once; the old one is void at once', async () => {
 	const { link } = JSON.parse(d.ok(['-j', 'user', 'reset', 'ann']));
 	assert.match(link, /^\/reset\?token=[0-9a-f]{64}$/);
 	assert.equal((await d.request('GET', '/api/me', { headers: { cookie, accept: 'application/json' } })).status, 401);
-	await assert.rejects(d.login('ann'), /401/);
+	await assert.rejects(d.login('ann', password, elsewhere()), /401/);
 	assert.match((await d.request('GET', link)).body, /name="token" value="[0-9a-f]{64}"/);
 	const token = link.slice(-64);
 	assert.match((await d.post('/reset', { token, password: 'short' })).body, /at least 12/);
@@ -153,8 +157,8 @@ test('a password that must be changed: a browser is led to the page that does it
 	const form = await page('/password');
 	assert.equal(form.status, 200);
 	assert.match(form.body, /Choose a password of your own/);
-	const change = (body) => d.post('/password', body, { headers: { cookie } });
-	assert.match((await change({ current: `${password}x`, password: fresh })).body, /current password is wrong/);
+	const change = (body, from = {}) => d.post('/password', body, { ...from, headers: { cookie } });
+	assert.match((await change({ current: `${password}x`, password: fresh }, elsewhere())).body, /current password is wrong/);
 	assert.match((await change({ current: password, password: 'short' })).body, /at least 12/);
 	assert.match((await change({ current: password, password })).body, /is the old one/);
 	assert.equal((await change({ current: '', password: fresh })).status, 400);
@@ -166,7 +170,7 @@ test('a password that must be changed: a browser is led to the page that does it
 	assert.deepEqual([done.status, done.headers.location], [303, '/']);
 	assert.equal((await page('/')).status, 200);
 	assert.equal((await page('/', other)).status, 302, 'the other session is over');
-	await assert.rejects(d.login('mia'), /401/);
+	await assert.rejects(d.login('mia', password, elsewhere()), /401/);
 	assert.ok(await d.login('mia', fresh));
 	assert.equal((await d.request('GET', '/password')).headers.location, '/login?to=/password');
 });
@@ -195,7 +199,7 @@ test('/register: who may ask for an account is led there, told what is wrong, an
 	assert.equal(done.status, 200);
 	assert.match(done.body, /muss ein Administrator Ihr Konto freigeben/);
 	assert.deepEqual([show('nora').state, show('nora').roles], ['pending', ['user']]);
-	await assert.rejects(d.login('nora', asked.password), /401/);
+	await assert.rejects(d.login('nora', asked.password, elsewhere()), /401/);
 	d.ok(['user', 'approve', 'nora']);
 	assert.ok(await d.login('nora', asked.password));
 	for (const [how, link, status, next] of [['closed', false, 404], ['open', true, 303, '/login']]) {
