@@ -17,6 +17,7 @@
 #include "admission.h"
 #include "heart.h"
 #include "master.h"
+#include "../privsep/clock.h"
 
 /* EX_TEMPFAIL: the service manager is to start ided again (ided.service). */
 #define EXIT_RESTART 75
@@ -82,10 +83,7 @@ static struct conf_for_master new_conf;
 int64_t
 master_now_ms(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	return clock_ms(CLOCK_MONOTONIC);
 }
 
 void

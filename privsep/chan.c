@@ -13,6 +13,7 @@
 #include "chan.h"
 #include "fdpass.h"
 #include "log.h"
+#include "clock.h"
 
 /* A message that waits for its peer to read. */
 struct chan_out {
@@ -473,15 +474,6 @@ chan_pause(struct chan *c, bool pause)
 		event_add(c->ev_read, NULL);
 }
 
-static int64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 int
 chan_call(struct chan *c, enum msg_type type, const void *payload, size_t len,
     enum msg_type want, struct msg *answer, int timeout_ms)
@@ -494,7 +486,7 @@ chan_call(struct chan *c, enum msg_type type, const void *payload, size_t len,
 
 	if (chan_send(c, type, 0, -1, payload, len) == -1)
 		return -1;
-	end = now_ms() + timeout_ms;
+	end = clock_ms(CLOCK_MONOTONIC) + timeout_ms;
 	for (;;) {
 		r = chan_recv(c, answer, &why);
 		if (r == 1) {
@@ -510,7 +502,7 @@ chan_call(struct chan *c, enum msg_type type, const void *payload, size_t len,
 			    msg_name(answer->head.type), why);
 		if (r != -1)
 			return -1;
-		left = end - now_ms();
+		left = end - clock_ms(CLOCK_MONOTONIC);
 		if (left <= 0)
 			return -1;
 		p.fd = c->fd;

@@ -4,6 +4,7 @@
 
 #include "lease.h"
 #include "log.h"
+#include "clock.h"
 
 #define WAIT_MS 5000 /* a handshake may keep its worker from hearing that */
 #define TICK_MS 200
@@ -24,10 +25,7 @@ lease_on_refused(lease_refused_fn fn)
 int64_t
 lease_now(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	return clock_ms(CLOCK_MONOTONIC);
 }
 
 /* On the list as long as something is out or somebody waits. */

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "conn_int.h"
+#include "../privsep/clock.h"
 
 #define SECOND       1000LL
 #define RATE_TIME    (10 * SECOND) /* in this time a client sends at least */
@@ -23,10 +24,7 @@
 int64_t
 time_now(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ((int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000);
+	return (clock_ms(CLOCK_MONOTONIC));
 }
 
 /* Nobody but a user may stay for as long as is configured. */

@@ -11,6 +11,7 @@
 #include "h2.h"
 #include "../privsep/log.h"
 #include "respond.h"
+#include "../privsep/clock.h"
 
 static nghttp2_session_callbacks *callbacks;
 static nghttp2_option *options;
@@ -18,10 +19,7 @@ static nghttp2_option *options;
 static uint64_t
 now_ms(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ((uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000);
+	return ((uint64_t)clock_ms(CLOCK_MONOTONIC));
 }
 
 /* --- what nghttp2 tells --- */

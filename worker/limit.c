@@ -7,6 +7,7 @@
 #include "routes.h"
 #include "session.h"
 #include "worker.h"
+#include "../privsep/clock.h"
 
 #define EARLY_MS 1000 /* before its end a lease that is not used up goes back */
 #define AGAIN_MS 1000 /* refused: nobody is asked again before */
@@ -34,15 +35,6 @@ static struct {
 } li;
 
 static void arm(void);
-
-static int64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ((int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000);
-}
 
 static struct chan *
 lender(enum side side)
@@ -132,7 +124,7 @@ on_timer(int fd, short what, void *arg)
 	(void)what;
 	(void)arg;
 	li.armed = false;
-	back_all(now_ms() + EARLY_MS);
+	back_all(clock_ms(CLOCK_MONOTONIC) + EARLY_MS);
 	arm();
 }
 
@@ -140,7 +132,7 @@ on_timer(int fd, short what, void *arg)
 static void
 arm(void)
 {
-	int64_t first = 0, now = now_ms();
+	int64_t first = 0, now = clock_ms(CLOCK_MONOTONIC);
 	struct timeval tv;
 
 	for (int side = SIDE_ADDRESS; side < SIDES; side++)
@@ -238,7 +230,7 @@ settle(enum side side, enum wire_limit class)
 {
 	struct loan *l = &li.loan[side][class];
 	struct stream *s = li.wait, *next;
-	int64_t now = now_ms();
+	int64_t now = clock_ms(CLOCK_MONOTONIC);
 
 	for (; s != NULL; s = next) {
 		next = s->limit_next;
@@ -273,7 +265,7 @@ limit_on_lease(struct chan *c, struct msg *m)
 	l->lease = *lease;
 	l->used = 0;
 	if (lease->granted == 0)
-		l->refused_until = now_ms() +
+		l->refused_until = clock_ms(CLOCK_MONOTONIC) +
 		    (lease->reset < AGAIN_MS ? lease->reset + 1 : AGAIN_MS);
 	arm();
 	settle(side, (enum wire_limit)lease->class);
@@ -316,7 +308,7 @@ limit_request(struct stream *s, limit_fn fn)
 	enum side side = side_now();
 	struct stream **p;
 	struct loan *l;
-	int64_t now = now_ms();
+	int64_t now = clock_ms(CLOCK_MONOTONIC);
 
 	if (s->limit_side == SIDE_ADDRESS && side != SIDE_ADDRESS) {
 		/* It was a user's: the address has its place back. */

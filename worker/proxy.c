@@ -19,14 +19,12 @@
 #include "../privsep/addr_text.h"
 #include "../privsep/circuit.h"
 #include "../privsep/log.h"
+#include "../privsep/clock.h"
 
 int64_t
 relay_now(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ((int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000);
+	return (clock_ms(CLOCK_MONOTONIC));
 }
 
 /* --- the end --- */

@@ -22,6 +22,7 @@
 #include "../../privsep/log.h"
 #include "../../privsep/session_start.h"
 #include "session.h"
+#include "../../privsep/clock.h"
 
 #define CLIENTS_MAX 4    /* isolation is one; a new one may overlap */
 #define STOP_MS     4000 /* from TERM to KILL */
@@ -44,10 +45,7 @@ session_ms(long ms)
 int64_t
 session_now(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	return clock_ms(CLOCK_MONOTONIC);
 }
 
 static void

@@ -27,6 +27,7 @@
 #include "audit_store.h"
 #include "audit_syslog.h"
 #include "auth.h"
+#include "../clock.h"
 
 #define BACKLOG          256      /* facts that wait for room on the disk */
 #define UNLOGGED_EVERY   10       /* seconds */
@@ -68,10 +69,7 @@ static struct {
 int64_t
 audit_wall_ms(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	return clock_ms(CLOCK_REALTIME);
 }
 
 struct audit_store *

@@ -7,15 +7,7 @@
 #include <bsd/string.h>
 
 #include "auth.h"
-
-static int64_t
-clock_ms(clockid_t id)
-{
-	struct timespec ts;
-
-	clock_gettime(id, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
+#include "../clock.h"
 
 int64_t
 auth_ms(void)

@@ -7,24 +7,16 @@
 #include <unistd.h>
 
 #include "fetch.h"
+#include "../clock.h"
 
 #define CONNECT_MS 5000 /* for one address, if there are more */
 
 static int64_t deadline;
 
-static int64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 void
 fetch_begin(void)
 {
-	deadline = now_ms() + FETCH_SECONDS * 1000;
+	deadline = clock_ms(CLOCK_MONOTONIC) + FETCH_SECONDS * 1000;
 }
 
 static int
@@ -37,7 +29,7 @@ wait_until(int fd, short what, int64_t until)
 	if (until > deadline)
 		until = deadline;
 	do {
-		left = until - now_ms();
+		left = until - clock_ms(CLOCK_MONOTONIC);
 		if (left <= 0)
 			return 0;
 		n = poll(&p, 1, (int)left);
@@ -64,8 +56,9 @@ connect_one(const struct sockaddr_storage *addr, socklen_t len, bool last)
 		error = errno;
 		if (error == EINPROGRESS) {
 			error = ETIMEDOUT;
-			if (wait_until(
-				fd, POLLOUT, last ? deadline : now_ms() + CONNECT_MS) &&
+			if (wait_until(fd, POLLOUT,
+				last ? deadline :
+				       clock_ms(CLOCK_MONOTONIC) + CONNECT_MS) &&
 			    getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == -1)
 				error = errno;
 		}

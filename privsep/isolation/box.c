@@ -19,6 +19,7 @@
 #include "net.h"
 #include "sandbox_cgroup.h"
 #include "sandbox_steps.h"
+#include "../clock.h"
 
 #define SWEEP_MS   20 /* between attempts to remove a control group */
 #define SWEEPS_MAX 500
@@ -26,15 +27,6 @@
 static TAILQ_HEAD(, box) boxes = TAILQ_HEAD_INITIALIZER(boxes);
 
 static void box_begun(struct box *);
-
-static int64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 struct box *
 box_find(uint32_t uid)
@@ -71,7 +63,7 @@ box_new(const char *user, const char *role, uint32_t uid, const struct wire_limi
 	limits_resolve(b->user, b->role, &b->own, &b->limits);
 	b->state = SANDBOX_STARTING;
 	b->started = time(NULL);
-	b->since_ms = now_ms();
+	b->since_ms = clock_ms(CLOCK_MONOTONIC);
 	b->pidfd = b->report = b->watch.alarm = -1;
 	b->storage.home = b->storage.loop = -1;
 	b->chan.closed = true;
@@ -369,7 +361,7 @@ box_begun(struct box *b)
 	box_runs(b);
 	log_event(LOG_INFO, "sandbox.started", LOG_S("user", b->user),
 	    LOG_N("uid", b->uid), LOG_N("pid", b->pid),
-	    LOG_N("ms", now_ms() - b->since_ms));
+	    LOG_N("ms", clock_ms(CLOCK_MONOTONIC) - b->since_ms));
 	box_ask_all(b);
 	usage_check(b);
 }

@@ -20,6 +20,7 @@
 #include "../sandbox.h"
 #include "../spawn.h"
 #include "isolation.h"
+#include "../clock.h"
 
 #define DEATHS_MAX 5     /* of one kind ... */
 #define DEATHS_MS  60000 /* ... in this time; more is the end */
@@ -81,15 +82,6 @@ static TAILQ_HEAD(, child) children = TAILQ_HEAD_INITIALIZER(children);
 static int64_t deaths[KINDS][DEATHS_MAX + 1]; /* a ring of times */
 static unsigned int ndeaths[KINDS];
 static struct event *again[KINDS];
-
-static int64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static struct child *
 current(enum kind kind)
@@ -280,7 +272,7 @@ child_start(enum kind kind)
 	if (c == NULL || chan_pair(up) == -1 || chan_pair(side) == -1)
 		fatal("%s: channels", row->name);
 	c->kind = kind;
-	c->born = now_ms();
+	c->born = clock_ms(CLOCK_MONOTONIC);
 	c->pid = child_spawn(row, up[1], side[1]);
 	if (c->pid == -1)
 		fatal("%s: cannot be started", row->name);
@@ -374,7 +366,7 @@ static bool
 too_many(enum kind kind)
 {
 	unsigned int n = ndeaths[kind]++;
-	int64_t now = now_ms(), oldest;
+	int64_t now = clock_ms(CLOCK_MONOTONIC), oldest;
 
 	deaths[kind][n % (DEATHS_MAX + 1)] = now;
 	oldest = deaths[kind][(n + 1) % (DEATHS_MAX + 1)];
@@ -393,7 +385,8 @@ child_died(const struct child *c, int status)
 	    LOG_S("process", name), LOG_N("pid", c->pid),
 	    LOG_N("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0),
 	    LOG_N("exit", WIFEXITED(status) ? WEXITSTATUS(status) : 0));
-	if (!past_start[c->kind] && by_itself && now_ms() - c->born < YOUNG_MS) {
+	if (!past_start[c->kind] && by_itself &&
+	    clock_ms(CLOCK_MONOTONIC) - c->born < YOUNG_MS) {
 		log_warnx("%s does not start; the lines above say why", name);
 		isolation_leave(1);
 		return;
