@@ -14,7 +14,6 @@
 #include "relay.h"
 #include "respond.h"
 #include "routes.h"
-#include "session.h"
 #include "worker.h"
 #include "../privsep/addr_text.h"
 #include "../privsep/circuit.h"
@@ -293,7 +292,7 @@ relay_connect(struct relay *r, bool fresh)
 	r->active = relay_now();
 	stream_pause(s, true);
 	/* on_connected may have run, and the stream may be answered. */
-	wt = upstream_get(s->w, &r->to, request_of(s), fresh, on_connected, r);
+	wt = upstream_get(s, &r->to, fresh, on_connected, r);
 	if (wt != NULL)
 		r->wait = wt;
 }

@@ -578,9 +578,10 @@ idle_take(const struct upstream_to *to)
 }
 
 struct upstream_wait *
-upstream_get(struct worker *w, const struct upstream_to *to, const struct m_request *of,
-    bool fresh, upstream_fn fn, void *arg)
+upstream_get(const struct stream *s, const struct upstream_to *to, bool fresh,
+    upstream_fn fn, void *arg)
 {
+	struct worker *w = s->w;
 	struct upstream_wait *wt;
 	struct upstream *u;
 
@@ -600,7 +601,7 @@ upstream_get(struct worker *w, const struct upstream_to *to, const struct m_requ
 		fatal("calloc");
 	wt->w = w;
 	wt->to = *to;
-	wt->of = *of;
+	wt->of = *request_of(s);
 	wt->fresh = fresh;
 	wt->fn = fn;
 	wt->arg = arg;

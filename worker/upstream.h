@@ -18,6 +18,7 @@
 
 #include <stdbool.h>
 
+#include "stream.h"
 #include "worker.h"
 
 #define UPSTREAM_MAX   256 /* open at a time, to all; more requests wait */
@@ -53,11 +54,11 @@ typedef void (*upstream_fn)(
 typedef void (*upstream_io)(void *arg);
 
 /*
- * Get a connection; with fresh a new one.  fn is called once: at once (then
+ * Get a connection for a request; with fresh a new one.  fn is called once: at once (then
  * NULL is returned), or later unless upstream_cancel() comes first.
  */
-struct upstream_wait *upstream_get(struct worker *, const struct upstream_to *,
-    const struct m_request *, bool fresh, upstream_fn fn, void *arg);
+struct upstream_wait *upstream_get(const struct stream *, const struct upstream_to *,
+    bool fresh, upstream_fn fn, void *arg);
 void upstream_cancel(struct upstream_wait *);
 
 /*
