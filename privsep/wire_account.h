@@ -88,7 +88,6 @@ struct m_account_edit {
 	char roles[WIRE_ROLES];
 	char metadata[WIRE_METADATA];
 	char password[WIRE_PASSWORD];
-	char agent[WIRE_AGENT];
 	char pad[2];
 	uint32_t set;     /* EDIT_* */
 	uint32_t version; /* that was seen; 0: whichever it is */
@@ -178,7 +177,6 @@ struct m_reset_use {
 	struct wire_ask ask;
 	uint8_t token[WIRE_RESET];
 	char password[WIRE_PASSWORD];
-	char agent[WIRE_AGENT];
 	char pad[7];
 };
 

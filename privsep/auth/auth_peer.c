@@ -25,8 +25,7 @@ static unsigned int njobs;
 		S_(m_account_edit, ask.rid), S_(m_account_edit, user),                   \
 		    S_(m_account_edit, name), S_(m_account_edit, email),                 \
 		    S_(m_account_edit, display), S_(m_account_edit, roles),              \
-		    S_(m_account_edit, metadata), S_(m_account_edit, password),          \
-		    S_(m_account_edit, agent)                                            \
+		    S_(m_account_edit, metadata), S_(m_account_edit, password)           \
 	}
 #define LIST_STRINGS                                                                     \
 	{                                                                                \
@@ -53,8 +52,7 @@ static const struct {
 } sound[] = {
 	{ M_REGISTER, COST_COMMIT, EDIT_STRINGS },
 	{ M_RESET_USE, COST_COMMIT,
-	    { S_(m_reset_use, ask.rid), S_(m_reset_use, password),
-		S_(m_reset_use, agent) } },
+	    { S_(m_reset_use, ask.rid), S_(m_reset_use, password) } },
 	{ M_ME, COST_LOOK, REF_STRINGS },
 	{ M_ME_PUT, COST_COMMIT, EDIT_STRINGS },
 	{ M_ME_PASSWORD, COST_COMMIT,

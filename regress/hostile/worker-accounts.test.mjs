@@ -179,12 +179,12 @@ test('what is on loan: a lie ends the worker', async () => {
 });
 
 // Where the strings of each message are, after its struct wire_ask.
-const strings = { edit: [33, 33, 255, 200, 272, 1024, 1025, 256], ref: [33], list: [128, 72, 33, 33], session: [17], password: [1025, 1025] };
+const strings = { edit: [33, 33, 255, 200, 272, 1024, 1025], ref: [33], list: [128, 72, 33, 33], session: [17], password: [1025, 1025] };
 const layouts = { ME: 'ref', ME_PUT: 'edit', ME_PASSWORD: 'password', ME_SESSIONS: 'list', ME_SESSION_END: 'session', ME_SESSIONS_END: 'ref', ME_USAGE: 'ref', SETTINGS_GET: 'ref',
 	REGISTER: 'edit', TOKEN_LIST: 'list', TOKEN_END: 'session', USERS: 'list', USER_GET: 'ref', USER_ADD: 'edit', USER_PUT: 'edit', USER_LIMITS: 'ref', USER_DELETE: 'ref',
 	USER_APPROVE: 'ref', USER_DISABLE: 'ref', USER_ENABLE: 'ref', USER_RESET: 'ref', ROLES: 'list', SESSIONS: 'list', SESSION_KILL: 'session', SESSIONS_KILL: 'ref',
 	SANDBOXES: 'list', SANDBOX_KILL: 'ref', STATS: 'ref' };
-const others = { REQUEST: [[17, 256]], TOKEN_ADD: [[24, 65], [89, 512]], RESET_USE: [[56, 1025], [1081, 256]], SETTINGS_PUT: [[32, 12288]], AUDIT_QUERY: [[24, 88], [112, 256], [368, 48], [416, 48], [464, 16], [480, 128]] };
+const others = { REQUEST: [[17, 256]], TOKEN_ADD: [[24, 65], [89, 512]], RESET_USE: [[56, 1025]], SETTINGS_PUT: [[32, 12288]], AUDIT_QUERY: [[24, 88], [112, 256], [368, 48], [416, 48], [464, 16], [480, 128]] };
 
 test('strings without an end, each field of each message', { timeout: 120000 }, async (t) => {
 	const jobs = [];
