@@ -49,7 +49,7 @@ export async function startCodeServer(d) {
 		const all = processes();
 		const out = all.filter((p) => p.pid === child.pid);
 		for (let i = 0; i < out.length; i++) out.push(...all.filter((p) => p.ppid === out[i].pid));
-		return out.filter((p) => p.state !== 'Z');
+		return out;
 	};
 	return { port, folder, tree, pid: child.pid,
 		// Its extension hosts would wait hours for their windows.

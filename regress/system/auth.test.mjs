@@ -14,7 +14,7 @@ after(() => m?.stop());
 // Of this very daemon: its log is a pipe of the manager's, whichever master there is.
 function auth() {
 	const pipe = fs.readlinkSync(`/proc/${JSON.parse(d.ok(['-j', 'status'])).pid}/fd/2`);
-	return processes().filter((p) => p.cmd === 'ided: auth' && p.state !== 'Z').filter((p) => {
+	return processes().filter((p) => p.cmd === 'ided: auth').filter((p) => {
 		try { return fs.readlinkSync(`/proc/${p.pid}/fd/6`) === pipe; } catch { return false; }
 	});
 }

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import https from 'node:https';
 import http2 from 'node:http2';
-import { startDaemon, waitFor, sleep, load as amount } from './daemon.mjs';
+import { startDaemon, waitFor, sleep, zombies, load as amount } from './daemon.mjs';
 
 const seconds = Number(process.env.IDED_CRASH_SECONDS || 20);
 const roles = ['master', 'zygote', 'auth', 'hash', 'keys', 'isolation'];
@@ -21,15 +21,7 @@ after(() => d?.stop());
 
 const fds = (pid) => fs.readdirSync(`/proc/${pid}/fd`);
 const standing = () => roles.map((role) => d.role(role).map((p) => ({ role, pid: p.pid, fds: fds(p.pid).length }))).flat();
-const zombies = () => {
-	const ours = new Set(d.tree().map((p) => p.pid));
-	return fs.readdirSync('/proc').filter((n) => /^\d+$/.test(n)).filter((n) => {
-		try {
-			const [, state, ppid] = fs.readFileSync(`/proc/${n}/stat`, 'latin1').split(') ')[1].match(/^(\w) (\d+)/);
-			return state === 'Z' && ours.has(Number(ppid));
-		} catch { return false; }
-	});
-};
+const unwaited = () => { const ours = new Set(d.tree().map((p) => p.pid)); return zombies().filter((p) => ours.has(p.ppid)); };
 
 // Sockets of connections that came from 127.0.0.1, as the kernel numbers them;
 // one that ided has not taken yet has no number.
@@ -164,7 +156,7 @@ test(`a worker is killed every 100 ms for ${seconds} s under load`, { timeout: (
 	await waitFor('the spares, and nobody else', () => d.role('worker').length === 8, 20000);
 	await waitFor('descriptors to be closed', () => JSON.stringify(standing()) === JSON.stringify(sure), 15000).catch(() => {});
 	assert.deepEqual(standing(), sure, 'the same processes, with as many descriptors');
-	assert.deepEqual(zombies(), []);
+	await waitFor('the ended to be waited for', () => unwaited().length === 0).catch(() => assert.deepEqual(unwaited(), []));
 	const { crashes } = JSON.parse(d.ok(['-j', 'status']));
 	assert.ok(crashes > 0 && crashes <= killed.SIGSEGV + killed.SIGABRT, `${crashes} crashes counted of ${JSON.stringify(killed)}`);
 	assert.ok(await d.login('ann', undefined, { localAddress: '127.0.0.9' }));

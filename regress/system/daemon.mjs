@@ -64,7 +64,13 @@ export async function waitFor(what, fn, ms = 20000, every = 50) {
 // Pids and titles of ided's processes, found by the parent's process group or
 // the log's tag: children have sessions of their own, so by environment-free
 // means: their open lock or channel is not visible, hence the recorded tree.
-export function processes() {
+// Those that have ended are not among them, though a number lasts until somebody has
+// waited for it: with first processes of sandboxes that is the machine's own, which may
+// take its time.
+export const processes = () => numbers().filter((p) => p.state !== 'Z' && p.state !== 'X');
+export const zombies = () => numbers().filter((p) => p.state === 'Z');
+
+function numbers() {
 	const out = [];
 	for (const d of fs.readdirSync('/proc')) {
 		if (!/^\d+$/.test(d)) continue;
@@ -209,7 +215,6 @@ ${extra}
 		let pipe;
 		try { pipe = fs.readlinkSync(`/proc/${this.pid}/fd/2`); } catch { return []; }
 		return processes().filter((p) => {
-			if (p.state === 'Z') return false;
 			for (const fd of [6, 2]) {
 				try {
 					if (fs.readlinkSync(`/proc/${p.pid}/fd/${fd}`) === pipe &&
@@ -387,7 +392,7 @@ ${extra}
 	// Sandboxes that wait for their user: both processes of each, of which its own first
 	// one is the other's child.
 	spares() {
-		const all = processes().filter((p) => p.state !== 'Z');
+		const all = processes();
 		const iso = this.role('isolation')[0]?.pid;
 		return all.filter((p) => p.cmd === 'ided: sandbox set-up' && p.ppid === iso)
 			.map((p) => ({ setup: p.pid, first: all.find((q) => q.ppid === p.pid && q.cmd === 'ide-session')?.pid }))

@@ -8,7 +8,7 @@ import { startDaemon, processes, waitFor } from './daemon.mjs';
 let d, cookie;
 const box = (user) => d.sandboxes().find((s) => s.user === user);
 const exec = (user, ...args) => d.ctl(['sandbox', 'exec', user, '--', ...args]);
-const of = (uid) => processes().filter((p) => p.uid === uid && p.state !== 'Z');
+const of = (uid) => processes().filter((p) => p.uid === uid);
 
 before(async () => {
 	d = await startDaemon({ users: ['ann', 'bob'], strategy: 'directory' });

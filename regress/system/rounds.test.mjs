@@ -31,7 +31,7 @@ const servedBy = async () => (await d.request('GET', '/healthz')).status;
 
 // Whoever is there of a kind; what ided's own tree does not hold is found by uid.
 function victim(kind) {
-	const tree = processes().filter((p) => p.state !== 'Z');
+	const tree = processes();
 	const ofUser = tree.filter((p) => p.uid >= d.uids && p.uid < d.uids + 1000);
 	const own = (title) => tree.filter((p) => p.cmd === `ided: ${title}` && ours(p.pid));
 	const first = Object.values(boxes());

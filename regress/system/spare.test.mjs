@@ -8,7 +8,7 @@ import { startDaemon, processes, sleep, waitFor } from './daemon.mjs';
 
 const ROUNDS = Number(process.env.IDED_ROUNDS || 6);
 const read = (file) => { try { return fs.readFileSync(file, 'latin1'); } catch { return ''; } };
-const alive = (pid) => processes().some((p) => p.pid === pid && p.state !== 'Z');
+const alive = (pid) => processes().some((p) => p.pid === pid);
 const kill = (pid) => { try { process.kill(pid, 'SIGKILL'); } catch { /* it was faster */ } };
 
 let d;
