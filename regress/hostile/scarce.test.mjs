@@ -22,8 +22,8 @@ const group = (d) => {
 
 // Of a user who has no sandbox, whatever was begun of one.
 async function nothingLeft(d, user, uid) {
-	await waitFor('the sandbox to be gone', () => !d.sandboxes().some((s) => s.user === user), 10000);
-	await waitFor('its processes to be gone', () => processes().every((p) => p.uid !== uid), 10000);
+	await waitFor('the sandbox to be gone', () => !d.sandboxes().some((s) => s.user === user));
+	await waitFor('its processes to be gone', () => processes().every((p) => p.uid !== uid));
 	assert.equal(fs.existsSync(`${d.runtime}/sandbox/${uid}`), false, 'its runtime folder');
 	// Nobody's but those of sandboxes that run and of spares.
 	const others = d.sandboxes().map((s) => fs.readFileSync(`${d.runtime}/sandbox/${s.uid}/group`, 'latin1').trim());
@@ -33,7 +33,7 @@ async function nothingLeft(d, user, uid) {
 			try {
 				return fs.readdirSync(`${where}/${group(d)}`).filter((n) => /^\d+$/.test(n) && !others.includes(n)).length <= spares;
 			} catch { return true; }
-		}, 10000);
+		});
 	await waitFor('its device to go', () => !execFileSync('losetup', ['-l', '-n', '-O', 'BACK-FILE'], { encoding: 'utf8' }).includes(`${d.dir}/data/volume/${uid}.img`));
 }
 

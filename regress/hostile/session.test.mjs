@@ -134,7 +134,7 @@ test('the words of those that made it are not its own to say', async () => {
 	const state = async (what) => {
 		evil(what);
 		run();
-		const row = await waitFor('it to run', () => d.sandboxes().find((s) => s.user === 'ann' && s.state === 'running'), 15000);
+		const row = await waitFor('it to run', () => d.sandboxes().find((s) => s.user === 'ann' && s.state === 'running'));
 		const open = fds();
 		d.ok(['sandbox', 'stop', 'ann']);
 		await gone();

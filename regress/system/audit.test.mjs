@@ -290,7 +290,7 @@ const signed = (seq) => {
 // Some records, and keys has signed the last of them.
 async function signedTrail() {
 	while (lines().length < 20) d.ok(['user', 'enable', 'bob']);
-	await waitFor('the head to be signed', () => signed(records().at(-1)?.seq), 10000);
+	await waitFor('the head to be signed', () => signed(records().at(-1)?.seq));
 }
 
 test('verify finds a change, a gap, another order, and an end that was cut off', async () => {

@@ -128,7 +128,7 @@ test('killed amid it, nothing is left that looks whole, and the next one is', as
 	for (const sig of ['SIGKILL', 'SIGTERM']) {
 		const dir = empty();
 		const c = spawn(`${obj}/idectl`, ['-s', `${d.runtime}/ided.sock`, 'backup', `${dir}/b.tar`], { stdio: 'ignore' });
-		await waitFor('a file', () => left(dir).length > 0 || c.exitCode !== null, 5000, 1);
+		await waitFor('a file', () => left(dir).length > 0 || c.exitCode !== null, 20000, 1);
 		c.kill(sig);
 		await waitFor('its end', () => c.exitCode !== null || c.signalCode !== null);
 		const files = left(dir);
@@ -247,7 +247,7 @@ test('auth is killed amid it: no backup, and it says so', async () => {
 	c.stderr.on('data', (s) => { err += s; });
 	const ended = new Promise((r) => c.on('close', r));
 	const auth = d.role('auth')[0];
-	await waitFor('a file', () => left(dir).length > 0, 5000, 1);
+	await waitFor('a file', () => left(dir).length > 0, 20000, 1);
 	c.kill('SIGSTOP');
 	process.kill(auth.pid, 'SIGKILL');
 	await waitFor('its end', () => d.role('auth').every((p) => p.pid !== auth.pid));
@@ -258,7 +258,7 @@ test('auth is killed amid it: no backup, and it says so', async () => {
 	} else {
 		assert.equal(restore(`${dir}/b.tar`, '/nonexistent', '-n').status, 0);
 	}
-	await waitFor('auth', () => d.ctl(['status']).status === 0, 10000, 100);
+	await waitFor('auth', () => d.ctl(['status']).status === 0, 20000, 100);
 	assert.equal((await backup(`${dir}/c.tar`)).status, 0);
 });
 

@@ -129,7 +129,7 @@ for (const [name, get] of [['HTTP/1.1', h1get], ['HTTP/2', h2get]]) {
 			r.pipe(un);
 			for (let i = 0; i < 5; i++) {
 				await waitFor(`event ${i}`, () => seen.join('') ===
-					Array.from({ length: i + 1 }, (_, k) => `data: ${k}\n\n`).join(''), 10000, 5);
+					Array.from({ length: i + 1 }, (_, k) => `data: ${k}\n\n`).join(''), 20000, 5);
 				await get('/ide/a/heard', own());
 			}
 			await end;

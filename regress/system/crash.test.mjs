@@ -106,8 +106,9 @@ class H2 extends Asker {
 	close() { this.session.destroy(); }
 }
 
-test(`a worker is killed every 100 ms for ${seconds} s under load`, { timeout: (seconds + 120) * 1000 }, async (t) => {
+test(`a worker is killed every 100 ms for ${seconds} s under load`, { timeout: (3 * seconds + 180) * 1000 }, async (t) => {
 	// Sandboxes are held ready as well, a little later than workers.
+	await d.spare(2);
 	const sure = await waitFor('all spares, and nothing that still comes', async () => {
 		const now = standing();
 		await sleep(500);
@@ -132,7 +133,9 @@ test(`a worker is killed every 100 ms for ${seconds} s under load`, { timeout: (
 
 	const killed = { SIGSEGV: 0, SIGABRT: 0, SIGKILL: 0 };
 	const start = Date.now();
-	for (let i = 0; i < seconds * 10; i++) {
+	const count = () => killed.SIGSEGV + killed.SIGABRT + killed.SIGKILL;
+	// On a busy machine it takes longer until so many are.
+	for (let i = 0; i < seconds * 10 || count() < seconds; i++) {
 		await sleep(Math.max(0, start + i * 100 - Date.now()));
 		const may = d.role('worker').filter((p) => !serves(p.pid, sockets));
 		if (may.length > 0) {
@@ -142,19 +145,18 @@ test(`a worker is killed every 100 ms for ${seconds} s under load`, { timeout: (
 				killed[signal]++;
 			} catch { /* it ended by itself */ }
 		}
-		if (Date.now() > start + seconds * 1000) break;
+		if (Date.now() > start + seconds * (count() < seconds ? 3 : 1) * 1000) break;
 	}
 	running = false;
 	await visitor;
 
+	await waitFor('each to have many answers', () => load.every((l) => l.served > amount(100) || l.broken.length > 0), 60000);
 	await Promise.all(load.map((l) => l.stop()));
 	t.diagnostic(`${JSON.stringify(killed)}, ${load.map((l) => l.served).join(' ')} answers`);
 	assert.deepEqual(load.flatMap((l) => l.broken), []);
-	for (const l of load) assert.ok(l.served > amount(100), `${l.served} answers`);
-	const count = killed.SIGSEGV + killed.SIGABRT + killed.SIGKILL;
-	assert.ok(count >= seconds, `${count} workers were killed`);
+	assert.ok(count() >= seconds, `${count()} workers were killed`);
 	await waitFor('the spares, and nobody else', () => d.role('worker').length === 8, 20000);
-	await waitFor('descriptors to be closed', () => JSON.stringify(standing()) === JSON.stringify(sure), 15000).catch(() => {});
+	await waitFor('descriptors to be closed', () => JSON.stringify(standing()) === JSON.stringify(sure)).catch(() => {});
 	assert.deepEqual(standing(), sure, 'the same processes, with as many descriptors');
 	await waitFor('the ended to be waited for', () => unwaited().length === 0).catch(() => assert.deepEqual(unwaited(), []));
 	const { crashes } = JSON.parse(d.ok(['-j', 'status']));

@@ -42,6 +42,18 @@ export function freePort(left = 20) {
 	});
 }
 
+// A thousand uids, of which no other daemon has one: sandboxes are told apart by them, and
+// have their addresses after them.  Whose they are is told by a port that is listened on
+// as long as this process is there, where nobody else listens.
+function ownUids(left = 200) {
+	return new Promise((resolve, reject) => {
+		const n = crypto.randomInt(4000);
+		const s = net.createServer().unref();
+		s.on('error', (e) => (left > 0 ? resolve(ownUids(left - 1)) : reject(e)));
+		s.listen(6000 + n, '127.255.255.252', () => resolve(200000 + n * 1000));
+	});
+}
+
 export function makeCertificate(dir, name = 'server', kind = 'ec') {
 	const alg = kind === 'ec' ? ['ec', '-pkeyopt', 'ec_paramgen_curve:P-256'] : ['rsa:2048'];
 	execFileSync('openssl', ['req', '-x509', '-newkey', ...alg, '-nodes', '-keyout',
@@ -136,8 +148,6 @@ export class Daemon {
 		this.told = '';	// on stderr, of earlier starts and of idectl
 		this.env = {};
 		this.answers = new Answers();
-		// Uids of its own, so that another run's sandboxes are not mistaken for ours.
-		this.uids = 200000 + Math.floor(Math.random() * 4000) * 1000;
 	}
 
 	// Tests ask for more than people do: what one does not set is wide.
@@ -174,6 +184,7 @@ ${extra}
 
 	async prepare() {
 		this.port = this.opts.port || await freePort();
+		this.uids = await ownUids();
 		fs.mkdirSync(this.data, { mode: 0o711 });
 		if (this.opts.certificateFor) this.opts.certificateFor(this.dir);
 		else makeCertificate(this.dir, 'server', this.opts.certificate);
@@ -314,7 +325,7 @@ ${extra}
 	}
 
 	// Send bytes, take all that comes until the end (or ms).
-	async exchange(bytes, { ms = 5000, ...opts } = {}) {
+	async exchange(bytes, { ms = 20000, ...opts } = {}) {
 		const s = await this.raw(opts);
 		return new Promise((resolve) => {
 			let out = '';
@@ -402,7 +413,7 @@ ${extra}
 	// So many of them, ready: each waits when it is in recvmsg(2).
 	spare(n) {
 		const waits = ({ first }) => { try { return fs.readFileSync(`/proc/${first}/syscall`, 'latin1').startsWith('47 '); } catch { return false; } };
-		return waitFor(`${n} spares`, () => { const s = this.spares(); return s.length === n && s.every(waits) && s; }, 10000);
+		return waitFor(`${n} spares`, () => { const s = this.spares(); return s.length === n && s.every(waits) && s; });
 	}
 
 	sandboxes() {

@@ -165,7 +165,7 @@ for (const [name, block] of Object.entries(bad)) {
 				if (f.type === 3 || f.type === 7) resolve('reset');
 			};
 			c.s.on('close', () => resolve('closed'));
-			setTimeout(() => resolve('nothing'), 5000).unref();
+			setTimeout(() => resolve('nothing'), 20000).unref();
 		});
 		await c.send(frame(1, 0x5, 1, block()));
 		const got = await answer;
@@ -240,7 +240,7 @@ test('revocation closes a live WebSocket at once', { timeout: 60000 }, () => on(
 	const start = Date.now();
 	d.ok(['user', 'disable', 'bob']);
 	await gone;
-	assert.ok(Date.now() - start < 2000);
+	assert.ok(Date.now() - start < 8000, 'not only when a worker is ended that does not leave');
 	d.ok(['user', 'enable', 'bob']);
 }));
 

@@ -79,7 +79,7 @@ before(async () => {
 	await serve(http.createServer(handler), tcpPort, '127.0.0.1');
 	await serve(https.createServer({ key: fs.readFileSync(`${f}/service.key`), cert: fs.readFileSync(`${f}/service.crt`) }, handler), tlsPort, '127.0.0.1');
 	d.write(`
-proxy { timeout 2s }
+proxy { timeout 4s }
 location "/unix/" { proxy to unix "${f}/unix.sock"; header "X-Site: one two"; header "Host: inner.example" }
 location "/app/" { proxy to 127.0.0.1 port ${tcpPort}; rewrite "/" }
 location "/app/deep/" { proxy to 127.0.0.1 port ${tcpPort}; rewrite "/else/where"; require role admin }
@@ -280,7 +280,7 @@ test('one that is just being started is waited for, and no longer than an answer
 	const none = await get('/late/', { headers: { accept: '*/*' } });
 	assert.equal(none.status, 502);
 	assert.match(none.json.error.message, /cannot be reached: Connection refused/);
-	assert.ok(Date.now() - start >= 1000, 'after a second once more; two more would be beyond its timeout');
+	assert.ok(Date.now() - start >= 1000, 'after a second once more, and after two; four more would be beyond its timeout');
 	const body = crypto.randomBytes(300000);
 	const waits = [get('/late/x'), get('/late/up', { method: 'POST', body, fn: ask2, headers: { origin: d.origin, 'content-length': body.length } })];
 	await d.says(/location\.failed location="\/late\/"[^]*location\.failed location="\/late\/"[^]*location\.failed location="\/late\/"/);
@@ -320,7 +320,7 @@ test('one that cannot be reached is asked no more for a while, and then again', 
 test('what is wrong is said by file and line, or by its name', () => {
 	const errors = (text) => {
 		const f = `${d.dir}/bad.conf`;
-		fs.writeFileSync(f, fs.readFileSync(d.conf, 'utf8').replace(/\nproxy \{ timeout 2s \}[^]*$/, `\n${text}\n`));
+		fs.writeFileSync(f, fs.readFileSync(d.conf, 'utf8').replace(/\nproxy \{ timeout 4s \}[^]*$/, `\n${text}\n`));
 		return spawnSync(`${obj}/ided`, ['-n', '-f', f], { encoding: 'utf8' }).stderr;
 	};
 	assert.match(errors('location "/API/x/" { root "/srv" }'), /bad\.conf:\d+: expected a path that ided does not serve itself/);

@@ -62,7 +62,7 @@ test('the largest processes are shown, with kind and size', async () => {
 	const p = start('ann', 60, 0, 3600);
 	await p.ready();
 	// It may have been looked at last while it still grew.
-	const row = await waitFor('the process, of its size', () => show('ann').largest?.find((x) => /^python3/.test(x.name) && x.memory > 60 << 20), 10000);
+	const row = await waitFor('the process, of its size', () => show('ann').largest?.find((x) => /^python3/.test(x.name) && x.memory > 60 << 20));
 	assert.equal(row.kind, 'command');
 	assert.ok(row.memory < 100 << 20, `${row.memory}`);
 	assert.ok(row.pid > 1);
@@ -98,7 +98,7 @@ test('VS Code and what it starts are told apart', async () => {
 test('at the first mark it is told, to the log, idectl, the portal and the API; nothing is ended', async () => {
 	const p = start('ann', 140, 0, 3600);
 	await p.ready();
-	await waitFor('the note', () => notes('ann', 'warning').length > 0, 10000);
+	await waitFor('the note', () => notes('ann', 'warning').length > 0);
 	assert.match(notes('ann', 'warning')[0].text, /^5\d% of the memory is used; most of it by python3\S* \(command, process \d+, 1\d\dM\)$/);
 	const [record] = trail('ann').filter((r) => r.detail.event === 'warning');
 	assert.match(record.detail.process, /^python3/);
@@ -126,7 +126,7 @@ test('at the second mark the largest is ended, with time to save, and the sessio
 	await small.ready();
 	const p = start('eve', 100, 20, 0.3);
 	assert.equal(await p.status, 143, 'by TERM, and not by the kernel');
-	await waitFor('the note', () => notes('eve', 'ended').length > 0, 10000);
+	await waitFor('the note', () => notes('eve', 'ended').length > 0);
 	assert.match(notes('eve', 'ended')[0].text, /^python3\S* \(command, process \d+, \d+M\) was ended/);
 	assert.equal(show('eve').pid, pid);
 	assert.equal(small.c.exitCode, null, 'the other program runs on');
@@ -136,7 +136,7 @@ test('at the second mark the largest is ended, with time to save, and the sessio
 	assert.equal(of('critical').length, 1);
 	assert.equal(counts().memory_ended, of('ended').length);
 	assert.equal(counts().memory_critical, 1);
-	await waitFor('the metrics', async () => await metric('ended') === of('ended').length && await metric('critical') === 1, 10000);
+	await waitFor('the metrics', async () => await metric('ended') === of('ended').length && await metric('critical') === 1);
 	const cookie = await d.login('root1');
 	const api = await d.request('GET', '/api/admin/stats', { headers: { cookie, accept: 'application/json' } });
 	assert.equal(api.json.data.memoryEnded, of('ended').length, api.body);

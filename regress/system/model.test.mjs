@@ -219,7 +219,7 @@ async function compare() {
 
 const killAuth = async () => {
 	process.kill(d.role('auth')[0].pid, 'SIGKILL');
-	await waitFor('auth', () => d.ctl(['status']).status === 0, 10000);
+	await waitFor('auth', () => d.ctl(['status']).status === 0);
 	root.renew();
 	other.renew();
 };
@@ -385,7 +385,7 @@ test('settings: fifty changes in a second are one write to the disk, or two; non
 			// One more, so that there is a write to wait for.
 			const before = writes();
 			assert.equal((await root.call('PATCH', 'users/me/settings', { count: 50 })).status, 200);
-			await waitFor('the write', () => writes() > before, 10000);
+			await waitFor('the write', () => writes() > before);
 			console.log(`${writes()} writes to the disk for 51 changes within ${seconds} s`);
 			assert.ok(writes() <= 2 * seconds, `${writes()} writes within ${seconds} s`);
 		} finally {

@@ -4,7 +4,7 @@ import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { spawn, spawnSync } from 'node:child_process';
-import { Daemon, startDaemon, waitFor, sleep } from './daemon.mjs';
+import { Daemon, ended, startDaemon, waitFor, sleep } from './daemon.mjs';
 import { Internet, addresses as at, supported } from './internet.mjs';
 
 const rounds = Number(process.env.IDED_ROUNDS || 5);
@@ -295,7 +295,7 @@ test('what ends is cleared: its interface, its routes, and what holds them', { s
 	for (const p of d.tree()) try { process.kill(p.pid, 'SIGKILL'); } catch { /* gone */ }
 	await d.ended;
 	process.kill(two.pid, 'SIGKILL');
-	await waitFor('its end', () => !fs.existsSync(`/proc/${two.pid}`));
+	await waitFor('its end', () => ended(two.pid));
 	assert.ok(links().includes(name), 'the interface is still there');
 	await d.start();
 	await waitFor('it to be cleared', () => !links().includes(name));

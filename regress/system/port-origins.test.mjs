@@ -121,7 +121,7 @@ test('the end of a session reaches what is open', { timeout: 30000 }, async () =
 	c.on('error', () => {});
 	await waitFor('events', () => /data: 2/.test(out));
 	await d.request('POST', '/api/logout', { headers: { cookie: session, origin: d.origin } });
-	await waitFor('the end', () => closed, 5000);
+	await waitFor('the end', () => closed);
 });
 
 test('one user gets to the own program, and what another left in the browser goes', async () => {

@@ -224,7 +224,7 @@ test('server-sent events come one by one, and their end ends them', async () => 
 	s.write(`GET /proxy/3000/events HTTP/1.1\r\nHost: localhost:${d.port}\r\nCookie: ${ann}\r\n\r\n`);
 	let out = '';
 	s.on('data', (b) => { out += b; });
-	await waitFor('events', () => /data: 3/.test(out), 5000, 20);
+	await waitFor('events', () => /data: 3/.test(out), 20000, 20);
 	assert.match(out, /^HTTP\/1\.1 200 /);
 	s.destroy();
 });
@@ -403,7 +403,7 @@ test('an answer that comes before the body is there is the answer', { timeout: 6
 		s.on('data', (b) => { out += b.toString('latin1'); });
 		s.write(head('POST', `/proxy/3000/early?${q}`, `Content-Length: ${32 << 20}\r\n`));
 		s.write('x'.repeat(100000));
-		await waitFor(`an answer: ${q}`, () => /\r\n\r\nlarge$/.test(out), 10000);
+		await waitFor(`an answer: ${q}`, () => /\r\n\r\nlarge$/.test(out));
 		assert.match(out, /^HTTP\/1\.1 413 /, q);
 		s.destroy();
 	}

@@ -11,7 +11,7 @@ let d, port, sock;
 
 before(async () => {
 	port = await freePort();
-	d = await startDaemon({ users: ['ann'], prefork: 'spare 4\n\tper-source 3\n\thandshake-timeout 2s', conf:
+	d = await startDaemon({ users: ['ann'], prefork: 'spare 4\n\tper-source 3\n\thandshake-timeout 4s', conf:
 		`listen on 127.0.0.1 port ${port} tls proxy-protocol from 127.0.0.1 from 127.0.7.0/24` });
 	// Relative to nothing: the runtime folder is there only after the first start.
 	sock = `${d.runtime}/http.sock`;

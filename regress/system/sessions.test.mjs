@@ -110,7 +110,7 @@ test('a killed auth forgets no end of a session', async () => {
 	const other = await login('ann');
 	await d.post('/logout', {}, { headers: { cookie } });
 	process.kill(d.role('auth')[0].pid, 'SIGKILL');
-	await waitFor('auth', () => open(other), 10000);
+	await waitFor('auth', () => open(other));
 	await over(cookie, 'logged out, and auth killed');
 });
 

@@ -120,7 +120,7 @@ test('with users: a user is let in, by name, and nobody else', { timeout: 30000 
 	const e = await events(s, v.cookie);
 	assert.equal((await api('GET', '', ann)).json.data.items.find((i) => i.port === 3000).visitors >= 1, true);
 	await unshare(3000);
-	await waitFor('the end', () => e.closed, 5000);
+	await waitFor('the end', () => e.closed);
 	assert.equal((await get(s, v.cookie)).status, 404);
 	await unshare(3001);
 });
@@ -131,7 +131,7 @@ test("a visitor's logout ends the visit", { timeout: 30000 }, async () => {
 	const v = await visit(s, session);
 	const e = await events(s, v.cookie);
 	await d.request('POST', '/api/logout', { headers: { cookie: session, origin: d.origin } });
-	await waitFor('the end', () => e.closed, 5000);
+	await waitFor('the end', () => e.closed);
 	assert.equal((await get(s, v.cookie)).status, 401);
 	await unshare(3000);
 });
@@ -157,7 +157,7 @@ test('with everybody: a guest is let in, to that port and nothing else', { timeo
 	assert.equal((await ask(d, `22-${'0'.repeat(16)}.${site}`, 'GET', '/')).status, 403);
 	const e = await events(s);
 	await unshare(3000);
-	await waitFor('the end', () => e.closed, 5000);
+	await waitFor('the end', () => e.closed);
 	assert.equal((await get(s)).status, 404);
 });
 
@@ -190,7 +190,7 @@ test('it outlives auth, and so does who is there', { timeout: 60000 }, async () 
 	assert.ok(open.every((e) => !e.closed), 'nobody was sent away');
 	await unshare(3000);
 	await unshare(3001);
-	await waitFor('the end of both', () => open.every((e) => e.closed), 5000);
+	await waitFor('the end of both', () => open.every((e) => e.closed));
 });
 
 test('idectl lists, shares and ends', () => {
@@ -208,7 +208,7 @@ test('it ends with its time, its owner, the role, the policy, the sandbox', { ti
 	const closes = async (what, s, end, reason) => {
 		const e = await events(s);
 		await end();
-		await waitFor(`the end by ${what}`, () => e.closed, 10000);
+		await waitFor(`the end by ${what}`, () => e.closed);
 		await waitFor(`a record of ${what}`, () => new RegExp(`port\\.unshared user="ann" port=${s.port} .*reason="${reason}"`).test(d.log));
 		assert.equal((await get(s)).status, 404, what);
 	};

@@ -20,7 +20,14 @@ before(async () => {
 after(() => d?.stop());
 
 const exec = (user, script) => d.ctl(['sandbox', 'exec', user, '--', 'sh', '-c', script]);
-const reload = (spare, n) => { d.opts.isolation = isolation(spare, n); d.write(); d.ok(['reload']); };
+// Those of the configuration before go when they hear of it.
+const reload = async (spare, n) => {
+	const was = d.spares();
+	d.opts.isolation = isolation(spare, n);
+	d.write();
+	d.ok(['reload']);
+	await waitFor('the old ones to go', () => was.every((s) => !alive(s.first) && !alive(s.setup)));
+};
 
 const groups = () => {
 	const trees = read('/proc/self/mounts').split('\n').map((l) => l.split(' ')).filter((m) => /^cgroup2?$/.test(m[2])).map((m) => m[1]);
@@ -103,14 +110,14 @@ function snapshot(user) {
 for (const user of ['ann', 'bob'])
 	test(`one that came of a spare is in all like one that was made for ${user}`, async () => {
 		for (const b of d.sandboxes()) d.ok(['sandbox', 'stop', b.user]);
-		reload(2);
+		await reload(2);
 		const before = await d.spare(2);
 		assert.equal(exec(user, 'true').status, 0);
 		const { pid, uid } = d.sandboxes().find((s) => s.user === user);
 		assert.ok(before.some((s) => s.first === pid), 'it is one of those that stood ready');
 		const warm = snapshot(user);
 		d.ok(['sandbox', 'stop', user]);
-		reload(0);
+		await reload(0);
 		await waitFor('the spares to go', () => d.spares().length === 0 && groups().length === 0);
 		assert.equal(exec(user, 'true').status, 0);
 		const cold = snapshot(user);
@@ -128,7 +135,7 @@ for (const user of ['ann', 'bob'])
 
 test('one that dies while it waits is replaced, and leaves nothing', async () => {
 	for (const b of d.sandboxes()) d.ok(['sandbox', 'stop', b.user]);
-	reload(2);
+	await reload(2);
 	for (const which of ['first', 'setup']) {
 		const was = await d.spare(2);
 		// The one that is taken next: its end is found out at once.
@@ -137,7 +144,7 @@ test('one that dies while it waits is replaced, and leaves nothing', async () =>
 		assert.equal(exec('ann', 'echo here').out, 'here\n');
 		d.ok(['sandbox', 'stop', 'ann']);
 		// A new configuration has no patience with what went wrong before.
-		reload(2);
+		await reload(2);
 		const now = await d.spare(2);
 		assert.ok(!now.some((s) => was.some((w) => w.first === s.first)));
 		await waitFor('their groups to go', () => new Set(groups()).size === 2);
@@ -146,8 +153,8 @@ test('one that dies while it waits is replaced, and leaves nothing', async () =>
 
 test('those of an older configuration are thrown away', async () => {
 	const was = await d.spare(2);
-	reload(2, 77);
-	await waitFor('them to go', () => was.every((s) => !alive(s.first) && !alive(s.setup)));
+	await reload(2, 77);
+	assert.ok(was.every((s) => !alive(s.first) && !alive(s.setup)));
 	await d.spare(2);
 	assert.equal(exec('ann', 'true').status, 0);
 	assert.equal(JSON.parse(d.ok(['-j', 'sandbox', 'show', 'ann'])).processes_max, 77);
@@ -156,7 +163,7 @@ test('those of an older configuration are thrown away', async () => {
 });
 
 test(`killed between two steps of a start, ${ROUNDS} times: the next one is whole, and nothing is left`, async () => {
-	reload(1);
+	await reload(1);
 	for (let i = 0; i < ROUNDS; i++) {
 		const [s] = await d.spare(1);
 		const c = spawn(`${d.obj}/idectl`, ['-s', `${d.runtime}/ided.sock`, 'sandbox', 'exec', 'ann', '--', 'true'], { stdio: 'ignore' });
@@ -166,7 +173,7 @@ test(`killed between two steps of a start, ${ROUNDS} times: the next one is whol
 		await gone;
 		await waitFor('the next one', () => exec('ann', 'test -w ~/data && ip route | grep -q default || test ! -e /sys/class/net/net0').status === 0, 20000);
 		d.ok(['sandbox', 'stop', 'ann']);
-		reload(1);
+		await reload(1);
 	}
 	await d.spare(1);
 	await waitFor('what is left to go', () => new Set(groups()).size === 1 && links().length <= 1);

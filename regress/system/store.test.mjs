@@ -33,7 +33,7 @@ test('kill -9 of auth in the middle of writes, again and again', async () => {
 		const auth = d.role('auth')[0];
 		if (auth) process.kill(auth.pid, 'SIGKILL');
 		await Promise.all(adds);
-		await waitFor('auth', () => d.ctl(['status']).status === 0, 5000, 100);
+		await waitFor('auth', () => d.ctl(['status']).status === 0, 20000, 100);
 		const have = names();
 		for (const n of acknowledged) assert.ok(have.has(n), `${n} was acknowledged and is lost`);
 		// Killing faster than five times a minute makes isolation give up.

@@ -87,7 +87,7 @@ test('a service that is away holds nobody up, and gets what was queued', async (
 	const last = trail().at(-1).seq;
 	assert.ok(Date.now() - before < 30000);
 	await serve();
-	await waitFor('what it missed', () => records.some((r) => r.seq >= last), 15000);
+	await waitFor('what it missed', () => records.some((r) => r.seq >= last));
 	const numbers = records.map((r) => r.seq);
 	assert.deepEqual(numbers, numbers.map((_, i) => numbers[0] + i));
 	assert.ok(!trail().some((r) => r.event === 'audit.syslog'), 'nothing was lost');

@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import net from 'node:net';
-import { startDaemon, makeCertificate, freePort, idePath, obj, waitFor } from './daemon.mjs';
+import { ended, startDaemon, makeCertificate, freePort, idePath, obj, waitFor } from './daemon.mjs';
 
 const product = fs.readFileSync(`${idePath}/product`, 'utf8');
 const current = (/^codeserver=(.*)$/m.exec(product) || /^version=(.*)$/m.exec(product))[1];
@@ -122,7 +122,7 @@ const scrape = () => new Promise((resolve, reject) => {
 });
 
 test('what is known of it is in status and in the figures', async () => {
-	const seen_ = () => waitFor('auth to be asked', () => state().catch((e) => { if (e.code !== 'ERR_ASSERTION') throw e; return null; }), 10000, 500);
+	const seen_ = () => waitFor('auth to be asked', () => state().catch((e) => { if (e.code !== 'ERR_ASSERTION') throw e; return null; }), 20000, 500);
 	assert.deepEqual(await seen_(), ['off', undefined, undefined]);
 	await ask(`https://127.0.0.1:${port}/newer`);
 	assert.deepEqual(await seen_(), ['available', next, 0]);
@@ -189,14 +189,17 @@ test('it has nothing while it asks', async () => {
 	const p = await waitFor('ided-fetch, in its sandbox', () => d.tree().find((q) => q.name === 'ided-fetch' && q.seccomp === 2 && q.capEff === '0000000000000000'));
 	assert.equal(p.cmd, 'ided: fetch');
 	assert.equal(p.nnp, 1);
-	const has = new Set(fs.readdirSync(`/proc/${p.pid}/fd`).map((f) => fs.readlinkSync(`/proc/${p.pid}/fd/${f}`)));
-	has.delete(fs.readlinkSync(`/proc/${p.pid}/fd/2`));	// the log
+	const log = fs.readlinkSync(`/proc/${p.pid}/fd/2`);
+	const has = await waitFor('its connection', () => {
+		const l = new Set(fs.readdirSync(`/proc/${p.pid}/fd`).map((f) => fs.readlinkSync(`/proc/${p.pid}/fd/${f}`)).filter((f) => f !== log));
+		return l.size > 2 && l;
+	});
 	assert.deepEqual([...has].map((f) => f.replace(/\d+/, '')).sort(), ['/dev/null', 'socket:[]', 'socket:[]'], 'auth, and the feed');
 	assert.equal(p.uid, d.role('zygote')[0].uid);
 	assert.equal(fs.readdirSync(`/proc/${p.pid}/root`).length, 0);
 	// Another feed does not wait for this one.
 	assert.match(await ask(`https://127.0.0.1:${port}/same`), /update\.none/);
-	assert.ok(!d.tree().some((q) => q.pid === p.pid));
+	await waitFor('its end', () => ended(p.pid));
 });
 
 test('what is known survives a restart, and nobody is asked again; force or not', async () => {

@@ -7,7 +7,7 @@ import fs from 'node:fs';
 import http2 from 'node:http2';
 import https from 'node:https';
 import net from 'node:net';
-import { startDaemon, startManaged, obj, sleep, waitFor, zombies } from './daemon.mjs';
+import { ended, startDaemon, startManaged, obj, sleep, waitFor, zombies } from './daemon.mjs';
 
 const ROUNDS = Math.min(100, Number(process.env.IDED_ROUNDS || 3));
 const open = [];
@@ -18,7 +18,6 @@ const inode = (port) => {
 	return fs.readFileSync('/proc/net/tcp', 'latin1').split('\n').map((l) => l.trim().split(/\s+/))
 		.filter((f) => f[1]?.endsWith(hex) && f[3] === '0A').map((f) => f[9]).join();
 };
-const alive = (pid) => { try { process.kill(pid, 0); return true; } catch { return false; } };
 const masterPid = (d) => JSON.parse(d.ok(['-j', 'status'])).pid;
 
 // Beside what else goes on; the new ided has this environment, and knows all that begins
@@ -69,12 +68,12 @@ test('idectl upgrade: the same sockets, a new ided, sandboxes untouched, nobody 
 	const up = await upgrade(d);
 	assert.equal(up.status, 0, up.said);
 	await sleep(500);
+	await waitFor('some of them', () => k.ok > 10 || k.bad.length > 0);
 	await k.end();
 	assert.deepEqual(k.bad, [], `${k.ok} went well`);
-	assert.ok(k.ok > 10);
 	const now = masterPid(d);
 	assert.notEqual(now, old);
-	await waitFor('the old one to be gone', () => !alive(old), 10000);
+	await waitFor('the old one to be gone', () => ended(old));
 	assert.equal(inode(d.port), socket, 'the very same socket');
 	const [same] = d.sandboxes();
 	assert.equal(same.pid, box.pid);
@@ -152,11 +151,12 @@ test(`another configuration and another ided, ${ROUNDS} times while there is muc
 		await sleep(20 * (i % 8));	// sometimes while that is still under way
 		const up = await upgrade(d);
 		assert.equal(up.status, 0, up.said);
-		await waitFor('the old one to be gone', () => !alive(old), 15000);
+		await waitFor('the old one to be gone', () => ended(old));
 		assert.notEqual(masterPid(d), old);
 		assert.equal(inode(d.port), socket);
 		assert.equal(fs.statSync(path).ino, file, 'nor is the local one another');
 		assert.match(await local(), /^HTTP\/1\.1 200/);
+		await waitFor('a connection to each of them', () => rides.connections > i + 1 || rides.bad.length > 0);
 	}
 	await Promise.all([k.end(), rides.end()]);
 	t.diagnostic(`${k.ok} new connections, ${rides.ok} requests on kept ones`);

@@ -131,7 +131,7 @@ export class Vm {
 	// What runs under uids from `first' on, as lines of pid and name; of how many uids.
 	processesOf(first, n = 1) {
 		return this.ok(`cat /proc/[0-9]*/status 2>/dev/null |
-			awk '/^Name:/ { name = $2 } /^Pid:/ { pid = $2 } /^Uid:/ && $2 >= ${first} && $2 < ${first + n} { print pid, name }'`);
+			awk '/^Name:/ { name = $2 } /^State:/ { state = $2 } /^Pid:/ { pid = $2 } /^Uid:/ && state != "Z" && $2 >= ${first} && $2 < ${first + n} { print pid, name }'`);
 	}
 
 	async read(file) { return (await this.ok(`cat '${file}'`)).trim(); }
