@@ -277,7 +277,8 @@ enum wire_revoked {
 /* M_IDE: a connection to the user's own IDE is wanted. */
 struct m_ide {
 	char rid[WIRE_RID];
-	char pad[7];
+	uint8_t running; /* ... if its sandbox runs: it is not to be started */
+	char pad[6];
 };
 /* M_IDE_FD carries the descriptor; M_IDE_FAIL says why not. */
 struct m_fail {
@@ -371,7 +372,8 @@ struct m_change {
 struct m_sb {
 	char user[WIRE_NAME];
 	char role[WIRE_ROLE]; /* tells the limits */
-	char pad[2];
+	uint8_t running;      /* M_SB_CONNECT: only to one that runs */
+	char pad[1];
 	uint32_t uid;
 	struct wire_limits limits; /* of this user's own, over all others */
 };

@@ -163,6 +163,7 @@ enum http_error { HTTP_ERRORS(X) HTTP_E_MAX };
 	X(HDR_X_FORWARDED_HOST, "x-forwarded-host", 0)                                   \
 	X(HDR_X_FORWARDED_PORT, "x-forwarded-port", 0)                                   \
 	X(HDR_X_FORWARDED_PROTO, "x-forwarded-proto", 0)                                 \
+	X(HDR_X_IDED_WAITS, "x-ided-waits", HTTP_HDR_ONCE)                               \
 	X(HDR_X_REAL_IP, "x-real-ip", 0)
 
 #define X(id, name, flags) id,

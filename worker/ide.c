@@ -18,11 +18,12 @@
 #include "session.h"
 #include "static.h"
 #include "url.h"
+#include "wait.h"
 #include "worker.h"
 
 #define IDE_FILES   "ide/vscode" /* below the static root */
 #define FRONT_FILES "ide/front"
-#define AGAIN       5 /* s until a page looks again whether the IDE is there */
+#define AGAIN       5 /* s until a program may ask again whether the IDE is there */
 
 /* Where the workbench is. */
 static const char *
@@ -192,29 +193,15 @@ ide_root(struct stream *s, const char *rest)
 	proxy_request(s);
 }
 
-/*
- * A person who waits is told why, and sees it when it is there.  However often that asks,
- * it is ide-session that says how often one that is broken is started.
- */
+/* However often its page asks, it is ide-session that says how often one that is
+ * broken is started. */
 void
 ide_error(struct stream *s, unsigned int status, const char *why)
 {
-	char num[12];
-	struct answer a;
-
-	if (s->websocket || s->head.method != METHOD_GET || !wants_html(s) ||
-	    status < 502 || status > 504) {
+	if (s->websocket || !wants_html(s) || !wait_possible(s, status))
 		respond_error(s, status, why);
-		return;
-	}
-	snprintf(num, sizeof(num), "%u", status);
-	answer_init(&a, s, ANSWER_PAGE);
-	answer_fmt(&a, SLICE("refresh"), "%u", AGAIN);
-	answer_fmt(&a, SLICE("retry-after"), "%u", AGAIN);
-	page_send(&a, status, status_reason(status), "ide.html",
-	    (const struct page_value[]){ PAGE_TEXT("status", num), PAGE_TEXT("text", why),
-		PAGE_TEXT("rid", s->rid) },
-	    3);
+	else
+		wait_page(s, status, "The IDE does not answer", why, AGAIN);
 }
 
 /* --- what is below --- */

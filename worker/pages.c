@@ -105,6 +105,7 @@ page_render(struct evbuffer *out, const char *template, const struct page_value 
 	if (f == NULL)
 		fatalx("BUG: no page %s", template);
 	base = site_base(&worker);
+	assets = port_is(&worker) ? PORT_OWN "static/" : "/_static/";
 	p = (const char *)f->data;
 	end = p + f->len;
 	while ((open = memmem(p, (size_t)(end - p), "{{", 2)) != NULL) {
@@ -136,7 +137,6 @@ page_send(struct answer *a, unsigned int status, const char *title, const char *
 
 	if (body == NULL || out == NULL)
 		fatalx("out of memory for a page");
-	assets = port_is(a->s->w) ? PORT_OWN "static/" : "/_static/";
 	snprintf(full, sizeof(full), "%s %s", a->s->w->conf->http.app_name, title);
 	page_render(body, template, values, nvalues);
 	page_render(out, "frame.html",

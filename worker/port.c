@@ -13,9 +13,8 @@
 #include "routes.h"
 #include "session.h"
 #include "url.h"
+#include "wait.h"
 #include "worker.h"
-
-#define REFRESH 2 /* s until a page looks again whether somebody listens */
 
 bool
 port_allowed(const struct worker *w, uint16_t port)
@@ -25,38 +24,52 @@ port_allowed(const struct worker *w, uint16_t port)
 
 /* --- no answer --- */
 
-void
-port_error(struct stream *s, const struct port_way *way, unsigned int status,
-    const char *why, unsigned int retry)
+/* It may be in a frame, where the program would be. */
+#define POLICY                                                                           \
+	"default-src 'none'; style-src 'self'; img-src 'self'; "                         \
+	"base-uri 'none'; form-action 'none'"
+
+static void
+port_page(struct stream *s, uint16_t number, unsigned int status, const char *why,
+    unsigned int retry)
 {
-	bool again = s->head.method == METHOD_GET && status >= 502 && status <= 504;
+	bool waits = wait_possible(s, status);
+	struct evbuffer *html = NULL;
 	char port[8], num[12];
 	struct answer a;
 
-	if (s->websocket || !wants_html(s) || way->kind == PORT_LOCATION) {
-		respond_retry(s, status, why, retry);
-		return;
-	}
-	snprintf(port, sizeof(port), "%u", way->port);
+	snprintf(port, sizeof(port), "%u", number);
 	snprintf(num, sizeof(num), "%u", status);
+	if (status >= 502 && status <= 504)
+		html = wait_html(waits);
 	answer_init(&a, s, ANSWER_PORT);
 	answer_add(&a, SLICE("cache-control"), SLICE("no-store"));
-	/* It may be in a frame, where the program would be. */
 	answer_add(&a, SLICE("content-security-policy"),
-	    SLICE("default-src 'none'; style-src 'self'; img-src 'self'; "
-		  "base-uri 'none'; form-action 'none'"));
-	if (again)
-		answer_fmt(&a, SLICE("refresh"), "%u", retry > REFRESH ? retry : REFRESH);
+	    waits ? SLICE(POLICY "; script-src 'self'; connect-src 'self'") :
+		    SLICE(POLICY));
 	if (retry != 0)
 		answer_fmt(&a, SLICE("retry-after"), "%u", retry);
 	page_send(&a, status, status_reason(status), "port.html",
 	    (const struct page_value[]){ PAGE_TEXT("status", num),
-		PAGE_TEXT("port", port), PAGE_TEXT("text", why),
-		PAGE_TEXT("again",
-		    again ? "This page looks again by itself until the program answers." :
-			    ""),
+		PAGE_TEXT("port", port), PAGE_TEXT("text", why), PAGE_HTML("wait", html),
 		PAGE_TEXT("rid", s->rid) },
 	    5);
+	if (html != NULL)
+		evbuffer_free(html);
+}
+
+void
+port_error(struct stream *s, const struct port_way *way, unsigned int status,
+    const char *why, unsigned int retry)
+{
+	bool page = !s->websocket && wants_html(s);
+
+	if (page && way->kind != PORT_LOCATION)
+		port_page(s, way->port, status, why, retry);
+	else if (page && wait_possible(s, status))
+		wait_page(s, status, "This service does not answer", why, retry);
+	else
+		respond_retry(s, status, why, retry);
 }
 
 /* --- pages that share our origin --- */

@@ -64,8 +64,8 @@ int port_head_answer(
 
 /* --- port.c --- */
 
-/* There is no answer: a page that says so, and looks again by itself.  retry: the
- * seconds after which it is worth the while; 0: not known. */
+/* There is no answer: a page that says so, and waits for one.  retry: the seconds
+ * after which it is worth the while; 0: not known. */
 void port_error(struct stream *s, const struct port_way *way, unsigned int status,
     const char *why, unsigned int retry);
 /* Does it come from a page of a program that shares our origin, and is it

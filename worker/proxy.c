@@ -14,6 +14,7 @@
 #include "relay.h"
 #include "respond.h"
 #include "routes.h"
+#include "wait.h"
 #include "worker.h"
 #include "../privsep/addr_text.h"
 #include "../privsep/circuit.h"
@@ -428,7 +429,8 @@ relay_start(struct stream *s, const struct upstream_to *to, const struct port_wa
 void
 proxy_request(struct stream *s)
 {
-	static const struct upstream_to ide = { .kind = UPSTREAM_IDE };
+	const struct upstream_to ide = { .kind = UPSTREAM_IDE,
+		.running = wait_is_long(s) };
 
 	s->traffic = TRAFFIC_IDE;
 	relay_start(s, &ide, NULL);

@@ -48,7 +48,8 @@ static const bool answer_drop[HDR_MAX] = {
 	[HDR_CONTENT_LENGTH] = true, /* framing is the front's */
 	[HDR_DATE] = true,
 	[HDR_SERVER] = true,
-	[HDR_STRICT_TRANSPORT_SECURITY] = true
+	[HDR_STRICT_TRANSPORT_SECURITY] = true,
+	[HDR_X_IDED_WAITS] = true
 };
 
 /* Origins, and where they are, are not for a sandbox to change. */

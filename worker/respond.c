@@ -18,6 +18,7 @@
 #include "port.h"
 #include "respond.h"
 #include "session.h"
+#include "wait.h"
 #include "worker.h"
 #include "www.h"
 #include "../privsep/hex.h"
@@ -119,10 +120,11 @@ http_prepare(const struct conf_for_worker *conf)
 		"ports_public.html", "ports_share.html", "error.html", "favicon.svg",
 		"frame.html", "login.html", "login_error.html", "login_single.html",
 		"login_text.html", "login_welcome.html", "login_register.html",
-		"register.html", "register_done.html", "port.html", "ide.html",
+		"register.html", "register_done.html", "port.html", "away.html",
 		"password.html", "reset.html", "portal.html", "portal_current.html",
 		"portal_notice.html", "portal_session.html", "portal_storage.html",
-		"portal_usage.html", "serviceWorker.js", "style.css" };
+		"portal_usage.html", "wait.html", "wait_not.html", "wait.js",
+		"serviceWorker.js", "style.css" };
 	size_t seed;
 
 	brand_prepare(conf);
@@ -282,6 +284,7 @@ respond_error_with(struct answer *a, unsigned int status, const char *text)
 		st = status_find(500);
 	if (text == NULL)
 		text = st->text;
+	wait_answer(a, status);
 	if (wants_html(a->s)) {
 		page_error(a, status, st->reason, text);
 		return;

@@ -18,6 +18,7 @@
 #include "routes.h"
 #include "session.h"
 #include "url.h"
+#include "wait.h"
 #include "worker.h"
 
 #define R_ALL (R_ANY | M_BIT(METHOD_OTHER))
@@ -319,7 +320,7 @@ route_rest(const struct stream *s)
 static void
 route_user(struct stream *s)
 {
-	if (s->route->flags & R_ACTIVE)
+	if ((s->route->flags & R_ACTIVE) && !wait_asks(s))
 		session_beat(s->w);
 	s->route->fn(s, route_rest(s));
 }

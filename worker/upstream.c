@@ -514,8 +514,10 @@ ask(struct upstream_wait *wt)
 		len = sizeof(m.location);
 		memcpy(m.location.location, wt->to.location->id, WIRE_LOCATION);
 		strlcpy(m.location.rid, wt->of.rid, sizeof(m.location.rid));
-	} else
+	} else {
+		m.ide.running = wt->to.running;
 		strlcpy(m.ide.rid, wt->of.rid, sizeof(m.ide.rid));
+	}
 	return (auth_ask(wt->w, &wt->of, kinds[wt->to.kind].ask, &m, len, on_answer, wt));
 }
 

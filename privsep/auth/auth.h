@@ -301,7 +301,7 @@ bool sandbox_may_ask(struct worker *, uint32_t id);
 /* What isolation refused, to who asked for it. */
 void sandbox_pass_fail(struct worker *, uint32_t id, const struct msg *);
 void sandbox_port(struct worker *, uint32_t id, uint16_t port);
-void sandbox_ide(struct worker *, uint32_t id);
+void sandbox_ide(struct worker *, uint32_t id, bool running);
 void sandbox_portal(struct worker *, uint32_t id);
 void sandbox_stop_user(uint32_t uid, const char *name);
 void sandbox_idle(void);

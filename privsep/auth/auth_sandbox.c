@@ -95,17 +95,19 @@ sandbox_may_ask(struct worker *w, uint32_t id)
 	return false;
 }
 
+/* running: a page asks that nobody may be at any more, and nothing is started for it. */
 void
-sandbox_ide(struct worker *w, uint32_t id)
+sandbox_ide(struct worker *w, uint32_t id, bool running)
 {
 	struct m_sb m;
 
 	if (!sandbox_may_ask(w, id))
 		return;
 	sandbox_payload(&m, w->uid, w->user);
+	m.running = running;
 	/* The first of its user's connections has it started.  It is made while the
 	 * record goes to the disk; nothing runs in it before that is there. */
-	if (!present_open(w->uid, true)) {
+	if (!running && !present_open(w->uid, true)) {
 		if (audit_waits())
 			chan_send(&auth.isolation, M_SB_MAKE, 0, -1, &m, sizeof(m));
 		if (!audit_event(AUDIT_SANDBOX_OPEN, LOG_S("user", w->user),

@@ -115,7 +115,7 @@ on_ide(struct chan *c, struct msg *m)
 		worker_bad(w, "request id without an end");
 		return;
 	}
-	sandbox_ide(w, m->head.id);
+	sandbox_ide(w, m->head.id, MSG_DATA(m, m_ide)->running != 0);
 }
 
 static void

@@ -91,7 +91,8 @@ static void
 on_connect(struct chan *c, struct msg *m)
 {
 	const struct m_sb *r = MSG_DATA(m, m_sb);
-	struct box *b = find(m->head.id, r->user, r->role, r->uid, &r->limits, START_IDE);
+	struct box *b = find(m->head.id, r->user, r->role, r->uid, &r->limits,
+	    r->running ? REFUSE : START_IDE);
 
 	(void)c;
 	if (b != NULL && !ending(b, m->head.id))

@@ -3,15 +3,17 @@
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
-import { password, top, waitFor } from '../system/daemon.mjs';
-import { site, startPorts } from '../system/port-daemon.mjs';
-import { openTrusting, shots } from './person.mjs';
+import { freePort, password, top, waitFor } from '../system/daemon.mjs';
+import { serve, site, startPorts } from '../system/port-daemon.mjs';
+import { newContext, openTrusting, shots } from './person.mjs';
 
 const axe = fs.readFileSync(`${top}/regress/browser/node_modules/axe-core/axe.min.js`, 'utf8');
 const telephone = { width: 320, height: 640 };
-let browser, d, origin;
+let browser, d, origin, away;
 before(async () => {
-	d = await startPorts({ users: ['ann', 'bob', 'mia'], proxy: 'share public', auth: 'registration open' });
+	away = await freePort();
+	d = await startPorts({ users: ['ann', 'bob', 'mia'], proxy: 'share public\ntimeout 1s', auth: 'registration open',
+		conf: `location "/away/" { proxy to 127.0.0.1 port ${away} }` });
 	browser = await openTrusting(d);
 	origin = `https://${site}:${d.port}`;
 }, { timeout: 60000 });
@@ -21,7 +23,7 @@ after(async () => {
 });
 
 async function open(t, options = {}) {
-	const context = await browser.newContext({ viewport: telephone, ...options });
+	const context = await newContext(browser, { ignoreHTTPSErrors: false, viewport: telephone, ...options });
 	t.after(() => context.close());
 	const page = await context.newPage();
 	const complaints = [];
@@ -34,7 +36,7 @@ async function open(t, options = {}) {
 async function logIn(page, name, { pw = password, at = '/login' } = {}) {
 	await page.goto(`${origin}${at}`);
 	// It has the focus as soon as the page is drawn.
-	await page.waitForFunction(() => document.activeElement.id === 'username', null, { timeout: 10000 });
+	await page.waitForFunction(() => document.activeElement.id === 'username');
 	await page.keyboard.type(name);
 	await page.keyboard.press('Tab');
 	await page.keyboard.type(pw);
@@ -72,7 +74,7 @@ async function tab(page, what) {
 	assert.equal(seen.size, all, `${what}: what can be reached`);
 }
 
-test('each page: what a keyboard, a reader and a telephone find there', { timeout: 120000 }, async (t) => {
+test('each page: what a keyboard, a reader and a telephone find there', { timeout: 240000 }, async (t) => {
 	const { page, complaints } = await open(t, { bypassCSP: true });
 	const { link } = JSON.parse(d.ok(['-j', 'user', 'reset', 'mia']));
 	for (const at of ['/login', '/register', link, '/none']) {
@@ -84,7 +86,7 @@ test('each page: what a keyboard, a reader and a telephone find there', { timeou
 	await page.waitForSelector('.error');
 	assert.equal(await page.inputValue('#username'), 'ann');
 	// What is to be mended has the focus.
-	await page.waitForFunction(() => document.activeElement.id === 'password', null, { timeout: 10000 });
+	await page.waitForFunction(() => document.activeElement.id === 'password');
 	assert.match(await page.getAttribute('[role=alert] .error', 'lang'), /^en$/);
 	await look(page, 'a wrong password');
 	await logIn(page, 'ann');
@@ -101,6 +103,11 @@ test('each page: what a keyboard, a reader and a telephone find there', { timeou
 	await page.goto(`https://3999.${site}:${d.port}/`);
 	await page.waitForSelector('h1:has-text("3999")');
 	await look(page, 'a port');
+	await tab(page, 'a port');
+	await page.goto(`${origin}/away/`);
+	await page.waitForSelector('h1:has-text("This service does not answer")');
+	await look(page, 'a service');
+	await tab(page, 'a service');
 	assert.deepEqual(complaints, []);
 	await page.evaluate(() => document.documentElement.removeAttribute('lang'));
 	await assert.rejects(look(page, 'control'), (e) => /html-has-lang/.test(e.actual));
@@ -112,7 +119,7 @@ const people = [
 	['development', 'es-ES', 'es', 'Iniciar sesión', 'incorrectos'], ['development', 'it-IT', 'en', 'Log in', 'Incorrect'],
 ];
 for (const [i, [preset, locale, lang, label, wrong]] of people.entries()) {
-	test(`a login by ${locale}, headers ${preset}`, { timeout: 60000 }, async (t) => {
+	test(`a login by ${locale}, headers ${preset}`, { timeout: 120000 }, async (t) => {
 		d.write(`${d.opts.conf}\nheaders ${preset}`);
 		d.ok(['reload']);
 		const from = d.log.length;
@@ -135,6 +142,69 @@ for (const [i, [preset, locale, lang, label, wrong]] of people.entries()) {
 	});
 }
 
+// The clock is the test's own.
+test('a page that waits asks ever more seldom, only while it is seen, and is loaded once there is an answer', { timeout: 120000 }, async (t) => {
+	const { page, complaints } = await open(t);
+	const from = d.log.length, at = `https://3998.${site}:${d.port}/x?y=1`;
+	await logIn(page, 'ann');
+	await page.waitForURL(`${origin}/`);
+	const noon = Date.UTC(2030, 0, 1, 12);
+	await page.clock.install({ time: noon - 60000 });
+	await page.clock.pauseAt(noon);
+	await page.goto(`${at}#z`);
+	let asked = 0, loaded = 0;
+	page.on('response', (r) => { if (!r.request().isNavigationRequest() && r.url() === at) asked++; });
+	page.on('load', () => { loaded++; });
+	// Whatever it has asked is answered, and its next time is set.
+	const settle = () => page.evaluate(() => fetch('/.ided/static/style.css').then((r) => r.text()));
+	// After so long it asks, and not before.
+	const asks = async (ms) => {
+		const n = asked;
+		await page.clock.runFor(ms - 1);
+		await settle();
+		assert.equal(asked, n, `before ${ms} ms`);
+		await page.clock.runFor(1);
+		await waitFor(`a question after ${ms} ms`, () => asked === n + 1);
+		await settle();
+	};
+	const said = () => page.textContent('#wait');
+	assert.match(await said(), /looks by itself/);
+	for (const ms of [1000, 2000, 4000, 8000, 15000, 15000]) await asks(ms);
+	const hide = (hidden) => page.evaluate((h) => {
+		Object.defineProperty(document, 'hidden', { value: h, configurable: true });
+		document.dispatchEvent(new Event('visibilitychange'));
+	}, hidden);
+	let n = asked;
+	await hide(true);
+	await page.clock.runFor(120000);
+	await settle();
+	assert.equal(asked, n, 'nobody sees it');
+	await hide(false);
+	await waitFor('a question as it is seen again', () => asked === n + 1);
+	await settle();
+	// Nobody does anything: it stops, until somebody does.
+	await page.clock.fastForward(31 * 60000);
+	await waitFor('its rest', async () => /does not look any more/.test(await said()));
+	n = asked;
+	await page.clock.runFor(120000);
+	await settle();
+	assert.equal(asked, n, 'nobody is there');
+	await page.mouse.move(10, 10);
+	await page.mouse.move(100, 100);
+	await waitFor('a question as somebody is there', () => asked > n);
+	assert.match(await said(), /looks by itself/);
+	assert.equal(loaded, 0, 'it was not loaded again');
+	d.ok(['sandbox', 'exec', 'ann', '--', 'true']);
+	await serve(d, 'ann', 3998);
+	await waitFor('the page of the program', async () => {
+		await page.clock.runFor(1000).catch(() => {});
+		return /"url":"\/x\?y=1"/.test(await page.textContent('body').catch(() => ''));
+	});
+	assert.equal(page.url(), `${at}#z`);
+	assert.deepEqual(complaints, []);
+	assert.doesNotMatch(d.log.slice(from), /csp\.report/);
+});
+
 test('what the policy stops is reported by the browser', { timeout: 30000 }, async (t) => {
 	const { page } = await open(t);
 	await page.goto(`${origin}/login`);
@@ -142,17 +212,17 @@ test('what the policy stops is reported by the browser', { timeout: 30000 }, asy
 	await waitFor('the report', () => /csp\.report .*directive="img-src" blocked="https:\/\/evil\.example\/x\.png"/.test(d.log));
 });
 
-test('a page that lies in a folder acts for nobody', { timeout: 60000 }, async (t) => {
+test('a page that lies in a folder acts for nobody', { timeout: 180000 }, async (t) => {
 	const { page } = await open(t);
 	d.ok(['sandbox', 'exec', 'ann', '--', 'true']);
 	fs.writeFileSync(`${d.home('ann')}/workspaces/evil.html`, '<title>still</title><script>document.title = "ran"</script>');
 	await logIn(page, 'ann');
 	await page.waitForURL(`${origin}/`);
-	await page.goto(`${origin}/ide/vscode-remote-resource?path=/home/ann/workspaces/evil.html`, { timeout: 50000 });
+	await page.goto(`${origin}/ide/vscode-remote-resource?path=/home/ann/workspaces/evil.html`);
 	assert.deepEqual(await page.evaluate(() => [document.title, self.origin]), ['still', 'null']);
 });
 
-test('what one leaves in a browser is not for the next', { timeout: 60000 }, async (t) => {
+test('what one leaves in a browser is not for the next', { timeout: 120000 }, async (t) => {
 	const { page } = await open(t);
 	const left = async () => {
 		await page.goto(`${origin}/login`);

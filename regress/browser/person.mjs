@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import { chromium } from 'playwright-core';
-import { password, sleep, top, waitFor } from '../system/daemon.mjs';
+import { password, top, waitFor } from '../system/daemon.mjs';
 
 export const shots = `${top}/regress/artefacts`;
 const args = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
@@ -20,9 +20,16 @@ export function openTrusting(d) {
 	return openBrowser([`--ignore-certificate-errors-spki-list=${key}`]);
 }
 
+// On a machine with cold caches and much to do nothing has a usual time.
+const PATIENCE = 90000;
+export async function newContext(browser, options = {}) {
+	const context = await browser.newContext({ ignoreHTTPSErrors: true, ...options });
+	context.setDefaultTimeout(PATIENCE);
+	return context;
+}
+
 export async function visit(d, browser, user, { trusting = false } = {}) {
-	const context = await browser.newContext({ ignoreHTTPSErrors: !trusting,
-		viewport: { width: 1280, height: 800 } });
+	const context = await newContext(browser, { ignoreHTTPSErrors: !trusting, viewport: { width: 1280, height: 800 } });
 	const page = await context.newPage();
 	const complaints = [];
 	page.on('console', (m) => {
@@ -40,51 +47,56 @@ export async function visit(d, browser, user, { trusting = false } = {}) {
 
 export async function workbench(page, url) {
 	await page.goto(url);
-	await page.waitForSelector('div.monaco-workbench', { timeout: 60000 });
-	await page.waitForSelector('.explorer-folders-view, .explorer-viewlet', { timeout: 60000 });
+	await page.waitForSelector('div.monaco-workbench');
+	await page.waitForSelector('.explorer-folders-view, .explorer-viewlet');
 }
 
-// The palette's command, as a person would: open it again if it went away, as it
-// does when the workbench moves the focus while it still loads.
-export async function command(page, name) {
-	for (let tries = 0; ; tries++) {
+// What a person does again when nothing has come of it, each time with more patience:
+// fn is told how much.
+export async function untilDone(page, fn, most = 5) {
+	for (let tries = 1; ; tries++) {
 		try {
-			await page.keyboard.press('F1');
-			const input = page.locator('.quick-input-widget input').first();
-			await input.waitFor({ state: 'visible', timeout: 5000 });
-			await input.fill(`>${name}`, { timeout: 5000 });
-			await page.locator('.quick-input-list .monaco-list-row').filter({ hasText: name }).first()
-				.waitFor({ timeout: 5000 });
-			await page.keyboard.press('Enter');
-			return;
+			return await fn(5000 * tries);
 		} catch (e) {
-			await page.screenshot({ path: `${shots}/palette-failed.png` });
-			if (tries === 3) throw e;
+			await page.screenshot({ path: `${shots}/tried-again.png` }).catch(() => {});
+			if (tries === most) throw e;
 			await page.keyboard.press('Escape');
 		}
 	}
 }
 
+// The palette's command, until what comes of it is seen: the palette goes away when the
+// workbench moves the focus while it still loads, and with it what was chosen.
+export function command(page, name, seen = async () => {}) {
+	return untilDone(page, async (timeout) => {
+		await page.keyboard.press('F1');
+		const input = page.locator('.quick-input-widget input').first();
+		await input.waitFor({ state: 'visible', timeout });
+		await input.fill(`>${name}`, { timeout });
+		// It need not be the first that is found: Enter might say another.
+		await page.locator('.quick-input-list .monaco-list-row').filter({ hasText: name }).first().click({ timeout });
+		await input.waitFor({ state: 'hidden', timeout });
+		await seen(timeout);
+	});
+}
+
+const shellInput = (page) => page.locator('.terminal-wrapper.active .xterm-helper-textarea').first();
+
 // A terminal that has the focus.
 export async function terminal(page) {
-	await command(page, 'Terminal: Create New Terminal');
-	await page.waitForSelector('.terminal-wrapper.active .xterm-helper-textarea', { state: 'attached', timeout: 30000 });
-	await page.locator('.terminal-wrapper.active .xterm-helper-textarea').focus();
+	await command(page, 'Terminal: Create New Terminal', (timeout) => shellInput(page).waitFor({ state: 'attached', timeout: 3 * timeout }));
+	await shellInput(page).focus();
 }
 
 // A line for the shell, again until what comes of it is seen: the workbench takes the focus
 // away once more while it loads, and what was typed until then goes astray.
-export async function tellShell(page, line, what, seen) {
-	let tries = 0;
-	return waitFor(what, async () => {
-		await page.locator('.terminal-wrapper.active .xterm-helper-textarea').focus();
-		if (tries++ > 0) await page.keyboard.press('Control+C');
+export function tellShell(page, line, what, seen) {
+	let first = true;
+	return untilDone(page, async (timeout) => {
+		await shellInput(page).focus();
+		if (!first) await page.keyboard.press('Control+C');
+		first = false;
 		await page.keyboard.type(`${line}\n`, { delay: 5 });
-		let v;
-		for (let i = 0; i < 40 && !v; i++) {
-			v = await seen();
-			if (!v) await sleep(200);
-		}
-		return v;
-	}, 40000);
+		return waitFor(what, seen, 2 * timeout, 200);
+	});
 }

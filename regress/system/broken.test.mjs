@@ -25,11 +25,36 @@ test('a page says why, and looks again; programs are told when to', { timeout: 6
 	assert.equal(r.status, 503, r.body);
 	assert.match(r.body, /ended while it started: see logs\/ide\.log/);
 	assert.match(r.body, /<a class="button" href="">Look again now<\/a>/);
-	assert.equal(r.headers.refresh, '5');
+	// By a script, and no sooner than there is something to see.
+	assert.match(r.body, /<p id="wait" role="status" aria-live="polite"/);
+	assert.match(r.body, /<script src="\/_static\/wait\.js\?v=[0-9a-f]{16}">/);
+	assert.deepEqual([r.headers.refresh, r.headers['x-ided-waits']], [undefined, undefined]);
 	assert.equal(r.headers['retry-after'], '5');
 	assert.match(r.headers['cache-control'], /no-store/);
 	const json = await open({ accept: '*/*' });
-	assert.deepEqual([json.status, json.json.error.code, json.headers.refresh], [503, 'SESSION_UNAVAILABLE', undefined]);
+	assert.deepEqual([json.status, json.json.error.code, json.headers['x-ided-waits']], [503, 'SESSION_UNAVAILABLE', undefined]);
+	const asked = await open({ accept: '*/*', 'x-ided-waits': '3' });
+	assert.deepEqual([asked.status, asked.headers['x-ided-waits']], [503, '1'], 'wait on');
+	// What is not waited for: nobody is logged in any more, there is no such page.
+	for (const [path, headers, status] of [['/ide/?ew=true', {}, 401], ['/none', { cookie }, 404]]) {
+		const other = await d.request('GET', path, { headers: { accept: '*/*', 'x-ided-waits': '3', ...headers } });
+		assert.deepEqual([other.status, other.headers['x-ided-waits']], [status, undefined], path);
+	}
+});
+
+test('a page that waits, and that its person has left, starts no sandbox', { timeout: 60000 }, async () => {
+	d.ok(['sandbox', 'stop', 'ann']);
+	await waitFor('its end', () => d.sandboxes().length === 0);
+	const before = starts();
+	for (const seconds of ['61', '86400', '', '-1', 'x', '99999999999999999999']) {
+		const r = await open({ accept: '*/*', 'x-ided-waits': seconds });
+		assert.deepEqual([r.status, r.headers['x-ided-waits']], [502, '1'], seconds);
+	}
+	assert.deepEqual([d.sandboxes().length, starts()], [0, before]);
+	// It does while somebody may be there.
+	const r = await open({ accept: '*/*', 'x-ided-waits': '60' });
+	assert.deepEqual([r.status, r.headers['x-ided-waits'], d.sandboxes().length], [503, '1', 1]);
+	assert.ok(starts() > before);
 });
 
 test('it is started for who asks, and not for nobody', { timeout: 60000 }, async () => {

@@ -307,6 +307,13 @@ test('one that cannot be reached is asked no more for a while, and then again', 
 		return a.status === 503 && a;
 	});
 	assert.ok(Number(r.headers['retry-after']) >= 1);
+	// A person's page waits for it; of what was sent it does not.
+	const page = await get('/nobody/', { headers: { accept: 'text/html' } });
+	assert.equal(page.status, 503);
+	assert.match(page.body, /<h1>This service does not answer<\/h1>[^]*<p id="wait"[^]*<script src="\/_static\/wait\.js/);
+	const sent = await get('/nobody/', { method: 'POST', body: 'x', headers: { accept: 'text/html', origin: d.origin } });
+	assert.equal(sent.status, 503);
+	assert.doesNotMatch(sent.body, /<script/);
 	assert.equal((await get('/nobody/', { cookie: admin })).status, 503, 'it is everybody\'s');
 	assert.equal((await get('/unix/')).status, 200, 'others go on');
 	await d.says(/circuit\.open.*\/nobody\//);

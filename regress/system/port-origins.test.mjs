@@ -218,7 +218,10 @@ test('a dead port of an own origin', async () => {
 	const s = await signOn(d, ann, 3900);
 	const r = await ask(d, `3900.${site}`, 'GET', '/', { headers: { ...html, cookie: s.cookie } });
 	assert.equal(r.status, 502);
-	assert.equal(r.headers.refresh, '2');
+	assert.equal(r.headers.refresh, undefined);
+	assert.match(r.headers['content-security-policy'], /script-src 'self'; connect-src 'self'$/);
+	const js = /<script src="(\/\.ided\/static\/wait\.js\?v=[^"]*)"/.exec(r.body)[1];
+	assert.equal((await ask(d, `3900.${site}`, 'GET', js)).headers['content-type'], 'text/javascript; charset=utf-8');
 	const css = /href="(\/\.ided\/static\/style\.css[^"]*)"/.exec(r.body)[1];
 	assert.equal((await ask(d, `3900.${site}`, 'GET', css)).headers['content-type'], 'text/css; charset=utf-8');
 	for (const p of ['/.ided/', '/.ided/x', '/.ided/static/login.html', '/.ided/../x', '/.ided/%2e%2e/x'])

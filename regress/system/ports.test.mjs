@@ -263,11 +263,29 @@ test('nothing there: why, and a page that looks again', async () => {
 	assert.match(r.json.error.message, /nothing listens on port 3999/);
 	const page = await get('/proxy/3999/', { headers: { accept: 'text/html' } });
 	assert.equal(page.status, 502);
-	assert.equal(page.headers.refresh, '2');
+	assert.deepEqual([page.headers.refresh, page.headers['x-ided-waits']], [undefined, undefined]);
+	assert.match(page.body, /<script src="\/_static\/wait\.js\?v=[0-9a-f]{16}">/);
 	assert.match(page.body, /Port 3999 does not answer/);
 	assert.match(page.body, /nothing listens on port 3999/);
+	// What was sent is not sent once more: no script, a link.
+	const post = await ask(d, 'localhost', 'POST', '/proxy/3999/', { headers: { cookie: ann, accept: 'text/html', origin: `https://localhost:${d.port}` }, body: 'x' });
+	assert.equal(post.status, 502);
+	assert.doesNotMatch(post.body, /<script/);
+	assert.doesNotMatch(post.headers['content-security-policy'], /script-src/);
+	assert.match(post.body, /not sent again.*<a class="button" href="">/s);
+	// What the page's script asks: ours is marked, and the program's own never is.
+	for (const fn of [ask, ask2]) {
+		const waits = await fn(d, 'localhost', 'GET', '/proxy/3999/', { headers: { cookie: ann, 'x-ided-waits': '1' } });
+		assert.deepEqual([waits.status, waits.headers['x-ided-waits']], [502, '1']);
+		const there = (path) => fn(d, 'localhost', 'GET', `/proxy/3000/${path}`, { headers: { cookie: ann, 'x-ided-waits': '1' } });
+		assert.equal((await there('')).json.headers['x-ided-waits'], undefined);
+		const own = await there('headers?x-ided-waits=1&x-other=2');
+		assert.deepEqual([own.status, own.headers['x-ided-waits'], own.headers['x-other']], [200, undefined, '2']);
+		const bad = await there('redirect?status=502&to=x');
+		assert.deepEqual([bad.status, bad.headers['x-ided-waits']], [502, undefined]);
+	}
 	const s = await serve(d, 'ann', 3999);
-	assert.equal((await get('/proxy/3999/')).status, 200);
+	assert.equal((await get('/proxy/3999/', { headers: { 'x-ided-waits': '1' } })).headers['x-ided-waits'], undefined);
 	s.stop();
 	await waitFor('its end', async () => (await get('/proxy/3999/')).status === 502);
 });
