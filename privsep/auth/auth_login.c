@@ -45,6 +45,16 @@ login_answer(struct login *l, enum wire_auth result, uint32_t retry)
 		worker_who(w, id, result, retry);
 }
 
+/* The password against the hash. */
+static void
+hold(struct login *l)
+{
+	if (hash_verify(l->password, l->hash, on_verified, l, l->id))
+		return;
+	login_leave(l, false);
+	login_answer(l, AUTH_BUSY, 1);
+}
+
 static void
 start(struct login *l)
 {
@@ -69,9 +79,10 @@ start(struct login *l)
 			strlcpy(l->hash, a.hash, sizeof(l->hash));
 	}
 	explicit_bzero(&a, sizeof(a));
-	if ((r == STORE_OK || r == STORE_NOT_FOUND) &&
-	    hash_verify(l->password, l->hash, on_verified, l, l->id))
+	if (r == STORE_OK || r == STORE_NOT_FOUND) {
+		hold(l);
 		return;
+	}
 	login_leave(l, false);
 	login_answer(l, AUTH_BUSY, 1);
 }
@@ -237,9 +248,14 @@ on_verified(void *owner, uint32_t tag, enum wire_hashed result, const char *enco
 	}
 	/* The account as it is now; of an unknown user, there is none. */
 	ok = store_account_by_uid(auth.store, l->uid, &a) == STORE_OK;
-	ok = ok && account_usable(&a) && strcmp(a.hash, l->hash) == 0;
+	ok = ok && account_usable(&a) && a.hash[0] != '\0';
 	ok = ok && result == HASHED_YES;
-	if (!ok) {
+	if (ok && strcmp(a.hash, l->hash) != 0) {
+		/* It was hashed anew for another login, or is another one by now:
+		 * against what it is, then. */
+		strlcpy(l->hash, a.hash, sizeof(l->hash));
+		hold(l);
+	} else if (!ok) {
 		failed(l);
 	} else {
 		login_leave(l, false);

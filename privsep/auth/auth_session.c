@@ -17,7 +17,7 @@
 #include "auth_share.h"
 #include "../hex.h"
 
-#define SEEN_EVERY   60  /* seconds between writes of `last seen' */
+#define SEEN_EVERY   60  /* seconds between writes of `last seen', at most */
 #define SWEEP_BATCH  256 /* sessions looked at in one go */
 #define SWEEP_MS     5   /* which takes no longer */
 #define SWEEP_EVERY  10000
@@ -358,6 +358,15 @@ live_write(struct live *l)
 	l->flushed = l->seen;
 }
 
+/* What is not written is forgotten with the last connection: no more than a tenth. */
+static bool
+write_due(const struct live *l)
+{
+	int64_t every = auth.conf.auth.session_idle / 10;
+
+	return l->seen - l->flushed >= (every < SEEN_EVERY ? every : SEEN_EVERY);
+}
+
 void
 session_leave(struct worker *w)
 {
@@ -369,7 +378,7 @@ session_leave(struct worker *w)
 	w->live = NULL;
 	if (--l->nworkers > 0)
 		return;
-	if (l->seen - l->flushed >= SEEN_EVERY)
+	if (write_due(l))
 		live_write(l);
 	RB_REMOVE(lives, &lives, l);
 	explicit_bzero(l, sizeof(*l));
@@ -385,7 +394,7 @@ session_beat(struct live *l)
 	l->seen = auth_now();
 	if (l->seen != told && chan_send(&auth.master, M_ALIVE, 0, -1, NULL, 0) == 0)
 		told = l->seen;
-	if (l->seen - l->flushed >= SEEN_EVERY)
+	if (write_due(l))
 		live_write(l);
 }
 

@@ -8,7 +8,7 @@ import fs from 'node:fs';
 import { startDaemon, password, waitFor } from './daemon.mjs';
 
 let d;
-before(async () => { d = await startDaemon({ users: ['ann', 'bob'] }); });
+before(async () => { d = await startDaemon({ users: ['ann', 'bob'], conf: 'audit { store }' }); });
 after(() => d?.stop());
 
 const tokens = []; // all that were given out
@@ -112,6 +112,118 @@ test('a killed auth forgets no end of a session', async () => {
 	process.kill(d.role('auth')[0].pid, 'SIGKILL');
 	await waitFor('auth', () => open(other));
 	await over(cookie, 'logged out, and auth killed');
+});
+
+// Another line of the configuration, for as long as fn takes.
+async function configured(from, to, fn) {
+	const was = fs.readFileSync(d.conf, 'utf8');
+	assert.match(was, from);
+	fs.writeFileSync(d.conf, was.replace(from, to));
+	try {
+		d.ok(['reload']);
+		await fn();
+	} finally {
+		fs.writeFileSync(d.conf, was);
+		d.ok(['reload']);
+	}
+}
+const records = (...args) => d.ok(['-j', 'audit', 'query', '-n', '1000', ...args]).split('\n').filter(Boolean)
+	.map((l) => JSON.parse(l)).filter((r) => r.seq);
+// A connection that acts for a session, and whether it has ended.
+async function connected(cookie) {
+	const s = await d.raw();
+	const c = { closed: false, end: () => s.destroy() };
+	s.on('error', () => {});
+	s.on('close', () => { c.closed = true; });
+	s.write(`GET /api/me HTTP/1.1\r\nHost: localhost:${d.port}\r\nCookie: ${cookie}\r\n\r\n`);
+	await new Promise((r) => s.once('data', r));
+	return c;
+}
+
+test('so many of one user: the oldest gives way, with what it had open', async () => {
+	d.addUser('max');
+	await configured(/max 50/, 'max 3', async () => {
+		const mine = [await login('max'), await login('max'), await login('max')];
+		const [first, second] = [await connected(mine[0]), await connected(mine[1])];
+		mine.push(await login('max'));
+		await over(mine[0], 'one too many');
+		await waitFor('its connection to end', () => first.closed);
+		assert.ok(!second.closed);
+		for (const c of mine.slice(1)) assert.ok(await open(c));
+		assert.equal(JSON.parse(d.ok(['-j', 'session', 'list', 'max'])).length, 3);
+		assert.deepEqual(records('-u', 'max', '-e', 'session.revoked').map((r) => [r.detail.reason, r.actor]), [['expired', 'limit']]);
+		// One's own number goes before everybody's.
+		d.ok(['user', 'limits', 'max', 'sessions=1']);
+		const last = await login('max');
+		for (const c of mine) await over(c, 'one, and no more');
+		await waitFor('the other connection to end', () => second.closed);
+		assert.ok(await open(last));
+	});
+	d.ok(['user', 'delete', 'max']);
+});
+
+test('too long without use: over at once for who is connected, soon for all others; use keeps one', { timeout: 120000 }, async (t) => {
+	d.addUser('idle');
+	const list = () => JSON.parse(d.ok(['-j', 'session', 'list', 'idle']));
+	let gap;
+	for (let i = 0; i < 3; i++) {
+		d.ok(['session', 'revoke', 'idle']);
+		const since = records()[0].seq;
+		const [held, left, used] = [await login('idle'), await login('idle'), await login('idle')];
+		const c = await connected(held);
+		let at = Date.now(), there = true;
+		gap = 0;
+		await configured(/idle 2h/, 'idle 4s', () => waitFor('the end of those that are not used', async () => {
+			there = await open(used);
+			gap = Math.max(gap, Date.now() - at);
+			at = Date.now();
+			// Nobody has asked for the one that is left.
+			return !there || (c.closed && list().length === 1);
+		}, 30000, 100));
+		c.end();
+		if (there) {
+			for (const cookie of [held, left]) await over(cookie, 'not used');
+			assert.deepEqual(records('-u', 'idle', '-e', 'session.revoked').filter((r) => r.seq > since).map((r) => [r.detail.reason, r.actor]),
+				[['expired', 'time'], ['expired', 'time']]);
+			break;
+		}
+		// A machine that lets it wait for so long tells nothing.
+		assert.ok(gap > 2000, `the one that is used each ${gap} ms goes on`);
+	}
+	d.ok(['user', 'delete', 'idle']);
+	if (gap > 2000) t.skip(`this machine is too slow: ${gap} ms`);
+});
+
+test('too old, however much it is used: over', async () => {
+	d.addUser('old');
+	const [held, left] = [await login('old'), await login('old')];
+	const c = await connected(held);
+	await configured(/lifetime 24h idle 2h/, 'lifetime 2s idle 2s', () => waitFor('the end of it', async () => !await open(left) && c.closed));
+	for (const cookie of [held, left]) await over(cookie, 'too old');
+	d.ok(['user', 'delete', 'old']);
+});
+
+test('a password is hashed anew when it is used and hashes have become dearer', async () => {
+	// Its parameters; the store's log holds of a change what is another.
+	const store = () => fs.readdirSync(`${d.data}/store`).map((f) => `${d.data}/store/${f}`)
+		.filter((f) => fs.statSync(f).isFile()).some((f) => fs.readFileSync(f).includes('3,p=1$'));
+	await configured(/passes 2/, 'passes 3', async () => {
+		assert.ok(!store());
+		// Not because of who does not know it.
+		await assert.rejects(d.login('ann', 'Wrong-Horse-7', { localAddress: '127.0.7.9' }), /401/);
+		const before = await login('ann');
+		await waitFor('the new hash', store);
+		assert.ok(await open(await login('ann')), 'it is the same password');
+		assert.ok(await open(before), 'and no session ended');
+	});
+	// Whoever comes while that is done is let in as well, and not held to be a stranger.
+	const failures = () => records('-e', 'login.failed', '-u', 'bob').length;
+	const before = failures();
+	for (const passes of [3, 2, 3])
+		await configured(/passes 2/, `passes ${passes}`, async () => {
+			for (const c of await Promise.all(Array.from({ length: 4 }, () => login('bob', 'Another-Horse-8')))) assert.ok(await open(c));
+		});
+	assert.equal(failures(), before);
 });
 
 test('what is like a token opens nothing', async () => {
