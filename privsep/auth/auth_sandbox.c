@@ -3,6 +3,7 @@
  * gets is a connected descriptor of the sandbox of the user that its channel is
  * bound to, and of no other; isolation does the work.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include <bsd/string.h>
@@ -233,11 +234,13 @@ static bool
 on_stopped(void *owner, uint32_t tag, struct msg *m)
 {
 	bool failed = m == NULL || m->head.type == M_SB_FAIL;
-	char user[WIRE_NAME];
 
-	(void)owner;
-	(void)audit_event(failed ? AUDIT_SANDBOX_STOP_FAILED : AUDIT_SANDBOX_STOPPED,
-	    LOG_S("user", account_name(tag, user)), LOG_N("uid", tag));
+	/* Of who has none, nothing was to stop. */
+	if (m == NULL || !failed || MSG_DATA(m, m_fail)->code != FAIL_NOT_FOUND)
+		(void)audit_event(
+		    failed ? AUDIT_SANDBOX_STOP_FAILED : AUDIT_SANDBOX_STOPPED,
+		    LOG_S("user", owner), LOG_N("uid", tag));
+	free(owner);
 	return true;
 }
 
@@ -246,10 +249,15 @@ void
 sandbox_stop_user(uint32_t uid, const char *name)
 {
 	struct m_sb m;
+	char *user;
 
+	/* The account may be gone when it is done. */
+	if ((user = strdup(name)) == NULL)
+		fatalx("out of memory");
 	sandbox_payload(&m, uid, name);
-	(void)ask(&auth.isolation, M_SB_STOP, &m, sizeof(m), STOP_TIMEOUT, on_stopped,
-	    NULL, uid);
+	if (ask(&auth.isolation, M_SB_STOP, &m, sizeof(m), STOP_TIMEOUT, on_stopped, user,
+		uid) == 0)
+		free(user);
 }
 
 /* It thaws by itself, when somebody wants something of it. */

@@ -200,8 +200,14 @@ test('/register: who may ask for an account is led there, told what is wrong, an
 	assert.match(done.body, /muss ein Administrator Ihr Konto freigeben/);
 	assert.deepEqual([show('nora').state, show('nora').roles], ['pending', ['user']]);
 	await assert.rejects(d.login('nora', asked.password, elsewhere()), /401/);
-	d.ok(['user', 'approve', 'nora']);
+	// From then on there is all that they need.
+	assert.match(d.ok(['user', 'approve', 'nora']), /user nora approved; home and sandbox are ready/);
+	assert.deepEqual(d.sandboxes().filter((s) => s.user === 'nora').map((s) => s.state), ['running']);
+	assert.equal(fs.statSync(`${d.data}/home/nora`).uid, show('nora').uid);
+	const { created, updated, last_login } = show('nora');
+	assert.ok(created > Date.now() / 1000 - 600 && created <= updated && last_login === 0, JSON.stringify(show('nora')));
 	assert.ok(await d.login('nora', asked.password));
+	assert.ok(show('nora').last_login >= updated && show('nora').last_login <= Date.now() / 1000);
 	for (const [how, link, status, next] of [['closed', false, 404], ['open', true, 303, '/login']]) {
 		d.opts.auth = `registration ${how}`;
 		d.write();
@@ -234,6 +240,7 @@ test('deleted: the workspace stays, or goes with everything that is in it', { ti
 	const home = (n) => `${d.data}/home/${n}`;
 	d.ok(['sandbox', 'exec', 'ann', '--', 'sh', '-c', 'echo x >data/file']);
 	assert.match(d.ok(['user', 'delete', 'ann']), /user ann deleted; the home in .* stays/);
+	await d.says(/sandbox\.stopped user="ann"/);
 	assert.ok(fs.existsSync(`${home('ann')}/data/file`));
 	d.addUser('gone');
 	d.ok(['sandbox', 'exec', 'gone', '--', 'sh', '-c', 'echo x >data/file']);
@@ -242,4 +249,10 @@ test('deleted: the workspace stays, or goes with everything that is in it', { ti
 	d.addUser('never');
 	assert.match(d.ok(['user', 'delete', '-r', 'never']), /removed/);
 	assert.equal(d.ctl(['user', 'delete', '-x', 'never']).status, 2);
+	// Where nothing runs, nothing fails to stop.
+	d.addUser('still');
+	d.ok(['user', 'disable', 'still']);
+	d.ok(['user', 'delete', 'still']);
+	d.ok(['status']);
+	assert.doesNotMatch(d.log, /sandbox\.stop\.failed/);
 });
