@@ -13,27 +13,13 @@ const page = (r) => r.body.replace(/&#39;|&#x27;/g, "'").replace(/&quot;/g, '"')
 const mounts = () => fs.readFileSync('/proc/self/mounts', 'latin1').split('\n').map((l) => l.split(' '));
 const trees = () => mounts().filter(([, , type]) => type === 'cgroup' || type === 'cgroup2').map(([, where, type, opts]) => ({ where, type, opts }));
 
-// Where the groups of this ided stand: see sandbox_cgroup.c.
-const group = (d) => {
-	let h = 2166136261;
-	for (const c of Buffer.from(d.runtime)) h = Math.imul(h ^ c, 16777619) >>> 0;
-	return `ided-${h.toString(16).padStart(8, '0')}`;
-};
-
 // Of a user who has no sandbox, whatever was begun of one.
 async function nothingLeft(d, user, uid) {
 	await waitFor('the sandbox to be gone', () => !d.sandboxes().some((s) => s.user === user));
 	await waitFor('its processes to be gone', () => processes().every((p) => p.uid !== uid));
 	assert.equal(fs.existsSync(`${d.runtime}/sandbox/${uid}`), false, 'its runtime folder');
 	// Nobody's but those of sandboxes that run and of spares.
-	const others = d.sandboxes().map((s) => fs.readFileSync(`${d.runtime}/sandbox/${s.uid}/group`, 'latin1').trim());
-	const spares = /\bspare 0\b/.test(d.opts.isolation) ? 0 : 2;
-	for (const { where } of trees())
-		await waitFor(`its control group in ${where} to go`, () => {
-			try {
-				return fs.readdirSync(`${where}/${group(d)}`).filter((n) => /^\d+$/.test(n) && !others.includes(n)).length <= spares;
-			} catch { return true; }
-		});
+	await waitFor('its control groups to go', () => d.strangers().size <= (/\bspare 0\b/.test(d.opts.isolation) ? 0 : 2));
 	await waitFor('its device to go', () => !execFileSync('losetup', ['-l', '-n', '-O', 'BACK-FILE'], { encoding: 'utf8' }).includes(`${d.dir}/data/volume/${uid}.img`));
 }
 
@@ -140,8 +126,8 @@ test('a controller is missing: named at start, and the end of it where it is req
 		assert.doesNotMatch(d.log, /not-held what="?(memory|processor)"? /);
 		assert.equal(exec(d, 'ann', 'echo in').out, 'in\n');
 		const { uid } = show(d, 'ann');
-		const number = fs.readFileSync(`${d.runtime}/sandbox/${uid}/group`, 'latin1').trim();
-		assert.ok(trees().some(({ where }) => fs.existsSync(`${where}/${group(d)}/${number}`)), 'where it is looked for (control)');
+		const number = d.group('ann');
+		assert.ok(d.groups().some((g) => g.endsWith(`/${number}`)), 'where it is looked for (control)');
 		d.ok(['sandbox', 'stop', 'ann']);
 		await nothingLeft(d, 'ann', uid);
 	} finally { d.opts.enter = undefined; await d.stop(); }

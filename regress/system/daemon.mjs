@@ -356,11 +356,44 @@ ${extra}
 	// start.
 	clearRules() {
 		if (!fs.existsSync(`${this.runtime}/resolv.conf`)) return;
+		const argv = [...(this.opts.enter || []), 'nft', 'delete', 'table', 'inet', this.table];
+		spawnSync(argv[0], argv.slice(1));
+	}
+
+	get table() {
 		let v = crypto.createHash('sha256').update(this.runtime).digest().readUInt32LE(0);
 		let key = '';
 		for (let i = 0; i < 4; i++, v = Math.floor(v / 36)) key += (v % 36).toString(36);
-		const argv = [...(this.opts.enter || []), 'nft', 'delete', 'table', 'inet', `ided_${key}`];
-		spawnSync(argv[0], argv.slice(1));
+		return `ided_${key}`;
+	}
+
+	// Control groups of its sandboxes, those of spares among them, in each tree: they have
+	// numbers, below a group that is named after the runtime folder.
+	groups() {
+		let h = 2166136261;
+		for (const c of Buffer.from(this.runtime)) h = Math.imul(h ^ c, 16777619) >>> 0;
+		return fs.readFileSync('/proc/self/mounts', 'latin1').split('\n').map((l) => l.split(' '))
+			.filter(([, , type]) => type === 'cgroup' || type === 'cgroup2').flatMap(([, tree]) => {
+				const own = `${tree}/ided-${h.toString(16).padStart(8, '0')}`;
+				try { return fs.readdirSync(own).filter((n) => /^\d+$/.test(n)).map((n) => `${own}/${n}`); } catch { return []; }
+			});
+	}
+
+	// That of a user's sandbox, or null; those that are of none that runs: of spares, and of
+	// what has not gone yet.
+	group(user) {
+		const s = this.sandboxes().find((x) => x.user === user);
+		try { return fs.readFileSync(`${this.runtime}/sandbox/${s.uid}/group`, 'latin1').trim(); } catch { return null; }
+	}
+
+	strangers() {
+		const running = this.sandboxes().map((s) => this.group(s.user));
+		return new Set(this.groups().map((g) => path.basename(g)).filter((n) => !running.includes(n)));
+	}
+
+	// Interfaces of its sandboxes on the host, by what they say of themselves.
+	links() {
+		return execFileSync('ip', ['-o', 'link'], { encoding: 'utf8' }).split('\n').filter((l) => l.includes(`alias ided ${this.runtime}`));
 	}
 
 	async stop({ keep = false } = {}) {

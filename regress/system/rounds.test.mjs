@@ -2,7 +2,7 @@
 // sandboxes go on, what was written is there, and in the end nothing is left.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import { startManaged, lightIde, obj, processes, sleep, waitFor } from './daemon.mjs';
 
@@ -12,7 +12,7 @@ let state = seed;
 const random = (n) => { state = (Math.imul(state, 1103515245) + 12345) >>> 0; return (state >>> 8) % n; };
 
 const users = ['ann', 'bob', 'eve'];
-let m, d, ide, uids;
+let m, d, ide;
 const written = Object.fromEntries(users.map((u) => [u, []]));
 
 // Not one to throw: ided may be away just now.
@@ -56,7 +56,8 @@ before(async () => {
 	logPipe = fs.readlinkSync(`/proc/${JSON.parse(d.ok(['-j', 'status'])).pid}/fd/2`);
 	bearer = (await d.login('ann')).split('=')[1];
 	for (const u of users) assert.equal((await exec(u, ': > data/list')).status, 0);
-	uids = Object.fromEntries(d.sandboxes().map((s) => [s.user, s.uid]));
+	// Where it is looked for in the end, they are (control).
+	assert.ok(d.groups().length === 0 || users.every((u) => d.groups().some((g) => g.endsWith(`/${d.group(u)}`))));
 });
 after(async () => {
 	await m?.stop();
@@ -105,7 +106,7 @@ test('what was written is there', async () => {
 	assert.ok(Object.values(written).flat().length > ROUNDS / 3, 'most writes were acknowledged');
 });
 
-test('in the end nothing is left: no process, mount, control group, folder or device', async () => {
+test('in the end nothing is left: no process, mount, control group, interface, rule, folder or device', async () => {
 	await m.stop({ keep: true });
 	const range = (uid) => uid >= d.uids && uid < d.uids + 1000;
 	await waitFor('the last process', () => !processes().some((p) => range(p.uid) || ours(p.pid))).catch(() => {});
@@ -113,9 +114,10 @@ test('in the end nothing is left: no process, mount, control group, folder or de
 	const mounts = fs.readFileSync('/proc/self/mountinfo', 'latin1').split('\n').filter((l) => l.includes(d.dir));
 	assert.deepEqual(mounts, []);
 	assert.deepEqual(fs.readdirSync(`${d.runtime}/sandbox`), []);
-	const groups = execFileSync('find', ['/sys/fs/cgroup', '-maxdepth', '4', '-type', 'd', '-regex', '.*/ided-[0-9a-f]*/[0-9]*'],
-		{ encoding: 'utf8' }).split('\n').filter((g) => Object.values(uids).some((u) => g.endsWith(`/${u}`)));
-	assert.deepEqual(groups, []);
+	assert.deepEqual(d.groups(), []);
+	await waitFor('the interfaces to go', () => d.links().length === 0).catch(() => {});
+	assert.deepEqual(d.links(), []);
+	assert.ok(!spawnSync('nft', ['list', 'tables'], { encoding: 'utf8' }).stdout?.includes(d.table), 'its rules');
 	const loops = fs.readdirSync('/sys/block').filter((b) => b.startsWith('loop')).map((b) => {
 		try { return fs.readFileSync(`/sys/block/${b}/loop/backing_file`, 'latin1').trim(); } catch { return ''; }
 	}).filter((f) => f.startsWith(d.dir));
