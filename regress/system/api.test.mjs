@@ -178,7 +178,12 @@ test('what looks like another is refused, unless an administrator means it, and 
 		['user.added', 'mall', 'root1', 'username allowed to look like a reserved one'],
 		['user.changed', 'mall', 'root1', events[2]?.detail.text]]);
 	assert.match(events[2].detail.text, /^email; email allowed to look like to(m|rn)@like\.example$/);
-	for (const n of ['tom', 'torn', 'mall']) assert.equal((await call('root1', 'DELETE', `users/${n}?workspace=keep`)).status, 200);
+	// Who deletes is told, and the trail as well, what became of the workspace.
+	for (const [n, workspace] of [['tom', 'keep'], ['torn', 'remove'], ['mall', 'keep']]) {
+		const r = await call('root1', 'DELETE', `users/${n}?workspace=${workspace}`);
+		assert.deepEqual([r.status, r.body.data.username, r.body.data.workspace], [200, n, workspace === 'keep' ? 'kept' : 'removed']);
+	}
+	assert.deepEqual(['tom', 'torn'].map((u) => recorded('-u', u).find((e) => e.event === 'user.deleted').detail.text), ['workspace kept', 'workspace removed']);
 });
 
 test('what is changed with a password is recorded as well; roles with those that were', async () => {

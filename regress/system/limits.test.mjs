@@ -4,7 +4,8 @@ import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
-import { startDaemon, waitFor } from './daemon.mjs';
+import { spawn } from 'node:child_process';
+import { obj, startDaemon, waitFor } from './daemon.mjs';
 
 const G = 1 << 30, M = 1 << 20;
 const limits = (ann) => `
@@ -58,6 +59,26 @@ test('a user\'s own limit, then the role\'s, then everybody\'s', () => {
 test('of a sandbox that does not run, they are shown as well', () => {
 	d.addUser('zoe');
 	assert.deepEqual(shown('zoe'), { memory: 512 * M, cpu: 50, processes: 64 });
+});
+
+test('what is used of them is told to whose it is, and to who may look', async () => {
+	const ask = async (cookie, path) => (await d.request('GET', `/api/${path}`, { headers: { cookie, accept: 'application/json' } })).json.data;
+	const [ann, root1] = [await d.login('ann'), await d.login('root1')];
+	const before = await ask(ann, 'users/me/usage');
+	// A process more, with some work behind it and 40 MB.
+	const c = spawn(`${obj}/idectl`, ['-s', `${d.runtime}/ided.sock`, 'sandbox', 'exec', 'ann', '--', 'bash', '-c',
+		"x=$(head -c 40000000 /dev/zero | tr '\\0' x); for ((i = 0; i < 150000; i++)); do :; done; echo there; read"], { stdio: ['pipe', 'pipe', 'ignore'] });
+	try {
+		await new Promise((r) => c.stdout.once('data', r));
+		const u = await ask(ann, 'users/me/usage');
+		assert.deepEqual([u.username, u.state, u.memoryMax, u.cpuMax, u.processesMax], ['ann', 'running', 512 * M, 50, 128]);
+		assert.ok(u.cpuMicroseconds - before.cpuMicroseconds >= 100000, `${before.cpuMicroseconds} ${u.cpuMicroseconds}`);
+		assert.ok(u.memory - before.memory >= 35 * M && u.memory <= 512 * M, `${before.memory} ${u.memory}`);
+		assert.equal(u.processes - before.processes, 1);
+		const row = (await ask(root1, 'admin/sandboxes')).items.find((s) => s.username === 'ann');
+		assert.ok(row.cpuMicroseconds >= u.cpuMicroseconds && row.memory >= 35 * M && row.processes === u.processes, JSON.stringify(row));
+		assert.deepEqual((await ask(root1, 'admin/sandboxes')).items.map((s) => s.username), ['ann', 'bob', 'otto', 'root1']);
+	} finally { c.stdin.end(); }
 });
 
 test('a reload gives them to what runs, higher and lower', () => {

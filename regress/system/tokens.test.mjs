@@ -342,6 +342,72 @@ test('keys are changed by a word: what they signed stays good until it is over, 
 	assert.equal(await me((await login()).accessToken), 200);
 });
 
+test('what has an end comes to it: an API token, a refresh token, and what they had open', async () => {
+	const headers = { cookie: await d.login('bob'), origin: d.origin };
+	const made = (await send('POST', '/api/users/me/tokens', { name: 'short', scopes: ['account.own'], expiresIn: 2 }, { headers })).json.data;
+	const lasting = (await send('POST', '/api/users/me/tokens', { name: 'long', scopes: ['account.own'], expiresIn: 3600 }, { headers })).json.data;
+	const agent = new https.Agent({ keepAlive: true, maxSockets: 1 });
+	let closed = false;
+	// On a machine that is slow it may be over already.
+	if (await me(made.token, { agent }) === 200)
+		Object.values(agent.freeSockets)[0]?.[0].on('close', () => { closed = true; });
+	else
+		closed = true;
+	await waitFor('its connection to be closed', () => closed);
+	assert.ok(Date.now() / 1000 >= Date.parse(made.expires) / 1000, made.expires);
+	assert.equal(await me(made.token), 401);
+	assert.equal(await me(lasting.token), 200);
+	agent.destroy();
+	// A pair, by what the configuration says.
+	const was = fs.readFileSync(d.conf, 'utf8');
+	try {
+		fs.writeFileSync(d.conf, was.replace('access 15m refresh 7d', 'access 1s refresh 1s'));
+		d.ok(['reload']);
+		const u = await login('bob');
+		await waitFor('the pair to be over', async () => await me(u.accessToken) === 401);
+		await waitFor('the refresh token, too', async () => (await refresh(u.refreshToken)).status === 401);
+	} finally {
+		fs.writeFileSync(d.conf, was);
+		d.ok(['reload']);
+	}
+});
+
+test('RS256, where the configuration says so: verified here and by others, beside what was signed before', async () => {
+	const t = await login();
+	const was = fs.readFileSync(d.conf, 'utf8');
+	fs.writeFileSync(d.conf, was.replace('refresh 7d', 'refresh 7d algorithm rs256'));
+	d.ok(['reload']);
+	d.ok(['token', 'rotate']);
+	const u = await login();
+	assert.equal(jose.decodeProtectedHeader(u.accessToken).alg, 'RS256');
+	const rsa = (await keys()).keys.find((k) => k.kid === jose.decodeProtectedHeader(u.accessToken).kid);
+	assert.deepEqual([rsa.kty, rsa.alg, rsa.use, rsa.d, rsa.p], ['RSA', 'RS256', 'sig', undefined, undefined]);
+	assert.ok(Buffer.from(rsa.n, 'base64url').length >= 256);
+	const { payload } = await verify(u.accessToken, { algorithms: ['RS256'] });
+	assert.equal(payload.sub, 'ann');
+	assert.equal(await me(u.accessToken), 200);
+	const [h, p, s] = u.accessToken.split('.');
+	// A public key is no secret to sign by, another algorithm's name no signature.
+	const head = (o) => Buffer.from(JSON.stringify({ ...jose.decodeProtectedHeader(u.accessToken), ...o })).toString('base64url');
+	const pem = crypto.createPublicKey({ key: rsa, format: 'jwk' }).export({ type: 'spki', format: 'pem' });
+	const hs = `${head({ alg: 'HS256' })}.${p}`;
+	for (const bad of [`${hs}.${crypto.createHmac('sha256', pem).update(hs).digest('base64url')}`, `${head({ alg: 'PS256' })}.${p}.${s}`,
+		`${head({ alg: 'EdDSA' })}.${p}.${s}`, `${h}.${p}.${s[0] === 'A' ? 'B' : 'A'}${s.slice(1)}`, `${h}.${p}.${'A'.repeat(s.length)}`]) {
+		assert.equal(await me(bad), 401, bad);
+		await assert.rejects(verify(bad), undefined, bad);
+	}
+	const next = (await refresh(u.refreshToken)).json.data;
+	assert.equal(await me(next.accessToken), 200);
+	// What the other key has signed is as good as it was, and made anew by this one.
+	assert.equal(await me(t.accessToken), 200);
+	assert.equal(jose.decodeProtectedHeader((await refresh(t.refreshToken)).json.data.accessToken).alg, 'RS256');
+	fs.writeFileSync(d.conf, was);
+	d.ok(['reload']);
+	d.ok(['token', 'rotate']);
+	assert.equal(jose.decodeProtectedHeader((await login()).accessToken).alg, 'EdDSA');
+	assert.equal(await me(next.accessToken), 200);
+});
+
 test('they survive a restart, and the death of keys and auth; a new key is known beside the old', async () => {
 	const t = await login();
 	const before = await keys();
