@@ -26,7 +26,7 @@
 #define FAILED_MS  10000 /* after one could not be made */
 #define SWEEP_MS   20    /* between attempts to remove groups */
 #define SWEEPS_MAX 500
-#define LEAVE_MS   500 /* for those that go with isolation */
+#define LEAVE_MS   5 /* likewise, at the end of isolation */
 
 static struct spare spares[CONF_SPARE_MAX]; /* pid 0: none */
 static struct event *refill;
@@ -266,7 +266,7 @@ spare_take(struct spare *s, const char **what)
 void
 spare_leave(void)
 {
-	const struct timespec pause = { 0, 1000000 };
+	const struct timespec pause = { 0, LEAVE_MS * 1000000L };
 	unsigned int i;
 
 	for (i = 0; i < CONF_SPARE_MAX; i++)
@@ -274,7 +274,8 @@ spare_leave(void)
 			(void)kill(spares[i].pid, SIGKILL);
 			spare_end(&spares[i]);
 		}
-	for (i = 0; ngoing > 0 && i < LEAVE_MS; i++) {
+	/* Whatever is not empty by then is the next one's to clear. */
+	while (ngoing > 0) {
 		groups_remove();
 		if (ngoing > 0)
 			(void)nanosleep(&pause, NULL);
