@@ -96,7 +96,8 @@ test('a connection takes a spare, and a new spare takes its place', async () => 
 	await waitFor('four workers', () => d.role('worker').length === 4);
 	s.destroy();
 	await waitFor('three workers', () => d.role('worker').length === 3);
-	const left = () => zombies().filter((p) => [d.pid, d.role('zygote')[0].pid].includes(p.ppid));
+	const parents = [d.pid, d.role('zygote')[0].pid];
+	const left = () => zombies().filter((p) => parents.includes(p.ppid));
 	await waitFor('the ended to be waited for', () => left().length === 0).catch(() => assert.deepEqual(left(), []));
 });
 

@@ -222,6 +222,7 @@ test('kill -9 of the master under a service manager: nobody who comes is refused
 		assert.notEqual(masterPid(d), old);
 		assert.equal(inode(d.port), socket);
 	}
-	const left = () => zombies().filter((p) => p.ppid === masterPid(d));
+	const master = masterPid(d);
+	const left = () => zombies().filter((p) => p.ppid === master);
 	await waitFor('nobody to be left unwaited for', () => left().length === 0).catch(() => assert.deepEqual(left(), []));
 });
