@@ -52,6 +52,9 @@ test('inside: own uid, name, processes, network, and only own home', () => {
 		assert.equal(st.uid, uid);
 		assert.equal(st.mode & 0o777, 0o700);
 	}
+	// What a new home begins with.
+	assert.deepEqual(JSON.parse(out('cat', 'data/data/Machine/settings.json')), { 'telemetry.telemetryLevel': 'off', 'update.mode': 'none' });
+	assert.equal(out('stat', '-c', '%a %u', 'data/data/Machine/settings.json').trim(), `600 ${uid}`);
 	const host = fs.readFileSync(`/proc/${box('ann').pid}/status`, 'utf8');
 	assert.match(host, new RegExp(`Uid:\\s+${uid}\\s+${uid}\\s+${uid}`));
 });

@@ -45,6 +45,26 @@ test('a live session is one, from here and from elsewhere, and after a restart',
 	assert.deepEqual((await uses(cookie)).filter((s) => s === 302 || s === 401), []);
 });
 
+test('the own ones are listed: by what, whence, since when, and which of them asks', async () => {
+	const headers = { 'user-agent': 'Probe/2.0 (of a test)' }, localAddress = '127.0.7.3';
+	const cookie = await d.login('bob', password, { headers, localAddress });
+	const ask = async () => (await d.request('GET', '/api/users/me/sessions', { headers: { cookie, accept: 'application/json' } })).json.data.items;
+	const [mine] = (await ask()).filter((s) => s.current);
+	const other = await login('bob');
+	assert.deepEqual([mine.username, mine.device, mine.address], ['bob', headers['user-agent'], localAddress]);
+	assert.ok(mine.connections >= 1, 'the one that asks');
+	const [created, active, expires] = [mine.created, mine.lastActivity, mine.expires].map((t) => Date.parse(t));
+	assert.ok(created <= active && active <= Date.now() && created > Date.now() - 60000, JSON.stringify(mine));
+	assert.equal(expires - created, 24 * 3600000);
+	const now = await ask();
+	assert.deepEqual(now.filter((s) => s.current).map((s) => s.id), [mine.id]);
+	assert.deepEqual(new Set(now.map((s) => s.address)), new Set([localAddress, '127.0.0.1']));
+	// To idectl as well; another user's are not among them.
+	assert.deepEqual(JSON.parse(d.ok(['-j', 'session', 'list', 'bob'])).map((s) => s.session).sort(), now.map((s) => s.id).sort());
+	await d.post('/logout', {}, { headers: { cookie } });
+	await d.post('/logout', {}, { headers: { cookie: other } });
+});
+
 test('after logout', async () => {
 	const [cookie, other] = [await login('ann'), await login('ann')];
 	await d.post('/logout', {}, { headers: { cookie } });
