@@ -1,6 +1,7 @@
 // A user's sandbox: started on first use, shared, found again, stopped.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import crypto from 'node:crypto';
 import https from 'node:https';
@@ -127,6 +128,37 @@ test('it outlives ided, and is found again', async () => {
 	await d.start();
 	assert.equal((await ide(ann)).status, 200);
 	assert.equal(box('ann').pid, pid);
+});
+
+test("what is found is taken over only if it is the user's own; what is nobody's is left alone", async () => {
+	const { pid, uid } = box('ann');
+	const folder = `${d.runtime}/sandbox/${uid}`, nobodys = `${d.runtime}/sandbox/7`;
+	d.child.kill('SIGTERM');
+	await d.ended;
+	process.kill(pid, 'SIGKILL');
+	await waitFor('its end', () => ended(pid));
+	fs.rmSync(`${folder}/ctl`);
+	fs.mkdirSync(nobodys, { mode: 0o700 });
+	// Another process listens where that one did.
+	const other = spawn('python3', ['-c', `import socket, time
+s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+s.bind('${folder}/ctl')
+s.listen(5)
+print('on', flush=True)
+time.sleep(1000)`], { stdio: ['ignore', 'pipe', 'inherit'] });
+	try {
+		await new Promise((r) => other.stdout.once('data', r));
+		await d.start();
+		await d.says(new RegExp(`sandbox\\.cleared user="ann" uid=${uid} why="the session is not the user's own"`));
+		await d.says(/sandbox\.foreign uid=7\b/);
+		assert.ok(!ended(other.pid), 'it is not ended for it');
+		assert.ok(fs.existsSync(nobodys));
+		await waitFor('what was there to be cleared', () => box('ann') === undefined && !fs.existsSync(folder));
+		assert.equal(d.ok(['sandbox', 'exec', 'ann', '--', 'echo', 'here']), 'here\n');
+	} finally {
+		other.kill('SIGKILL');
+		fs.rmSync(nobodys, { recursive: true, force: true });
+	}
 });
 
 test('stopped by idectl: who has something to save does, and nothing of it is left', async () => {
