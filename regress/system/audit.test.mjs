@@ -238,6 +238,17 @@ test('filters find what a look at each record finds', async () => {
 	same(upto(ask('-g', 'TEST/1')), (r) => r.agent === 'Test/1', 'text, in any case');
 	same(upto(ask('-s', '2000-01-01', '-b', '2001-01-01')), () => false, 'time');
 	same(upto(ask('-s', '1h')), () => true, 'time');
+	// A second in the midst of it, at which nothing happened: what came before, what came
+	// after, what came in it.
+	let at = Math.ceil(Date.parse(all[Math.floor(all.length / 2)].time) / 1000) * 1000;
+	while (all.some((r) => [at, at - 1000].includes(Date.parse(r.time)))) at -= 1000;
+	const second = (n) => new Date(at + n * 1000).toISOString().replace('.000Z', 'Z');
+	const time = (r) => Date.parse(r.time) - at;
+	assert.ok(all.some((r) => time(r) < 0) && all.some((r) => time(r) > 0));
+	same(upto(ask('-s', second(0))), (r) => time(r) >= 0, 'since');
+	same(upto(ask('-b', second(0))), (r) => time(r) < 0, 'before');
+	const { items } = (await api(await d.login('root1'), `?limit=500&from=${second(-1)}&to=${second(0)}`)).json.data;
+	same(items, (r) => time(r) >= -1000 && time(r) < 0, 'from and to');
 	same(upto(ask('-u', 'ann', '-o', 'denied', '-e', 'login.failed')), (r) => r.user === 'ann' && r.event === 'login.failed', 'all of them');
 });
 
