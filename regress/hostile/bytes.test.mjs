@@ -176,7 +176,7 @@ test('a silent or stuck client is sent away in time', { timeout: 60000 }, async 
 	assert.deepEqual(r.map((x) => x.why).filter((x) => x === 'timeout'), []);
 });
 
-test('all workers that served that are gone, and service is as it was', { timeout: 30000 }, async () => {
+test('all workers that served that are gone, and service is as it was', { timeout: 60000 }, async () => {
 	await waitFor('only spares', () => { const s = status(d); return s.workers === s.spare; });
 	assert.equal((await d.request('GET', '/healthz', { localAddress: source() })).status, 200);
 	assert.equal(status(d).crashes, 0);

@@ -144,5 +144,5 @@ const rules = {
 };
 
 test('there are 33 rules', () => assert.equal(Object.keys(rules).length, 33));
-for (const [name, rule] of Object.entries(rules)) test(name, { timeout: 30000 }, rule);
+for (const [name, rule] of Object.entries(rules)) test(name, { timeout: 60000 }, rule);
 test('no worker crashed over all of them', () => assert.equal(status(d).crashes, 0));

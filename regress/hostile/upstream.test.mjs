@@ -168,7 +168,7 @@ for (const name of names) {
 }
 
 for (const name of ['head-body', 'head-chunked', 'two-answers', 'short', 'body-204', 'endless-body', 'long']) {
-	test(`HEAD: ${name}`, { timeout: 30000 }, () => Promise.all(places.map(async (at) => {
+	test(`HEAD: ${name}`, { timeout: 60000 }, () => Promise.all(places.map(async (at) => {
 		const r = await overH1(at, name, 'HEAD');
 		assert.equal(r.list.length, 2, r.out);
 		assert.doesNotMatch(r.out, /hello|forged/);
@@ -225,7 +225,7 @@ test('HTTP/2: all of them side by side on one connection, good ones between', { 
 
 for (const [name, want] of Object.entries({ 'ws-200': 502, 'ws-403': 403, 'ws-wrong-accept': 502, 'ws-no-accept': 502, 'ws-no-upgrade': 502,
 	'ws-other': 502, 'ws-length': 502, 'ws-close': 502, 'ws-lost': 502, 'endless-100': 502, 'two-lengths': 502 })) {
-	test(`a WebSocket that is not granted: ${name}`, { timeout: 30000 }, () => Promise.all(places.map(async (at) => {
+	test(`a WebSocket that is not granted: ${name}`, { timeout: 60000 }, () => Promise.all(places.map(async (at) => {
 		(await websocket(d.bearer, `${at}/evil/${name}`, want)).destroy();
 		const c = await connect();
 		const r = await overH2(c, { ':method': 'CONNECT', ':protocol': 'websocket', ':path': `${at}/evil/${name}`,

@@ -63,7 +63,7 @@ export function makeCertificate(dir, name = 'server', kind = 'ec') {
 	fs.chmodSync(`${dir}/${name}.key`, 0o600);
 }
 
-export async function waitFor(what, fn, ms = 20000, every = 50) {
+export async function waitFor(what, fn, ms = 30000, every = 50) {
 	const end = Date.now() + ms * patience;
 	for (;;) {
 		const v = await fn();
@@ -407,7 +407,7 @@ ${extra}
 			}
 			this.child.kill('SIGTERM');
 			let timer;
-			await Promise.race([this.ended, new Promise((r) => { timer = setTimeout(r, 12000); })]);
+			await Promise.race([this.ended, new Promise((r) => { timer = setTimeout(r, 30000); })]);
 			clearTimeout(timer); // it would keep the test's process alive
 			if (!this.exit) {
 				for (const p of this.tree()) try { process.kill(p.pid, 'SIGKILL'); } catch { /* gone */ }

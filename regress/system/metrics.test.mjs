@@ -120,7 +120,7 @@ test('many who ask at once cost one question, and without auth there is an answe
 	await waitFor('it to be back', async () => (await figures())['ided_up'] === 1);
 });
 
-test('what a rate limit refuses', { timeout: 30000 }, async () => {
+test('what a rate limit refuses', { timeout: 60000 }, async () => {
 	d.opts.ratelimit = 'web 20 per 1h';
 	d.write();
 	d.ok(['reload']);
@@ -134,7 +134,7 @@ test('what a rate limit refuses', { timeout: 30000 }, async () => {
 	}))['ided_http_rate_limited_total'], n);
 });
 
-test('it comes and goes with a reload', { timeout: 30000 }, async () => {
+test('it comes and goes with a reload', { timeout: 60000 }, async () => {
 	const other = await freePort();
 	d.write(`metrics on 127.0.0.1 port ${other}`);
 	d.ok(['reload']);

@@ -110,7 +110,7 @@ test('the cookie is for that port, and for that session', async () => {
 	assert.equal((await get('/')).status, 200);
 });
 
-test('the end of a session reaches what is open', { timeout: 30000 }, async () => {
+test('the end of a session reaches what is open', { timeout: 60000 }, async () => {
 	const session = await d.login('ann');
 	const s = await signOn(d, session, 3000);
 	const c = await d.raw({ servername: host });
@@ -228,7 +228,7 @@ test('a dead port of an own origin', async () => {
 		assert.ok([400, 403, 404].includes((await ask(d, `3900.${site}`, 'GET', p, { headers: { cookie: s.cookie } })).status), p);
 });
 
-test('WebSockets over HTTP/2, side by side with requests', { timeout: 30000 }, async () => {
+test('WebSockets over HTTP/2, side by side with requests', { timeout: 60000 }, async () => {
 	const c = http2.connect(`https://${host}:${d.port}`, { rejectUnauthorized: false,
 		lookup: (h, o, cb) => (o.all ? cb(null, [{ address: '127.0.0.1', family: 4 }]) : cb(null, '127.0.0.1', 4)) });
 	await new Promise((resolve) => c.once('remoteSettings', resolve));

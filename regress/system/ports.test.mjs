@@ -241,7 +241,7 @@ export async function websocket(path, { cookie = ann, origin = `https://localhos
 	return { s, head, status: Number(head.split(' ')[1]), bytes: () => out.subarray(at) };
 }
 
-test('WebSockets are passed byte by byte, from pages of ours only', { timeout: 30000 }, async () => {
+test('WebSockets are passed byte by byte, from pages of ours only', { timeout: 60000 }, async () => {
 	const ws = await websocket('/proxy/3000/socket');
 	assert.equal(ws.status, 101, ws.head);
 	assert.match(ws.head, /x-origin: https:\/\/localhost:/i);
@@ -290,7 +290,7 @@ test('nothing there: why, and a page that looks again', async () => {
 	await waitFor('its end', async () => (await get('/proxy/3999/')).status === 502);
 });
 
-test('one that does not answer, or not wholly, or hangs up', { timeout: 30000 }, async () => {
+test('one that does not answer, or not wholly, or hangs up', { timeout: 60000 }, async () => {
 	// A head of which a field comes now and then is no answer either.
 	for (const r of await Promise.all([get('/proxy/3000/never'), get('/proxy/3000/drip')])) {
 		assert.equal(r.status, 504);

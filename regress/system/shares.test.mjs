@@ -90,7 +90,7 @@ test('who runs nothing shares nothing', async () => {
 	assert.match(r.json.error.message, /not running/);
 });
 
-test('with users: a user is let in, by name, and nobody else', { timeout: 30000 }, async () => {
+test('with users: a user is let in, by name, and nobody else', { timeout: 60000 }, async () => {
 	const s = await share(3000, 'users');
 	for (const cookie of [undefined, ann, bob, '__Host-ided-port=' + '0'.repeat(64)]) assert.equal((await get(s, cookie)).status, 401, cookie);
 	const v = await visit(s, bob);
@@ -125,7 +125,7 @@ test('with users: a user is let in, by name, and nobody else', { timeout: 30000 
 	await unshare(3001);
 });
 
-test("a visitor's logout ends the visit", { timeout: 30000 }, async () => {
+test("a visitor's logout ends the visit", { timeout: 60000 }, async () => {
 	const s = await share(3000, 'users');
 	const session = await d.login('bob');
 	const v = await visit(s, session);
@@ -136,7 +136,7 @@ test("a visitor's logout ends the visit", { timeout: 30000 }, async () => {
 	await unshare(3000);
 });
 
-test('with everybody: a guest is let in, to that port and nothing else', { timeout: 30000 }, async () => {
+test('with everybody: a guest is let in, to that port and nothing else', { timeout: 60000 }, async () => {
 	const s = await share(3000, 'public');
 	for (const fn of [ask, ask2]) {
 		const r = await fn(d, host(s), 'GET', '/', { headers: { 'x-ided-user': 'ann', 'x-ided-assertion': 'x' } });

@@ -275,7 +275,7 @@ test('a name is looked up by a process that has nothing either', { timeout: 6000
 	let e, server;
 	try {
 		server = await nameServer(address);
-		fs.writeFileSync(`${names}/resolv.conf`, `nameserver ${address}\noptions timeout:5 attempts:1\n`);
+		fs.writeFileSync(`${names}/resolv.conf`, `nameserver ${address}\noptions timeout:15 attempts:1\n`);
 		fs.writeFileSync(`${names}/nsswitch.conf`, 'passwd: files\ngroup: files\nhosts: files dns\n');
 		// It sees other files there than the machine has.
 		const enter = ['unshare', '-m', '--propagation', 'private', 'sh', '-c',
