@@ -299,13 +299,23 @@ enum conf_gallery {
 	GALLERY_CODE_MARKETPLACE,
 };
 
-#define CONF_GALLERY_MAX 256
+#define CONF_GALLERY_MAX    256
+#define CONF_EXTENSIONS_MAX 64
+#define CONF_EXTENSION_MAX  128
+
+/* Whether users may have it. */
+struct conf_extension {
+	char id[CONF_EXTENSION_MAX]; /* a publisher, or "publisher.name"; lower case */
+	uint32_t allow;
+};
 
 struct conf_ide {
 	char name[CONF_NAME_MAX];
 	char path[CONF_PATH_MAX];
 	char gallery[CONF_GALLERY_MAX]; /* "": VS Code's own choice */
 	uint32_t gallery_as;            /* enum conf_gallery */
+	uint32_t nextensions;
+	struct conf_extension extension[CONF_EXTENSIONS_MAX];
 	uint32_t nargs;
 	char arg[CONF_ARG_MAX][CONF_ARGLEN_MAX];
 };

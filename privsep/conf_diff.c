@@ -490,6 +490,7 @@ static const struct {
 	size_t offset;
 	size_t size;
 } wholes[] = {
+	WHOLE("ide extension", ide.nextensions, ide.extension),
 	WHOLE("ide argument", ide.nargs, ide.arg),
 	WHOLE("isolation egress", net.negress, net.egress),
 	WHOLE("isolation table addresses", net.nprefix, net.prefix),

@@ -167,6 +167,7 @@ enum conf_kind {
 	K_TARGET,
 	K_COMPRESSION,
 	K_ARGUMENT,
+	K_EXTENSION,
 	K_HEADER,
 	K_NETPOOL,
 	K_RESOLVER,
@@ -328,6 +329,8 @@ bool conf_value_log_to(
     struct conf_parser *, const struct conf_row *, struct conf_common *);
 bool conf_value_compression(
     struct conf_parser *, const struct conf_row *, struct conf_http *);
+bool conf_value_extension(
+    struct conf_parser *p, const struct conf_row *row, struct conf_ide *ide);
 bool conf_value_argument(
     struct conf_parser *, const struct conf_row *, struct conf_ide *);
 bool conf_value_colour(struct conf_parser *, const struct conf_row *, void *);

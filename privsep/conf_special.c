@@ -359,6 +359,66 @@ conf_value_argument(
 	return true;
 }
 
+/* "publisher" or "publisher.name", in lower case: VS Code does not tell them apart. */
+static bool
+extension_id(const char *s, char *id)
+{
+	size_t n, dots = 0;
+
+	for (n = 0; s[n] != '\0' && n < CONF_EXTENSION_MAX; n++) {
+		id[n] = s[n] >= 'A' && s[n] <= 'Z' ? (char)(s[n] | 0x20) : s[n];
+		if ((id[n] >= 'a' && id[n] <= 'z') || (id[n] >= '0' && id[n] <= '9') ||
+		    id[n] == '_' || id[n] == '-')
+			continue;
+		if (id[n] != '.' || n == 0 || s[n + 1] == '\0' || ++dots > 1)
+			return false;
+	}
+	if (n == 0 || n == CONF_EXTENSION_MAX)
+		return false;
+	id[n] = '\0';
+	return true;
+}
+
+/* allow or deny, and one or more of them. */
+bool
+conf_value_extension(
+    struct conf_parser *p, const struct conf_row *row, struct conf_ide *ide)
+{
+	const struct conf_word *w = conf_take_word(p, row);
+	struct conf_extension e;
+	uint32_t i;
+
+	if (w == NULL)
+		return false;
+	do {
+		if (p->tok.type == TOK_COMMA)
+			conf_next(p);
+		memset(&e, 0, sizeof(e));
+		e.allow = (uint32_t)w->value;
+		if (!conf_is_value(p) || !extension_id(p->tok.text, e.id)) {
+			conf_expected(p, NULL,
+			    "a publisher or an extension, such as \"golang\" or "
+			    "\"golang.go\", after \"%s\"",
+			    w->name);
+			return false;
+		}
+		for (i = 0; i < ide->nextensions; i++)
+			if (strcmp(ide->extension[i].id, e.id) == 0) {
+				conf_expected(
+				    p, NULL, "each once after \"%s\"", row->name);
+				return false;
+			}
+		if (ide->nextensions == CONF_EXTENSIONS_MAX) {
+			conf_expected(p, "a publisher stands for all of its extensions",
+			    "at most %d after \"%s\"", CONF_EXTENSIONS_MAX, row->name);
+			return false;
+		}
+		ide->extension[ide->nextensions++] = e;
+		conf_next(p);
+	} while (p->tok.type == TOK_COMMA || conf_is_value(p));
+	return true;
+}
+
 /* "#rrggbb" */
 bool
 conf_value_colour(struct conf_parser *p, const struct conf_row *row, void *base)

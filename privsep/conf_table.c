@@ -115,6 +115,12 @@ static const struct conf_word galleries[] = {
 	{ NULL, 0, NULL },
 };
 
+static const struct conf_word extension[] = {
+	{ "allow", 1, NULL },
+	{ "deny", 0, NULL },
+	{ NULL, 0, NULL },
+};
+
 static const struct conf_word proxy_share[] = {
 	{ "off", SHARE_OFF, NULL },
 	{ "users", SHARE_USERS, NULL },
@@ -287,6 +293,7 @@ const struct conf_row conf_rows[] = {
 { B_IDE, "path", K_PATH, 0, 0, C(ide.path), 0, 0, NULL, "IDED_IDE_PATH", NULL },
 { B_IDE, "gallery", K_URL, B_GALLERY, 0, C(ide.gallery), 0, 0, NULL, "IDED_IDE_GALLERY", NULL },
 { B_GALLERY, "as", K_WORD, 0, 0, C(ide.gallery_as), 0, 0, galleries, NULL, NULL },
+{ B_IDE, "extension", K_EXTENSION, 0, KW_MULTI, NOWHERE, 0, 0, extension, NULL, NULL },
 { B_IDE, "argument", K_ARGUMENT, 0, KW_MULTI, NOWHERE, 0, 0, NULL, "IDED_IDE_ARGUMENT", NULL },
 
 { B_TOP, "proxy", K_BLOCK, B_PROXY, 0, NOWHERE, 0, 0, NULL, NULL, NULL },

@@ -414,6 +414,8 @@ conf_value(struct conf_parser *p, const struct conf_row *row, void *base)
 		return conf_value_compression(p, row, &p->conf->http);
 	case K_ARGUMENT:
 		return conf_value_argument(p, row, &p->conf->ide);
+	case K_EXTENSION:
+		return conf_value_extension(p, row, &p->conf->ide);
 	case K_NETPOOL:
 		return conf_value_pool(p, row, &p->conf->net);
 	case K_RESOLVER:

@@ -26,6 +26,9 @@
 /* Arguments for the IDE's server: two of ided's, then the configuration's. */
 #define SESSION_IDE_ARGS (2 + CONF_ARG_MAX)
 
+/* The rules for extensions, with a sign before each and a comma behind it. */
+#define SESSION_EXTENSIONS_MAX (CONF_EXTENSIONS_MAX * (CONF_EXTENSION_MAX + 1) + 1)
+
 struct session_who {
 	char user[WIRE_NAME];
 	char home[SESSION_PATH]; /* as it is seen from inside */

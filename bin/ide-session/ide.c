@@ -96,18 +96,23 @@ static void
 arguments(char *argv[])
 {
 	static char data[PATH_LEN], extensions[PATH_LEN], node[PATH_LEN], js[PATH_LEN];
-	const char *const fixed[] = { node, YOUNG, js, "--socket-path", session.socket,
+	static char policy[PATH_LEN];
+	const char *const started[] = { node, YOUNG, policy };
+	const char *const fixed[] = { js, "--socket-path", session.socket,
 		"--server-base-path", session.below, "--server-data-dir", data,
 		"--extensions-dir", extensions, "--without-connection-token",
 		"--accept-server-license-terms", NULL };
-	unsigned int n, i;
+	unsigned int n = 0, i;
 
 	snprintf(node, sizeof(node), "%s/%s", session.ide, IDE_NODE);
 	snprintf(js, sizeof(js), "%s/%s", session.ide, IDE_MAIN);
 	snprintf(data, sizeof(data), "%s/data", session.home);
 	snprintf(extensions, sizeof(extensions), "%s/extensions", session.home);
-	for (n = 0; fixed[n] != NULL; n++)
-		argv[n] = (char *)(uintptr_t)fixed[n];
+	snprintf(policy, sizeof(policy), "%s/%s", session.ide, IDE_POLICY);
+	for (i = 0; i < (session.rules != NULL ? 3 : 2); i++)
+		argv[n++] = (char *)(uintptr_t)started[i];
+	for (i = 0; fixed[i] != NULL; i++)
+		argv[n++] = (char *)(uintptr_t)fixed[i];
 	for (i = 0; i < SESSION_IDE_ARGS && session.ide_args[i] != NULL; i++)
 		argv[n++] = session.ide_args[i];
 	argv[n] = NULL;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "../../privsep/log.h"
+#include "../../privsep/session_start.h"
 #include "session.h"
 
 #define RUNS_MAX 32
@@ -57,7 +58,8 @@ static char *const *
 environment(void)
 {
 	static char lines[15][PATH_LEN * 2 + 64];
-	static char *env[16];
+	static char rules[sizeof("IDED_EXTENSIONS=") + SESSION_EXTENSIONS_MAX];
+	static char *env[17];
 	unsigned int n = 0, i;
 
 	if (env[0] != NULL)
@@ -95,6 +97,10 @@ environment(void)
 	}
 	for (i = 0; i < n; i++)
 		env[i] = lines[i];
+	if (session.rules != NULL) {
+		snprintf(rules, sizeof(rules), "IDED_EXTENSIONS=%s", session.rules);
+		env[n] = rules;
+	}
 	return env;
 }
 

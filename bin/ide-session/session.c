@@ -185,10 +185,13 @@ options(int argc, char *argv[])
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "b:g:i:m:p:")) != -1)
+	while ((c = getopt(argc, argv, "b:e:g:i:m:p:")) != -1)
 		switch (c) {
 		case 'b':
 			session.below = optarg;
+			break;
+		case 'e':
+			session.rules = optarg;
 			break;
 		case 'g':
 		case 'm':
@@ -207,7 +210,8 @@ options(int argc, char *argv[])
 	if (session.ide == NULL || session.below == NULL ||
 	    strlen(session.ide) + 64 > PATH_LEN ||
 	    (session.proxy != NULL && strlen(session.proxy) > PATH_LEN) ||
-	    (session.gallery != NULL && strlen(session.gallery) > GALLERY_LEN))
+	    (session.gallery != NULL && strlen(session.gallery) > GALLERY_LEN) ||
+	    (session.rules != NULL && strlen(session.rules) >= SESSION_EXTENSIONS_MAX))
 		exit(1);
 	session.ide_args = argv + optind;
 }

@@ -28,6 +28,7 @@
 #define IDE_MAIN    "server/out/server-main.js"
 #define IDE_CLI     "cli" /* code, for the user's shells */
 #define IDE_WINDOWS "cli/session.js"
+#define IDE_POLICY  "cli/policy.js" /* starts IDE_MAIN, with rules for extensions */
 /* In the runtime folder. */
 #define IDE_SOCKET     "code.sock"
 #define WINDOWS_SOCKET "user/windows.sock"
@@ -44,6 +45,7 @@ struct session {
 	const char *proxy;   /* VSCODE_PROXY_URI, or NULL */
 	const char *gallery; /* where extensions come from, or NULL */
 	bool marketplace;    /* it is laid out as code-marketplace is */
+	const char *rules;   /* for extensions, or NULL: all are allowed */
 	char socket[108];
 	char windows[108]; /* empty: there is none */
 	char **ide_args;   /* ends with NULL */

@@ -246,12 +246,15 @@ static void
 ide(struct check *c, const struct conf *conf)
 {
 	static const char *const parts[] = { "node/bin/node", "server/out/server-main.js",
-		"static/vscode", "static/front", "product" };
+		"static/vscode", "static/front", "product", "cli/policy.js" };
 	char path[CONF_PATH_MAX + 64];
 	struct stat st;
-	size_t i;
+	size_t i, n = sizeof(parts) / sizeof(parts[0]);
 
-	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+	/* The last one is for who has rules for extensions. */
+	if (conf->ide.nextensions == 0)
+		n--;
+	for (i = 0; i < n; i++) {
 		snprintf(path, sizeof(path), "%s/%s", conf->ide.path, parts[i]);
 		if (stat(path, &st) == 0 && st.st_uid == 0 && (st.st_mode & 022) == 0)
 			continue;

@@ -233,6 +233,21 @@ steps_run(struct setup *s, const struct setup_step *step)
 	}
 }
 
+/* "+allowed,-denied.one"; "" where all are allowed. */
+static void
+extensions(const struct conf_ide *ide, char *buf, size_t size)
+{
+	uint32_t i;
+
+	buf[0] = '\0';
+	for (i = 0; i < ide->nextensions && i < CONF_EXTENSIONS_MAX; i++) {
+		if (i > 0)
+			strlcat(buf, ",", size);
+		strlcat(buf, ide->extension[i].allow ? "+" : "-", size);
+		strlcat(buf, ide->extension[i].id, size);
+	}
+}
+
 /* The arguments of ide-session: see ide-session(8). */
 static void
 become_session(struct setup *s)
@@ -243,8 +258,9 @@ become_session(struct setup *s)
 	char at[] = "-b", base[] = "/ide", root[] = "/", sep[] = "--";
 	char option[] = "-p", proxy[CONF_DOMAIN_MAX + 32];
 	char open_vsx[] = "-g", marketplace[] = "-m", gallery[CONF_GALLERY_MAX];
+	char policy[] = "-e", rules[SESSION_EXTENSIONS_MAX];
 	char name[sizeof("--app-name=") + CONF_NAME_MAX], auth[] = "--auth=password";
-	char *argv[10 + SESSION_IDE_ARGS + 1], *envp[] = { path, NULL };
+	char *argv[12 + SESSION_IDE_ARGS + 1], *envp[] = { path, NULL };
 	unsigned int n = 0, i;
 	int fd;
 
@@ -262,6 +278,11 @@ become_session(struct setup *s)
 		argv[n++] = ide->gallery_as == GALLERY_CODE_MARKETPLACE ? marketplace :
 									  open_vsx;
 		argv[n++] = gallery;
+	}
+	extensions(ide, rules, sizeof(rules));
+	if (rules[0] != '\0') {
+		argv[n++] = policy;
+		argv[n++] = rules;
 	}
 	argv[n++] = sep;
 	/* What it is called, and that one can leave it: its windows offer that then. */

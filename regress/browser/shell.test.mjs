@@ -2,9 +2,10 @@
 // session, and from the host.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
-import { spawn, execFileSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import { startDaemon, waitFor } from '../system/daemon.mjs';
+import { makeExtension } from '../system/extension.mjs';
 import { command, openBrowser, shots, tellShell, terminal, visit, workbench } from './person.mjs';
 
 let d;
@@ -25,24 +26,6 @@ after(async () => {
 
 const tab = (name) => page.locator('.tabs-container .tab').filter({ hasText: name });
 const inside = (...command) => d.ctl(['sandbox', 'exec', 'ann', '--', ...command]);
-
-// An extension that has a command to show.
-function makePackage(file) {
-	execFileSync('python3', ['-c', `
-import json, sys, zipfile
-z = zipfile.ZipFile(sys.argv[1], "w")
-z.writestr("extension.vsixmanifest", '''<?xml version="1.0" encoding="utf-8"?>
-<PackageManifest Version="2.0.0" xmlns="http://schemas.microsoft.com/developer/vsx-schema/2011">
-<Metadata><Identity Language="en-US" Id="hello" Version="1.2.3" Publisher="regress"/><DisplayName>Hello</DisplayName>
-<Description>says hello</Description></Metadata><Installation><InstallationTarget Id="Microsoft.VisualStudio.Code"/></Installation>
-<Dependencies/><Assets><Asset Type="Microsoft.VisualStudio.Code.Manifest" Path="extension/package.json"/></Assets></PackageManifest>''')
-z.writestr("[Content_Types].xml", '''<?xml version="1.0" encoding="utf-8"?><Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">
-<Default Extension=".json" ContentType="application/json"/><Default Extension=".vsixmanifest" ContentType="text/xml"/></Types>''')
-z.writestr("extension/package.json", json.dumps({"name": "hello", "publisher": "regress", "version": "1.2.3", "engines": {"vscode": "^1.60.0"},
-  "contributes": {"commands": [{"command": "hello.say", "title": "Say hello"}]}}))
-z.close()
-`, file]);
-}
 
 test('no window is open: a clear word', { timeout: 60000 }, () => {
 	for (const r of [d.ctl(['open', '-u', 'ann', 'note.txt']), inside('code', 'note.txt')]) {
@@ -88,7 +71,7 @@ test('from another shell of the session, and from the host', { timeout: 120000 }
 
 test('extensions: installed from a package of the host, listed, taken away', { timeout: 120000 }, async () => {
 	const vsix = `${d.dir}/hello.vsix`;
-	makePackage(vsix);
+	makeExtension(vsix, 'regress.hello');
 	const r = d.ctl(['ext', 'install', '-u', 'bob', vsix]);
 	assert.equal(r.status, 0, r.err);
 	assert.match(d.ok(['ext', 'list', '-u', 'bob']), /^regress\.hello@1\.2\.3$/m);

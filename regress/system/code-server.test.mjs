@@ -8,6 +8,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { idePath, makeCertificate, obj, password, startDaemon, top } from './daemon.mjs';
+import { workbenchConfig } from './extension.mjs';
 
 const man = fs.readFileSync(`${top}/man/ided.8`, 'utf8');
 const compatibility = man.slice(man.indexOf('.Sh COMPATIBILITY'), man.indexOf('.Sh SEE ALSO'));
@@ -252,7 +253,7 @@ describe('in single mode', () => {
 
 	test("extensions come from the site's own gallery, in pages and in the sandbox", { timeout: 90000 }, async () => {
 		const { body } = await get('/?folder=/home/ann');
-		const config = JSON.parse(/data-settings="([^"]*)"/.exec(body.slice(body.indexOf('vscode-workbench-web-configuration')))[1].replaceAll('&quot;', '"').replaceAll('&amp;', '&'));
+		const config = workbenchConfig(body);
 		const at = 'https://extensions.example.com/all/vscode';
 		const want = { serviceUrl: `${at}/gallery`, itemUrl: `${at}/item`, extensionUrlTemplate: `${at}/gallery/{publisher}/{name}/latest`,
 			resourceUrlTemplate: `${at}/asset/{publisher}/{name}/{version}/Microsoft.VisualStudio.Code.WebResources/{path}` };

@@ -7,7 +7,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { spawnSync } from 'node:child_process';
 import { wildcardCertificate } from './port-daemon.mjs';
-import { Daemon, obj, top, makeCertificate, idePath } from './daemon.mjs';
+import { Daemon, lightIde, obj, top, makeCertificate, idePath } from './daemon.mjs';
 
 const made = [];
 after(() => { for (const d of made) fs.rmSync(d.dir, { recursive: true, force: true }); });
@@ -109,6 +109,14 @@ test('VS Code that is not installed', async () => {
 	const d = await prepared();
 	fs.writeFileSync(d.conf, fs.readFileSync(d.conf, 'utf8').replace(idePath, `${d.dir}/none`));
 	refused(d, /install VS Code: make ide/);
+	// What starts it under rules for extensions is asked for where there are some.
+	const old = lightIde();
+	try {
+		fs.writeFileSync(d.conf, fs.readFileSync(d.conf, 'utf8').replace(`${d.dir}/none"`, `${old}"\n\textension deny one`));
+		refused(d, /cli\/policy\.js is missing.*make ide/);
+	} finally {
+		fs.rmSync(old, { recursive: true });
+	}
 });
 
 test('a port in use', async () => {

@@ -94,6 +94,10 @@ static const struct {
 	{ "", "ide \"code\" { gallery \"https://a.example/\" as code-marketplace }",
 	    "ide gallery:  -> https://a.example/\nide gallery as: "
 	    "open-vsx -> code-marketplace\n" },
+	{ "ide { extension allow one }", "ide { extension deny one }",
+	    "ide extension:  -> another\n" },
+	{ "ide { extension deny one, two.three }",
+	    "ide { extension deny \"One\"\n extension deny \"two.Three\" }", "" },
 	{ "", "brand { accent \"#102030\" }", "brand accent:  -> #102030\n" },
 	{ "ratelimit { api 100 per 15m }", "ratelimit { api 5 per 1m }",
 	    "ratelimit api: 100 per 900s -> 5 per 60s\n" },

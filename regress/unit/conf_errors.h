@@ -38,6 +38,19 @@
   "t:2: expected an address such as \"https://example.com/feed\" after \"gallery\", got \"http://a/\"" } },
 { OK "ide \"code\" { gallery \"https://a/\" as other }", NULL, NULL, {
   "t:2: expected open-vsx or code-marketplace after \"as\", got \"other\"" } },
+{ OK "ide \"code\" { extension \"golang.go\" }", NULL, NULL, {
+  "t:2: expected allow or deny after \"extension\", got \"golang.go\"" } },
+{ OK "ide \"code\" { extension allow }", NULL, NULL, {
+  "t:2: expected a publisher or an extension, such as \"golang\" or \"golang.go\", after \"allow\", got \"}\"" } },
+{ OK "ide {\n extension deny \"\"\n extension deny \"a b\"\n extension deny \"a.b.c\"\n extension deny a.\n extension deny .b\n extension deny \"*\"\n}", NULL, NULL, {
+  "t:3: expected a publisher or an extension, such as \"golang\" or \"golang.go\", after \"deny\", got \"\"",
+  "t:4: expected a publisher or an extension, such as \"golang\" or \"golang.go\", after \"deny\", got \"a b\"",
+  "t:5: expected a publisher or an extension, such as \"golang\" or \"golang.go\", after \"deny\", got \"a.b.c\"",
+  "t:6: expected a publisher or an extension, such as \"golang\" or \"golang.go\", after \"deny\", got \"a.\"",
+  "t:7: expected a publisher or an extension, such as \"golang\" or \"golang.go\", after \"deny\", got \".b\"",
+  "t:8: expected a publisher or an extension, such as \"golang\" or \"golang.go\", after \"deny\", got \"*\"" } },
+{ OK "ide {\n extension allow golang.go\n extension deny \"Golang.Go\"\n}", NULL, NULL, {
+  "t:4: expected each once after \"extension\", got \"Golang.Go\"" } },
 { OK "update-check \"http://a/\"\nheaders strict", NULL, NULL, {
   "t:2: expected an address such as \"https://example.com/feed\" after \"update-check\", got \"http://a/\"" } },
 

@@ -149,6 +149,10 @@
 { OK "location \"/b/\" { proxy to h port 1 tls }", NULL, U(location[0].kind), LOCATION_PROXY_TLS },
 { OK "location \"/b/\" { proxy to h port 1; header \"A: b\"; header \"C: d\" }", NULL,
   U(location[0].nheaders), 2 },
+{ OK, NULL, U(ide.nextensions), 0 },
+{ OK "ide { extension allow golang ms-python.Python; extension deny \"golang.Go\" }", NULL, U(ide.nextensions), 3 },
+{ OK "ide { extension allow golang ms-python.Python; extension deny \"golang.Go\" }", NULL, U(ide.extension[1].allow), 1 },
+{ OK "ide { extension allow golang ms-python.Python; extension deny \"golang.Go\" }", NULL, U(ide.extension[2].allow), 0 },
 { OK "ide { argument \"-a\" \"-b\"; argument \"-c\" }", NULL, U(ide.nargs), 3 },
 /* folders in sandboxes */
 { OK, NULL, U(isolation.nbind), 0 },

@@ -132,6 +132,8 @@ static const struct {
 	{ OK, NULL, NULL, S(ide.gallery), "" },
 	{ OK "ide \"code\" { gallery \"https://a.example/x\" as code-marketplace }", NULL,
 	    NULL, S(ide.gallery), "https://a.example/x" },
+	{ OK "ide { extension deny a, \"Ms-Python.Python_3\" }", NULL, NULL,
+	    S(ide.extension[1].id), "ms-python.python_3" },
 	{ OK, NULL, "IDED_IDE_GALLERY=https://b.example/", S(ide.gallery),
 	    "https://b.example/" },
 	{ OK "data \"/a b\"", NULL, NULL, S(common.data), "/a b" },
@@ -355,6 +357,10 @@ test_limits(void **state)
 	static const char *const location[NLINE] = {
 		"t:66: expected at most 64 locations, got one more"
 	};
+	static const char *const extension[NLINE] = {
+		"t:67: expected at most 64 after \"extension\", got \"p65\"; a publisher "
+		"stands for all of its extensions"
+	};
 	static char text[16384];
 	size_t n;
 	unsigned int i;
@@ -378,6 +384,16 @@ test_limits(void **state)
 		n += (size_t)snprintf(
 		    text + n, sizeof(text) - n, "limits user u%u { cpu 9%% }\n", i);
 	expect("limits", parse(text, strlen(text), NULL, NULL), limits);
+	n = (size_t)snprintf(text, sizeof(text), OK "ide {\n");
+	for (i = 1; i <= 65; i++)
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%sextension deny p%u",
+		    i > 1 ? "\n" : "", i);
+	snprintf(text + n, sizeof(text) - n, "\n}\n");
+	expect("extensions", parse(text, strlen(text), NULL, NULL), extension);
+	n = (size_t)snprintf(text, sizeof(text), OK "ide { extension deny %0127d }\n", 0);
+	assert_int_equal(parse(text, n, NULL, NULL), 0);
+	n = (size_t)snprintf(text, sizeof(text), OK "ide { extension deny %0128d }\n", 0);
+	assert_int_equal(parse(text, n, NULL, NULL), 1);
 }
 
 /* Who gets what, resolved: a user's own before the role's, each by itself. */

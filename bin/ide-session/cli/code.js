@@ -24,7 +24,9 @@ function die(why) {
 }
 
 function run(program, args, env) {
-	const child = spawn(process.execPath, [path.join(server, program), ...args],
+	// As the server itself: see policy.js.
+	const policy = process.env.IDED_EXTENSIONS && program === 'server-main.js' ? [path.join(__dirname, 'policy.js')] : [];
+	const child = spawn(process.execPath, [...policy, path.join(server, program), ...args],
 		{ stdio: 'inherit', env: { ...process.env, ...env } });
 	for (const sig of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(sig, () => child.kill(sig));
 	return new Promise((resolve) => {
