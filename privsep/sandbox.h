@@ -28,12 +28,25 @@ struct sandbox_arg {
 
 #define SANDBOX_ARGS 3
 
+/*
+ * The kernel looks at 32 bits of most arguments, hence so do we: a value with bits
+ * above them is the same value to it.
+ */
+#define LOW32 0xffffffffULL
+
 /* A system call may have several rows: any one of them that matches decides. */
 struct sandbox_row {
 	int nr; /* SCMP_SYS(name) */
 	enum sandbox_act act;
 	struct sandbox_arg args[SANDBOX_ARGS];
 };
+
+/* clang-format off */
+#define ALLOW(call)		{ SCMP_SYS(call), ACT_ALLOW, { { 0, 0, 0 } } }
+#define ALLOW_IF(call, ...)	{ SCMP_SYS(call), ACT_ALLOW, { __VA_ARGS__ } }
+#define DENY(call)		{ SCMP_SYS(call), ACT_ERRNO, { { 0, 0, 0 } } }
+#define DENY_IF(call, ...)	{ SCMP_SYS(call), ACT_ERRNO, { __VA_ARGS__ } }
+/* clang-format on */
 
 struct sandbox_limits {
 	uint64_t nofile;

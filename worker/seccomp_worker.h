@@ -10,6 +10,7 @@
 #ifndef WORKER_SECCOMP_WORKER_H
 #define WORKER_SECCOMP_WORKER_H
 
+#include <sys/mman.h>
 #include <sys/socket.h>
 
 #include <fcntl.h>
@@ -19,9 +20,6 @@
 #include "../privsep/sandbox.h"
 #include "zygote.h"
 
-/* clang-format off */
-#define ALLOW_(call) { SCMP_SYS(call), ACT_ALLOW, { { 0 } } }
-/* clang-format on */
 #define STATIC_FLAGS (O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
 
 /* Both have these limits; a worker may have no process besides. */
@@ -30,33 +28,29 @@
 /* clang-format off */
 /* Not TCP_ULP, by which a socket gets other code of the kernel's. */
 #define SET_TCP_(option)							\
-	{ SCMP_SYS(setsockopt), ACT_ALLOW, { { 1, 0xffffffff, IPPROTO_TCP },	\
-	    { 2, 0xffffffff, option } } }
+	ALLOW_IF(setsockopt, { 1, LOW32, IPPROTO_TCP }, { 2, LOW32, option })
 #define WORKER_ROWS								\
 	/* the connection, its upstreams, the channels */			\
-	ALLOW_(read), ALLOW_(write), ALLOW_(recvmsg), ALLOW_(sendmsg),		\
-	ALLOW_(shutdown), ALLOW_(close),					\
-	{ SCMP_SYS(getsockopt), ACT_ALLOW, { { 1, ~0ULL, SOL_SOCKET } } },	\
-	{ SCMP_SYS(getsockopt), ACT_ALLOW, { { 1, ~0ULL, IPPROTO_TCP },	\
-	    { 2, ~0ULL, TCP_INFO } } },						\
-	{ SCMP_SYS(setsockopt), ACT_ALLOW, { { 1, ~0ULL, SOL_SOCKET },		\
-	    { 2, ~0ULL, SO_LINGER } } },					\
+	ALLOW(read), ALLOW(write), ALLOW(recvmsg), ALLOW(sendmsg),		\
+	ALLOW(shutdown), ALLOW(close),						\
+	ALLOW_IF(getsockopt, { 1, ~0ULL, SOL_SOCKET }),			\
+	ALLOW_IF(getsockopt, { 1, ~0ULL, IPPROTO_TCP }, { 2, ~0ULL, TCP_INFO }), \
+	ALLOW_IF(setsockopt, { 1, ~0ULL, SOL_SOCKET }, { 2, ~0ULL, SO_LINGER }), \
 	SET_TCP_(TCP_NODELAY), SET_TCP_(TCP_NOTSENT_LOWAT),			\
 	SET_TCP_(TCP_USER_TIMEOUT),						\
 	/* static files: below the one folder, to read */			\
-	{ SCMP_SYS(openat), ACT_ALLOW, { { 0, 0xffffffff, FD_STATIC },		\
-	    { 2, 0xffffffff, STATIC_FLAGS } } },				\
-	ALLOW_(pread64), ALLOW_(fstat),						\
-	{ SCMP_SYS(newfstatat), ACT_ALLOW, { { 3, AT_EMPTY_PATH, AT_EMPTY_PATH } } }, \
+	ALLOW_IF(openat, { 0, LOW32, FD_STATIC }, { 2, LOW32, STATIC_FLAGS }),	\
+	ALLOW(pread64), ALLOW(fstat),						\
+	ALLOW_IF(newfstatat, { 3, AT_EMPTY_PATH, AT_EMPTY_PATH }),		\
 	/* event loop; the time, where it is not to be had without a call */	\
-	ALLOW_(poll), ALLOW_(clock_gettime), ALLOW_(gettimeofday),		\
-	ALLOW_(restart_syscall) /* one that was stopped goes on */,		\
+	ALLOW(poll), ALLOW(clock_gettime), ALLOW(gettimeofday),		\
+	ALLOW(restart_syscall) /* one that was stopped goes on */,		\
 	/* memory: nothing that can be executed, nor becomes so */		\
-	ALLOW_(brk), ALLOW_(munmap), ALLOW_(mremap),				\
-	{ SCMP_SYS(mmap), ACT_ALLOW, { { 2, 4 /* PROT_EXEC */, 0 } } },		\
-	ALLOW_(futex) /* what libraries do once */, ALLOW_(getrandom),		\
-	ALLOW_(getpid) /* was it forked?  the generator of random numbers */,	\
-	ALLOW_(exit_group),
+	ALLOW(brk), ALLOW(munmap), ALLOW(mremap),				\
+	ALLOW_IF(mmap, { 2, PROT_EXEC, 0 }),					\
+	ALLOW(futex) /* what libraries do once */, ALLOW(getrandom),		\
+	ALLOW(getpid) /* was it forked?  the generator of random numbers */,	\
+	ALLOW(exit_group),
 /* clang-format on */
 
 #endif

@@ -14,20 +14,19 @@
 
 static const struct sandbox_row rows[] = {
 	WORKER_ROWS
-	/* one worker more, and the end of one */
-	{ SCMP_SYS(clone), ACT_ALLOW, { { 0, 0x7e020000 /* CLONE_NEW* */, 0 } } },
-	ALLOW_(wait4),
-	ALLOW_(set_robust_list),
-	ALLOW_(rt_sigprocmask),
-	{ SCMP_SYS(kill), ACT_ALLOW, { { 1, 0xffffffff, SIGKILL } } },
+	    /* one worker more, and the end of one */
+	    ALLOW_IF(clone, { 0, 0x7e020000 /* CLONE_NEW* */, 0 }),
+	ALLOW(wait4),
+	ALLOW(set_robust_list),
+	ALLOW(rt_sigprocmask),
+	ALLOW_IF(kill, { 1, LOW32, SIGKILL }),
 	/* heap.c, in the child: pages that it is going to fill */
-	{ SCMP_SYS(madvise), ACT_ALLOW, { { 2, ~0ULL, 23 /* MADV_POPULATE_WRITE */ } } },
+	ALLOW_IF(madvise, { 2, ~0ULL, 23 /* MADV_POPULATE_WRITE */ }),
 	/* in the child: dies with its parent, and has fewer rights */
-	{ SCMP_SYS(prctl), ACT_ALLOW,
-	    { { 0, 0xffffffff, PR_SET_PDEATHSIG }, { 1, ~0ULL, SIGKILL } } },
-	ALLOW_(getppid),
-	{ SCMP_SYS(seccomp), ACT_ALLOW, { { 0, ~0ULL, SECCOMP_SET_MODE_FILTER } } },
-	{ SCMP_SYS(prlimit64), ACT_ALLOW, { { 0, ~0ULL, 0 /* itself */ } } },
+	ALLOW_IF(prctl, { 0, LOW32, PR_SET_PDEATHSIG }, { 1, ~0ULL, SIGKILL }),
+	ALLOW(getppid),
+	ALLOW_IF(seccomp, { 0, ~0ULL, SECCOMP_SET_MODE_FILTER }),
+	ALLOW_IF(prlimit64, { 0, ~0ULL, 0 /* itself */ }),
 };
 
 const struct sandbox sandbox_zygote = {

@@ -25,34 +25,29 @@
 #include "isolation.h"
 #include "seccomp_user.h"
 
-/* clang-format off */
-#define A(name) { SCMP_SYS(name), ACT_ALLOW, { { 0, 0, 0 } } }
-/* clang-format on */
-
 static const struct sandbox_row more[] = {
 	/* Making namespaces, and the sandbox's first process. */
-	A(clone),
-	A(clone3),
-	A(unshare),
-	A(setns),
-	A(sethostname),
-	A(setdomainname),
+	ALLOW(clone),
+	ALLOW(clone3),
+	ALLOW(unshare),
+	ALLOW(setns),
+	ALLOW(sethostname),
+	ALLOW(setdomainname),
 	/* The rules of its network; interfaces and routes are the user's list's. */
-	{ SCMP_SYS(socket), ACT_ALLOW,
-	    { { 0, 0xffffffffU, AF_NETLINK }, { 2, 0xffffffffU, NETLINK_NETFILTER } } },
+	ALLOW_IF(socket, { 0, LOW32, AF_NETLINK }, { 2, LOW32, NETLINK_NETFILTER }),
 	/* The sandbox's root, and the workers'. */
-	A(mount),
-	A(umount2),
-	A(pivot_root),
-	A(chroot),
-	A(open_tree),
-	A(move_mount),
-	A(mount_setattr),
+	ALLOW(mount),
+	ALLOW(umount2),
+	ALLOW(pivot_root),
+	ALLOW(chroot),
+	ALLOW(open_tree),
+	ALLOW(move_mount),
+	ALLOW(mount_setattr),
 	/* Volumes, and quotas. */
-	A(fsopen),
-	A(fsconfig),
-	A(fsmount),
-	A(quotactl_fd),
+	ALLOW(fsopen),
+	ALLOW(fsconfig),
+	ALLOW(fsmount),
+	ALLOW(quotactl_fd),
 };
 
 const struct seccomp_list seccomp_isolation_own = { NULL, 0, more,

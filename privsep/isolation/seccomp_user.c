@@ -140,11 +140,6 @@ static const struct seccomp_group refused_groups[] = {
 	  "tuxcall uretprobe uselib ustat vserver" },
 };
 
-/*
- * The kernel looks at 32 bits of these arguments, hence so do we: a value with bits
- * above them is the same value to it.
- */
-#define LOW32 0xffffffffULL
 #define A1(name, arg, mask, value)						\
 	{ SCMP_SYS(name), ACT_ALLOW, { { (arg), (mask), (value) } } }
 #define A2(name, a0, m0, v0, a1, m1, v1)					\

@@ -19,36 +19,27 @@
 #include "../../privsep/log.h"
 #include "../../privsep/sandbox.h"
 
-#define ALLOW(call)                                                                      \
-	{                                                                                \
-		SCMP_SYS(call), ACT_ALLOW,                                               \
-		{                                                                        \
-			{                                                                \
-				0                                                        \
-			}                                                                \
-		}                                                                        \
-	}
 #define COMMON ALLOW(getpid), ALLOW(exit_group), ALLOW(write), ALLOW(rt_sigreturn)
 
 static const struct sandbox_row parent_rows[] = {
 	COMMON,
 	ALLOW(getppid),
-	{ SCMP_SYS(kill), ACT_ALLOW, { { 1, ~0ULL, 0 } } },
-	{ SCMP_SYS(alarm), ACT_ALLOW, { { 0, ~0ULL, 0 } } },
+	ALLOW_IF(kill, { 1, ~0ULL, 0 }),
+	ALLOW_IF(alarm, { 0, ~0ULL, 0 }),
 	ALLOW(seccomp),
 };
 static const struct sandbox_row child_rows[] = {
 	COMMON,
-	{ SCMP_SYS(alarm), ACT_ALLOW, { { 0, ~0ULL, 0 } } },
+	ALLOW_IF(alarm, { 0, ~0ULL, 0 }),
 };
 static const struct sandbox_row wider_rows[] = { COMMON, ALLOW(getuid) };
 static const struct sandbox_row narrower_rows[] = {
 	COMMON,
-	{ SCMP_SYS(getppid), ACT_ALLOW, { { 0, ~0ULL, 1 } } },
+	ALLOW_IF(getppid, { 0, ~0ULL, 1 }),
 };
 static const struct sandbox_row other_rows[] = {
 	COMMON,
-	{ SCMP_SYS(alarm), ACT_ALLOW, { { 0, ~0ULL, 1 } } },
+	ALLOW_IF(alarm, { 0, ~0ULL, 1 }),
 };
 
 #define SANDBOX(rows_)                                                                   \
