@@ -21,6 +21,7 @@ static const struct timeval tell_after = { 10, 0 };
 static struct kind {
 	char event[WIRE_EVENT];
 	struct pace pace;
+	uint64_t left_out; /* since it was told */
 } kinds[KINDS + 1] = { [KINDS] = { .event = "others" } };
 
 static struct event *timer;
@@ -34,7 +35,7 @@ kind_of(const char *event, int64_t now)
 	for (k = kinds; k < kinds + KINDS; k++) {
 		if (strcmp(k->event, event) == 0)
 			return k;
-		if (to == NULL && pace_rests(&k->pace, &of_all, now))
+		if (to == NULL && k->left_out == 0 && pace_rests(&k->pace, &of_all, now))
 			to = k;
 	}
 	if (to == NULL)
@@ -50,11 +51,11 @@ lines_tell(void)
 	struct kind *k;
 
 	for (k = kinds; k <= kinds + KINDS; k++) {
-		if (k->pace.over == 0)
+		if (k->left_out == 0)
 			continue;
 		log_event(LOG_WARNING, "log.suppressed", LOG_S("event", k->event),
-		    LOG_N("lines", k->pace.over));
-		k->pace.over = 0;
+		    LOG_N("lines", k->left_out));
+		k->left_out = 0;
 	}
 }
 
@@ -81,15 +82,15 @@ lines_said(struct mworker *w, const struct m_log *l)
 	k = kind_of(l->event, now);
 	/* What one says in excess takes nothing from the others.  Whoever wants lines for
 	 * debugging has one of each request. */
-	if (!pace_take(&w->lines, &of_one, now))
-		k->pace.over++;
-	else if (level == LOG_DEBUG || pace_take(&k->pace, &of_all, now)) {
+	if (pace_take(&w->lines, &of_one, now) &&
+	    (level == LOG_DEBUG || pace_take(&k->pace, &of_all, now))) {
 		if (w->state != WORKER_SPARE)
 			addr_text(&w->source_addr, source);
 		log_relay(
 		    "worker", (int32_t)(w->id >> 16), level, l->event, source, l->text);
 		return;
 	}
+	k->left_out++;
 	if (timer == NULL && (timer = evtimer_new(master.base, on_timer, NULL)) == NULL)
 		fatalx("log: out of memory");
 	if (!evtimer_pending(timer, NULL))

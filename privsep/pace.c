@@ -22,10 +22,8 @@ pace_take(struct pace *p, const struct pace_limit *l, int64_t now)
 	p->credit = credit(p, l, now);
 	p->at = now;
 	p->used = true;
-	if (p->credit < 1000) {
-		p->over++;
+	if (p->credit < 1000)
 		return false;
-	}
 	p->credit -= 1000;
 	return true;
 }
@@ -33,5 +31,5 @@ pace_take(struct pace *p, const struct pace_limit *l, int64_t now)
 bool
 pace_rests(const struct pace *p, const struct pace_limit *l, int64_t now)
 {
-	return p->over == 0 && credit(p, l, now) == (int64_t)l->burst * 1000;
+	return credit(p, l, now) == (int64_t)l->burst * 1000;
 }

@@ -1,6 +1,6 @@
 /*
- * A bounded rate: so much at once, and so much a second afterwards.  What comes
- * beyond is counted, so that it can be told how much that was.
+ * A bounded rate: so much at once, and so much a second afterwards.  Who leaves out
+ * what comes beyond counts it: that may be for more than one reason.
  */
 #ifndef PRIVSEP_PACE_H
 #define PRIVSEP_PACE_H
@@ -18,10 +18,9 @@ struct pace {
 	bool used;
 	int64_t at;     /* milliseconds */
 	int64_t credit; /* in thousandths */
-	uint64_t over;  /* for whoever tells of it, and then sets it to 0 */
 };
 
-/* One more; false, and counted, where that is too many. */
+/* One more; false where that is too many. */
 bool pace_take(struct pace *, const struct pace_limit *, int64_t now);
 /* Is it as if it had never been used? */
 bool pace_rests(const struct pace *, const struct pace_limit *, int64_t now);

@@ -88,7 +88,6 @@ audit_pace(enum audit_event event, const struct log_value *values)
 	if (pace_take(&s->pace, &of_one, now) &&
 	    pace_take(&kinds[event].pace, &of_kind, now))
 		return true;
-	s->pace.over = 0;
 	s->left_out++;
 	kinds[event].left_out++;
 	return false;
