@@ -218,7 +218,7 @@ M(SHARE_ENTER,	P_WORKER, P_AUTH,	S_NEW | S_SHARE, X_(m_share_enter), FD_NONE) \
 M(SHARE_TOKEN,	P_WORKER, P_AUTH,	S_NEW | S_SHARE, X_(m_share_token), FD_NONE) \
 M(SHARE_VISIT,	P_WORKER, P_AUTH,	S_NEW | S_SHARE, X_(wire_share), FD_NONE) \
 M(SHARE_VISITED, P_AUTH, P_WORKER,	S_ANY,	X_(m_share_visited), FD_NONE)	\
-M(SHARE_PORT,	P_WORKER, P_AUTH,	S_SHARE, X_(m_ide),	FD_NONE)	\
+M(SHARE_PORT,	P_WORKER, P_AUTH,	S_SHARE, NONE_,		FD_NONE)	\
 M(SHARE_SIGN,	P_WORKER, P_AUTH,	S_SHARE, NONE_,		FD_NONE)	\
 /* Services of the site's own. */						\
 M(LOCATION,	P_WORKER, P_AUTH,	S_BOUND, X_(m_location), FD_NONE)	\

@@ -236,10 +236,8 @@ struct m_auth_token {
 struct m_login {
 	char name[WIRE_EMAIL]; /* name or e-mail address */
 	char password[WIRE_PASSWORD];
-	char agent[WIRE_AGENT];
-	char rid[WIRE_RID];
 	uint8_t tokens; /* a family of tokens is wanted: M_TOKENS answers */
-	char pad[6];
+	char pad[7];
 };
 /* M_WHO answers both; token is set after a login only. */
 struct m_who {
@@ -274,13 +272,12 @@ enum wire_revoked {
 	REVOKED_SHARE,    /* what it visits is not shared any more */
 };
 
-/* M_IDE: a connection to the user's own IDE is wanted. */
+/* M_IDE: a connection to the user's own IDE is wanted; M_IDE_FD carries it. */
 struct m_ide {
-	char rid[WIRE_RID];
-	uint8_t running; /* ... if its sandbox runs: it is not to be started */
-	char pad[6];
+	uint32_t running; /* ... if its sandbox runs: it is not to be started */
+	uint32_t pad;
 };
-/* M_IDE_FD carries the descriptor; M_IDE_FAIL says why not. */
+/* M_FAIL, M_SB_FAIL: why not. */
 struct m_fail {
 	uint32_t code; /* enum wire_fail */
 	char text[WIRE_TEXT];
@@ -566,8 +563,6 @@ struct m_token_made {
 #define WIRE_FILE     1024
 struct m_location {
 	uint8_t location[WIRE_LOCATION];
-	char rid[WIRE_RID];
-	char pad[7];
 };
 /* M_LOCATION_FILE, M_SB_FILE: a file below its root, no '/' first; M_LOCATION_FILE_FD */
 struct m_location_file {

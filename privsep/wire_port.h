@@ -12,9 +12,8 @@
  * carries it.
  */
 struct m_port {
-	char rid[WIRE_RID];
-	char pad[5];
 	uint16_t port;
+	uint8_t pad[6];
 };
 
 /*

@@ -196,7 +196,6 @@ static void
 location_any(struct stream *s, const char *rest)
 {
 	struct location *l = location_of(s);
-	struct m_location q;
 
 	(void)rest;
 	if (l == NULL)
@@ -205,12 +204,8 @@ location_any(struct stream *s, const char *rest)
 		respond_error(s, 405, NULL);
 	else if (l->conf->kind == LOCATION_ROOT)
 		location_file(s, l);
-	else {
-		memset(&q, 0, sizeof(q));
-		memcpy(q.location, l->id, sizeof(q.location));
-		strlcpy(q.rid, s->rid, sizeof(q.rid));
-		assertion_with(s, &l->said, M_LOCATION_SIGN, &q, sizeof(q), serve);
-	}
+	else
+		assertion_with(s, &l->said, M_LOCATION_SIGN, l->id, sizeof(l->id), serve);
 }
 
 const struct route location_route = { .path = "/",

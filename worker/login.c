@@ -282,8 +282,6 @@ attempt_start(struct attempt *at, struct slice name, struct slice password)
 	(void)form_put(at->f.kept, WIRE_EMAIL, name);
 	fits = form_put(m.name, sizeof(m.name), name) &&
 	    form_put(m.password, sizeof(m.password), password);
-	strlcpy(m.agent, request_of(s)->agent, sizeof(m.agent));
-	strlcpy(m.rid, s->rid, sizeof(m.rid));
 	m.tokens = at->pair;
 	if (name.len == 0)
 		attempt_missing(at, "username", "Missing user name");

@@ -503,20 +503,18 @@ ask(struct upstream_wait *wt)
 		struct m_port port;
 		struct m_location location;
 	} m;
-	size_t len = sizeof(m.ide);
+	size_t len = 0;
 
 	memset(&m, 0, sizeof(m));
 	if (wt->to.kind == UPSTREAM_PORT) {
 		len = sizeof(m.port);
 		m.port.port = wt->to.port;
-		strlcpy(m.port.rid, wt->of.rid, sizeof(m.port.rid));
 	} else if (wt->to.kind == UPSTREAM_LOCATION) {
 		len = sizeof(m.location);
 		memcpy(m.location.location, wt->to.location->id, WIRE_LOCATION);
-		strlcpy(m.location.rid, wt->of.rid, sizeof(m.location.rid));
-	} else {
+	} else if (wt->to.kind == UPSTREAM_IDE) {
+		len = sizeof(m.ide);
 		m.ide.running = wt->to.running;
-		strlcpy(m.ide.rid, wt->of.rid, sizeof(m.ide.rid));
 	}
 	return (auth_ask(wt->w, &wt->of, kinds[wt->to.kind].ask, &m, len, on_answer, wt));
 }

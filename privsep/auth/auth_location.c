@@ -167,10 +167,6 @@ location_on_connect(struct chan *c, struct msg *m)
 	uint32_t question;
 
 	worker_charge(w, COST_ASK);
-	if (!wire_str(q->rid)) {
-		worker_bad(w, "request id without an end");
-		return;
-	}
 	if ((l = may_ask(w, m->head.id, q->location)) == NULL)
 		return;
 	seconds = circuit_try(circuit_of((uint32_t)(l - auth.conf.location)), auth_ms());

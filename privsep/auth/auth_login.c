@@ -292,8 +292,8 @@ login_new(struct worker *w, uint32_t id, struct m_login *m)
 	strlcpy(l->name, m->name, sizeof(l->name));
 	fold(l->name);
 	strlcpy(l->password, m->password, sizeof(l->password));
-	strlcpy(l->agent, m->agent, sizeof(l->agent));
-	strlcpy(l->rid, m->rid, sizeof(l->rid));
+	strlcpy(l->agent, w->agent, sizeof(l->agent));
+	strlcpy(l->rid, w->rid, sizeof(l->rid));
 	l->tokens = m->tokens != 0;
 	login_keys(l);
 	return l;

@@ -248,10 +248,6 @@ visit_on_port(struct chan *c, struct msg *m)
 	struct share *sh;
 
 	worker_charge(w, COST_ASK);
-	if (!wire_str(MSG_DATA(m, m_ide)->rid)) {
-		worker_bad(w, "request id without an end");
-		return;
-	}
 	if ((sh = share_find(&w->share)) == NULL) {
 		/* If it was there a moment ago, this worker has been told. */
 		if (!w->over)

@@ -61,8 +61,7 @@ on_login(struct chan *c, struct msg *m)
 	struct m_login *l = (struct m_login *)(void *)m->u.bytes;
 
 	worker_charge(w, COST_COMMIT);
-	if (!wire_str(l->name) || !wire_str(l->password) || !wire_str(l->agent) ||
-	    !wire_str(l->rid)) {
+	if (!wire_str(l->name) || !wire_str(l->password)) {
 		worker_bad(w, "login without an end of a string");
 		return;
 	}
@@ -108,14 +107,8 @@ on_logout(struct chan *c, struct msg *m)
 static void
 on_ide(struct chan *c, struct msg *m)
 {
-	struct worker *w = c->arg;
-
-	worker_charge(w, COST_ASK);
-	if (!wire_str(MSG_DATA(m, m_ide)->rid)) {
-		worker_bad(w, "request id without an end");
-		return;
-	}
-	sandbox_ide(w, m->head.id, MSG_DATA(m, m_ide)->running != 0);
+	worker_charge(c->arg, COST_ASK);
+	sandbox_ide(c->arg, m->head.id, MSG_DATA(m, m_ide)->running != 0);
 }
 
 static void
@@ -213,15 +206,8 @@ on_beat(struct chan *c, struct msg *m)
 static void
 on_port(struct chan *c, struct msg *m)
 {
-	struct worker *w = c->arg;
-	const struct m_port *p = MSG_DATA(m, m_port);
-
-	worker_charge(w, COST_ASK);
-	if (!wire_str(p->rid)) {
-		worker_bad(w, "request id without an end");
-		return;
-	}
-	sandbox_port(w, m->head.id, p->port);
+	worker_charge(c->arg, COST_ASK);
+	sandbox_port(c->arg, m->head.id, MSG_DATA(m, m_port)->port);
 }
 
 static void

@@ -162,7 +162,6 @@ payload(enum msg_type type, uint8_t p[MSG_PAYLOAD_MAX])
 		if (how & 4)
 			strlcat(l->name, "@example.com", sizeof(l->name));
 		strlcpy(l->password, "correct horse", sizeof(l->password));
-		strlcpy(l->agent, "agent", sizeof(l->agent));
 		break;
 	case M_SESSION_END:
 		strlcpy(id->session, sessions[who], sizeof(id->session));

@@ -65,7 +65,7 @@ export class Site {
 	}
 
 	async login(e, user, pw = password, id = 1) {
-		const r = await e.ask('auth', this.M.LOGIN, { id, payload: wire.login(user, pw, 'evil/1.0'), ms: 20000 });
+		const r = await e.ask('auth', this.M.LOGIN, { id, payload: wire.login(user, pw), ms: 20000 });
 		assert.equal(r.type, this.M.WHO, JSON.stringify(r));
 		return read.who(r.data);
 	}

@@ -137,10 +137,9 @@ const wide = (...n) => { const b = Buffer.alloc(8 * n.length); n.forEach((v, i) 
 const text = (size, s) => { const b = Buffer.alloc(size); b.write(s, 'latin1'); return b; };
 export const wire = {
 	token: (hex) => Buffer.from(hex, 'hex'),
-	login: (name, password, agent = '', rid = '0123456789abcdef') => Buffer.concat([text(255, name),
-		text(1025, password), text(256, agent), text(17, rid), Buffer.alloc(7)]),
-	ide: () => text(24, '0123456789abcdef'),
-	port: (n) => { const b = text(24, '0123456789abcdef'); b.writeUInt16LE(n, 22); return b; },
+	login: (name, password) => Buffer.concat([text(255, name), text(1025, password), Buffer.alloc(8)]),
+	ide: (running = 0) => numbers(running, 0),
+	port: (n) => { const b = Buffer.alloc(8); b.writeUInt16LE(n); return b; },
 	share: (id, n) => { const b = Buffer.alloc(12); id.copy(b); b.writeUInt16LE(n, 10); return b; },
 	shareCode: (nonce, id, n) => Buffer.concat([wire.portCode(nonce, n), wire.share(id, n), Buffer.alloc(4)]),
 	shareToken: (token, id, n) => Buffer.concat([wire.portToken(token, n), wire.share(id, n), Buffer.alloc(4)]),
@@ -151,7 +150,6 @@ export const wire = {
 	portCode: (nonce, n) => { const b = Buffer.alloc(40); nonce.copy(b); b.writeUInt16LE(n, 32); return b; },
 	portToken: (token, n) => { const b = Buffer.alloc(40); token.copy(b); b.writeUInt16LE(n, 32); return b; },
 	portEnter: (code, nonce, n) => { const b = Buffer.alloc(88); code.copy(b); nonce.copy(b, 32); b.writeUInt16LE(n, 80); return b; },
-	location: (id) => Buffer.concat([id, text(24, '0123456789abcdef')]),
 	locationFile: (id, path) => Buffer.concat([id, text(1024, path)]),
 	last: (q) => text(1024, q),
 	session: (id) => text(24, id),

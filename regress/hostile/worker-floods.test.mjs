@@ -106,7 +106,7 @@ test('descriptors of the IDE that nobody takes: others still get theirs', async 
 	assert.equal((await first.ask('auth', M.IDE, { payload: wire.ide(), ms: 90000 })).type, M.IDE_FD);
 	first.close();
 	const es = await Promise.all(Array.from({ length: 10 }, () => evil('ann')));
-	await Promise.all(es.map((e) => e.cmd('flood', 'auth', M.IDE, 1, 300, 24, wire.ide().toString('hex'))));
+	await Promise.all(es.map((e) => e.cmd('flood', 'auth', M.IDE, 1, 300, 8, wire.ide().toString('hex'))));
 	await sleep(3000);
 	const e = await evil('bob');
 	const r = await e.ask('auth', M.IDE, { payload: wire.ide(), ms: 90000 });
