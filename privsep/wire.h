@@ -516,7 +516,6 @@ struct m_tokens {
 };
 /* M_TOKEN_ADD */
 struct m_token_add {
-	struct wire_ask ask;
 	char name[WIRE_LABEL];
 	char scopes[WIRE_SCOPES]; /* names of permissions, a space between */
 	char pad[7];
@@ -525,7 +524,6 @@ struct m_token_add {
 };
 /* M_CTL_TOKEN_ADD: an API token for a user */
 struct m_user_token {
-	struct wire_ask ask;
 	char user[WIRE_NAME];
 	char name[WIRE_LABEL];
 	char scopes[WIRE_SCOPES]; /* names of permissions */
@@ -662,7 +660,6 @@ enum wire_audit_sign {
 #define WIRE_AUDIT_TEXT   128
 #define WIRE_AUDIT_ROWS   1000
 struct m_audit_query {
-	struct wire_ask ask;
 	char cursor[WIRE_AUDIT_CURSOR]; /* where the page before ended; "" at first */
 	char user[WIRE_EMAIL + 1];      /* who did it, or whom it is about */
 	char event[WIRE_EVENT];         /* all that begin so, when it ends with a dot */

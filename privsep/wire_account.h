@@ -2,8 +2,8 @@
  * What messages about accounts carry, those of the API and of idectl alike: see
  * wire.h.
  *
- * A request begins with struct wire_ask.  Its strings are empty, and its numbers 0,
- * where nothing was said; where that is something too, a bit in "set" tells.
+ * A request's strings are empty, and its numbers 0, where nothing was said; where that
+ * is something too, a bit in "set" tells.
  */
 #ifndef PRIVSEP_WIRE_ACCOUNT_H
 #define PRIVSEP_WIRE_ACCOUNT_H
@@ -18,12 +18,6 @@
 #define WIRE_FIND     72
 #define WIRE_PERMITS  512
 #define WIRE_RESET    32 /* random bytes of a one-time link */
-
-/* Which request of whose it is; the worker's number of it, for the audit. */
-struct wire_ask {
-	char rid[WIRE_RID];
-	char pad[7];
-};
 
 /*
  * A creating call that may come twice: hashes of its Idempotency-Key and of all that
@@ -80,7 +74,6 @@ struct m_account {
 
 /* M_REGISTER, M_USER_ADD, M_USER_PUT, M_ME_PUT */
 struct m_account_edit {
-	struct wire_ask ask;
 	char user[WIRE_NAME]; /* whom it is about: a name, or a uid in digits */
 	char name[WIRE_NAME]; /* of a new one */
 	char email[WIRE_EMAIL];
@@ -107,7 +100,6 @@ struct m_account_edit {
 
 /* M_USER_LIMITS */
 struct m_account_limits {
-	struct wire_ask ask;
 	char user[WIRE_NAME];
 	char pad[3];
 	uint32_t set;     /* LIMIT_*: which of them */
@@ -117,16 +109,14 @@ struct m_account_limits {
 };
 
 /* M_USER_GET, M_USER_APPROVE, M_USER_DISABLE, M_USER_ENABLE, M_USER_RESET,
- * M_SANDBOX_STOP, M_SESSION_KILL_USER, and those that need no user */
+ * M_SANDBOX_KILL, M_SESSIONS_KILL, and those that need no user */
 struct m_account_ref {
-	struct wire_ask ask;
 	char user[WIRE_NAME];
 	char pad[7];
 };
 
-/* M_USER_DELETE and its row */
+/* M_USER_DELETE; M_ROW_DELETED */
 struct m_account_delete {
-	struct wire_ask ask;
 	char user[WIRE_NAME];
 	char pad[3];
 	uint32_t workspace; /* enum wire_workspace */
@@ -143,7 +133,6 @@ struct m_account_deleted {
 
 /* A page of a list.  What does not concern a list is empty. */
 struct m_list {
-	struct wire_ask ask;
 	char cursor[WIRE_CURSOR]; /* where the page before ended */
 	char find[WIRE_FIND];     /* part of a name or an address */
 	char user[WIRE_NAME];
@@ -160,7 +149,6 @@ struct m_page {
 
 /* M_ME_PASSWORD */
 struct m_password {
-	struct wire_ask ask;
 	char old[WIRE_PASSWORD];
 	char fresh[WIRE_PASSWORD];
 	char pad[6];
@@ -174,7 +162,6 @@ struct m_reset {
 	int64_t expires;
 };
 struct m_reset_use {
-	struct wire_ask ask;
 	uint8_t token[WIRE_RESET];
 	char password[WIRE_PASSWORD];
 	char pad[7];
@@ -182,14 +169,12 @@ struct m_reset_use {
 
 /* M_SETTINGS_PUT, M_ROW_SETTINGS: a JSON object, which only workers read. */
 struct m_settings {
-	struct wire_ask ask;
 	uint64_t version; /* that it was made from */
 	char text[WIRE_SETTINGS];
 };
 
-/* M_SESSION_KILL */
+/* M_SESSION_KILL, M_ME_SESSION_END; likewise M_TOKEN_END, M_USER_TOKEN_END */
 struct m_session_ref {
-	struct wire_ask ask;
 	char session[WIRE_SESSION];
 	char pad[7];
 };

@@ -91,7 +91,6 @@ enum wire_share_with {
 };
 /* M_SHARE_ADD: a port of one's own sandbox; from idectl, of user's. */
 struct m_share_add {
-	struct wire_ask ask;
 	char user[WIRE_NAME];
 	char pad[3];
 	uint32_t port;
@@ -101,7 +100,6 @@ struct m_share_add {
 };
 /* M_SHARE_END: likewise; port 0: all of them. */
 struct m_share_ref {
-	struct wire_ask ask;
 	char user[WIRE_NAME];
 	char pad[3];
 	uint32_t port;

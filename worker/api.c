@@ -385,8 +385,6 @@ call_go(struct stream *s, char *body, size_t len)
 	} else if (call->type == M_NONE) {
 		respond_data(s, api_row(call->out, &s->w->who));
 	} else {
-		/* Every request begins with a struct wire_ask. */
-		strlcpy((char *)in.bytes, s->rid, WIRE_RID);
 		if (api_path(s, call, id, &in) && api_body(s, call, body, len, &in) &&
 		    (!(call->flags & API_ONCE) || once(s, call, body, len, &in)))
 			ask(s, call, id, &in);

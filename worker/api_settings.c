@@ -76,7 +76,6 @@ put(struct settings *st)
 	if ((text = json_dumps(st->now, JSON_COMPACT)) == NULL)
 		fatalx("json_dumps");
 	memset(&m, 0, sizeof(m));
-	strlcpy(m.ask.rid, st->s->rid, sizeof(m.ask.rid));
 	m.version = st->version;
 	fits = strlcpy(m.text, text, sizeof(m.text)) < sizeof(m.text);
 	free(text);
@@ -124,7 +123,6 @@ look(struct settings *st)
 	struct m_account_ref m;
 
 	memset(&m, 0, sizeof(m));
-	strlcpy(m.ask.rid, st->s->rid, sizeof(m.ask.rid));
 	st->question = auth_ask(
 	    st->s->w, request_of(st->s), M_SETTINGS_GET, &m, sizeof(m), on_look, st);
 	if (st->question == 0)

@@ -62,7 +62,6 @@ password_body(struct stream *s, char *body, size_t len)
 	f->page = password_page;
 	f->done = password_done;
 	memset(&m, 0, sizeof(m));
-	strlcpy(m.ask.rid, s->rid, sizeof(m.ask.rid));
 	/* No password of another length was ever set. */
 	if (form_copy(f, SLICE("current"), m.old, sizeof(m.old)) &&
 	    form_copy(f, SLICE("password"), m.fresh, sizeof(m.fresh)))

@@ -130,7 +130,6 @@ ports_page(struct stream *s, const char *rest)
 	s->arg = sh;
 	s->on_close = shares_close;
 	memset(&m, 0, sizeof(m));
-	strlcpy(m.ask.rid, s->rid, sizeof(m.ask.rid));
 	m.limit = SHARES_SHOWN;
 	sh->question = auth_ask(
 	    s->w, request_of(s), M_SHARE_LIST, &m, sizeof(m), on_row, sh);
@@ -185,7 +184,6 @@ share_body(struct stream *s, char *body, size_t len)
 		return;
 	}
 	memset(&m, 0, sizeof(m));
-	strlcpy(m.ask.rid, s->rid, sizeof(m.ask.rid));
 	m.port = (uint32_t)port;
 	m.lifetime = life;
 	m.with = slice_eq(url_form_get(f, n, SLICE("with")), SLICE("public")) ?
@@ -207,7 +205,6 @@ end_body(struct stream *s, char *body, size_t len)
 		return;
 	}
 	memset(&m, 0, sizeof(m));
-	strlcpy(m.ask.rid, s->rid, sizeof(m.ask.rid));
 	m.port = (uint32_t)port;
 	auth_ask_for(s, M_SHARE_END, &m, sizeof(m), done);
 }

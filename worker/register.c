@@ -89,7 +89,6 @@ register_body(struct stream *s, char *body, size_t len)
 	f->page = register_page;
 	f->done = register_done;
 	memset(&m, 0, sizeof(m));
-	strlcpy(m.ask.rid, s->rid, sizeof(m.ask.rid));
 	m.set = EDIT_PASSWORD;
 	email = form_get(f, SLICE("email"));
 	if (email.len > 0 && email.len < sizeof(m.email))

@@ -76,7 +76,6 @@ reset_body(struct stream *s, char *body, size_t len)
 	f->page = reset_page;
 	f->done = reset_done;
 	memset(&m, 0, sizeof(m));
-	strlcpy(m.ask.rid, s->rid, sizeof(m.ask.rid));
 	if (!form_copy(f, SLICE("token"), f->kept, sizeof(f->kept)) ||
 	    !is_token(f->kept, m.token)) {
 		f->kept[0] = '\0';

@@ -11,9 +11,8 @@
 static bool
 strings_ok(const struct m_audit_query *q)
 {
-	return wire_str(q->ask.rid) && wire_str(q->cursor) && wire_str(q->user) &&
-	    wire_str(q->event) && wire_str(q->source) && wire_str(q->outcome) &&
-	    wire_str(q->text);
+	return wire_str(q->cursor) && wire_str(q->user) && wire_str(q->event) &&
+	    wire_str(q->source) && wire_str(q->outcome) && wire_str(q->text);
 }
 
 void

@@ -22,23 +22,22 @@ static unsigned int njobs;
 	}
 #define EDIT_STRINGS                                                                     \
 	{                                                                                \
-		S_(m_account_edit, ask.rid), S_(m_account_edit, user),                   \
-		    S_(m_account_edit, name), S_(m_account_edit, email),                 \
-		    S_(m_account_edit, display), S_(m_account_edit, roles),              \
-		    S_(m_account_edit, metadata), S_(m_account_edit, password)           \
+		S_(m_account_edit, user), S_(m_account_edit, name),                      \
+		    S_(m_account_edit, email), S_(m_account_edit, display),              \
+		    S_(m_account_edit, roles), S_(m_account_edit, metadata),             \
+		    S_(m_account_edit, password)                                         \
 	}
 #define LIST_STRINGS                                                                     \
 	{                                                                                \
-		S_(m_list, ask.rid), S_(m_list, cursor), S_(m_list, find),               \
-		    S_(m_list, user), S_(m_list, role)                                   \
+		S_(m_list, cursor), S_(m_list, find), S_(m_list, user), S_(m_list, role) \
 	}
 #define REF_STRINGS                                                                      \
 	{                                                                                \
-		S_(m_account_ref, ask.rid), S_(m_account_ref, user)                      \
+		S_(m_account_ref, user)                                                  \
 	}
 #define SESSION_STRINGS                                                                  \
 	{                                                                                \
-		S_(m_session_ref, ask.rid), S_(m_session_ref, session)                   \
+		S_(m_session_ref, session)                                               \
 	}
 #define STRINGS_MAX 10
 
@@ -51,31 +50,25 @@ static const struct {
 	} str[STRINGS_MAX];
 } sound[] = {
 	{ M_REGISTER, COST_COMMIT, EDIT_STRINGS },
-	{ M_RESET_USE, COST_COMMIT,
-	    { S_(m_reset_use, ask.rid), S_(m_reset_use, password) } },
+	{ M_RESET_USE, COST_COMMIT, { S_(m_reset_use, password) } },
 	{ M_ME, COST_LOOK, REF_STRINGS },
 	{ M_ME_PUT, COST_COMMIT, EDIT_STRINGS },
-	{ M_ME_PASSWORD, COST_COMMIT,
-	    { S_(m_password, ask.rid), S_(m_password, old), S_(m_password, fresh) } },
+	{ M_ME_PASSWORD, COST_COMMIT, { S_(m_password, old), S_(m_password, fresh) } },
 	{ M_ME_SESSIONS, COST_ASK, LIST_STRINGS },
 	{ M_ME_SESSION_END, COST_COMMIT, SESSION_STRINGS },
 	{ M_ME_SESSIONS_END, COST_COMMIT, REF_STRINGS },
 	{ M_ME_USAGE, COST_ASK, REF_STRINGS },
 	{ M_SETTINGS_GET, COST_LOOK, REF_STRINGS },
-	{ M_SETTINGS_PUT, COST_ASK, { S_(m_settings, ask.rid), S_(m_settings, text) } },
-	{ M_TOKEN_ADD, COST_COMMIT,
-	    { S_(m_token_add, ask.rid), S_(m_token_add, name),
-		S_(m_token_add, scopes) } },
+	{ M_SETTINGS_PUT, COST_ASK, { S_(m_settings, text) } },
+	{ M_TOKEN_ADD, COST_COMMIT, { S_(m_token_add, name), S_(m_token_add, scopes) } },
 	{ M_TOKEN_LIST, COST_ASK, LIST_STRINGS },
 	{ M_TOKEN_END, COST_COMMIT, SESSION_STRINGS },
 	{ M_USERS, COST_ASK, LIST_STRINGS },
 	{ M_USER_GET, COST_LOOK, REF_STRINGS },
 	{ M_USER_ADD, COST_COMMIT, EDIT_STRINGS },
 	{ M_USER_PUT, COST_COMMIT, EDIT_STRINGS },
-	{ M_USER_LIMITS, COST_COMMIT,
-	    { S_(m_account_limits, ask.rid), S_(m_account_limits, user) } },
-	{ M_USER_DELETE, COST_COMMIT,
-	    { S_(m_account_delete, ask.rid), S_(m_account_delete, user) } },
+	{ M_USER_LIMITS, COST_COMMIT, { S_(m_account_limits, user) } },
+	{ M_USER_DELETE, COST_COMMIT, { S_(m_account_delete, user) } },
 	{ M_USER_APPROVE, COST_COMMIT, REF_STRINGS },
 	{ M_USER_DISABLE, COST_COMMIT, REF_STRINGS },
 	{ M_USER_ENABLE, COST_COMMIT, REF_STRINGS },
@@ -90,12 +83,12 @@ static const struct {
 	{ M_RATELIMITS, COST_COMMIT, LIST_STRINGS },
 	{ M_USER_TOKENS, COST_ASK, LIST_STRINGS },
 	{ M_CTL_TOKEN_ADD, COST_COMMIT,
-	    { S_(m_user_token, ask.rid), S_(m_user_token, user), S_(m_user_token, name),
+	    { S_(m_user_token, user), S_(m_user_token, name),
 		S_(m_user_token, scopes) } },
 	{ M_USER_TOKEN_END, COST_COMMIT, SESSION_STRINGS },
-	{ M_SHARE_ADD, COST_COMMIT, { S_(m_share_add, ask.rid), S_(m_share_add, user) } },
+	{ M_SHARE_ADD, COST_COMMIT, { S_(m_share_add, user) } },
 	{ M_SHARE_LIST, COST_ASK, LIST_STRINGS },
-	{ M_SHARE_END, COST_COMMIT, { S_(m_share_ref, ask.rid), S_(m_share_ref, user) } },
+	{ M_SHARE_END, COST_COMMIT, { S_(m_share_ref, user) } },
 };
 
 static bool
@@ -113,8 +106,6 @@ strings_ok(const struct msg *m, size_t row)
 bool
 asker_begin(struct chan *chan, const struct msg *m, struct asker *who)
 {
-	/* Every request begins with it. */
-	const struct wire_ask *ask = MSG_DATA(m, wire_ask);
 	size_t i;
 
 	memset(who, 0, sizeof(*who));
@@ -133,7 +124,6 @@ asker_begin(struct chan *chan, const struct msg *m, struct asker *who)
 			worker_bad(who->w, "string without an end");
 		return false;
 	}
-	strlcpy(who->rid, ask->rid, sizeof(who->rid));
 	if (who->c != NULL) {
 		who->have = who->c->have;
 		strlcpy(who->actor, who->c->actor, sizeof(who->actor));
@@ -144,6 +134,7 @@ asker_begin(struct chan *chan, const struct msg *m, struct asker *who)
 	who->uid = who->w->uid;
 	who->have = who->w->have;
 	strlcpy(who->actor, who->w->user, sizeof(who->actor));
+	strlcpy(who->rid, who->w->rid, sizeof(who->rid));
 	strlcpy(who->agent, who->w->agent, sizeof(who->agent));
 	if (who->w->live != NULL)
 		strlcpy(who->session, who->w->live->id, sizeof(who->session));

@@ -353,7 +353,7 @@ test('a shared port: who is not its owner shares, ends and lists nothing of it',
 	assert.equal(mine.type, M.PAGE, "bob's are none");
 	e.close();
 	const a = await evil('ann');
-	a.offend('auth', M.SHARE_ADD, { payload: wire.shareAdd(3001, 1).fill(65, 24, 60) }, 'a name without an end');
+	a.offend('auth', M.SHARE_ADD, { payload: wire.shareAdd(3001, 1).fill(65, 0, 36) }, 'a name without an end');
 	await a.killed();
 	await alive('after it');
 });
