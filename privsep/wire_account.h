@@ -28,23 +28,6 @@ struct wire_once {
 	uint8_t body[32];
 };
 
-/* What one user may have; 0: what the role and the site say. */
-struct wire_limits {
-	uint64_t memory;
-	uint64_t storage;
-	uint64_t files;
-	uint32_t cpu; /* percent of one cpu */
-	uint32_t processes;
-	uint32_t sessions;
-	uint32_t pad;
-};
-#define LIMIT_MEMORY    0x01
-#define LIMIT_STORAGE   0x02
-#define LIMIT_FILES     0x04
-#define LIMIT_CPU       0x08
-#define LIMIT_PROCESSES 0x10
-#define LIMIT_SESSIONS  0x20
-
 enum wire_account {
 	ACCOUNT_ACTIVE = 1,
 	ACCOUNT_DISABLED,

@@ -1,11 +1,28 @@
 /*
- * What messages carry of sandboxes: what they have and use, and what is told of
- * them.  A part of wire.h.
+ * What messages carry of sandboxes: what is wanted of them, what they have and use, and
+ * what is told of them.  A part of wire.h.
  */
 #ifndef PRIVSEP_WIRE_SANDBOX_H
 #define PRIVSEP_WIRE_SANDBOX_H
 
 #include <stdint.h>
+
+/* What one user may have; 0: what the role and the site say. */
+struct wire_limits {
+	uint64_t memory;
+	uint64_t storage;
+	uint64_t files;
+	uint32_t cpu; /* percent of one cpu */
+	uint32_t processes;
+	uint32_t sessions;
+	uint32_t pad;
+};
+#define LIMIT_MEMORY    0x01
+#define LIMIT_STORAGE   0x02
+#define LIMIT_FILES     0x04
+#define LIMIT_CPU       0x08
+#define LIMIT_PROCESSES 0x10
+#define LIMIT_SESSIONS  0x20
 
 enum wire_sandbox {
 	SANDBOX_ABSENT,
@@ -129,6 +146,56 @@ struct wire_notes {
 	uint32_t memory_ended; /* processes */
 	uint32_t storage_over;
 	uint32_t storage_full;
+};
+
+/* M_SB_CONNECT, M_SB_STOP, M_SB_REMOVE, M_SB_SHOW and more: auth to isolation, and what
+ * is ready or gone, back. */
+struct m_sb {
+	char user[WIRE_NAME];
+	char role[WIRE_ROLE]; /* tells the limits */
+	uint8_t running;      /* M_SB_CONNECT: only to one that runs */
+	char pad[1];
+	uint32_t uid;
+	struct wire_limits limits; /* of this user's own, over all others */
+};
+/* M_SB_PORT: a port inside. */
+struct m_sb_port {
+	struct m_sb sb;
+	int64_t started; /* of a visitor: only of the sandbox that was started then */
+	uint16_t port;
+	uint8_t pad[6];
+};
+struct m_exec {
+	char user[WIRE_NAME];
+	char role[WIRE_ROLE]; /* "" from idectl, as the uid is 0: auth fills them in */
+	char pad[2];
+	uint32_t uid;
+	uint32_t argc;
+	uint32_t len; /* bytes used of argv */
+	uint32_t pad2;
+	struct wire_limits limits; /* as m_sb's */
+	char argv[WIRE_ARGV];
+};
+/* M_…_EXEC_FD: 0, 1 and 2 follow the exec message, one each. */
+struct m_exec_fd {
+	uint32_t which;
+	uint32_t pad;
+};
+struct m_exit {
+	int32_t status; /* exit code, or 128 + signal */
+	uint32_t pad;
+};
+
+/* Between isolation and ide-session: see bin/ide-session. */
+struct m_session_what {
+	uint32_t what; /* enum wire_what */
+	uint32_t port; /* of WHAT_PORT */
+};
+enum wire_what { WHAT_IDE = 1, WHAT_PORT };
+
+struct m_session_state {
+	uint32_t ide_running;
+	uint32_t ide_restarts;
 };
 
 #endif
