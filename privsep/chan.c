@@ -255,18 +255,6 @@ chan_send(struct chan *c, enum msg_type type, uint32_t id, int fd, const void *p
 	return 0;
 }
 
-static int
-sock_opt(int fd, int opt)
-{
-	socklen_t len;
-	int v;
-
-	len = sizeof(v);
-	if (getsockopt(fd, SOL_SOCKET, opt, &v, &len) == -1)
-		return -1;
-	return v;
-}
-
 /* Is the descriptor what the table says that it must be? */
 static bool
 chan_fd_ok(int fd, enum msg_fd kind)

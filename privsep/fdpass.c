@@ -92,3 +92,13 @@ fdpass_recv(int from, struct iovec *iov, size_t n, int flags, struct fdpass *got
 	got->cut = (m.msg_flags & MSG_TRUNC) != 0;
 	return len;
 }
+
+int
+sock_opt(int fd, int option)
+{
+	socklen_t len;
+	int v;
+
+	len = sizeof(v);
+	return getsockopt(fd, SOL_SOCKET, option, &v, &len) == -1 ? -1 : v;
+}

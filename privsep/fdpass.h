@@ -25,4 +25,7 @@ struct fdpass {
  */
 ssize_t fdpass_recv(int from, struct iovec *iov, size_t n, int flags, struct fdpass *got);
 
+/* What kind of socket it is: an option of level SOL_SOCKET, -1 where it has none. */
+int sock_opt(int fd, int option);
+
 #endif

@@ -5,17 +5,8 @@
 
 #include <string.h>
 
+#include "fdpass.h"
 #include "port.h"
-
-static int
-sock_opt(int fd, int opt)
-{
-	socklen_t len;
-	int v;
-
-	len = sizeof(v);
-	return getsockopt(fd, SOL_SOCKET, opt, &v, &len) == -1 ? -1 : v;
-}
 
 bool
 port_socket_ok(int fd, uint16_t port)

@@ -3,7 +3,6 @@
 #include <sys/un.h>
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -18,17 +17,6 @@ static struct wait {
 	int64_t until;
 } waits[WAITS_MAX];
 static unsigned int nwaits;
-
-static void
-fail(struct chan *c, uint32_t id, uint32_t code, const char *text)
-{
-	struct m_fail f;
-
-	memset(&f, 0, sizeof(f));
-	f.code = code;
-	snprintf(f.text, sizeof(f.text), "%s", text);
-	chan_send(c, M_SESSION_FAIL, id, -1, &f, sizeof(f));
-}
 
 /* A connection, or -1 while there is nobody who accepts it. */
 static int
@@ -59,7 +47,7 @@ wait_add(struct chan *c, uint32_t id)
 		return;
 	}
 	if (nwaits == WAITS_MAX) {
-		fail(c, id, FAIL_BUSY, "too many wait for the IDE");
+		session_fail(c, id, FAIL_BUSY, "too many wait for the IDE");
 		return;
 	}
 	waits[nwaits].chan = c;
@@ -94,7 +82,7 @@ wait_serve(void)
 			chan_send(
 			    waits[done].chan, M_SESSION_FD, waits[done].id, fd, NULL, 0);
 		else if (waits[done].until <= now)
-			fail(waits[done].chan, waits[done].id, FAIL_TIMEOUT,
+			session_fail(waits[done].chan, waits[done].id, FAIL_TIMEOUT,
 			    "the IDE did not start in time");
 		else
 			break;
@@ -111,6 +99,6 @@ wait_fail(const char *text)
 	unsigned int i;
 
 	for (i = 0; i < nwaits; i++)
-		fail(waits[i].chan, waits[i].id, FAIL_UNAVAILABLE, text);
+		session_fail(waits[i].chan, waits[i].id, FAIL_UNAVAILABLE, "%s", text);
 	nwaits = 0;
 }

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <netinet/in.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -39,17 +38,6 @@ end(struct connect *c)
 	c->fd = -1;
 }
 
-static void
-refuse(struct chan *to, uint32_t id, uint32_t code, const char *fmt, unsigned int port)
-{
-	struct m_fail f;
-
-	memset(&f, 0, sizeof(f));
-	f.code = code;
-	snprintf(f.text, sizeof(f.text), fmt, port);
-	chan_send(to, M_SESSION_FAIL, id, -1, &f, sizeof(f));
-}
-
 /* Nobody there: the other address, then the answer that nobody is. */
 static void
 failed(struct connect *c, int error)
@@ -66,10 +54,10 @@ failed(struct connect *c, int error)
 		return;
 	}
 	if (error == ETIMEDOUT)
-		refuse(c->chan, c->id, FAIL_TIMEOUT,
+		session_fail(c->chan, c->id, FAIL_TIMEOUT,
 		    "the program on port %u does not take the connection", c->port);
 	else
-		refuse(c->chan, c->id, FAIL_NOT_FOUND, "nothing listens on port %u",
+		session_fail(c->chan, c->id, FAIL_NOT_FOUND, "nothing listens on port %u",
 		    c->port);
 	end(c);
 }
@@ -145,11 +133,11 @@ port_connect(struct chan *to, uint32_t id, uint32_t port)
 		if (connects[i].chan == NULL)
 			c = &connects[i];
 	if (port == 0 || port > 65535) {
-		refuse(to, id, FAIL_INVALID, "there is no port %u", port);
+		session_fail(to, id, FAIL_INVALID, "there is no port %u", port);
 		return;
 	}
 	if (c == NULL) {
-		refuse(to, id, FAIL_BUSY, "too many wait for port %u", port);
+		session_fail(to, id, FAIL_BUSY, "too many wait for port %u", port);
 		return;
 	}
 	memset(c, 0, sizeof(*c));

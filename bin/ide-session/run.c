@@ -174,17 +174,6 @@ run_free(struct run *r)
 	memset(r, 0, sizeof(*r));
 }
 
-static void
-fail(struct chan *c, uint32_t id, uint32_t code, const char *text)
-{
-	struct m_fail f;
-
-	memset(&f, 0, sizeof(f));
-	f.code = code;
-	snprintf(f.text, sizeof(f.text), "%s", text);
-	chan_send(c, M_SESSION_FAIL, id, -1, &f, sizeof(f));
-}
-
 void
 run_exec(struct chan *c, struct msg *m)
 {
@@ -195,7 +184,7 @@ run_exec(struct chan *c, struct msg *m)
 		if (!runs[i].used)
 			r = &runs[i];
 	if (r == NULL || (r->exec = malloc(sizeof(*r->exec))) == NULL) {
-		fail(c, m->head.id, FAIL_BUSY, "too many commands at once");
+		session_fail(c, m->head.id, FAIL_BUSY, "too many commands at once");
 		return;
 	}
 	*r->exec = *MSG_DATA(m, m_exec);
@@ -232,7 +221,7 @@ start(struct run *r)
 
 	r->pid = split(r->exec, argv) ? run_program(argv, r->fd) : -1;
 	if (r->pid == -1) {
-		fail(r->chan, r->id, FAIL_UNAVAILABLE, "no new process");
+		session_fail(r->chan, r->id, FAIL_UNAVAILABLE, "no new process");
 		run_free(r);
 		return;
 	}

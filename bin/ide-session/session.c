@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,24 +49,33 @@ session_now(void)
 	return clock_ms(CLOCK_MONOTONIC);
 }
 
+void
+session_fail(struct chan *c, uint32_t id, enum wire_fail code, const char *fmt, ...)
+{
+	struct m_fail f;
+	va_list ap;
+
+	memset(&f, 0, sizeof(f));
+	f.code = code;
+	va_start(ap, fmt);
+	vsnprintf(f.text, sizeof(f.text), fmt, ap);
+	va_end(ap);
+	chan_send(c, M_SESSION_FAIL, id, -1, &f, sizeof(f));
+}
+
 static void
 on_connect(struct chan *c, struct msg *m)
 {
-	struct m_fail f;
+	const struct m_session_what *q = MSG_DATA(m, m_session_what);
 
-	if (MSG_DATA(m, m_session_what)->what == WHAT_IDE && !session.stopping) {
+	if (session.stopping)
+		session_fail(c, m->head.id, FAIL_UNAVAILABLE, "the session is ending");
+	else if (q->what == WHAT_IDE)
 		wait_add(c, m->head.id);
-		return;
-	}
-	if (MSG_DATA(m, m_session_what)->what == WHAT_PORT && !session.stopping) {
-		port_connect(c, m->head.id, MSG_DATA(m, m_session_what)->port);
-		return;
-	}
-	memset(&f, 0, sizeof(f));
-	f.code = session.stopping ? FAIL_UNAVAILABLE : FAIL_INVALID;
-	snprintf(f.text, sizeof(f.text),
-	    session.stopping ? "the session is ending" : "no such service");
-	chan_send(c, M_SESSION_FAIL, m->head.id, -1, &f, sizeof(f));
+	else if (q->what == WHAT_PORT)
+		port_connect(c, m->head.id, q->port);
+	else
+		session_fail(c, m->head.id, FAIL_INVALID, "no such service");
 }
 
 static void

@@ -58,6 +58,9 @@ extern struct session session;
 /* session.c */
 struct timeval session_ms(long ms);
 int64_t session_now(void);
+/* The answer to what was asked with that id: not done. */
+void session_fail(struct chan *, uint32_t id, enum wire_fail, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
 
 /* become.c */
 void become_prepare(void); /* first of all */

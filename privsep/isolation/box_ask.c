@@ -17,6 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../fdpass.h"
 #include "../log.h"
 #include "box.h"
 #include "isolation.h"
@@ -423,16 +424,6 @@ static bool
 fits_relieve(enum ask_kind k)
 {
 	return k == ASK_RELIEVE;
-}
-
-static int
-sock_opt(int fd, int opt)
-{
-	socklen_t len;
-	int v;
-
-	len = sizeof(v);
-	return getsockopt(fd, SOL_SOCKET, opt, &v, &len) == -1 ? -1 : v;
 }
 
 /* A connected stream to a process of this very user, and nothing else. */
