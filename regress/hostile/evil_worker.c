@@ -18,7 +18,8 @@
  *	recv CHAN MS	msg TYPE ID LEN HASFD HEX | none | eof
  *	drain CHAN MS	drained N eof|open
  *	peer		peer UID	of the last descriptor that came
- *	talk MS HEX	came HEX	over the last descriptor that came
+ *	talk MS HEX	came HEX	over the last descriptor that came: within MS,
+ *					and until nothing more comes
  *	close CHAN	ok
  */
 #include <sys/mman.h>
@@ -413,7 +414,7 @@ do_talk(char *arg[ARGS])
 	ssize_t n;
 
 	(void)!write(last_fd, buf, len);
-	while (got < BIG && poll(&p, 1, (int)NUM(1)) == 1 &&
+	while (got < BIG && poll(&p, 1, got == 0 ? (int)NUM(1) : 200) == 1 &&
 	    (n = read(last_fd, buf + got, BIG - got)) > 0)
 		got += (size_t)n;
 	memcpy(out, "came ", 5);

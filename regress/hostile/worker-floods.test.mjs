@@ -220,7 +220,7 @@ test('a worker whose work is over, and that does not leave, is ended', async () 
 	const revoked = await evil();
 	const w = await site.login(revoked, 'ann');
 	assert.equal((await revoked.ask('auth', M.IDE, { payload: wire.ide(), ms: 90000 })).type, M.IDE_FD);
-	assert.match(await revoked.cmd('talk', 3000, Buffer.from('GET /ide/version HTTP/1.1\r\nhost: x\r\n\r\n').toString('hex')),
+	assert.match(await revoked.cmd('talk', 60000, Buffer.from('GET /ide/version HTTP/1.1\r\nhost: x\r\n\r\n').toString('hex')),
 		/^came 485454502f312e31/);
 	d.ok(['session', 'revoke', w.session]);
 	end('a revoked one', revoked);
