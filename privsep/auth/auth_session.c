@@ -259,6 +259,15 @@ session_drop_user(uint32_t uid, enum wire_revoked why)
 	share_review(uid);
 }
 
+static uint64_t
+stored(void)
+{
+	struct store_counts n;
+
+	store_count(auth.store, &n);
+	return n.sessions;
+}
+
 enum store_result
 session_revoke_user(uint32_t uid, enum wire_revoked why, const char *by)
 {
@@ -278,13 +287,16 @@ session_revoke_users(const uint32_t *uid, size_t n, enum wire_revoked why, const
 {
 	struct live *l, *next;
 	enum store_result r;
+	uint64_t before;
 	size_t i;
 
 	for (i = 0; i < n; i++)
 		if (!revoking(uid[i], "all", why, by))
 			return STORE_NO_SPACE;
+	before = stored();
 	if ((r = store_session_delete_users(auth.store, uid, n)) != STORE_OK)
 		return r;
+	auth.count.revoked += before - stored();
 	RB_FOREACH_SAFE(l, lives, &lives, next)
 	if (bsearch(&l->uid, uid, n, sizeof(*uid), by_uid) != NULL)
 		live_end(l, why);
@@ -296,13 +308,15 @@ session_revoke_others(struct worker *w, enum wire_revoked why)
 {
 	struct live *l, *next;
 	enum store_result r;
+	uint64_t before;
 
 	if (!revoking(w->uid, "others", why, w->user))
 		return STORE_NO_SPACE;
+	before = stored();
 	r = store_session_delete_user(auth.store, w->uid, w->live->key);
 	if (r != STORE_OK)
 		return r;
-	auth.count.revoked++;
+	auth.count.revoked += before - stored();
 	RB_FOREACH_SAFE(l, lives, &lives, next)
 	if (l->uid == w->uid && l != w->live)
 		live_end(l, why);

@@ -162,6 +162,13 @@ async function connected(cookie) {
 
 test('so many of one user: the oldest gives way, with what it had open', async () => {
 	d.addUser('max');
+	d.addUser('root1', 'admin');
+	const root = await d.login('root1');
+	const counted = async () => {
+		const s = (await d.request('GET', '/api/admin/stats', { headers: { cookie: root, accept: 'application/json' } })).json.data;
+		return [s.sessions, s.logins, s.sessionsExpired, s.sessionsRevoked];
+	};
+	const was = await counted();
 	await configured(/max 50/, 'max 3', async () => {
 		const mine = [await login('max'), await login('max'), await login('max')];
 		const [first, second] = [await connected(mine[0]), await connected(mine[1])];
@@ -179,7 +186,14 @@ test('so many of one user: the oldest gives way, with what it had open', async (
 		await waitFor('the other connection to end', () => second.closed);
 		assert.ok(await open(last));
 	});
-	d.ok(['user', 'delete', 'max']);
+	d.ok(['user', 'limits', 'max', 'sessions=2']);
+	const keeps = await login('max');
+	await d.request('DELETE', '/api/users/me/sessions', { headers: { cookie: keeps, origin: d.origin, accept: 'application/json' } });
+	await login('max');
+	d.ok(['session', 'revoke', 'max']);
+	// Each of them is counted as what it was: 4 gave way, 3 were ended.
+	assert.deepEqual((await counted()).map((n, i) => n - was[i]), [0, 7, 4, 3]);
+	for (const u of ['max', 'root1']) d.ok(['user', 'delete', u]);
 });
 
 test('too long without use: over at once for who is connected, soon for all others; use keeps one', { timeout: 120000 }, async (t) => {
