@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { password, startDaemon, waitFor } from '../system/daemon.mjs';
 import { serve } from '../system/port-daemon.mjs';
-import { openTrusting, shots, tellShell, terminal } from './person.mjs';
+import { newContext, openTrusting, shots, tellShell, terminal } from './person.mjs';
 
 const base = '/tools/ide.d';
 let d, browser;
@@ -14,14 +14,14 @@ before(async () => {
 	d = await startDaemon({ users: ['ann'], level: 'debug', ide: 'argument "--disable-workspace-trust"',
 		conf: `base-path "${base}/"\nproxy { }` });
 	browser = await openTrusting(d);
-}, { timeout: 90000 });
+}, { timeout: 180000 });
 after(async () => {
 	await browser?.close();
 	await d?.stop();
 });
 
-test('from the login to a terminal, and to a port', { timeout: 150000 }, async (t) => {
-	const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
+test('from the login to a terminal, and to a port', { timeout: 240000 }, async (t) => {
+	const context = await newContext(browser, { ignoreHTTPSErrors: false, viewport: { width: 1280, height: 800 } });
 	const page = await context.newPage();
 	t.after(() => context.close());
 	t.after(() => page.screenshot({ path: `${shots}/base.png` }).catch(() => {}));
@@ -37,7 +37,7 @@ test('from the login to a terminal, and to a port', { timeout: 150000 }, async (
 	await page.waitForURL(`${d.origin}${base}/`);
 	assert.equal(await page.getAttribute('a.button', 'href'), `${base}/ide/`);
 	await page.goto(`${d.origin}${base}/ide/?folder=/home/ann/workspaces`);
-	await page.waitForSelector('.explorer-folders-view, .explorer-viewlet', { timeout: 60000 });
+	await page.waitForSelector('.explorer-folders-view, .explorer-viewlet');
 	await terminal(page);
 	const file = `${d.home('ann')}/workspaces/here`;
 	await tellShell(page, 'echo $((6*7)) > here', 'the terminal', () => fs.existsSync(file) && fs.readFileSync(file, 'utf8') === '42\n');
@@ -48,7 +48,7 @@ test('from the login to a terminal, and to a port', { timeout: 150000 }, async (
 	});
 	assert.ok(scopes.includes(`${base}/ide/`), scopes.join(' '));
 	await page.reload();
-	await page.waitForSelector('.explorer-folders-view, .explorer-viewlet', { timeout: 60000 });
+	await page.waitForSelector('.explorer-folders-view, .explorer-viewlet');
 	await waitFor('files to be kept', () => page.evaluate(async () =>
 		(await (await caches.open('ided-static')).keys()).some((k) => k.url.endsWith('/workbench.js'))), 30000, 500);
 	await serve(d, 'ann', 3000);

@@ -5,14 +5,14 @@ import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import { password } from '../system/daemon.mjs';
 import { serve, site, startPorts } from '../system/port-daemon.mjs';
-import { openBrowser } from './person.mjs';
+import { newContext, openBrowser } from './person.mjs';
 
 let browser;
-before(async () => { browser = await openBrowser(['--ignore-certificate-errors']); }, { timeout: 60000 });
+before(async () => { browser = await openBrowser(['--ignore-certificate-errors']); }, { timeout: 180000 });
 after(() => browser?.close());
 
 async function logIn(origin) {
-	const context = await browser.newContext({ ignoreHTTPSErrors: true });
+	const context = await newContext(browser);
 	const page = await context.newPage();
 	await page.goto(`${origin}/`);
 	await page.fill('#username', 'ann');
@@ -115,7 +115,7 @@ async function attack(page, name, main) {
 // What would show that it worked.
 const hers = /"username": ?"ann"|"success": ?true|id="vscode-workbench|<form[^>]*logout/;
 
-test('from an origin of its own', { timeout: 180000 }, async () => {
+test('from an origin of its own', { timeout: 300000 }, async () => {
 	const d = await startPorts({ users: ['ann'] });
 	try {
 		const main = `https://${site}:${d.port}`;
@@ -146,7 +146,7 @@ test('from an origin of its own', { timeout: 180000 }, async () => {
 	} finally { await d.stop(); }
 });
 
-test('from below /proxy/, where there is no other origin', { timeout: 180000 }, async () => {
+test('from below /proxy/, where there is no other origin', { timeout: 300000 }, async () => {
 	const d = await startPorts({ users: ['ann'], domain: false });
 	try {
 		const main = `https://localhost:${d.port}`;

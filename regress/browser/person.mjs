@@ -5,12 +5,14 @@ import { chromium } from 'playwright-core';
 import { password, top, waitFor } from '../system/daemon.mjs';
 
 export const shots = `${top}/regress/artefacts`;
+// On a machine with cold caches and much to do nothing has a usual time.
+const PATIENCE = 90000;
 const args = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
 	'--disable-background-networking', '--disable-component-update', '--disable-sync'];
 
 export function openBrowser(more = []) {
 	fs.mkdirSync(shots, { recursive: true });
-	return chromium.launch({ executablePath: '/usr/bin/chromium', args: [...args, ...more] });
+	return chromium.launch({ executablePath: '/usr/bin/chromium', args: [...args, ...more], timeout: PATIENCE });
 }
 
 // Its certificate is one that this browser trusts: without, no service worker works.
@@ -20,8 +22,6 @@ export function openTrusting(d) {
 	return openBrowser([`--ignore-certificate-errors-spki-list=${key}`]);
 }
 
-// On a machine with cold caches and much to do nothing has a usual time.
-const PATIENCE = 90000;
 export async function newContext(browser, options = {}) {
 	const context = await browser.newContext({ ignoreHTTPSErrors: true, ...options });
 	context.setDefaultTimeout(PATIENCE);
@@ -67,8 +67,12 @@ export async function untilDone(page, fn, most = 5) {
 
 // The palette's command, until what comes of it is seen: the palette goes away when the
 // workbench moves the focus while it still loads, and with it what was chosen.
-export function command(page, name, seen = async () => {}) {
+export function command(page, name, seen) {
+	let tried = false;
 	return untilDone(page, async (timeout) => {
+		// It may have come late.
+		if (tried && seen && await seen(1000).then(() => true, () => false)) return;
+		tried = true;
 		await page.keyboard.press('F1');
 		const input = page.locator('.quick-input-widget input').first();
 		await input.waitFor({ state: 'visible', timeout });
@@ -76,7 +80,7 @@ export function command(page, name, seen = async () => {}) {
 		// It need not be the first that is found: Enter might say another.
 		await page.locator('.quick-input-list .monaco-list-row').filter({ hasText: name }).first().click({ timeout });
 		await input.waitFor({ state: 'hidden', timeout });
-		await seen(timeout);
+		await seen?.(timeout);
 	});
 }
 
@@ -96,7 +100,10 @@ export function tellShell(page, line, what, seen) {
 		await shellInput(page).focus();
 		if (!first) await page.keyboard.press('Control+C');
 		first = false;
-		await page.keyboard.type(`${line}\n`, { delay: 5 });
+		// At once, so that no half of it goes elsewhere; of what comes while a shell
+		// begins, the first characters may be lost.
+		await page.keyboard.insertText(`    ${line}`);
+		await page.keyboard.press('Enter');
 		return waitFor(what, seen, 2 * timeout, 200);
 	});
 }

@@ -5,7 +5,7 @@ import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import { password, waitFor } from '../system/daemon.mjs';
 import { serve, site, startPorts } from '../system/port-daemon.mjs';
-import { openBrowser } from './person.mjs';
+import { newContext, openBrowser } from './person.mjs';
 
 let browser, d, origin;
 before(async () => {
@@ -15,14 +15,14 @@ before(async () => {
 	await serve(d, 'ann', 5173, { script: 'hot-server.js' });
 	await serve(d, 'ann', 3000);
 	await serve(d, 'bob', 3000);
-}, { timeout: 60000 });
+}, { timeout: 180000 });
 after(async () => {
 	await browser?.close();
 	await d?.stop();
 });
 
 async function person(name) {
-	const context = await browser.newContext({ ignoreHTTPSErrors: true });
+	const context = await newContext(browser);
 	const page = await context.newPage();
 	if (name) {
 		await page.goto(`${origin}/`);

@@ -5,7 +5,7 @@ import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { startManaged, sleep, waitFor } from '../system/daemon.mjs';
-import { openBrowser, shots, terminal, visit, workbench } from './person.mjs';
+import { openBrowser, shots, tellShell, terminal, visit, workbench } from './person.mjs';
 
 let m, d, browser;
 
@@ -13,7 +13,7 @@ before(async () => {
 	m = await startManaged({ users: ['ann'], ide: 'argument "--disable-workspace-trust"' });
 	d = m.d;
 	browser = await openBrowser();
-}, { timeout: 90000 });
+}, { timeout: 180000 });
 after(async () => {
 	await browser?.close();
 	// The last ided is the manager's no more.
@@ -23,7 +23,7 @@ after(async () => {
 
 const masterPid = () => JSON.parse(d.ok(['-j', 'status'])).pid;
 
-test('a terminal outlives ided, killed, upgraded and stopped', { timeout: 300000 }, async (t) => {
+test('a terminal outlives ided, killed, upgraded and stopped', { timeout: 480000 }, async (t) => {
 	const { page } = await visit(d, browser, 'ann');
 	t.after(() => page.screenshot({ path: `${shots}/survive.png` }).catch(() => {}));
 	await workbench(page, `${d.origin}/ide/?folder=/home/ann/workspaces`);
@@ -37,7 +37,7 @@ test('a terminal outlives ided, killed, upgraded and stopped', { timeout: 300000
 		await sleep(1500);
 		return null;
 	}, 90000, 200);
-	await page.keyboard.type('KEPT=still-here\n', { delay: 5 });
+	await tellShell(page, 'KEPT=still-here; echo $KEPT > kept', 'the variable', () => fs.existsSync(`${home}/kept`) && fs.readFileSync(`${home}/kept`, 'utf8') === 'still-here\n');
 	const first = await say('first');
 	assert.match(first, /^\d+ still-here$/);
 	const [box] = d.sandboxes();

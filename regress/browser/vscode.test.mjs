@@ -3,7 +3,7 @@ import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { startDaemon, waitFor } from '../system/daemon.mjs';
-import { command, openBrowser, shots, tellShell, terminal, visit, workbench } from './person.mjs';
+import { command, newContext, openBrowser, shots, tellShell, terminal, untilDone, visit, workbench } from './person.mjs';
 
 let d;
 let browser;
@@ -12,40 +12,43 @@ before(async () => {
 	// Whether a folder is trusted is asked in a dialog of its own, at a time of its own.
 	d = await startDaemon({ users: ['ann', 'bob'], conf: 'app-name "Lab"', ide: 'argument "--disable-workspace-trust"' });
 	browser = await openBrowser();
-}, { timeout: 90000 });
+}, { timeout: 180000 });
 after(async () => {
 	await browser?.close();
 	await d?.stop();
 });
 
-test('log in, write a file, use the terminal, come back', { timeout: 150000 }, async (t) => {
+test('log in, write a file, use the terminal, come back', { timeout: 600000 }, async (t) => {
 	const { context, page, complaints } = await visit(d, browser, 'ann');
 	t.after(() => page.screenshot({ path: `${shots}/last.png` }).catch(() => {}));
 	await page.screenshot({ path: `${shots}/portal.png` });
 	assert.match(await page.textContent('body'), /ann/);
 	await workbench(page, `${d.origin}/ide/?folder=/home/ann/workspaces`);
-	await command(page, 'File: New Untitled Text File');
-	await page.waitForSelector('.monaco-editor .view-lines');
-	await page.locator('.editor-container .monaco-editor').first().click();
-	await page.keyboard.type('written in the browser');
+	const editor = page.locator('.editor-container .monaco-editor').first();
+	await command(page, 'File: New Untitled Text File', (timeout) => editor.locator('.view-lines').waitFor({ timeout }));
+	const text = 'written in the browser';
+	await untilDone(page, async (timeout) => {
+		await editor.click({ timeout });
+		await page.keyboard.press('Control+A');
+		await page.keyboard.type(text);
+		await waitFor('the text', async () => (await editor.locator('.view-lines').innerText()).replaceAll('\u00a0', ' ').trim() === text, timeout);
+	});
 	const file = `${d.home('ann')}/workspaces/note.txt`;
+	const saved = () => fs.existsSync(file) && fs.readFileSync(file, 'utf8') === text;
 	// The dialog puts a name of its own there once it has read the folder, at a time
 	// of its own: one who is too early tries again.
-	const save = async () => {
+	await untilDone(page, async (timeout) => {
+		if (saved()) return;
+		await editor.click({ timeout });
 		await page.keyboard.press('Control+S');
-		const name = page.locator('.quick-input-widget input');
-		await name.waitFor({ state: 'visible', timeout: 10000 });
-		await page.locator('.quick-input-widget >> text=/workspaces/').first().waitFor({ timeout: 10000 }).catch(() => {});
+		const name = page.locator('.quick-input-widget input').first();
+		await name.waitFor({ state: 'visible', timeout });
+		await waitFor('the folder', async () => /\/workspaces\//.test(await name.inputValue({ timeout })), timeout);
 		await page.waitForTimeout(1000);
-		await name.fill('/home/ann/workspaces/note.txt');
+		await name.fill('/home/ann/workspaces/note.txt', { timeout });
 		await page.waitForTimeout(500);
 		await page.keyboard.press('Enter');
-		await waitFor('the file', () => fs.existsSync(file) && fs.readFileSync(file, 'utf8') === 'written in the browser', 10000);
-	};
-	await save().catch(async () => {
-		await page.keyboard.press('Escape');
-		await page.locator('.editor-container .monaco-editor').first().click();
-		await save();
+		await waitFor('the file', saved, timeout);
 	});
 
 	await terminal(page);
@@ -60,9 +63,9 @@ test('log in, write a file, use the terminal, come back', { timeout: 150000 }, a
 	await page.screenshot({ path: `${shots}/vscode.png` });
 
 	await page.goto(`${d.origin}/ide/`);
-	await page.waitForSelector('div.monaco-workbench', { timeout: 60000 });
+	await page.waitForSelector('div.monaco-workbench');
 	assert.match(page.url(), /folder=\/home\/ann\/workspaces/, 'the folder is remembered');
-	await page.waitForSelector('.explorer-folders-view >> text=note.txt', { timeout: 60000 });
+	await page.waitForSelector('.explorer-folders-view >> text=note.txt');
 	assert.deepEqual(complaints, []);
 
 	const bob = await visit(d, browser, 'bob');
@@ -75,16 +78,15 @@ test('log in, write a file, use the terminal, come back', { timeout: 150000 }, a
 	await bob.context.close();
 
 	// It is called what the site is called, and leads out as the start page does.
-	assert.match(await page.title(), / Lab$/);
-	await command(page, 'Sign out of code-server');
-	await page.waitForURL(`${d.origin}/login`);
+	await waitFor('the title', async () => / Lab$/.test(await page.title()));
+	await command(page, 'Sign out of code-server', (timeout) => page.waitForURL(`${d.origin}/login`, { timeout: 3 * timeout }));
 	await page.goto(`${d.origin}/ide/`);
 	await page.waitForSelector('#username');
 	await context.close();
 });
 
 test('a wrong password says so, and keeps the name', async () => {
-	const context = await browser.newContext({ ignoreHTTPSErrors: true });
+	const context = await newContext(browser);
 	const page = await context.newPage();
 	await page.goto(`${d.origin}/login`);
 	await page.fill('#username', 'ann');
