@@ -26,7 +26,7 @@
 #define BOX_EXECS_MAX 16 /* commands of one user that run */
 #define BOX_NOTES     8  /* about its memory, kept */
 
-#define BOX_START_MS   5000   /* until ide-session listens */
+#define BOX_START_MS   15000  /* until ide-session listens */
 #define BOX_WAIT_MS    600000 /* of a home that takes long, without a sign of life */
 #define BOX_CONNECT_MS 25000  /* IDE's own start-up included */
 #define BOX_PORT_MS    15000
