@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 
 process.env.O = path.join(process.env.O || 'obj', 'regress/hostile/bin');
-export const { startDaemon, ended, frugal, password, sleep, waitFor, weight } = await import('../system/daemon.mjs');
+export const { startDaemon, stoppedUnless, ended, frugal, password, sleep, waitFor, weight } = await import('../system/daemon.mjs');
 export const { Evil, table, violation, wire, read, AUTH, FAIL, STAGE, P, S, PAYLOAD_MAX, locationId, source } =
 	await import('./evil.mjs');
 
@@ -21,23 +21,27 @@ export class Site {
 		const site = new Site();
 		site.d = await startDaemon({ env, conf, users: ['ann', 'bob'], ratelimit: 'login 1000 per 15m',
 			prefork: 'spare 12\nmax 4000\nper-source 100\nstartups 3000:30:4000', ...opts });
-		const e = await Evil.connect(site.d.port);
-		({ rows: site.rows, M: site.M, max: site.past } = await table(e));
+		return stoppedUnless(site.d, () => site.begin());
+	}
+
+	async begin() {
+		const e = await Evil.connect(this.d.port);
+		({ rows: this.rows, M: this.M, max: this.past } = await table(e));
 		e.close();
 		for (const user of ['ann', 'bob']) {
-			const one = await Evil.connect(site.d.port);
-			const w = await site.login(one, user);
+			const one = await Evil.connect(this.d.port);
+			const w = await this.login(one, user);
 			assert.equal(w.result, AUTH.ok);
-			site.tokens[user] = w.token;
-			site.ids[user] = w.session;
-			site.uids[user] = w.uid;
+			this.tokens[user] = w.token;
+			this.ids[user] = w.session;
+			this.uids[user] = w.uid;
 			one.close();
 		}
-		site.spki = new crypto.X509Certificate(fs.readFileSync(`${site.d.dir}/server.crt`)).publicKey;
-		site.keyid = crypto.createHash('sha256')
-			.update(site.spki.export({ type: 'spki', format: 'der' })).digest();
-		site.pids = site.pidsNow();
-		return site;
+		this.spki = new crypto.X509Certificate(fs.readFileSync(`${this.d.dir}/server.crt`)).publicKey;
+		this.keyid = crypto.createHash('sha256')
+			.update(this.spki.export({ type: 'spki', format: 'der' })).digest();
+		this.pids = this.pidsNow();
+		return this;
 	}
 
 	stop() { return this.d.stop(); }

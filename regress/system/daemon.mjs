@@ -455,16 +455,27 @@ ${extra}
 	}
 }
 
+// What begins with a daemon, and takes it along if it fails: nobody else could end it,
+// and as long as it runs the test's own process would.
+export async function stoppedUnless(d, fn) {
+	try { return await fn(); } catch (e) {
+		await d.stop().catch(() => {});
+		throw e;
+	}
+}
+
 export async function startDaemon(opts = {}) {
 	const d = new Daemon(opts);
 	await d.prepare();
-	await d.start();
-	for (const u of opts.users || []) {
-		d.addUser(u, u === 'admin' ? 'admin' : 'user');
-		// Lines that nobody reads would hold it up, where there are hundreds.
-		await new Promise(setImmediate);
-	}
-	return d;
+	return stoppedUnless(d, async () => {
+		await d.start();
+		for (const u of opts.users || []) {
+			d.addUser(u, u === 'admin' ? 'admin' : 'user');
+			// Lines that nobody reads would hold it up, where there are hundreds.
+			await new Promise(setImmediate);
+		}
+		return d;
+	});
 }
 
 // Under manager.py, which starts it again: its lines tell what happened.
