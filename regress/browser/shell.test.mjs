@@ -14,7 +14,7 @@ let page;
 let context;
 
 before(async () => {
-	d = await startDaemon({ users: ['ann', 'bob'], ide: 'argument "--disable-workspace-trust"' });
+	d = await startDaemon({ users: ['ann', 'bob'], ide: 'argument "--disable-workspace-trust"\n\textension deny "regress.denied"' });
 	browser = await openBrowser();
 	({ context, page } = await visit(d, browser, 'ann'));
 }, { timeout: 180000 });
@@ -96,6 +96,32 @@ test('extensions: installed from a package of the host, listed, taken away', { t
 	const which = d.ctl(['open', 'workspaces/one.txt']);
 	assert.equal(which.status, 1);
 	assert.match(which.err, /several sandboxes run: say with -u/);
+});
+
+// It lies there because somebody went past the rules, or because they came later.
+test('extensions: one that is denied is not started, whatever the settings say', { timeout: 240000 }, async () => {
+	inside('sh', '-c', `mkdir -p data/data/User && echo '{"extensions.allowed":{"*":true,"regress.denied":true}}' >data/data/User/settings.json`);
+	makeExtension(`${d.home('ann')}/denied.vsix`, 'regress.denied', 'Say denied');
+	makeExtension(`${d.home('ann')}/hello.vsix`, 'regress.hello');
+	for (const command of [['env', '-u', 'IDED_EXTENSIONS', 'code', '--install-extension', 'denied.vsix'], ['code', '--install-extension', 'hello.vsix']]) {
+		const r = inside(...command);
+		assert.equal(r.status, 0, r.err);
+	}
+	await workbench(page, `${d.origin}/ide/?folder=/home/ann/workspaces`);
+	// The palette has both or one of them; it goes away while the workbench still loads.
+	const rows = page.locator('.quick-input-list .monaco-list-row');
+	const offered = await waitFor('the command of the one that is allowed', async () => {
+		await page.keyboard.press('F1');
+		const input = page.locator('.quick-input-widget input').first();
+		await input.fill('>Say ', { timeout: 5000 }).catch(() => {});
+		await rows.filter({ hasText: 'Say hello' }).first().waitFor({ timeout: 5000 }).catch(() => {});
+		const texts = await rows.allTextContents();
+		await page.keyboard.press('Escape');
+		return texts.some((t) => /Say hello/.test(t)) && texts;
+	}, 60000);
+	assert.deepEqual(offered.filter((t) => /Say denied/.test(t)), []);
+	inside('code', '--uninstall-extension', 'regress.hello');
+	inside('rm', 'data/data/User/settings.json');
 });
 
 test('a window that is closed is forgotten', { timeout: 90000 }, async () => {
