@@ -55,6 +55,7 @@ test('a terminal outlives ided, killed, upgraded and stopped', { timeout: 480000
 
 	d.ok(['stop']);
 	await waitFor('its end', () => m.lines.some((l) => /^ended \d+ 0$/.test(l)));
+	await m.gone; // it has the sockets still
 	await d.start();
 	assert.equal(await say('fourth'), first, 'the very same shell');
 	assert.equal(d.sandboxes()[0].pid, box.pid);

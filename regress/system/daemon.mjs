@@ -498,7 +498,7 @@ export async function startManaged(opts = {}) {
 	await waitFor('ided to be ready', () => count('ready') > 0 && count('stored') > 0)
 		.catch(async (e) => { await stop(); throw new Error(`${e.message}\n${lines.join('\n')}\n${d.log}`); });
 	for (const u of opts.users || []) d.addUser(u);
-	return { d, lines, count, stop };
+	return { d, lines, count, stop, gone };
 }
 
 // A folder as `make ide` leaves it, with a small server in VS Code's place, for
