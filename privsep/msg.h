@@ -173,7 +173,7 @@ M(LOGIN,	P_WORKER, P_AUTH,	S_SITE,	X_(m_login),	FD_NONE)	\
 M(WHO,		P_AUTH, P_WORKER,	S_ANY,	X_(m_who),	FD_NONE)	\
 M(REVOKED,	P_AUTH, P_WORKER,	S_ANY,	X_(m_revoked),	FD_NONE)	\
 M(LOGOUT,	P_WORKER, P_AUTH,	S_BOUND, NONE_,		FD_NONE)	\
-M(IDE,		P_WORKER, P_AUTH,	S_BOUND, X_(m_ide),	FD_NONE)	\
+M(IDE,		P_WORKER, P_AUTH,	S_BOUND, NONE_,		FD_NONE)	\
 M(IDE_FD,	P_AUTH, P_WORKER,	S_ANY,	NONE_,		FD_SOCK)	\
 M(FAIL,		P_AUTH, P_WORKER | P_CTL, S_ANY, X_(m_fail),	FD_NONE)	\
 M(LAST,		P_WORKER, P_AUTH,	S_BOUND, X_(m_last),	FD_NONE)	\
@@ -182,6 +182,7 @@ M(MINTED,	P_AUTH, P_WORKER,	S_ANY,	X_(m_minted),	FD_NONE)	\
 M(PORTAL,	P_WORKER, P_AUTH,	S_BOUND, NONE_,		FD_NONE)	\
 M(SESSION_END,	P_WORKER, P_AUTH,	S_BOUND, X_(m_session_id), FD_NONE)	\
 M(BEAT,		P_WORKER, P_AUTH,	S_USER, NONE_,		FD_NONE)	\
+M(HOLD,		P_WORKER, P_AUTH,	S_USER, X_(m_hold),	FD_NONE)	\
 M(OK,		P_AUTH, P_WORKER | P_CTL, S_ANY, X_(m_ok),	FD_NONE)	\
 /* Tokens: token.c, token_api.c. */						\
 M(JWT_USE,	P_WORKER, P_AUTH,	S_SITE,	X_(m_jwt),	FD_NONE)	\
@@ -237,6 +238,7 @@ M(ME_SESSIONS,	P_WORKER, P_AUTH,	S_BOUND, X_(m_list),	FD_NONE)	\
 M(ME_SESSION_END, P_WORKER, P_AUTH,	S_BOUND, X_(m_session_ref), FD_NONE)	\
 M(ME_SESSIONS_END, P_WORKER, P_AUTH,	S_BOUND, X_(m_account_ref), FD_NONE)	\
 M(ME_USAGE,	P_WORKER, P_AUTH,	S_BOUND, X_(m_account_ref), FD_NONE)	\
+M(ME_ACTIVITY,	P_WORKER, P_AUTH,	S_BOUND, X_(m_activity), FD_NONE)	\
 M(SETTINGS_GET,	P_WORKER, P_AUTH,	S_BOUND, X_(m_account_ref), FD_NONE)	\
 M(SETTINGS_PUT,	P_WORKER, P_AUTH,	S_BOUND, X_(m_settings), FD_NONE)	\
 /* Accounts: an administrator's, by the API or by idectl. */			\

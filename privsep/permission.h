@@ -61,6 +61,7 @@ A(LOGIN,		NOBODY,		A_CHANGING)				\
 /* ... which a token of whatever scopes may say. */				\
 A(LOGOUT,		NOBODY,		A_CHANGING)				\
 A(BEAT,			NOBODY,		A_CHANGING)				\
+A(HOLD,			NOBODY,		A_CHANGING)				\
 /* A worker: tokens.  A key is public, and a token says who it is. */		\
 A(JWT_USE,		NOBODY,		A_CHANGING)				\
 A(JWT_REFRESH,		NOBODY,		A_CHANGING)				\
@@ -108,6 +109,7 @@ A(ME_SESSIONS,		ACCOUNT_OWN,	A_CHANGING)				\
 A(ME_SESSION_END,	ACCOUNT_OWN,	A_CHANGING)				\
 A(ME_SESSIONS_END,	ACCOUNT_OWN,	A_CHANGING)				\
 A(ME_USAGE,		ACCOUNT_OWN,	0)					\
+A(ME_ACTIVITY,		ACCOUNT_OWN,	0)					\
 A(SETTINGS_GET,		ACCOUNT_OWN,	0)					\
 A(SETTINGS_PUT,		ACCOUNT_OWN,	0)					\
 /* Other accounts: a worker, and idectl. */					\

@@ -102,8 +102,11 @@ enum wire_auth {
 struct m_request {
 	char rid[WIRE_RID];
 	char agent[WIRE_AGENT];
-	char pad[7];
+	uint8_t flags; /* REQUEST_* */
+	char pad[6];
 };
+#define REQUEST_ITSELF 0x01 /* a page does it, whether anybody is there or not */
+
 /* M_AUTH_TOKEN */
 struct m_auth_token {
 	uint8_t token[WIRE_TOKEN];
@@ -148,11 +151,6 @@ enum wire_revoked {
 	REVOKED_SHARE,    /* what it visits is not shared any more */
 };
 
-/* M_IDE: a connection to the user's own IDE is wanted; M_IDE_FD carries it. */
-struct m_ide {
-	uint32_t running; /* ... if its sandbox runs: it is not to be started */
-	uint32_t pad;
-};
 /* M_FAIL, M_SB_FAIL: why not. */
 struct m_fail {
 	uint32_t code; /* enum wire_fail */
@@ -172,6 +170,12 @@ enum wire_fail {
 	FAIL_MUST_CHANGE, /* the password, first */
 	FAIL_CHANGED,     /* by someone else meanwhile */
 	FAIL_LIMITED,     /* too often: later */
+};
+
+/* M_HOLD: there is a WebSocket, and nothing that tells whether somebody is at it; or
+ * there is none any more.  It has no answer. */
+struct m_hold {
+	uint32_t on;
 };
 
 /* M_LAST: the query of the last opened folder or workspace; like M_BEAT it has

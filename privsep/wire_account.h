@@ -98,6 +98,12 @@ struct m_account_ref {
 	char pad[7];
 };
 
+/* M_ME_ACTIVITY: a page of the user's tells when something was last done in it. */
+struct m_activity {
+	uint32_t idle; /* seconds since then */
+	uint32_t pad;
+};
+
 /* M_USER_DELETE; M_ROW_DELETED */
 struct m_account_delete {
 	char user[WIRE_NAME];

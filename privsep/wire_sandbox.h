@@ -68,8 +68,21 @@ struct m_sandbox {
 	int64_t active; /* when its user last did something */
 	int64_t worked; /* when its programs last did; 0: not since it is watched */
 	int64_t stops;  /* when it is stopped, if nothing more is done; 0: it is not */
-	uint32_t connections; /* of its user: with one it is not stopped */
-	uint32_t pad3;
+	uint32_t connections; /* of its user */
+	/* Also of one that does not. */
+	uint32_t why;  /* enum wire_why */
+	int64_t ended; /* when the last one did, since auth began; 0: none has */
+};
+
+/* Why a sandbox is on, or why it is not any more. */
+enum wire_why {
+	WHY_UNKNOWN,
+	WHY_ACTIVITY,   /* its user did something, */
+	WHY_WORK,       /* its programs did, */
+	WHY_CONNECTION, /* or there is a connection that tells nothing of it */
+	WHY_IDLE,       /* nobody did anything for idle-stop, */
+	WHY_STOPPED,    /* somebody had it stopped, */
+	WHY_ENDED,      /* or it ended by itself */
 };
 
 /* A process of a session, as ide-session sees it: the user's word about the
@@ -153,7 +166,7 @@ struct wire_notes {
 struct m_sb {
 	char user[WIRE_NAME];
 	char role[WIRE_ROLE]; /* tells the limits */
-	uint8_t running;      /* M_SB_CONNECT: only to one that runs */
+	uint8_t awake;        /* M_SB_CONNECT: it is neither started nor woken for this */
 	char pad[1];
 	uint32_t uid;
 	struct wire_limits limits; /* of this user's own, over all others */

@@ -9,6 +9,7 @@
 #include <bsd/string.h>
 
 #include "../privsep/log.h"
+#include "activity.h"
 #include "api.h"
 #include "conn.h"
 #include "credential.h"
@@ -430,7 +431,7 @@ call_take(struct stream *s)
 static void
 call_user(struct stream *s)
 {
-	if ((M_BIT(s->head.method) & R_GET) == 0)
+	if ((M_BIT(s->head.method) & R_GET) == 0 && !activity_itself(s))
 		session_beat(s->w);
 	call_take(s);
 }

@@ -13,6 +13,7 @@
 static const char *const states[] = { "", "active", "disabled", "pending", NULL };
 static const char *const workspaces[] = { "", "keep", "remove", NULL };
 static const char *const kept[] = { "", "kept", "removed", NULL };
+static const char *const sandbox_whys[] = { "", "activity", "work", "connection", "idle", "stopped", "ended", NULL };
 static const char *const sandbox_states[] = { "absent", "starting", "running", "stopping", "frozen", NULL };
 
 #define LIMITS(st) \
@@ -70,7 +71,8 @@ static const struct api_field sandbox[] = {
 	F("sent", API_U64, m_sandbox, sent),
 	F("connections", API_U32, m_sandbox, connections),
 	F("active", API_TIME, m_sandbox, active), F("worked", API_TIME, m_sandbox, worked),
-	F("stops", API_TIME, m_sandbox, stops), END };
+	F("stops", API_TIME, m_sandbox, stops), F("ended", API_TIME, m_sandbox, ended),
+	F("why", API_WORD, m_sandbox, why, .words = sandbox_whys), END };
 static const struct api_field role[] = {
 	F("name", API_STRING, m_role, name),
 	F("builtIn", API_BOOL, m_role, builtin),
@@ -136,6 +138,8 @@ static const struct api_field reset_in[] = {
 	F("token", API_HEX, m_reset_use, token, .flags = API_REQUIRED),
 	F("password", API_SECRET, m_reset_use, password, .flags = API_REQUIRED), END };
 static const struct api_field ref_in[] = { REF(m_account_ref, user), END };
+static const struct api_field activity_in[] = {
+	F("idle", API_U32, m_activity, idle, .flags = API_REQUIRED, .max = UINT32_MAX), END };
 static const struct api_field of_in[] = {
 	F("user", API_STRING, m_account_ref, user, .flags = API_QUERY | API_REQUIRED, .min = 1), END };
 static const struct api_field session_in[] = { REF(m_session_ref, session), END };
@@ -171,6 +175,7 @@ C(GET,	"users/me/sessions",	"list the own sessions", ME_SESSIONS, m_list, page_i
 C(DELETE, "users/me/sessions",	"end all other sessions of one's own", ME_SESSIONS_END, m_account_ref, NULL, NONE, NULL),
 C(DELETE, "users/me/sessions/:id", "end one of the own sessions", ME_SESSION_END, m_session_ref, session_in, NONE, NULL, .flags = API_LEAVES),
 C(GET,	"users/me/usage",	"what the own sandbox uses", ME_USAGE, m_account_ref, NULL, ROW_SANDBOX, sandbox),
+C(POST,	"users/me/activity",	"tell when something was last done in a page", ME_ACTIVITY, m_activity, activity_in, NONE, NULL),
 C(GET,	"users",		"list accounts", USERS, m_list, users_in, ROW_ACCOUNT, account, .flags = API_LIST),
 C(POST,	"users",		"make an account", USER_ADD, m_account_edit, add_in, ROW_ACCOUNT, account, .flags = API_MADE | API_ONCE, EDIT),
 C(GET,	"users/:id",		"an account", USER_GET, m_account_ref, ref_in, ROW_ACCOUNT, account),

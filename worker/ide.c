@@ -26,7 +26,7 @@
 #define AGAIN       5 /* s until a program may ask again whether the IDE is there */
 
 /* Where the workbench is. */
-static const char *
+const char *
 ide_base(const struct stream *s)
 {
 	return (s->w->conf->mode == AUTH_MULTI ? "/ide/" : "/");

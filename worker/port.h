@@ -116,11 +116,11 @@ void share_headers(struct evbuffer *out, const struct stream *s);
 
 /* A request for the origin of a webview. */
 void port_view(struct stream *s);
-/* Is it the workbench's page, which is to be told of these origins? */
+/* Is it the workbench's page, which is kept until it is whole? */
 bool port_view_wanted(const struct stream *s, const struct http_head *answer);
 /* Its content policy with them; good until the next call. */
 struct slice port_view_policy(const struct stream *s, struct slice policy);
-/* The page, with where they are. */
+/* The page, with where they are, if there are any. */
 void port_view_page(const struct stream *s, struct evbuffer *page);
 
 #endif /* WORKER_PORT_H */

@@ -49,9 +49,8 @@ port_view_wanted(const struct stream *s, const struct http_head *answer)
 	const struct slice html = SLICE("text/html");
 	struct slice type = http_header(answer, HDR_CONTENT_TYPE);
 
-	return (s->w->conf->proxy.domain[0] != '\0' && s->route != NULL &&
-	    s->route->fn == ide_root && !s->websocket && answer->status == 200 &&
-	    type.len >= html.len &&
+	return (s->route != NULL && s->route->fn == ide_root && !s->websocket &&
+	    answer->status == 200 && type.len >= html.len &&
 	    slice_caseeq((struct slice){ type.p, html.len }, html) &&
 	    http_header(answer, HDR_CONTENT_ENCODING).p == NULL);
 }
@@ -76,7 +75,7 @@ port_view_policy(const struct stream *s, struct slice policy)
 	size_t at;
 	int n;
 
-	if (policy.len == 0 ||
+	if (s->w->conf->proxy.domain[0] == '\0' || policy.len == 0 ||
 	    (p = memmem(policy.p, policy.len, frames.p, frames.len)) == NULL)
 		return (policy);
 	at = (size_t)(p - policy.p) + frames.len;
@@ -109,7 +108,7 @@ port_view_page(const struct stream *s, struct evbuffer *page)
 	const char *p = (const char *)evbuffer_pullup(page, -1), *end, *at, *over, *into;
 	struct evbuffer *out;
 
-	if (p == NULL || len == 0)
+	if (s->w->conf->proxy.domain[0] == '\0' || p == NULL || len == 0)
 		return;
 	end = p + len;
 	if ((at = find(p, end, own)) == NULL ||

@@ -174,6 +174,51 @@ state_text(const struct rows *r)
 	return (st < sizeof(texts) / sizeof(texts[0]) ? texts[st] : "");
 }
 
+/* Why it is on, and until when; or why it is not any more. */
+static void
+why_text(char *dst, size_t size, const struct m_sandbox *sb, int64_t now)
+{
+	char since[48], until[48];
+
+	dst[0] = '\0';
+	date_relative(until, sizeof(until), sb->stops, now);
+	date_relative(since, sizeof(since),
+	    sb->why == WHY_WORK ? sb->worked :
+		sb->ended != 0  ? sb->ended :
+				  sb->active,
+	    now);
+	switch (sb->why) {
+	case WHY_ACTIVITY:
+		snprintf(dst, size,
+		    "You last used it %s. It stops %s, unless you or its programs do "
+		    "something.",
+		    since, until);
+		break;
+	case WHY_WORK:
+		snprintf(dst, size,
+		    "Its programs last worked %s. It stops %s, unless you or they do "
+		    "something.",
+		    since, until);
+		break;
+	case WHY_CONNECTION:
+		snprintf(dst, size,
+		    "It stays on, as a page or a program is connected that does not "
+		    "tell whether you are there.");
+		break;
+	case WHY_IDLE:
+		snprintf(dst, size, "It was stopped %s, as nobody used it.", since);
+		break;
+	case WHY_STOPPED:
+		snprintf(dst, size, "It was stopped %s by an administrator.", since);
+		break;
+	case WHY_ENDED:
+		snprintf(dst, size, "It ended %s.", since);
+		break;
+	default:
+		break;
+	}
+}
+
 /* --- the page --- */
 
 static void
@@ -273,6 +318,7 @@ portal_page(struct rows *r)
 	struct evbuffer *sessions = evbuffer_new(), *ports = evbuffer_new();
 	struct evbuffer *bar = page_bar(w, "en");
 	int64_t now = time(NULL);
+	char why[256] = "";
 	struct answer a;
 
 	if (notice == NULL || usage == NULL || sessions == NULL || ports == NULL)
@@ -283,17 +329,19 @@ portal_page(struct rows *r)
 	if (r->has_sandbox &&
 	    (r->sandbox.state == SANDBOX_RUNNING || r->sandbox.state == SANDBOX_FROZEN))
 		render_usage(usage, &r->sandbox, now);
-	if (r->has_sandbox)
+	if (r->has_sandbox) {
+		why_text(why, sizeof(why), &r->sandbox, now);
 		render_storage(usage, &r->sandbox);
+	}
 	for (size_t i = 0; i < r->n; i++)
 		render_session(sessions, &r->session[i], now);
 	answer_init(&a, r->s, ANSWER_PAGE);
 	page_send(&a, 200, "start page", "portal.html",
 	    (const struct page_value[]){ PAGE_HTML("bar", bar),
 		PAGE_HTML("notice", notice), PAGE_TEXT("state", state_text(r)),
-		PAGE_HTML("usage", usage), PAGE_HTML("sessions", sessions),
-		PAGE_HTML("ports", ports) },
-	    6);
+		PAGE_TEXT("why", why), PAGE_HTML("usage", usage),
+		PAGE_HTML("sessions", sessions), PAGE_HTML("ports", ports) },
+	    7);
 	evbuffer_free(bar);
 	evbuffer_free(ports);
 	evbuffer_free(notice);

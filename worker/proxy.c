@@ -10,11 +10,12 @@
 #include <string.h>
 #include <time.h>
 
+#include "activity.h"
 #include "proxy.h"
 #include "relay.h"
 #include "respond.h"
 #include "routes.h"
-#include "wait.h"
+#include "session.h"
 #include "worker.h"
 #include "../privsep/addr_text.h"
 #include "../privsep/circuit.h"
@@ -41,6 +42,8 @@ void
 relay_free(struct relay *r)
 {
 	relay_heard(r, UPSTREAM_UNHEARD);
+	if (r->holds)
+		session_hold(r->s->w, false);
 	if (r->wait != NULL)
 		upstream_cancel(r->wait);
 	if (r->u != NULL)
@@ -166,6 +169,8 @@ on_body(struct stream *s, const uint8_t *data, size_t len)
 
 	if (len == 0)
 		return;
+	if (r->to.kind == UPSTREAM_IDE)
+		session_beat(s->w); /* an upload may take long */
 	if (s->head.body == BODY_CHUNKED) {
 		add(r->out, head, chunk_head(head, len));
 		add(r->out, data, len);
@@ -294,8 +299,14 @@ relay_connect(struct relay *r, bool fresh)
 	stream_pause(s, true);
 	/* on_connected may have run, and the stream may be answered. */
 	wt = upstream_get(s, &r->to, fresh, on_connected, r);
-	if (wt != NULL)
-		r->wait = wt;
+	if (wt == NULL)
+		return;
+	r->wait = wt;
+	/* However long it takes to start, it is not idle meanwhile. */
+	if (!r->holds && r->to.kind != UPSTREAM_LOCATION && !activity_itself(s)) {
+		r->holds = true;
+		session_hold(s->w, true);
+	}
 }
 
 /* --- time --- */
@@ -402,6 +413,7 @@ relay_start(struct stream *s, const struct upstream_to *to, const struct port_wa
 	if ((r = calloc(1, sizeof(*r))) == NULL)
 		fatal("calloc");
 	r->s = s;
+	s->told_of = to->kind == UPSTREAM_IDE && activity_tells(s);
 	r->began = relay_now();
 	r->to = *to;
 	if (way != NULL)
@@ -429,8 +441,7 @@ relay_start(struct stream *s, const struct upstream_to *to, const struct port_wa
 void
 proxy_request(struct stream *s)
 {
-	const struct upstream_to ide = { .kind = UPSTREAM_IDE,
-		.running = wait_is_long(s) };
+	static const struct upstream_to ide = { .kind = UPSTREAM_IDE };
 
 	s->traffic = TRAFFIC_IDE;
 	relay_start(s, &ide, NULL);

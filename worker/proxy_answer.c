@@ -5,10 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "activity.h"
 #include "proxy.h"
 #include "relay.h"
 #include "respond.h"
 #include "routes.h"
+#include "session.h"
 #include "tunnel.h"
 #include "worker.h"
 #include "../privsep/log.h"
@@ -27,6 +29,7 @@ relay_finish(struct relay *r)
 	r->u = NULL;
 	if (r->page != NULL) {
 		port_view_page(r->s, r->page);
+		activity_page(r->s, r->page);
 		stream_write_buffer(r->s, r->page);
 	}
 	relay_done(r);
@@ -186,8 +189,11 @@ body_read(struct relay *r)
 		stream_commit(r->s, out);
 	else if (out > 0)
 		body_write(r, p, out);
-	if (n > 0)
+	if (n > 0) {
 		r->active = relay_now();
+		if (r->to.kind == UPSTREAM_IDE)
+			session_beat(r->s->w); /* a download may take long */
+	}
 	if (n == 0 || (n == -1 && errno != EAGAIN))
 		relay_lost(r, n == 0);
 	else
@@ -270,6 +276,8 @@ answer_headers(const struct relay *r, struct header h[STREAM_RESP_HEADERS])
 			h[n++] = h[i];
 	}
 	h[n++] = (struct header){ SLICE("x-request-id"), slice_str(r->s->rid) };
+	if (r->page != NULL)
+		h[n++] = activity_cookie(r->s);
 	if (r->s->hinted && r->head->head.status == 200)
 		h[n++] = ide_hinted(r->s);
 	return ((int)security_headers(w, kind, h, (size_t)n, STREAM_RESP_HEADERS));

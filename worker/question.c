@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "activity.h"
 #include "question.h"
 #include "respond.h"
 #include "session.h"
@@ -67,6 +68,7 @@ request_of(const struct stream *s)
 
 	memset(&m, 0, sizeof(m));
 	strlcpy(m.rid, s->rid, sizeof(m.rid));
+	m.flags = activity_itself(s) ? REQUEST_ITSELF : 0;
 	/* What is printable of it, cut. */
 	for (size_t i = 0; i < agent.len && n + 1 < sizeof(m.agent); i++)
 		if (agent.p[i] >= ' ' && agent.p[i] <= '~')

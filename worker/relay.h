@@ -55,6 +55,7 @@ struct relay {
 	bool retried;
 	bool heard;         /* what came of it was said: upstream_heard() */
 	unsigned int tries; /* to be connected */
+	bool holds;         /* the sandbox, until it has answered */
 	bool endless;       /* an answer that may be silent for long */
 	char key[PROXY_KEY_LEN + 1];
 };

@@ -117,14 +117,14 @@ http_prepare(const struct conf_for_worker *conf)
 {
 	static const char *const pages[] = { "bar.html", "focus.html",
 		"password_rules.html", "portal_ports.html", "ports.html",
-		"ports_public.html", "ports_share.html", "error.html", "favicon.svg",
-		"frame.html", "login.html", "login_error.html", "login_single.html",
-		"login_text.html", "login_welcome.html", "login_register.html",
-		"register.html", "register_done.html", "port.html", "away.html",
-		"password.html", "reset.html", "portal.html", "portal_current.html",
-		"portal_notice.html", "portal_session.html", "portal_storage.html",
-		"portal_usage.html", "wait.html", "wait_not.html", "wait.js",
-		"serviceWorker.js", "style.css" };
+		"ports_public.html", "activity.js", "ports_share.html", "error.html",
+		"favicon.svg", "frame.html", "login.html", "login_error.html",
+		"login_single.html", "login_text.html", "login_welcome.html",
+		"login_register.html", "register.html", "register_done.html", "port.html",
+		"away.html", "password.html", "reset.html", "portal.html",
+		"portal_current.html", "portal_notice.html", "portal_session.html",
+		"portal_storage.html", "portal_usage.html", "wait.html", "wait_not.html",
+		"wait.js", "serviceWorker.js", "style.css" };
 	size_t seed;
 
 	brand_prepare(conf);

@@ -8,6 +8,7 @@
 #include <bsd/stdlib.h>
 
 #include "../privsep/log.h"
+#include "activity.h"
 #include "api.h"
 #include "conn.h"
 #include "limit.h"
@@ -320,7 +321,7 @@ route_rest(const struct stream *s)
 static void
 route_user(struct stream *s)
 {
-	if ((s->route->flags & R_ACTIVE) && !wait_asks(s))
+	if ((s->route->flags & R_ACTIVE) && !activity_itself(s))
 		session_beat(s->w);
 	s->route->fn(s, route_rest(s));
 }

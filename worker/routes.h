@@ -76,6 +76,8 @@ void login_redirect(struct stream *);
 /* token.c */
 void jwks(struct stream *, const char *);
 
+/* The path of the workbench, without the prefix of the site. */
+const char *ide_base(const struct stream *);
 /* Says in the answer that the browser was told of the IDE's files. */
 #define IDE_HINTED "__Secure-ided-files"
 struct header ide_hinted(const struct stream *);

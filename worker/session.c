@@ -42,6 +42,7 @@ static struct {
 	bool again;  /* a new auth was told the token, and has not answered */
 	struct event *away;
 	time_t beat;
+	unsigned int holds; /* WebSockets that hold the sandbox */
 } se;
 
 static void ask_next(struct worker *);
@@ -330,6 +331,15 @@ bind_again(struct worker *w, const struct wire_who *who)
 
 /* A restarted auth's word on the token that we are bound by. */
 static void
+hold_send(struct worker *w)
+{
+	const struct m_hold m = { .on = se.holds > 0 };
+
+	if (w->bound && auth_there(w))
+		(void)chan_send(&w->auth, M_HOLD, 0, -1, &m, sizeof(m));
+}
+
+static void
 on_again(void *arg, struct msg *m)
 {
 	struct worker *w = arg;
@@ -344,6 +354,8 @@ on_again(void *arg, struct msg *m)
 	}
 	event_del(se.away);
 	se.again = false;
+	if (se.holds > 0)
+		hold_send(w);
 	wait_bound(w);
 }
 
@@ -535,4 +547,14 @@ session_beat(struct worker *w)
 		return;
 	se.beat = ts.tv_sec == 0 ? 1 : ts.tv_sec;
 	(void)chan_send(&w->auth, M_BEAT, 0, -1, NULL, 0);
+}
+
+void
+session_hold(struct worker *w, bool on)
+{
+	bool first = se.holds == 0;
+
+	se.holds += on ? 1 : -1;
+	if (first || se.holds == 0)
+		hold_send(w);
 }

@@ -69,5 +69,7 @@ void auth_forget(struct worker *w, uint32_t id);
 
 /* Someone is at work: tells auth, at most once a minute. */
 void session_beat(struct worker *w);
+/* There is one WebSocket more, or less, that tells nothing of who is at it. */
+void session_hold(struct worker *w, bool on);
 
 #endif /* WORKER_SESSION_H */

@@ -105,6 +105,7 @@ struct stream {
 	uint64_t bytes_out;    /* of the body */
 	int64_t started_us;    /* monotonic */
 	bool hinted;           /* of this build of the IDE: ide_hinted() */
+	bool told_of;          /* its messages do not show that somebody is there */
 	struct encode *encode; /* the answer is compressed: encode.h; or NULL */
 
 	/* Set by what answers. */

@@ -139,7 +139,8 @@ on_body(struct stream *s, const uint8_t *data, size_t len)
 
 	if (t->u == NULL)
 		return;
-	session_beat(s->w);
+	if (!s->told_of)
+		session_beat(s->w);
 	if (evbuffer_add(t->out, data, len) == -1)
 		fatalx("evbuffer_add");
 	flush(t);
@@ -250,11 +251,20 @@ on_drain(struct stream *s)
 	upstream_want_read(t->u, true);
 }
 
+/* A service of the site's own needs no sandbox. */
+static bool
+holds(const struct stream *s)
+{
+	return (!s->told_of && s->traffic != TRAFFIC_SERVICE);
+}
+
 static void
 on_close(struct stream *s)
 {
 	struct tunnel *t = s->arg;
 
+	if (holds(s))
+		session_hold(s->w, false);
 	close_upstream(t);
 	event_free(t->ev_half);
 	evbuffer_free(t->out);
@@ -282,6 +292,8 @@ tunnel_start(struct stream *s, struct upstream *u, const void *early, size_t len
 	s->on_leave = on_leave;
 	s->on_close = on_close;
 	upstream_own(u, on_readable, on_writable, t);
+	if (holds(s))
+		session_hold(s->w, true);
 	walk_on(&t->walk, early, len);
 	if (len > 0)
 		stream_write(s, early, len);

@@ -444,7 +444,6 @@ static uint32_t
 ask(struct upstream_wait *wt)
 {
 	union {
-		struct m_ide ide;
 		struct m_port port;
 		struct m_location location;
 	} m;
@@ -457,9 +456,6 @@ ask(struct upstream_wait *wt)
 	} else if (wt->to.kind == UPSTREAM_LOCATION) {
 		len = sizeof(m.location);
 		memcpy(m.location.location, wt->to.location->id, WIRE_LOCATION);
-	} else if (wt->to.kind == UPSTREAM_IDE) {
-		len = sizeof(m.ide);
-		m.ide.running = wt->to.running;
 	}
 	return (auth_ask(wt->w, &wt->of, kinds[wt->to.kind].ask, &m, len, on_answer, wt));
 }

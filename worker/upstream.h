@@ -39,7 +39,6 @@ struct upstream_to {
 	enum upstream_kind kind;
 	uint16_t port;                   /* of UPSTREAM_PORT and _SHARE; else 0 */
 	const struct location *location; /* of UPSTREAM_LOCATION; else NULL */
-	bool running; /* of UPSTREAM_IDE: a sandbox that is not there is not started */
 };
 
 struct upstream;

@@ -5,28 +5,10 @@
 #include "pages.h"
 #include "wait.h"
 
-#define STARTS 60 /* s for which whoever opened the page is thought to be there */
-
 bool
 wait_asks(const struct stream *s)
 {
 	return (stream_header(s, HDR_X_IDED_WAITS).p != NULL);
-}
-
-bool
-wait_is_long(const struct stream *s)
-{
-	struct slice v = stream_header(s, HDR_X_IDED_WAITS);
-	unsigned int seconds = 0;
-
-	if (v.p == NULL)
-		return (false);
-	for (size_t i = 0; i < v.len && seconds <= STARTS; i++) {
-		if (v.p[i] < '0' || v.p[i] > '9')
-			return (true);
-		seconds = seconds * 10 + (unsigned int)(v.p[i] - '0');
-	}
-	return (v.len == 0 || seconds > STARTS);
 }
 
 void

@@ -10,7 +10,7 @@
  *
  * and the answers that we give in somebody's stead say that the page is to wait on, with
  * the same field.  No program sees the one or gives the other.  What asks by itself is
- * no sign of anybody, and starts nothing that its person may have left.
+ * no sign of anybody, and starts nothing for a person that may have left: activity.h.
  */
 #ifndef WORKER_WAIT_H
 #define WORKER_WAIT_H
@@ -25,8 +25,6 @@
 
 /* Is it a page that waits which asks, and no person? */
 bool wait_asks(const struct stream *);
-/* Such a one that has waited for so long that nothing is to be started for it. */
-bool wait_is_long(const struct stream *);
 /* Its answer, if it is one that may soon be another: wait on. */
 void wait_answer(struct answer *, unsigned int status);
 /* Can it be waited for?  What was sent is not sent once more. */

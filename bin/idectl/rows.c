@@ -180,6 +180,15 @@ row_sandbox(const struct m_sandbox *s)
 		[SANDBOX_STOPPING] = "stopping",
 		[SANDBOX_FROZEN] = "frozen",
 	};
+	static const char *const whys[] = {
+		[WHY_UNKNOWN] = "",
+		[WHY_ACTIVITY] = "activity",
+		[WHY_WORK] = "work",
+		[WHY_CONNECTION] = "connection",
+		[WHY_IDLE] = "idle",
+		[WHY_STOPPED] = "stopped",
+		[WHY_ENDED] = "ended",
+	};
 	json_t *o = json_object();
 
 	set(o, "user", STR(s->user));
@@ -201,6 +210,8 @@ row_sandbox(const struct m_sandbox *s)
 	set(o, "active", json_integer(s->active));
 	set(o, "worked", json_integer(s->worked));
 	set(o, "stops", json_integer(s->stops));
+	set(o, "ended", json_integer(s->ended));
+	set(o, "why", json_string(s->why <= WHY_ENDED ? whys[s->why] : "unknown"));
 	set(o, "storage", json_integer((json_int_t)s->storage));
 	set(o, "storage_max", json_integer((json_int_t)s->storage_max));
 	set(o, "storage_by", json_string(storage_name(s->storage_by)));

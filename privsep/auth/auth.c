@@ -153,11 +153,11 @@ static void
 on_sb_gone(struct chan *c, struct msg *m)
 {
 	const struct m_sb *sb = MSG_DATA(m, m_sb);
+	const char *user = wire_str(sb->user) ? sb->user : "";
 
 	(void)c;
-	(void)audit_event(AUDIT_SANDBOX_GONE, LOG_N("uid", sb->uid),
-	    LOG_S("user", wire_str(sb->user) ? sb->user : ""));
-	present_gone(sb->uid);
+	(void)audit_event(AUDIT_SANDBOX_GONE, LOG_N("uid", sb->uid), LOG_S("user", user));
+	present_gone(sb->uid, user);
 	share_sandbox_gone(sb->uid);
 }
 
@@ -274,13 +274,6 @@ on_gone(struct chan *c, const char *why)
 	event_base_loopbreak(auth.base);
 }
 
-/* What happens first to a sandbox that nobody uses. */
-static int64_t
-idle_first(void)
-{
-	return auth.conf.idle_freeze != 0 ? auth.conf.idle_freeze : auth.conf.idle_stop;
-}
-
 static void
 on_tick(evutil_socket_t fd, short what, void *arg)
 {
@@ -309,7 +302,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	} else {
 		store_tick_if_much(auth.store);
 	}
-	if (now - idle >= MIN(IDLE_SECONDS, 1 + idle_first() / 4)) {
+	if (now - idle >= MIN(IDLE_SECONDS, 1 + present_first() / 4)) {
 		idle = now;
 		sandbox_idle();
 	}

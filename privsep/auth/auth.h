@@ -72,6 +72,8 @@ struct worker {
 	char rid[WIRE_RID];
 	char agent[WIRE_AGENT];
 	bool told;                 /* ... as it has just said */
+	bool itself;               /* a page does it, whether anybody is there or not */
+	bool holds;                /* the sandbox, as nothing tells who is there */
 	permits have;              /* what its user's roles permit */
 	bool changing;             /* the password must be changed first */
 	permits scopes;            /* ... and what its token is limited to */
@@ -182,24 +184,36 @@ void session_drop(const char *id, enum wire_revoked);
 void session_join(struct worker *, const struct store_session *);
 void session_leave(struct worker *);
 void session_beat(struct live *);
+void session_beat_at(struct live *, int64_t at);
 void session_row(const struct store_session *, const char *user, const char *current,
     struct m_session *);
 unsigned int session_live(void); /* that some worker acts for */
 void session_tick(void);
 void session_flush(void);
 
-/* auth_present.c: users with a connection, or a sandbox that waits to be idle. */
-void present_bind(uint32_t uid, const char *name);
-void present_unbind(uint32_t uid);
+/*
+ * auth_present.c: users with a connection, or a sandbox that waits to be idle.
+ */
+void present_bind(const struct worker *);
+void present_unbind(const struct worker *);
+void present_hold(uint32_t uid, bool on);
+/* Something was done: now, or then. */
 void present_beat(uint32_t uid);
+void present_beat_at(uint32_t uid, int64_t at);
+/* What idle sandboxes come to first: their sleep, or their end; after so long. */
+int64_t present_first(void);
+/* Whether somebody has just done something. */
+bool present_attended(uint32_t uid);
 void present_last(uint32_t uid, const char *query);
 /* What the store does not know yet; NULL when it knows. */
 const char *present_query(uint32_t uid);
 bool present_idle(uint32_t uid, int64_t duration);
 bool present_rests(const struct m_sandbox *, int64_t duration);
-/* Why it still runs, and for how long. */
+/* Why it still runs, and for how long; or why it does not. */
 void present_tell(struct m_sandbox *);
-void present_gone(uint32_t uid);
+/* It is about to end, for that reason. */
+void present_ends(uint32_t uid, enum wire_why why);
+void present_gone(uint32_t uid, const char *name);
 /* Whether the sandbox was known to be open, and whether it is now. */
 bool present_open(uint32_t uid, bool open);
 void present_tick(void);
@@ -301,9 +315,9 @@ bool sandbox_may_ask(struct worker *, uint32_t id);
 /* What isolation refused, to who asked for it. */
 void sandbox_pass_fail(struct worker *, uint32_t id, const struct msg *);
 void sandbox_port(struct worker *, uint32_t id, uint16_t port);
-void sandbox_ide(struct worker *, uint32_t id, bool running);
+void sandbox_ide(struct worker *, uint32_t id);
 void sandbox_portal(struct worker *, uint32_t id);
-void sandbox_stop_user(uint32_t uid, const char *name);
+void sandbox_stop_user(uint32_t uid, const char *name, enum wire_why why);
 void sandbox_idle(void);
 void memory_rows(struct chan *, uint32_t id, struct msg *);
 void sandbox_payload(struct m_sb *, uint32_t uid, const char *name);

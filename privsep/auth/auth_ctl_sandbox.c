@@ -91,6 +91,8 @@ ask_about(struct ctl *c, struct msg *m, enum msg_type type, int timeout)
 		ctl_fail(c, FAIL_NO_SPACE, "%s", AUDIT_REFUSED);
 		return;
 	}
+	if (type == M_SB_STOP)
+		present_ends(sb.uid, WHY_STOPPED);
 	if (ask(&auth.isolation, type, &sb, sizeof(sb), timeout, on_rows, c, 0) == 0)
 		ctl_fail(c, FAIL_BUSY, "too many requests are under way");
 }

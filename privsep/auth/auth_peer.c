@@ -58,6 +58,7 @@ static const struct {
 	{ M_ME_SESSION_END, COST_COMMIT, SESSION_STRINGS },
 	{ M_ME_SESSIONS_END, COST_COMMIT, REF_STRINGS },
 	{ M_ME_USAGE, COST_ASK, REF_STRINGS },
+	{ M_ME_ACTIVITY, COST_LOOK, { { 0, 0 } } },
 	{ M_SETTINGS_GET, COST_LOOK, REF_STRINGS },
 	{ M_SETTINGS_PUT, COST_ASK, { S_(m_settings, text) } },
 	{ M_TOKEN_ADD, COST_COMMIT, { S_(m_token_add, name), S_(m_token_add, scopes) } },

@@ -3,6 +3,10 @@
  * process started, and those whose sandbox runs.  What they did last, and what their
  * programs do, decides when their sandbox is idle; and the folder that they opened last
  * waits here to be written.
+ *
+ * A connection says little of whether somebody is there: a forgotten window has some for
+ * ever.  Where pages tell (M_ME_ACTIVITY), connections do not count, and what the pages
+ * tell does; other WebSockets hold the sandbox (M_HOLD), as nothing better is known.
  */
 #include <sys/param.h>
 
@@ -15,14 +19,21 @@
 
 #define WRITE_EVERY 5 /* seconds: a folder is not worth a commit a click */
 /* Thousandths of a processor.  A VS Code server for which nobody is there takes fewer. */
-#define WORK 50
+#define WORK      50
+#define ATTENDED  90   /* seconds: pages tell of what is done once a minute */
+#define RESTS_MAX 1000 /* of those who are not here, who are remembered */
 
 struct present {
 	RB_ENTRY(present) entry;
+	TAILQ_ENTRY(present) rest; /* of those who are not here */
+	bool rests;
 	uint32_t uid;
 	char name[WIRE_NAME];
 	unsigned int bound;
-	bool open; /* the sandbox, as far as this process knows */
+	unsigned int holding; /* of them */
+	bool open;            /* the sandbox, as far as this process knows */
+	enum wire_why why;    /* it is about to end, or has ended, */
+	int64_t ended;        /* then */
 	int64_t active;
 	int64_t worked;    /* when its programs last did */
 	int64_t looked;    /* at what they took: auth_ms(), */
@@ -51,13 +62,66 @@ present_find(uint32_t uid)
 	return RB_FIND(presence, &presence, &key);
 }
 
+static void
+present_write(struct present *p)
+{
+	struct store_account a;
+	enum store_result r;
+
+	r = store_account_by_uid(auth.store, p->uid, &a);
+	if (r == STORE_OK && strcmp(a.last_query, p->query) != 0) {
+		strlcpy(a.last_query, p->query, sizeof(a.last_query));
+		r = store_account_put(auth.store, &a);
+	}
+	explicit_bzero(&a, sizeof(a));
+	p->written = auth_now();
+	/* Kept for later while the disk is full. */
+	if (r == STORE_OK || r == STORE_NOT_FOUND || r == STORE_INVALID)
+		p->dirty = false;
+}
+
+/* Those who are not here, the longest first: for what the portal tells of their sandbox.
+ */
+static TAILQ_HEAD(, present) resting = TAILQ_HEAD_INITIALIZER(resting);
+static unsigned int nresting;
+
+static void
+here(struct present *p)
+{
+	if (!p->rests)
+		return;
+	p->rests = false;
+	TAILQ_REMOVE(&resting, p, rest);
+	nresting--;
+}
+
+static void
+rest(struct present *p)
+{
+	here(p);
+	if (p->bound > 0 || p->open || p->started != 0)
+		return;
+	if (p->dirty)
+		present_write(p);
+	p->rests = true;
+	TAILQ_INSERT_TAIL(&resting, p, rest);
+	if (++nresting <= RESTS_MAX)
+		return;
+	p = TAILQ_FIRST(&resting);
+	here(p);
+	RB_REMOVE(presence, &presence, p);
+	free(p);
+}
+
 static struct present *
 present_get(uint32_t uid, const char *name)
 {
 	struct present *p;
 
-	if ((p = present_find(uid)) != NULL)
+	if ((p = present_find(uid)) != NULL) {
+		here(p);
 		return p;
+	}
 	if ((p = calloc(1, sizeof(*p))) == NULL)
 		fatalx("out of memory");
 	p->uid = uid;
@@ -69,32 +133,65 @@ present_get(uint32_t uid, const char *name)
 }
 
 void
-present_bind(uint32_t uid, const char *name)
+present_bind(const struct worker *w)
 {
-	struct present *p = present_get(uid, name);
+	struct present *p = present_get(w->uid, w->user);
 
 	p->bound++;
+}
+
+void
+present_unbind(const struct worker *w)
+{
+	struct present *p;
+
+	if ((p = present_find(w->uid)) == NULL || p->bound == 0)
+		return;
+	p->bound--;
+	if (w->holds)
+		present_hold(w->uid, false);
+	rest(p);
+}
+
+void
+present_hold(uint32_t uid, bool on)
+{
+	struct present *p;
+
+	if ((p = present_find(uid)) == NULL || (!on && p->holding == 0))
+		return;
+	p->holding += on ? 1 : -1;
 	p->active = auth_now();
 }
 
 void
-present_unbind(uint32_t uid)
+present_beat_at(uint32_t uid, int64_t at)
 {
 	struct present *p;
 
-	if ((p = present_find(uid)) == NULL || p->bound == 0)
-		return;
-	p->bound--;
-	p->active = auth_now();
+	if ((p = present_find(uid)) != NULL)
+		p->active = MAX(p->active, at);
 }
 
 void
 present_beat(uint32_t uid)
 {
-	struct present *p;
+	present_beat_at(uid, auth_now());
+}
 
-	if ((p = present_find(uid)) != NULL)
-		p->active = auth_now();
+/* What happens first to a sandbox that nobody uses. */
+int64_t
+present_first(void)
+{
+	return auth.conf.idle_freeze != 0 ? auth.conf.idle_freeze : auth.conf.idle_stop;
+}
+
+bool
+present_attended(uint32_t uid)
+{
+	const struct present *p = present_find(uid);
+
+	return p != NULL && auth_now() - p->active < MIN(ATTENDED, present_first());
 }
 
 void
@@ -123,14 +220,14 @@ active_since(const struct present *p)
 	return p != NULL ? p->active : auth.started;
 }
 
-/* No connection, and nothing done for so long? */
+/* Nothing done for so long, as far as can be told? */
 bool
 present_idle(uint32_t uid, int64_t duration)
 {
 	struct present *p;
 
 	p = present_find(uid);
-	if (p != NULL && p->bound > 0)
+	if (p != NULL && p->holding > 0)
 		return false;
 	return auth_now() - active_since(p) >= duration;
 }
@@ -156,36 +253,24 @@ present_tell(struct m_sandbox *row)
 {
 	const struct present *p = present_find(row->uid);
 
-	row->connections = 0;
-	row->active = row->worked = row->stops = 0;
-	if (row->state != SANDBOX_RUNNING && row->state != SANDBOX_FROZEN)
-		return;
 	row->connections = p != NULL ? p->bound : 0;
+	row->active = row->worked = row->stops = row->ended = 0;
+	row->why = WHY_UNKNOWN;
+	if (row->state != SANDBOX_RUNNING && row->state != SANDBOX_FROZEN) {
+		row->ended = p != NULL ? p->ended : 0;
+		row->why = row->ended != 0 ? p->why : WHY_UNKNOWN;
+		return;
+	}
 	row->active = active_since(p);
 	row->worked = p != NULL && p->started == row->started ? p->worked : 0;
-	if (row->connections == 0)
-		row->stops = MAX(row->active, row->worked) + auth.conf.idle_stop;
-}
-
-static void
-present_write(struct present *p)
-{
-	struct store_account a;
-	enum store_result r;
-
-	r = store_account_by_uid(auth.store, p->uid, &a);
-	if (r == STORE_OK && strcmp(a.last_query, p->query) != 0) {
-		strlcpy(a.last_query, p->query, sizeof(a.last_query));
-		r = store_account_put(auth.store, &a);
+	if (p != NULL && p->holding > 0) {
+		row->why = WHY_CONNECTION;
+		return;
 	}
-	explicit_bzero(&a, sizeof(a));
-	p->written = auth_now();
-	/* Kept for later while the disk is full. */
-	if (r == STORE_OK || r == STORE_NOT_FOUND || r == STORE_INVALID)
-		p->dirty = false;
+	row->why = row->worked > row->active ? WHY_WORK : WHY_ACTIVITY;
+	row->stops = MAX(row->active, row->worked) + auth.conf.idle_stop;
 }
 
-/* The sandbox is gone: with nobody there, nothing is left to watch. */
 bool
 present_open(uint32_t uid, bool open)
 {
@@ -196,21 +281,32 @@ present_open(uint32_t uid, bool open)
 		return false;
 	was = p->open;
 	p->open = open;
+	if (open)
+		p->why = WHY_UNKNOWN;
 	return was;
 }
 
 void
-present_gone(uint32_t uid)
+present_ends(uint32_t uid, enum wire_why why)
 {
 	struct present *p;
 
-	(void)present_open(uid, false);
-	if ((p = present_find(uid)) == NULL || p->bound > 0)
-		return;
-	if (p->dirty)
-		present_write(p);
-	RB_REMOVE(presence, &presence, p);
-	free(p);
+	if ((p = present_find(uid)) != NULL)
+		p->why = why;
+}
+
+/* The sandbox is. */
+void
+present_gone(uint32_t uid, const char *name)
+{
+	struct present *p = present_get(uid, name);
+
+	p->open = false;
+	p->started = 0;
+	p->ended = auth_now();
+	if (p->why == WHY_UNKNOWN)
+		p->why = WHY_ENDED;
+	rest(p);
 }
 
 void

@@ -73,11 +73,12 @@ on_connect(void *owner, uint32_t tag, struct msg *m)
 		worker_fail(w, tag, FAIL_TIMEOUT, "the sandbox did not answer in time");
 	} else if (m->head.type == M_SB_FD) {
 		port = ask_which(m->head.id);
-		if (port != 0)
-			sandbox_port_fd(w, tag, port, m);
-		else
+		if (port == 0) {
 			chan_send(&w->chan, M_IDE_FD, tag, msg_take_fd(m), NULL, 0);
-		present_beat(w->uid);
+		} else {
+			sandbox_port_fd(w, tag, port, m);
+			present_beat(w->uid);
+		}
 	} else if (m->head.type == M_SB_FAIL) {
 		sandbox_pass_fail(w, tag, m);
 	} else {
@@ -96,19 +97,21 @@ sandbox_may_ask(struct worker *w, uint32_t id)
 	return false;
 }
 
-/* running: a page asks that nobody may be at any more, and nothing is started for it. */
 void
-sandbox_ide(struct worker *w, uint32_t id, bool running)
+sandbox_ide(struct worker *w, uint32_t id)
 {
 	struct m_sb m;
 
 	if (!sandbox_may_ask(w, id))
 		return;
 	sandbox_payload(&m, w->uid, w->user);
-	m.running = running;
+	/* A window that nobody looks at comes back for ever: it finds what is there. */
+	m.awake = w->itself && !present_attended(w->uid);
+	if (!w->itself)
+		present_beat(w->uid);
 	/* The first of its user's connections has it started.  It is made while the
 	 * record goes to the disk; nothing runs in it before that is there. */
-	if (!running && !present_open(w->uid, true)) {
+	if (!m.awake && !present_open(w->uid, true)) {
 		if (audit_waits())
 			chan_send(&auth.isolation, M_SB_MAKE, 0, -1, &m, sizeof(m));
 		if (!audit_event(AUDIT_SANDBOX_OPEN, LOG_S("user", w->user),
@@ -246,11 +249,12 @@ on_stopped(void *owner, uint32_t tag, struct msg *m)
 
 /* Nobody waits for it. */
 void
-sandbox_stop_user(uint32_t uid, const char *name)
+sandbox_stop_user(uint32_t uid, const char *name, enum wire_why why)
 {
 	struct m_sb m;
 	char *user;
 
+	present_ends(uid, why);
 	/* The account may be gone when it is done. */
 	if ((user = strdup(name)) == NULL)
 		fatalx("out of memory");
@@ -305,12 +309,12 @@ on_idle_row(void *owner, uint32_t tag, struct msg *m)
 	if (r == STORE_NOT_FOUND || (r == STORE_OK && !a.active)) {
 		(void)audit_event(AUDIT_SANDBOX_ORPHAN, LOG_S("user", row->user),
 		    LOG_N("uid", row->uid));
-		sandbox_stop_user(row->uid, row->user);
+		sandbox_stop_user(row->uid, row->user, WHY_STOPPED);
 	} else if (r == STORE_OK && rests &&
 	    present_idle(row->uid, auth.conf.idle_stop)) {
 		(void)audit_event(
 		    AUDIT_SANDBOX_IDLE, LOG_S("user", row->user), LOG_N("uid", row->uid));
-		sandbox_stop_user(row->uid, row->user);
+		sandbox_stop_user(row->uid, row->user, WHY_IDLE);
 	} else if (r == STORE_OK && row->state == SANDBOX_RUNNING &&
 	    auth.conf.idle_freeze != 0 && present_idle(row->uid, auth.conf.idle_freeze)) {
 		sandbox_freeze(row->uid, row->user);

@@ -3,6 +3,8 @@
  * the store their SHA-256.  A session that some worker acts for is also kept
  * here, so that its end reaches every one of them at once.
  */
+#include <sys/param.h>
+
 #include <openssl/evp.h>
 
 #include <stdio.h>
@@ -410,6 +412,16 @@ session_beat(struct live *l)
 		told = l->seen;
 	if (write_due(l))
 		live_write(l);
+}
+
+/* Activity, of which a page tells later. */
+void
+session_beat_at(struct live *l, int64_t at)
+{
+	if (at >= auth_now())
+		session_beat(l);
+	else if (at > l->seen)
+		l->seen = at;
 }
 
 void

@@ -121,6 +121,7 @@ sandbox_kill(struct chan *chan, struct msg *m)
 			asker_fail(&who, FAIL_NO_SPACE, NULL, "%s", AUDIT_REFUSED);
 			job_end(j);
 		} else {
+			present_ends(a.uid, WHY_STOPPED);
 			sandbox_payload(&sb, a.uid, a.name);
 			if (ask(&auth.isolation, M_SB_STOP, &sb, sizeof(sb), STOP_TIMEOUT,
 				on_killed, j, 0) == 0)

@@ -153,7 +153,7 @@ changed(const struct asker *who, const struct change *c, struct store_account *a
 		/* Should this fail, no session of an inactive user is valid. */
 		r = session_revoke_user(a->uid, REVOKED_DISABLED, who->actor);
 		session_drop_user(a->uid, REVOKED_DISABLED);
-		sandbox_stop_user(a->uid, a->name);
+		sandbox_stop_user(a->uid, a->name, WHY_STOPPED);
 	}
 	if (r != STORE_OK)
 		asker_undone(who, c->event, a, r);
@@ -278,7 +278,7 @@ static void delete (const struct asker *who, const struct store_account *a, bool
 	settings_forget(a->uid);
 	session_drop_user(a->uid, REVOKED_DISABLED);
 	if (!remove) {
-		sandbox_stop_user(a->uid, a->name);
+		sandbox_stop_user(a->uid, a->name, WHY_STOPPED);
 		deleted(j, false);
 		job_end(j);
 		return;

@@ -30,7 +30,7 @@ void
 worker_close(struct worker *w)
 {
 	if (w->uid != 0 && !w->visits)
-		present_unbind(w->uid);
+		present_unbind(w);
 	session_leave(w);
 	login_forget(w);
 	ask_forget(w);
@@ -239,8 +239,13 @@ returned(struct worker *w)
 	w->back_by = 0;
 }
 
-static bool
-act_for(struct worker *w, const struct store_account *a, const struct store_session *s)
+/*
+ * Bind to a user for life, and act for that session from now on.  False if the
+ * worker is another user's already.
+ */
+bool
+worker_bind(
+    struct worker *w, const struct store_account *a, const struct store_session *s)
 {
 	if (w->uid != 0 && w->uid != a->uid)
 		return false;
@@ -250,7 +255,7 @@ act_for(struct worker *w, const struct store_account *a, const struct store_sess
 		strlcpy(w->user, a->name, sizeof(w->user));
 		w->chan.state = w->visits ? S_SHARE : S_BOUND;
 		if (!w->visits)
-			present_bind(w->uid, w->user);
+			present_bind(w);
 		worker_note(w, NOTE_BOUND);
 		limit_bind(w);
 	}
@@ -261,21 +266,8 @@ act_for(struct worker *w, const struct store_account *a, const struct store_sess
 	w->have = account_permits(a) & w->scopes;
 	w->changing = a->must_change;
 	session_join(w, s);
-	session_beat(w->live);
-	return true;
-}
-
-/*
- * Bind to a user for life, and act for that session from now on.  False if the
- * worker is another user's already.
- */
-bool
-worker_bind(
-    struct worker *w, const struct store_account *a, const struct store_session *s)
-{
-	if (!act_for(w, a, s))
-		return false;
-	present_beat(w->uid);
+	if (!w->itself)
+		session_beat(w->live);
 	return true;
 }
 
@@ -287,7 +279,7 @@ worker_bind_share(struct worker *w, const struct store_account *a,
 	w->visits = true;
 	w->share = *share;
 	w->chan.state = S_SHARE;
-	return act_for(w, a, s);
+	return worker_bind(w, a, s);
 }
 
 void

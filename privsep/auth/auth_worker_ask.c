@@ -27,6 +27,7 @@ on_request(struct chan *c, struct msg *m)
 	}
 	strlcpy(w->rid, r->rid, sizeof(w->rid));
 	strlcpy(w->agent, r->agent, sizeof(w->agent));
+	w->itself = (r->flags & REQUEST_ITSELF) != 0;
 }
 
 static void
@@ -108,7 +109,7 @@ static void
 on_ide(struct chan *c, struct msg *m)
 {
 	worker_charge(c->arg, COST_ASK);
-	sandbox_ide(c->arg, m->head.id, MSG_DATA(m, m_ide)->running != 0);
+	sandbox_ide(c->arg, m->head.id);
 }
 
 static void
@@ -201,6 +202,41 @@ on_beat(struct chan *c, struct msg *m)
 	present_beat(w->uid);
 }
 
+static void
+on_hold(struct chan *c, struct msg *m)
+{
+	struct worker *w = c->arg;
+	bool on = MSG_DATA(m, m_hold)->on != 0;
+
+	worker_charge(w, COST_LOOK);
+	if (on == w->holds || w->visits)
+		return;
+	w->holds = on;
+	present_hold(w->uid, on);
+}
+
+/*
+ * A page tells when something was last done in it: just now, or now and then that nothing
+ * was.  Whoever comes back to a sandbox that sleeps does not wait until its browser finds
+ * out that nobody answers.
+ */
+static void
+on_activity(struct chan *c, struct msg *m)
+{
+	struct worker *w = c->arg;
+	struct asker who;
+	int64_t at;
+
+	if (!asker_begin(c, m, &who))
+		return;
+	at = auth_now() - MSG_DATA(m, m_activity)->idle;
+	session_beat_at(w->live, at);
+	present_beat_at(w->uid, at);
+	if (present_attended(w->uid))
+		sandbox_coming(w->uid, w->user);
+	asker_ok(&who, "%s", "");
+}
+
 /* --- ports: auth_port.c, auth_sandbox.c --- */
 
 static void
@@ -245,6 +281,7 @@ const struct chan_handler worker_handlers[] = {
 	{ M_PORTAL, on_portal },
 	{ M_SESSION_END, on_session_end },
 	{ M_BEAT, on_beat },
+	{ M_HOLD, on_hold },
 	{ M_JWT_USE, token_on_use },
 	{ M_JWT_REFRESH, token_on_refresh },
 	{ M_JWKS, token_on_jwks },
@@ -282,6 +319,7 @@ const struct chan_handler worker_handlers[] = {
 	{ M_ME_SESSION_END, me_session_end },
 	{ M_ME_SESSIONS_END, me_sessions_end },
 	{ M_ME_USAGE, me_usage },
+	{ M_ME_ACTIVITY, on_activity },
 	{ M_SETTINGS_GET, settings_get },
 	{ M_SETTINGS_PUT, settings_put },
 	{ M_USERS, users_list },

@@ -91,10 +91,18 @@ static void
 on_connect(struct chan *c, struct msg *m)
 {
 	const struct m_sb *r = MSG_DATA(m, m_sb);
-	struct box *b = find(m->head.id, r->user, r->role, r->uid, &r->limits,
-	    r->running ? REFUSE : START_IDE);
+	struct box *b = box_find(r->uid);
 
 	(void)c;
+	if (r->awake != 0 && (b == NULL || b->frozen)) {
+		answer_fail(answer_epoch(), m->head.id, FAIL_UNAVAILABLE,
+		    b == NULL ? "your environment is not running, as nobody used it: "
+				"reload the page to start it" :
+				"your environment sleeps, as nobody used it: do "
+				"something in the page to wake it");
+		return;
+	}
+	b = find(m->head.id, r->user, r->role, r->uid, &r->limits, START_IDE);
 	if (b != NULL && !ending(b, m->head.id))
 		box_ask(b, ASK_CONNECT, m->head.id, NULL, NULL);
 }
@@ -176,10 +184,16 @@ on_coming(struct chan *c, struct msg *m)
 {
 	const struct m_sb *r = MSG_DATA(m, m_sb);
 	struct conf_limits limits;
+	struct box *b;
 
 	(void)c;
-	if (!valid(r->user, r->role, r->uid) || box_find(r->uid) != NULL)
+	if (!valid(r->user, r->role, r->uid))
 		return;
+	if ((b = box_find(r->uid)) != NULL) {
+		if (strcmp(b->user, r->user) == 0)
+			box_thaw(b);
+		return;
+	}
 	limits_resolve(r->user, r->role, &r->limits, &limits);
 	ready_begin(r->user, r->uid, &limits);
 }

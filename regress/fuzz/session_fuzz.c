@@ -178,7 +178,8 @@ auth_hear(void)
 	const char *why;
 
 	while (auth_is_there && chan_recv(&auth, &m, &why) == 1) {
-		if (nasked == 16 || m.head.type == M_BEAT || m.head.type == M_REQUEST)
+		if (nasked == 16 || m.head.type == M_BEAT || m.head.type == M_HOLD ||
+		    m.head.type == M_REQUEST)
 			continue;
 		asked[nasked] = m.head.id;
 		asked_type[nasked] = m.head.type;

@@ -138,7 +138,6 @@ const text = (size, s) => { const b = Buffer.alloc(size); b.write(s, 'latin1'); 
 export const wire = {
 	token: (hex) => Buffer.from(hex, 'hex'),
 	login: (name, password) => Buffer.concat([text(255, name), text(1025, password), Buffer.alloc(8)]),
-	ide: (running = 0) => numbers(running, 0),
 	port: (n) => { const b = Buffer.alloc(8); b.writeUInt16LE(n); return b; },
 	share: (id, n) => { const b = Buffer.alloc(12); id.copy(b); b.writeUInt16LE(n, 10); return b; },
 	shareCode: (nonce, id, n) => Buffer.concat([wire.portCode(nonce, n), wire.share(id, n), Buffer.alloc(4)]),
@@ -153,6 +152,8 @@ export const wire = {
 	locationFile: (id, path) => Buffer.concat([id, text(1024, path)]),
 	last: (q) => text(1024, q),
 	session: (id) => text(24, id),
+	hold: (on) => numbers(on),
+	activity: (idle) => numbers(idle, 0),
 	ref: (user) => text(40, user),
 	sessionRef: (id) => text(24, id),
 	list: ({ cursor = '', find = '', user = '', role = '', state = 0, limit = 0 } = {}) => Buffer.concat([text(128, cursor), text(72, find),

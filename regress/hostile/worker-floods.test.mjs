@@ -38,7 +38,7 @@ test('a flood of questions, and no answer is read: nobody waits, nothing grows',
 	const was = Object.fromEntries(['auth', 'keys', 'master', 'zygote'].map((r) => [r, site.rss(r)]));
 	const floods = [['auth', 'PORTAL', Buffer.alloc(0), 'ann'], ['auth', 'AUTH_TOKEN', crypto.randomBytes(32)],
 		['auth', 'AUTH_TOKEN', Buffer.from(site.tokens.ann, 'hex'), 'ann'], ['auth', 'MINT', Buffer.alloc(0), 'ann'],
-		['auth', 'BEAT', Buffer.alloc(0), 'ann'], ['auth', 'REQUEST', Buffer.alloc(site.rows[M.REQUEST].max), 'ann'], ['auth', 'SESSION_END', wire.session(site.ids.bob), 'ann'],
+		['auth', 'BEAT', Buffer.alloc(0), 'ann'], ['auth', 'HOLD', wire.hold(1), 'ann'], ['auth', 'ME_ACTIVITY', wire.activity(0), 'ann'], ['auth', 'REQUEST', Buffer.alloc(site.rows[M.REQUEST].max), 'ann'], ['auth', 'SESSION_END', wire.session(site.ids.bob), 'ann'],
 		['auth', 'LAST', wire.last('folder=/home/ann/x'), 'ann'], ['auth', 'LOGIN', wire.login('nobody', 'x')],
 		['master', 'STAGE', wire.stage(STAGE.idle, 1)], ['master', 'LOG', wire.log(4, 'flood', 'a line of a worker')]];
 	const at = d.log.length;
@@ -103,13 +103,13 @@ test('nobody logs in by trying: one at a time, then limited', async () => {
 test('descriptors of the IDE that nobody takes: others still get theirs', async () => {
 	d.ok(['sandbox', 'exec', 'ann', '--', 'true']);
 	const first = await evil('ann');
-	assert.equal((await first.ask('auth', M.IDE, { payload: wire.ide(), ms: 90000 })).type, M.IDE_FD);
+	assert.equal((await first.ask('auth', M.IDE, { ms: 90000 })).type, M.IDE_FD);
 	first.close();
 	const es = await Promise.all(Array.from({ length: 10 }, () => evil('ann')));
-	await Promise.all(es.map((e) => e.cmd('flood', 'auth', M.IDE, 1, 300, 8, wire.ide().toString('hex'))));
+	await Promise.all(es.map((e) => e.cmd('flood', 'auth', M.IDE, 1, 300, 0, '')));
 	await sleep(3000);
 	const e = await evil('bob');
-	const r = await e.ask('auth', M.IDE, { payload: wire.ide(), ms: 90000 });
+	const r = await e.ask('auth', M.IDE, { ms: 90000 });
 	assert.equal(r.type, M.IDE_FD, JSON.stringify(r));
 	e.close();
 	for (const x of es) x.close();
@@ -219,7 +219,7 @@ test('a worker whose work is over, and that does not leave, is ended', async () 
 	// Its session is revoked, while it holds a connection to the sandbox.
 	const revoked = await evil();
 	const w = await site.login(revoked, 'ann');
-	assert.equal((await revoked.ask('auth', M.IDE, { payload: wire.ide(), ms: 90000 })).type, M.IDE_FD);
+	assert.equal((await revoked.ask('auth', M.IDE, { ms: 90000 })).type, M.IDE_FD);
 	assert.match(await revoked.cmd('talk', 60000, Buffer.from('GET /ide/version HTTP/1.1\r\nhost: x\r\n\r\n').toString('hex')),
 		/^came 485454502f312e31/);
 	d.ok(['session', 'revoke', w.session]);

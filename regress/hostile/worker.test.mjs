@@ -24,8 +24,8 @@ after(() => site?.stop());
 
 test('the table holds what a worker may say, and nothing with a descriptor', () => {
 	const said = rows.filter((r) => r && (r.from & P.worker)).map((r) => r.name).sort();
-	assert.deepEqual(said, ['API_TOKEN', 'AUDIT_QUERY', 'AUTH_TOKEN', 'BEAT', 'HEART_ASK', 'IDE', 'JWKS', 'JWT_REFRESH',
-		'JWT_USE', 'LAST', 'LEASE_ASK', 'LEASE_BACK', 'LOCATION', 'LOCATION_FILE', 'LOCATION_SIGN', 'LOG', 'LOGIN', 'LOGOUT', 'ME', 'METRICS_ASK', 'ME_PASSWORD', 'ME_PUT', 'ME_SESSIONS',
+	assert.deepEqual(said, ['API_TOKEN', 'AUDIT_QUERY', 'AUTH_TOKEN', 'BEAT', 'HEART_ASK', 'HOLD', 'IDE', 'JWKS', 'JWT_REFRESH',
+		'JWT_USE', 'LAST', 'LEASE_ASK', 'LEASE_BACK', 'LOCATION', 'LOCATION_FILE', 'LOCATION_SIGN', 'LOG', 'LOGIN', 'LOGOUT', 'ME', 'METRICS_ASK', 'ME_ACTIVITY', 'ME_PASSWORD', 'ME_PUT', 'ME_SESSIONS',
 		'ME_SESSIONS_END', 'ME_SESSION_END', 'ME_USAGE', 'MINT', 'PORT', 'PORTAL', 'PORT_CODE', 'PORT_ENTER', 'PORT_TOKEN',
 		'RATELIMITS', 'REGISTER', 'REQUEST', 'RESET_USE', 'ROLES', 'SANDBOXES', 'SANDBOX_KILL', 'SESSIONS', 'SESSIONS_KILL', 'SESSION_END', 'SESSION_KILL',
 		'SESS_GET', 'SESS_PUT', 'SETTINGS_GET', 'SETTINGS_PUT', 'SHARE_ADD', 'SHARE_CODE', 'SHARE_END', 'SHARE_ENTER', 'SHARE_LIST', 'SHARE_PORT', 'SHARE_SIGN', 'SHARE_TOKEN', 'SHARE_VISIT', 'SIGN', 'SOURCE', 'STAGE', 'STATS', 'TOKEN_ADD', 'TOKEN_END',
@@ -189,10 +189,10 @@ test('orders of other roles are refused, and not obeyed', async () => {
 // --- states ---
 
 test('a worker that nobody logged in on gets nothing', async () => {
-	for (const name of ['IDE', 'PORTAL', 'MINT', 'UPDATE', 'LAST', 'SESSION_END', 'LOGOUT', 'BEAT', 'PORT', 'PORT_CODE']) {
+	for (const name of ['IDE', 'PORTAL', 'MINT', 'UPDATE', 'LAST', 'SESSION_END', 'LOGOUT', 'BEAT', 'HOLD', 'ME_ACTIVITY', 'PORT', 'PORT_CODE']) {
 		const e = await evil();
-		const payload = name === 'SESSION_END' ? wire.session(site.ids.ann) : name === 'IDE' ? wire.ide() :
-			name === 'LAST' ? wire.last('folder=/evil') : name === 'PORT' ? wire.port(3000) :
+		const payload = name === 'SESSION_END' ? wire.session(site.ids.ann) :
+			name === 'LAST' ? wire.last('folder=/evil') : name === 'HOLD' ? wire.hold(1) : name === 'ME_ACTIVITY' ? wire.activity(0) : name === 'PORT' ? wire.port(3000) :
 				name === 'PORT_CODE' ? wire.portCode(Buffer.alloc(32), 3000) : undefined;
 		await e.offend('auth', M[name], { payload });
 	}
@@ -310,7 +310,7 @@ test('a worker that is for one port can do nothing else', async () => {
 		await e.ask('auth', M.PORT_ENTER, { payload: wire.portEnter(c.data, nonce, 3000) });
 		return e;
 	};
-	for (const [name, payload] of [['IDE', wire.ide()], ['PORTAL'], ['MINT'], ['LAST', wire.last('folder=/evil')],
+	for (const [name, payload] of [['IDE'], ['PORTAL'], ['MINT'], ['LAST', wire.last('folder=/evil')],
 		['SESSION_END', wire.session(site.ids.ann)], ['LOGOUT'], ['PORT_CODE', wire.portCode(Buffer.alloc(32), 3001)],
 		['AUTH_TOKEN', wire.token(site.tokens.ann)], ['LOGIN', wire.login('ann', 'x')], ['TOKEN_LIST', wire.list()], ['API_TOKEN', wire.token(site.tokens.ann)]])
 		await (await one()).offend('auth', M[name], { payload }, `${name} of a worker that is for a port`);
@@ -399,7 +399,7 @@ test('a shared port: unbound, unasked, guessed, and with what is good elsewhere'
 	const r = await e.ask('auth', M.SHARE_ENTER, { payload: wire.shareEnter(again.data, nonce, users, 3000) });
 	assert.equal(result(r), AUTH.ok);
 	const token = r.data.subarray(8, 40);
-	for (const [name, payload] of [['PORT', wire.port(3000)], ['IDE', wire.ide()], ['PORTAL'], ['MINT'], ['BEAT'], ['LOGOUT'], ['SHARE_ADD', wire.shareAdd(3001, 1)],
+	for (const [name, payload] of [['PORT', wire.port(3000)], ['IDE'], ['PORTAL'], ['MINT'], ['BEAT'], ['LOGOUT'], ['SHARE_ADD', wire.shareAdd(3001, 1)],
 		['SHARE_LIST', wire.list()], ['AUTH_TOKEN', wire.token(site.tokens.bob)], ['PORT_TOKEN', wire.portToken(token, 3000)], ['LOCATION_SIGN', Buffer.alloc(16)],
 		['SHARE_VISIT', wire.share(open, 3001)]]) {
 		const w = await evil();
@@ -535,7 +535,7 @@ test('after logout nothing that it says counts', async () => {
 	const e = await evil();
 	const w = await site.login(e, 'ann');
 	assert.equal((await e.ask('auth', M.LOGOUT)).type, M.OK);
-	for (const [name, payload] of [['PORTAL'], ['MINT'], ['IDE', wire.ide()], ['AUTH_TOKEN', wire.token(site.tokens.ann)],
+	for (const [name, payload] of [['PORTAL'], ['MINT'], ['IDE'], ['AUTH_TOKEN', wire.token(site.tokens.ann)],
 		['AUTH_TOKEN', wire.token(site.tokens.bob)], ['LAST', wire.last('folder=/evil')]])
 		await e.send('auth', M[name], { payload });
 	// Ten seconds to leave, then the channel goes.
@@ -552,7 +552,7 @@ test("a revoked user's worker gets nothing more, though it does not leave", asyn
 	d.ok(['session', 'revoke', w.session]);
 	assert.equal((await e.recv('auth')).type, M.REVOKED);
 	await e.send('auth', M.PORTAL);
-	await e.send('auth', M.IDE, { payload: wire.ide() });
+	await e.send('auth', M.IDE);
 	assert.equal((await e.recv('auth', 1500)).what, 'none');
 	e.close();
 });
@@ -562,7 +562,7 @@ test("a revoked user's worker gets nothing more, though it does not leave", asyn
 test('a descriptor of the IDE is one of the own sandbox', async () => {
 	for (const user of ['ann', 'bob']) {
 		const e = await evil(user);
-		const r = await e.ask('auth', M.IDE, { payload: wire.ide(), ms: 90000 });
+		const r = await e.ask('auth', M.IDE, { ms: 90000 });
 		assert.equal(r.type, M.IDE_FD, JSON.stringify(r));
 		assert.equal(await e.cmd('peer'), `peer ${site.uids[user]}`);
 		e.close();

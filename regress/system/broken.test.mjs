@@ -42,21 +42,6 @@ test('a page says why, and looks again; programs are told when to', { timeout: 6
 	}
 });
 
-test('a page that waits, and that its person has left, starts no sandbox', { timeout: 60000 }, async () => {
-	d.ok(['sandbox', 'stop', 'ann']);
-	await waitFor('its end', () => d.sandboxes().length === 0);
-	const before = starts();
-	for (const seconds of ['61', '86400', '', '-1', 'x', '99999999999999999999']) {
-		const r = await open({ accept: '*/*', 'x-ided-waits': seconds });
-		assert.deepEqual([r.status, r.headers['x-ided-waits']], [502, '1'], seconds);
-	}
-	assert.deepEqual([d.sandboxes().length, starts()], [0, before]);
-	// It does while somebody may be there.
-	const r = await open({ accept: '*/*', 'x-ided-waits': '60' });
-	assert.deepEqual([r.status, r.headers['x-ided-waits'], d.sandboxes().length], [503, '1', 1]);
-	assert.ok(starts() > before);
-});
-
 test('it is started for who asks, and not for nobody', { timeout: 60000 }, async () => {
 	const before = starts();
 	assert.ok(before >= 1);

@@ -168,7 +168,7 @@ listen on ${o.address || '127.0.0.1'} port ${this.port} tls
 tls { certificate "${this.dir}/server.crt"
 	key "${this.dir}/server.key" }
 prefork { ${o.prefork || 'spare 4'} }
-auth { session lifetime 24h idle 2h max 50
+auth { session ${o.session || 'lifetime 24h idle 2h max 50'}
 	argon2 memory 19M passes 2 lanes 1 helpers 2
 ${o.auth || ''} }
 ratelimit { ${this.ratelimit()} }

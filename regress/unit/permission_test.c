@@ -129,7 +129,7 @@ access_matrix(void **state)
 		/* Whom nobody knows is in no state to say anything else; who is known
 		 * leaves, and is at work, whatever its token is limited to; who was
 		 * let in to a shared port has that, whoever it is. */
-		if (m == M_LOGOUT || m == M_BEAT || m == M_SHARE_PORT ||
+		if (m == M_LOGOUT || m == M_BEAT || m == M_HOLD || m == M_SHARE_PORT ||
 		    m == M_SHARE_SIGN)
 			assert_false(msg_table[m].state & S_NEW);
 		else if (row->permission == PERMISSION_NOBODY)
