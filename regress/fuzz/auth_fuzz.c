@@ -297,7 +297,7 @@ static void
 on_gone_user(struct chan *c, struct msg *m)
 {
 	(void)c;
-	present_gone(MSG_DATA(m, m_sb)->uid);
+	present_gone(MSG_DATA(m, m_sb)->uid, "");
 }
 
 static const struct chan_handler from_isolation[] = {

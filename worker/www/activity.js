@@ -11,10 +11,17 @@
 	async function tell() {
 		said = Date.now();
 		const idle = Math.max(0, Math.floor((said - last) / 1000));
-		const answer = await fetch(address, { method: 'POST', keepalive: true, redirect: 'error',
-			headers: { 'content-type': 'application/json' }, body: JSON.stringify({ idle }) }).catch(() => null);
-		// It is told again soon; but not to one who has to log in first.
-		if (!answer?.ok && answer?.status !== 401) told = Math.min(told, said - MINUTE * 11 / 12);
+		let status = 0;
+		try {
+			const answer = await fetch(address, { method: 'POST', redirect: 'error',
+				headers: { 'content-type': 'application/json' }, body: JSON.stringify({ idle }) });
+			({ status } = answer);
+			await answer.text();
+		} catch {
+			// It is told again soon;
+		}
+		// but not to one who has to log in first.
+		if (status !== 200 && status !== 401) told = Math.min(told, said - MINUTE * 11 / 12);
 	}
 
 	function done() {
