@@ -1,17 +1,11 @@
 /* Whether somebody is there: see activity.h. */
-#include <stdio.h>
 #include <string.h>
 
-#include "../privsep/log.h"
 #include "activity.h"
 #include "respond.h"
 #include "routes.h"
 #include "url.h"
 #include "wait.h"
-#include "worker.h"
-
-#define COOKIE "__Secure-ided-activity"
-#define SCRIPT "activity.js"
 
 static bool
 is_report(const struct stream *s)
@@ -23,10 +17,10 @@ is_report(const struct stream *s)
 static bool
 is_return(const struct stream *s)
 {
+	const unsigned int ide = R_ACTIVE | R_SOCKET;
 	char text[8];
 
-	return (s->websocket && s->route != NULL &&
-	    (s->route->fn == ide_root || s->route->fn == ide_any) &&
+	return (s->websocket && s->route != NULL && (s->route->flags & ide) == ide &&
 	    url_query(text, sizeof(text), s->query, SLICE("reconnection")) == 4 &&
 	    memcmp(text, "true", 4) == 0);
 }
@@ -34,30 +28,11 @@ is_return(const struct stream *s)
 bool
 activity_tells(const struct stream *s)
 {
-	return (cookie_of(s, COOKIE).p != NULL);
+	return (cookie_of(s, IDE_TELLS).p != NULL);
 }
 
 bool
 activity_itself(const struct stream *s)
 {
 	return (is_report(s) || wait_asks(s) || (is_return(s) && activity_tells(s)));
-}
-
-void
-activity_page(const struct stream *s, struct evbuffer *page)
-{
-	if (evbuffer_add_printf(page, "<script src=\"%s/_static/" SCRIPT "\"></script>\n",
-		site_base(s->w)) == -1)
-		fatalx("out of memory");
-}
-
-struct header
-activity_cookie(const struct stream *s)
-{
-	static char text[WIRE_TEXT];
-
-	snprintf(text, sizeof(text),
-	    COOKIE "=1; Secure; HttpOnly; SameSite=Lax; Path=%s%s", site_base(s->w),
-	    ide_base(s));
-	return ((struct header){ SLICE("set-cookie"), slice_str(text) });
 }

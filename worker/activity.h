@@ -9,8 +9,6 @@
 #ifndef WORKER_ACTIVITY_H
 #define WORKER_ACTIVITY_H
 
-#include <event2/buffer.h>
-
 #include <stdbool.h>
 
 #include "stream.h"
@@ -19,8 +17,5 @@
 bool activity_itself(const struct stream *);
 /* What somebody does is told by other means. */
 bool activity_tells(const struct stream *);
-/* The workbench's page, with the script; and what goes with it. */
-void activity_page(const struct stream *, struct evbuffer *page);
-struct header activity_cookie(const struct stream *);
 
 #endif

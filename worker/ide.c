@@ -26,7 +26,7 @@
 #define AGAIN       5 /* s until a program may ask again whether the IDE is there */
 
 /* Where the workbench is. */
-const char *
+static const char *
 ide_base(const struct stream *s)
 {
 	return (s->w->conf->mode == AUTH_MULTI ? "/ide/" : "/");
@@ -202,6 +202,26 @@ ide_error(struct stream *s, unsigned int status, const char *why)
 		respond_error(s, status, why);
 	else
 		wait_page(s, status, "The IDE does not answer", why, AGAIN);
+}
+
+void
+ide_page(const struct stream *s, struct evbuffer *page)
+{
+	if (evbuffer_add_printf(page,
+		"<script src=\"%s/_static/activity.js\"></script>\n",
+		site_base(s->w)) == -1)
+		fatalx("out of memory");
+}
+
+struct header
+ide_tells(const struct stream *s)
+{
+	static char text[WIRE_TEXT];
+
+	snprintf(text, sizeof(text),
+	    IDE_TELLS "=1; Secure; HttpOnly; SameSite=Lax; Path=%s%s", site_base(s->w),
+	    ide_base(s));
+	return ((struct header){ SLICE("set-cookie"), slice_str(text) });
 }
 
 /* --- what is below --- */

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "activity.h"
 #include "proxy.h"
 #include "relay.h"
 #include "respond.h"
@@ -29,7 +28,7 @@ relay_finish(struct relay *r)
 	r->u = NULL;
 	if (r->page != NULL) {
 		port_view_page(r->s, r->page);
-		activity_page(r->s, r->page);
+		ide_page(r->s, r->page);
 		stream_write_buffer(r->s, r->page);
 	}
 	relay_done(r);
@@ -277,7 +276,7 @@ answer_headers(const struct relay *r, struct header h[STREAM_RESP_HEADERS])
 	}
 	h[n++] = (struct header){ SLICE("x-request-id"), slice_str(r->s->rid) };
 	if (r->page != NULL)
-		h[n++] = activity_cookie(r->s);
+		h[n++] = ide_tells(r->s);
 	if (r->s->hinted && r->head->head.status == 200)
 		h[n++] = ide_hinted(r->s);
 	return ((int)security_headers(w, kind, h, (size_t)n, STREAM_RESP_HEADERS));

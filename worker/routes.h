@@ -76,11 +76,14 @@ void login_redirect(struct stream *);
 /* token.c */
 void jwks(struct stream *, const char *);
 
-/* The path of the workbench, without the prefix of the site. */
-const char *ide_base(const struct stream *);
 /* Says in the answer that the browser was told of the IDE's files. */
 #define IDE_HINTED "__Secure-ided-files"
 struct header ide_hinted(const struct stream *);
+/* The workbench's page with the script that tells of its user, and the cookie by which
+ * its browser is known: activity.h. */
+#define IDE_TELLS "__Secure-ided-activity"
+void ide_page(const struct stream *, struct evbuffer *page);
+struct header ide_tells(const struct stream *);
 /* report.c */
 void csp_report(struct stream *, const char *);
 

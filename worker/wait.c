@@ -5,12 +5,6 @@
 #include "pages.h"
 #include "wait.h"
 
-bool
-wait_asks(const struct stream *s)
-{
-	return (stream_header(s, HDR_X_IDED_WAITS).p != NULL);
-}
-
 void
 wait_answer(struct answer *a, unsigned int status)
 {

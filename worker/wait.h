@@ -24,7 +24,11 @@
 #define WAIT_FIELD "x-ided-waits"
 
 /* Is it a page that waits which asks, and no person? */
-bool wait_asks(const struct stream *);
+static inline bool
+wait_asks(const struct stream *s)
+{
+	return (stream_header(s, HDR_X_IDED_WAITS).p != NULL);
+}
 /* Its answer, if it is one that may soon be another: wait on. */
 void wait_answer(struct answer *, unsigned int status);
 /* Can it be waited for?  What was sent is not sent once more. */

@@ -101,14 +101,14 @@ rest(struct present *p)
 	here(p);
 	if (p->bound > 0 || p->open || p->started != 0)
 		return;
-	if (p->dirty)
-		present_write(p);
 	p->rests = true;
 	TAILQ_INSERT_TAIL(&resting, p, rest);
 	if (++nresting <= RESTS_MAX)
 		return;
 	p = TAILQ_FIRST(&resting);
 	here(p);
+	if (p->dirty)
+		present_write(p);
 	RB_REMOVE(presence, &presence, p);
 	free(p);
 }
@@ -291,7 +291,7 @@ present_ends(uint32_t uid, enum wire_why why)
 {
 	struct present *p;
 
-	if ((p = present_find(uid)) != NULL)
+	if ((p = present_find(uid)) != NULL && (p->open || p->started != 0))
 		p->why = why;
 }
 
