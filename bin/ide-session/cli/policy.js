@@ -18,7 +18,7 @@ function die(why) {
 
 // As VS Code takes it: an extension's own rule comes before its publisher's.
 function rules(text) {
-	const found = {};
+	const found = Object.create(null); // a publisher may have any name
 	for (const rule of text.split(',')) {
 		if (!/^[+-][a-z0-9_-]+(\.[a-z0-9_-]+)?$/.test(rule)) die(`IDED_EXTENSIONS has a bad rule "${rule}"`);
 		found[rule.slice(1)] = rule[0] === '+';
