@@ -150,7 +150,7 @@ test(`${REQUESTS} bad requests, and those that are denied: bounded, and counted 
 		const n = of(now, event).length;
 		assert.equal(n + left_out(event), made, `${event}: ${n} lines, and ${left_out(event)} left out`);
 		assert.ok(n <= 100 + 10 * (seconds + 2), `${event}: ${n} lines in ${seconds} s`);
-		assert.ok(n >= 50, `${event}: ${n} lines`);
+		assert.ok(n >= Math.min(50, made), `${event}: ${n} lines`); // few are made under a sanitizer
 	}
 	for (const l of of(now, 'request.bad')) assert.match(l, / source="127\.\d+\.\d+\.\d+" /);
 	const fresh = records().filter((r) => r.seq > seq);
