@@ -72,7 +72,7 @@ static const struct api_field sandbox[] = {
 	F("connections", API_U32, m_sandbox, connections),
 	F("active", API_TIME, m_sandbox, active), F("worked", API_TIME, m_sandbox, worked),
 	F("stops", API_TIME, m_sandbox, stops), F("ended", API_TIME, m_sandbox, ended),
-	F("why", API_WORD, m_sandbox, why, .words = sandbox_whys), END };
+	F("why", API_WORD, m_sandbox, why, .flags = API_NULL, .words = sandbox_whys), END };
 static const struct api_field role[] = {
 	F("name", API_STRING, m_role, name),
 	F("builtIn", API_BOOL, m_role, builtin),

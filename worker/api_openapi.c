@@ -64,6 +64,11 @@ type_of(const struct api_field *f, bool in)
 		for (size_t i = 0; f->words[i] != NULL; i++)
 			if (f->words[i][0] != '\0')
 				json_array_append_new(words, json_string(f->words[i]));
+		if (f->flags & API_NULL) {
+			json_array_append_new(words, json_null());
+			return (json_pack(
+			    "{s:[s,s], s:o}", "type", "string", "null", "enum", words));
+		}
 		return (json_pack("{s:s, s:o}", "type", "string", "enum", words));
 	case API_TOKEN:
 		return (json_pack("{s:[s,s], s:s}", "type", "string", "null", "pattern",

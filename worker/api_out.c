@@ -93,6 +93,8 @@ value(const struct api_field *f, const void *row)
 		if (f->type == API_U32)
 			return (v32 == 0 && (f->flags & API_NULL) ? json_null() :
 								    json_integer(v32));
+		if (v32 == 0 && (f->flags & API_NULL))
+			return (json_null());
 		for (uint32_t i = 0; f->words[i] != NULL; i++)
 			if (i == v32)
 				return (json_string(f->words[i]));

@@ -330,12 +330,19 @@ bind_again(struct worker *w, const struct wire_who *who)
 }
 
 /* A restarted auth's word on the token that we are bound by. */
+/* Who visits what another one shares is at nothing of the own. */
+static bool
+has_own(const struct worker *w)
+{
+	return (w->bound && w->site != SITE_SHARE);
+}
+
 static void
 hold_send(struct worker *w)
 {
 	const struct m_hold m = { .on = se.holds > 0 };
 
-	if (w->bound && auth_there(w))
+	if (has_own(w) && auth_there(w))
 		(void)chan_send(&w->auth, M_HOLD, 0, -1, &m, sizeof(m));
 }
 
@@ -542,7 +549,7 @@ session_beat(struct worker *w)
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	if (!w->bound || !auth_there(w) ||
+	if (!has_own(w) || !auth_there(w) ||
 	    (se.beat != 0 && ts.tv_sec - se.beat < BEAT_TIME))
 		return;
 	se.beat = ts.tv_sec == 0 ? 1 : ts.tv_sec;

@@ -136,6 +136,30 @@ test("a visitor's logout ends the visit", { timeout: 60000 }, async () => {
 	await unshare(3000);
 });
 
+test("what a visitor's WebSocket says is passed on, and ends nothing", { timeout: 60000 }, async () => {
+	for (const kind of ['users', 'public']) {
+		const s = await share(3000, kind);
+		const cookie = kind === 'users' ? `Cookie: ${(await visit(s, bob)).cookie}\r\n` : '';
+		const c = await d.raw({ servername: host(s) });
+		let got = Buffer.alloc(0), closed = false;
+		c.on('data', (b) => { got = Buffer.concat([got, b]); });
+		c.on('close', () => { closed = true; });
+		c.on('error', () => {});
+		c.write(`GET /socket HTTP/1.1\r\nHost: ${host(s)}:${d.port}\r\n${cookie}Origin: https://${host(s)}:${d.port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+			'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n');
+		await waitFor('the upgrade', () => /^HTTP\/1\.1 101 /.test(got.toString('latin1')));
+		for (let n = 0; n < 3; n++) {
+			const before = got.length;
+			c.write(Buffer.from([0x81, 0x81, 0, 0, 0, 0, 0x61 + n]));
+			await waitFor('its answer', () => got.length > before || closed);
+			assert.ok(!closed, kind);
+		}
+		c.destroy();
+		await unshare(3000);
+	}
+	assert.doesNotMatch(d.log, /worker\.violation/);
+});
+
 test('with everybody: a guest is let in, to that port and nothing else', { timeout: 60000 }, async () => {
 	const s = await share(3000, 'public');
 	for (const fn of [ask, ask2]) {
