@@ -70,10 +70,9 @@ test('nobody logs in by trying: one at a time, then limited', async () => {
 	try {
 		const from = source();
 		const e = await Evil.connect(limited.port, from);
-		// Ten at once on one channel: one is looked at, nine are not.
-		const sent = await Promise.all(Array.from({ length: 10 }, (_, i) =>
-			e.send('auth', M.LOGIN, { id: i + 1, payload: wire.login('ann', `Guess-${i}`) })));
-		assert.deepEqual(new Set(sent), new Set(['ok']));
+		// Ten at once on one channel, in less time than a hash takes: one is looked at, nine are not.
+		const guess = wire.login('ann', 'Guess-0');
+		await e.cmd('flood', 'auth', M.LOGIN, 1, 10, guess.length, guess.toString('hex'));
 		const answers = [];
 		for (let i = 0; i < 10; i++) answers.push(read.who((await e.recv('auth', 20000)).data).result);
 		assert.deepEqual(answers.sort(), [AUTH.denied, ...Array(9).fill(AUTH.busy)]);
