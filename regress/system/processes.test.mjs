@@ -127,7 +127,9 @@ test('a hash helper keeps nothing of the memory that a hash takes', async () => 
 	const peak = (p) => Number(/^VmHWM:\s+(\d+)/m.exec(fs.readFileSync(`/proc/${p.pid}/status`, 'utf8'))[1]);
 	const all = d.role('hash');
 	assert.ok(all.some((p) => peak(p) > 19 << 10), 'it took them');
-	if (!sanitized) for (const p of all) assert.ok(kb(p) < 12 << 10, `${kb(p)} kB`);
+	// It goes when the answer has.
+	if (!sanitized) await waitFor('it to be given back', () => all.every((p) => kb(p) < 12 << 10))
+		.catch(() => assert.deepEqual(all.map(kb), []));
 });
 
 // The worker at the other end of a connection.
