@@ -5,6 +5,25 @@
 
 #define MIB(n) ((long long)((n) >> 20))
 
+const char *const sandbox_states[] = {
+	[SANDBOX_ABSENT] = "absent",
+	[SANDBOX_STARTING] = "starting",
+	[SANDBOX_RUNNING] = "running",
+	[SANDBOX_STOPPING] = "stopping",
+	[SANDBOX_FROZEN] = "frozen",
+	NULL,
+};
+const char *const sandbox_whys[] = {
+	[WHY_UNKNOWN] = "",
+	[WHY_ACTIVITY] = "activity",
+	[WHY_WORK] = "work",
+	[WHY_CONNECTION] = "connection",
+	[WHY_IDLE] = "idle",
+	[WHY_STOPPED] = "stopped",
+	[WHY_ENDED] = "ended",
+	NULL,
+};
+
 const char *
 process_kind_name(uint32_t kind)
 {

@@ -1,5 +1,5 @@
 /*
- * What is told of a sandbox's memory and storage, in words: to its user, to
+ * What is told of a sandbox, its memory and storage, in words: to its user, to
  * administrators and to the log.
  */
 #ifndef PRIVSEP_MEMORY_TEXT_H
@@ -10,6 +10,10 @@
 #include "wire.h"
 
 #define MEMORY_TEXT 256
+
+/* By value; NULL ends. */
+extern const char *const sandbox_states[]; /* enum wire_sandbox */
+extern const char *const sandbox_whys[];   /* enum wire_why; the first is "" */
 
 const char *process_kind_name(uint32_t kind);
 const char *memory_event_name(uint32_t event);

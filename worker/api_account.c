@@ -3,6 +3,7 @@
 
 #include <bsd/string.h>
 
+#include "../privsep/memory_text.h"
 #include "api.h"
 #include "routes.h"
 
@@ -13,8 +14,6 @@
 static const char *const states[] = { "", "active", "disabled", "pending", NULL };
 static const char *const workspaces[] = { "", "keep", "remove", NULL };
 static const char *const kept[] = { "", "kept", "removed", NULL };
-static const char *const sandbox_whys[] = { "", "activity", "work", "connection", "idle", "stopped", "ended", NULL };
-static const char *const sandbox_states[] = { "absent", "starting", "running", "stopping", "frozen", NULL };
 
 #define LIMITS(st) \
 	F("memory", API_U64, st, limits.memory, .flags = API_NULL, .bit = LIMIT_MEMORY, .max = 1ULL << 46), \

@@ -173,28 +173,13 @@ row_session(const struct m_session *s)
 static json_t *
 row_sandbox(const struct m_sandbox *s)
 {
-	static const char *const states[] = {
-		[SANDBOX_ABSENT] = "absent",
-		[SANDBOX_STARTING] = "starting",
-		[SANDBOX_RUNNING] = "running",
-		[SANDBOX_STOPPING] = "stopping",
-		[SANDBOX_FROZEN] = "frozen",
-	};
-	static const char *const whys[] = {
-		[WHY_UNKNOWN] = "",
-		[WHY_ACTIVITY] = "activity",
-		[WHY_WORK] = "work",
-		[WHY_CONNECTION] = "connection",
-		[WHY_IDLE] = "idle",
-		[WHY_STOPPED] = "stopped",
-		[WHY_ENDED] = "ended",
-	};
 	json_t *o = json_object();
 
 	set(o, "user", STR(s->user));
 	set(o, "uid", json_integer(s->uid));
 	set(o, "state",
-	    json_string(s->state <= SANDBOX_FROZEN ? states[s->state] : "unknown"));
+	    json_string(
+		s->state <= SANDBOX_FROZEN ? sandbox_states[s->state] : "unknown"));
 	set(o, "pid", json_integer(s->pid));
 	set(o, "started", json_integer(s->started));
 	set(o, "ide", json_boolean(s->ide_running));
@@ -211,7 +196,8 @@ row_sandbox(const struct m_sandbox *s)
 	set(o, "worked", json_integer(s->worked));
 	set(o, "stops", json_integer(s->stops));
 	set(o, "ended", json_integer(s->ended));
-	set(o, "why", json_string(s->why <= WHY_ENDED ? whys[s->why] : "unknown"));
+	set(o, "why",
+	    json_string(s->why <= WHY_ENDED ? sandbox_whys[s->why] : "unknown"));
 	set(o, "storage", json_integer((json_int_t)s->storage));
 	set(o, "storage_max", json_integer((json_int_t)s->storage_max));
 	set(o, "storage_by", json_string(storage_name(s->storage_by)));
