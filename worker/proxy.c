@@ -413,7 +413,7 @@ relay_start(struct stream *s, const struct upstream_to *to, const struct port_wa
 	if ((r = calloc(1, sizeof(*r))) == NULL)
 		fatal("calloc");
 	r->s = s;
-	s->told_of = to->kind == UPSTREAM_IDE && activity_tells(s);
+	s->told_of = s->websocket && to->kind == UPSTREAM_IDE && activity_tells(s);
 	r->began = relay_now();
 	r->to = *to;
 	if (way != NULL)

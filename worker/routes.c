@@ -19,7 +19,6 @@
 #include "routes.h"
 #include "session.h"
 #include "url.h"
-#include "wait.h"
 #include "worker.h"
 
 #define R_ALL (R_ANY | M_BIT(METHOD_OTHER))

@@ -191,9 +191,7 @@ unsigned int session_live(void); /* that some worker acts for */
 void session_tick(void);
 void session_flush(void);
 
-/*
- * auth_present.c: users with a connection, or a sandbox that waits to be idle.
- */
+/* auth_present.c: users with a connection, or a sandbox that waits to be idle. */
 void present_bind(const struct worker *);
 void present_unbind(const struct worker *);
 void present_hold(uint32_t uid, bool on);

@@ -3,8 +3,6 @@
  * the store their SHA-256.  A session that some worker acts for is also kept
  * here, so that its end reaches every one of them at once.
  */
-#include <sys/param.h>
-
 #include <openssl/evp.h>
 
 #include <stdio.h>
